@@ -1,0 +1,55 @@
+# The commands of the project. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export UV_NO_PROGRESS := 1
+unexport PYTHONPATH
+
+.PHONY: run test check bench lock format help clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/run.stamp ## install, migrate, load the shipped prices and serve on http://127.0.0.1:8000
+	@$(BIN)/inferencebench up
+
+test: check ## install what the tests need and run all of them
+	@bash tools/need.sh chromium nginx
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/test.stamp ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/test.stamp ## the benchmark harness: ratios, not only absolute times
+	@bash tools/need.sh chromium nginx wrk node
+	$(BIN)/python -m tools.bench $(ARGS)
+
+format: $(VENV)/test.stamp ## let the formatter and the linter's fixes run
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/uv.stamp ## lock the dependencies anew, with hashes
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml tools/build.in -o requirements.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra test -c requirements.lock pyproject.toml tools/build.in -o requirements-test.lock
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/uv.stamp: tools/uv.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r tools/uv.lock
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/uv.stamp requirements.lock pyproject.toml
+	@$(UV) pip install -q --require-hashes -r requirements.lock
+	@$(UV) pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp requirements-test.lock
+	@$(UV) pip install -q --require-hashes -r requirements-test.lock
+	@touch $@

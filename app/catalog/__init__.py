@@ -1,0 +1,1 @@
+"""What exists: GPUs, providers, places, and the spellings by which others name them."""

@@ -1,0 +1,79 @@
+"""From the spelling of a GPU by somebody else to the catalogue's GPU. Pure."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from functools import cache
+
+from app.catalog.facts import gpus, read_rows
+
+MEMORY_TOLERANCE = Decimal("0.12")
+"""Sizes within this share are one card: 180 GB sold as 192, 288 GB sold as 262 usable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A spelling that was understood: ``gpu`` is a slug."""
+
+    gpu: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """A spelling that was not: ``code`` for counting, ``detail`` for a reader."""
+
+    code: str
+    detail: str
+
+
+@cache
+def _aliases() -> dict[tuple[str, str, str], str]:
+    return {(r["provider"], r["spelling"], r["memory_gb"]): r["gpu"] for r in read_rows("gpu_aliases.csv")}
+
+
+@cache
+def _products() -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in read_rows("gpu_products.csv"):
+        found.setdefault(row["provider"], []).append((row["product"], row["gpu"]))
+    return found
+
+
+def fold(spelling: str) -> str:
+    """Lower case, single spaces, without the maker's and brand's name: ``NVIDIA Tesla T4`` → ``t4``."""
+    text = " ".join(spelling.casefold().replace("_", " ").split())
+    return re.sub(r"^(nvidia |amd |intel |google |geforce |tesla |instinct )+", "", text)
+
+
+def resolve(provider: str, spelling: str, memory_gb: Decimal | None = None, product: str = "") -> Resolved | Unresolved:
+    """The GPU that ``provider`` means by ``spelling``.
+
+    The provider's product name is the strongest evidence, then the spelling with the stated memory (GB per GPU),
+    then the spelling alone. A stated memory that contradicts the card found is refused: nobody can know which
+    of the two is true.
+    """
+    slug = _by_product(provider, product) or _by_spelling(provider, spelling, memory_gb)
+    if slug is None:
+        return Unresolved("unknown-gpu", f"no accelerator is known by the name {spelling[:80]!r}")
+    size = gpus()[slug].memory_gb
+    if memory_gb is not None and size and abs(memory_gb - size) > size * MEMORY_TOLERANCE:
+        return Unresolved(
+            "memory-contradicts", f"says {memory_gb.normalize():f} GB, but {gpus()[slug].name} has {size} GB"
+        )
+    return Resolved(slug)
+
+
+def _by_product(provider: str, product: str) -> str | None:
+    patterns = _products().get(provider, []) if product else []
+    return next((gpu for pattern, gpu in patterns if fnmatchcase(product, pattern)), None)
+
+
+def _by_spelling(provider: str, spelling: str, memory_gb: Decimal | None) -> str | None:
+    folded = fold(spelling)
+    sizes = [f"{memory_gb.normalize():f}", ""] if memory_gb is not None else [""]
+    for whose in (provider, ""):
+        for size in sizes:
+            if gpu := _aliases().get((whose, folded, size)):
+                return gpu
+    return folded if folded in gpus() else None

@@ -1,0 +1,150 @@
+"""Reading the catalogue's CSV files, which stand beside this module. One fact, one place."""
+
+import csv
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+from app.errors import CatalogueError
+
+FOLDER = Path(__file__).parent
+
+
+def read_rows(name: str) -> list[dict[str, str]]:
+    """The rows of the catalogue file ``name`` as dictionaries of strings."""
+    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """An accelerator. Figures are dense (no sparsity), of one GPU; ``None`` is "not known".
+
+    ``memory_gb`` decimal GB; ``bandwidth_gb_s`` of its memory; ``fp16_tflops`` FP16/BF16 tensor throughput with
+    FP32 accumulation; ``fp8_tflops``, ``int8_tops``, ``fp4_tflops`` likewise; ``tdp_w`` watts;
+    ``interconnect_gb_s`` GB/s per direction; ``variant_note`` is set where a spelling leaves the variant open.
+    """
+
+    slug: str
+    name: str
+    vendor: str
+    architecture: str
+    segment: str
+    memory_gb: int | None
+    memory_type: str
+    bandwidth_gb_s: Decimal | None
+    fp16_tflops: Decimal | None
+    fp8_tflops: Decimal | None
+    int8_tops: Decimal | None
+    fp4_tflops: Decimal | None
+    tdp_w: int | None
+    interconnect: str
+    interconnect_gb_s: Decimal | None
+    form_factor: str
+    year: int | None
+    variant_note: str
+    source: str
+
+    @property
+    def is_open_variant(self) -> bool:
+        """True where the source of an offer does not say which variant it is."""
+        return bool(self.variant_note) and "modified" not in self.variant_note
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Somebody who rents out GPUs. ``freshness_hours`` is how long its prices count as current."""
+
+    slug: str
+    name: str
+    kind: str
+    site: str
+    pricing_page: str
+    reach: str
+    freshness_hours: int
+    price_includes: str
+    price_excludes: str
+    spellings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an offer runs: the provider's own region name and, where known, its country and continent."""
+
+    region: str
+    country: str
+    continent: str
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _number(text: str) -> Decimal | None:
+    return Decimal(text) if text else None
+
+
+@cache
+def gpus() -> dict[str, Gpu]:
+    """Every accelerator by slug, in the file's order (newest and largest first)."""
+    found: dict[str, Gpu] = {}
+    for row in read_rows("gpus.csv"):
+        if row["slug"] in found:
+            raise CatalogueError(f"gpus.csv holds {row['slug']} twice; remove one line")
+        numbers = {k: _number(row[k]) for k in ("bandwidth_gb_s", "fp16_tflops", "fp8_tflops", "int8_tops",
+                                                "fp4_tflops", "interconnect_gb_s")}  # fmt: skip
+        whole = {k: _whole(row[k]) for k in ("memory_gb", "tdp_w", "year")}
+        found[row["slug"]] = Gpu(**{**row, **numbers, **whole})  # type: ignore[arg-type]
+    return found
+
+
+@cache
+def providers() -> dict[str, Provider]:
+    """Every provider by slug, alphabetically by slug."""
+    return {
+        row["slug"]: Provider(
+            **{**row, "freshness_hours": int(row["freshness_hours"]), "spellings": tuple(row["spellings"].split("|"))}  # type: ignore[arg-type]
+        )
+        for row in sorted(read_rows("providers.csv"), key=lambda row: row["slug"])
+    }
+
+
+@cache
+def provider_spellings() -> dict[str, str]:
+    """Spelling in lower case, or slug, → provider slug."""
+    found = {slug: slug for slug in providers()}
+    for provider in providers().values():
+        found.update({spelling.casefold(): provider.slug for spelling in provider.spellings})
+    return found
+
+
+@cache
+def countries() -> dict[str, tuple[str, str]]:
+    """ISO 3166 code in lower case → (name, continent slug)."""
+    return {row["code"].lower(): (row["name"], row["continent"]) for row in read_rows("countries.csv")}
+
+
+CONTINENTS = {
+    "africa": "Africa",
+    "asia": "Asia",
+    "europe": "Europe",
+    "north-america": "North America",
+    "oceania": "Oceania",
+    "south-america": "South America",
+}
+"""Continent slug → name."""
+
+
+@cache
+def _regions() -> dict[tuple[str, str], str]:
+    return {(row["provider"], row["region"].casefold()): row["country"].lower() for row in read_rows("regions.csv")}
+
+
+def place(provider: str, region: str) -> Place:
+    """The place that ``provider`` calls ``region``. Unknown names keep their name and no country."""
+    name = region.strip()
+    if name.casefold() in ("global", "worldwide", "any"):
+        return Place("global", "", "")
+    country = _regions().get((provider, name.casefold())) or _regions().get(("", name.casefold()), "")
+    return Place(name, country, countries()[country][1] if country else "")

@@ -1,0 +1,44 @@
+"""The family of errors. Each text tells its reader what to do."""
+
+
+class InferenceBenchError(Exception):
+    """Base of every error this software raises on purpose."""
+
+
+class SettingError(InferenceBenchError):
+    """A setting has a wrong value; the text names the variable, the fault and an example."""
+
+
+class DatabaseError(InferenceBenchError):
+    """The database can't be opened or brought up to date."""
+
+
+class CatalogueError(InferenceBenchError):
+    """A shipped fact file contradicts itself."""
+
+
+class QueryError(InferenceBenchError):
+    """A request's parameter is wrong.
+
+    ``parameter`` is its name, ``hint`` says what would work, ``status`` the HTTP status to answer with.
+    """
+
+    def __init__(self, parameter: str, message: str, hint: str = "", status: int = 400) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+        self.message = message
+        self.hint = hint
+        self.status = status
+
+
+class NotFoundError(InferenceBenchError):
+    """What an address names does not exist; ``suggestions`` are (label, address) pairs that do."""
+
+    def __init__(self, message: str, suggestions: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.suggestions = suggestions
+
+
+class BusyError(InferenceBenchError):
+    """Too many pages are being prepared at once; try again in a moment."""

@@ -1,0 +1,297 @@
+"""From a raw offer to an offer or a reason. Pure: no I/O, no clock.
+
+A row is never lost and a price never invented: whatever goes in comes out in one of the two lists of a
+:class:`~app.pricing.offers.Batch`, and every figure of an offer is the source's or exact arithmetic on it.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from statistics import median
+
+from app.catalog.aliases import Unresolved, resolve
+from app.catalog.facts import place, provider_spellings, providers
+from app.money import parse_decimal, to_micro
+from app.pricing.offers import Batch, Offer, Per, Rate, RawOffer, Reason, SetAside, Tier
+
+ABSURD_FACTOR = 20
+"""How many times over, or under, its GPU's median a price may be before it is taken for an error."""
+
+DISAGREEMENT = Fraction(1, 100)
+"""By how much the price per GPU times the count may differ from the price per instance (rounding)."""
+
+_ON_DEMAND = {"on-demand", "ondemand", "on_demand", "payg", "pay-as-you-go", "secure", "community", "production",
+              "prototyping", "marketplace"}  # fmt: skip
+_SPOT = {"spot", "interruptible", "preemptible"}
+_TERM = re.compile(r"(\d{1,3})[ -]?mo(?:nths?)?")
+
+
+class _Refused(Exception):
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class _Price:
+    per_gpu: int
+    per_instance: int | None
+    derived: str
+    quoted_amount: str
+    quoted_per: Per
+    rate_day: str
+
+
+def normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer | SetAside:
+    """One raw offer in, an offer or a reason out.
+
+    ``rates`` maps a currency code to its dated dollar rate; ``now`` is the second against which dates are checked.
+    """
+    try:
+        return _normalise(raw, rates, now)
+    except _Refused as refusal:
+        return SetAside(raw, refusal.reason, refusal.detail)
+
+
+def normalise_batch(
+    raws: Iterable[RawOffer], rates: Mapping[str, Rate], now: int, medians: Mapping[str, int] | None = None
+) -> Batch:
+    """Normalise a whole answer: each alone, then duplicates, superseded rows and absurd prices among them.
+
+    ``medians`` (GPU slug → micro-dollars per GPU-hour) are those of what is already known; a GPU that is not
+    among them is judged by the batch's own median.
+    """
+    kept: list[tuple[Offer, RawOffer]] = []
+    aside: list[SetAside] = []
+    for raw in raws:
+        outcome = normalise(raw, rates, now)
+        if isinstance(outcome, Offer):
+            kept.append((outcome, raw))
+        else:
+            aside.append(outcome)
+    for step in (_without_duplicates, _without_superseded, lambda rows: _without_absurd(rows, medians or {})):
+        kept, dropped = step(kept)
+        aside += dropped
+    return Batch(tuple(offer for offer, _ in kept), tuple(aside))
+
+
+def _normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer:
+    provider = provider_spellings().get(raw.provider.strip().casefold())
+    if provider is None:
+        raise _Refused(Reason.UNKNOWN_PROVIDER, f"no provider is known by the name {raw.provider[:80]!r}")
+    if raw.estimated:
+        raise _Refused(Reason.ESTIMATED, "the source marks this price as estimated or approximate")
+    memory = _optional_number(raw.gpu_memory_gb)
+    gpu = resolve(provider, raw.gpu, memory, raw.product)
+    if isinstance(gpu, Unresolved):
+        raise _Refused(Reason(gpu.code), gpu.detail)
+    count = _count(raw.gpu_count)
+    tier, months = _tier(raw)
+    price = _price(raw, count, rates)
+    if not 0 < raw.fetched_at <= now + 300:
+        raise _Refused(Reason.BAD_DATE, "it is not said when this was seen, or the date lies in the future")
+    where = place(provider, raw.region)
+    facts = providers()[provider]
+    return Offer(
+        id=_identity(raw, provider, gpu.gpu, count, tier, months),
+        source=raw.source,
+        provider=provider,
+        gpu=gpu.gpu,
+        gpu_count=count,
+        tier=tier,
+        provider_tier=_clean(raw.tier, 60),
+        commitment_months=months,
+        region=where.region[:80],
+        country=where.country,
+        continent=where.continent,
+        usd_per_gpu_hour_micro=price.per_gpu,
+        usd_per_instance_hour_micro=price.per_instance,
+        derived=price.derived,
+        currency=raw.currency.upper(),
+        quoted_amount=price.quoted_amount,
+        quoted_per=price.quoted_per,
+        exchange_rate_date=price.rate_day,
+        price_includes=raw.price_includes or facts.price_includes,
+        price_excludes=raw.price_excludes or ("" if raw.price_includes else facts.price_excludes),
+        product=_clean(raw.product, 160),
+        interconnect=_clean(raw.interconnect, 40),
+        vcpus=_optional_whole(raw.vcpus),
+        ram_gb=_optional_whole(raw.ram_gb),
+        remark=_clean(raw.remark, 300),
+        source_url=raw.source_url if raw.source_url.startswith("https://") else facts.pricing_page,
+        fetched_at=raw.fetched_at,
+        price_since=raw.price_since,
+        stale_at=raw.fetched_at + facts.freshness_hours * 3600,
+    )
+
+
+def _clean(text: str, limit: int) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())[:limit]
+
+
+def _optional_number(value: object) -> Decimal | None:
+    number = parse_decimal(value)
+    return number if number is not None and number > 0 else None
+
+
+def _optional_whole(value: object) -> int | None:
+    number = _optional_number(value)
+    return int(number) if number is not None else None
+
+
+def _count(value: object) -> Fraction | None:
+    """The number of GPUs; a third of a card may come as ``1/3``. Empty is "not known"."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, Fraction):
+        count = value
+    elif isinstance(value, str) and re.fullmatch(r"\d{1,3}/[1-9]\d{0,2}", value.strip()):
+        count = Fraction(value.strip())
+    else:
+        number = parse_decimal(value)
+        if number is None:
+            raise _Refused(Reason.BAD_COUNT, f"{str(value)[:40]!r} is not a number of GPUs")
+        count = Fraction(number).limit_denominator(64)
+    if not 0 < count <= 1024:
+        raise _Refused(Reason.BAD_COUNT, f"{count} GPUs is not a number from above 0 to 1,024")
+    return count
+
+
+def _tier(raw: RawOffer) -> tuple[Tier, int | None]:
+    """Tier and months of commitment. A binding term of unknown length is reserved with ``None`` months."""
+    word = raw.tier.strip().casefold()
+    term = _TERM.fullmatch(word)
+    if term or word == "reserved" or raw.commitment_months is not None:
+        months = raw.commitment_months if raw.commitment_months is not None else int(term[1]) if term else 0
+        return Tier.RESERVED, months or None
+    if word in _SPOT or (raw.interruptible and word in _ON_DEMAND):
+        return Tier.SPOT, None
+    if word in _ON_DEMAND:
+        return Tier.ON_DEMAND, None
+    raise _Refused(Reason.UNKNOWN_TIER, f"{raw.tier[:40]!r} is neither on demand, spot nor a term")
+
+
+def _price(raw: RawOffer, count: Fraction | None, rates: Mapping[str, Rate]) -> _Price:
+    gpu = _amount(raw.amount_per_gpu_hour, "per GPU-hour")
+    instance = _amount(raw.amount_per_instance_hour, "per instance-hour")
+    quoted = instance if instance is not None else gpu
+    if quoted is None:
+        raise _Refused(Reason.NOT_A_PRICE, "no price is stated")
+    rate = _rate(raw.currency, rates)
+    per_gpu = to_micro(Fraction(gpu) * rate[0]) if gpu is not None else None
+    per_instance = to_micro(Fraction(instance) * rate[0]) if instance is not None else None
+    derived = ""
+    if gpu is not None and instance is not None and count:
+        if abs(Fraction(gpu) * count - Fraction(instance)) > Fraction(instance) * DISAGREEMENT:
+            raise _Refused(Reason.PRICES_DISAGREE, f"{gpu} x {count} GPUs is not {instance}")
+    elif gpu is None and instance is not None:
+        if count is None:
+            raise _Refused(Reason.BAD_COUNT, "a price for the instance, but not for how many GPUs")
+        per_gpu, derived = to_micro(Fraction(instance) * rate[0] / count), Per.GPU_HOUR.value
+    elif gpu is not None and instance is None and count:
+        per_instance, derived = to_micro(Fraction(gpu) * rate[0] * count), Per.INSTANCE_HOUR.value
+    if not per_gpu:
+        raise _Refused(Reason.ZERO_PRICE, "the price is zero, or under a millionth of a dollar")
+    per = Per.INSTANCE_HOUR if instance is not None else Per.GPU_HOUR
+    return _Price(per_gpu, per_instance, derived, f"{quoted:f}", per, rate[1])
+
+
+def _amount(value: object, what: str) -> Decimal | None:
+    if value is None or value == "":
+        return None
+    amount = parse_decimal(value)
+    if amount is None:
+        raise _Refused(Reason.NOT_A_PRICE, f"{str(value)[:40]!r} {what} is not a number")
+    if amount < 0:
+        raise _Refused(Reason.NEGATIVE_PRICE, f"{amount} {what}")
+    if amount == 0:
+        raise _Refused(Reason.ZERO_PRICE, f"zero {what}")
+    return amount
+
+
+def _rate(currency: str, rates: Mapping[str, Rate]) -> tuple[Fraction, str]:
+    if currency.upper() == "USD":
+        return Fraction(1), ""
+    rate = rates.get(currency.upper())
+    if rate is None:
+        raise _Refused(Reason.NO_EXCHANGE_RATE, f"quoted in {currency[:10]!r}, for which no rate is known")
+    return Fraction(rate.usd), rate.day
+
+
+def _identity(
+    raw: RawOffer, provider: str, gpu: str, count: Fraction | None, tier: Tier, months: int | None
+) -> str:
+    """What makes an offer the same one tomorrow: everything that describes it but its price and dates."""
+    parts = (raw.source, provider, gpu, count, tier, months, raw.tier.casefold().replace("_", "-"),
+             raw.region.casefold(), raw.product, raw.interconnect, raw.vcpus, raw.ram_gb)  # fmt: skip
+    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:20]
+
+
+_Rows = list[tuple[Offer, RawOffer]]
+
+
+def _without_duplicates(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
+    """One row for each identity: the one seen last and, of one instant, the dearest: no offer is to look better than it is."""
+    best: dict[str, tuple[Offer, RawOffer]] = {}
+    aside: list[SetAside] = []
+    for row in rows:
+        held = best.get(row[0].id)
+        if held is None:
+            best[row[0].id] = row
+            continue
+        winner, loser = sorted((held, row), key=lambda r: (-r[0].fetched_at, -r[0].usd_per_gpu_hour_micro))
+        best[row[0].id] = winner
+        aside.append(SetAside(loser[1], Reason.DUPLICATE, f"stands here already, with {winner[0].quoted_amount}"))
+    return list(best.values()), aside
+
+
+def _without_superseded(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
+    """A row of an older list gives way to the same offer in a later list of another source."""
+    groups: dict[tuple[object, ...], _Rows] = {}
+    for row in rows:
+        offer = row[0]
+        groups.setdefault((offer.provider, offer.gpu, offer.tier, offer.commitment_months), []).append(row)
+    gone: dict[str, str] = {}
+    for group in groups.values():
+        if len({offer.source for offer, _ in group}) > 1:
+            for offer, _ in group:
+                if any(_supersedes(other, offer) for other, _ in group):
+                    gone[offer.id] = "a later list states the same offer"
+    aside = [SetAside(raw, Reason.SUPERSEDED, gone[offer.id]) for offer, raw in rows if offer.id in gone]
+    return [row for row in rows if row[0].id not in gone], aside
+
+
+def _supersedes(later: Offer, earlier: Offer) -> bool:
+    def agree(a: object, b: object) -> bool:
+        return not a or not b or a == b
+
+    own = {later.provider_tier.casefold().replace("_", "-"), earlier.provider_tier.casefold().replace("_", "-")}
+    return (
+        later.source != earlier.source
+        and later.fetched_at > earlier.fetched_at
+        and len(own) == 1
+        and agree(later.gpu_count, earlier.gpu_count)
+        and agree(later.region.replace("global", ""), earlier.region.replace("global", ""))
+        and agree(later.product, earlier.product)
+    )
+
+
+def _without_absurd(rows: _Rows, known: Mapping[str, int]) -> tuple[_Rows, list[SetAside]]:
+    prices: dict[str, list[int]] = {}
+    for offer, _ in rows:
+        prices.setdefault(offer.gpu, []).append(offer.usd_per_gpu_hour_micro)
+    middle = {gpu: known.get(gpu) or median(found) for gpu, found in prices.items()}
+    kept: _Rows = []
+    aside: list[SetAside] = []
+    for offer, raw in rows:
+        price, usual = offer.usd_per_gpu_hour_micro, middle[offer.gpu]
+        if usual / ABSURD_FACTOR <= price <= usual * ABSURD_FACTOR:
+            kept.append((offer, raw))
+        else:
+            detail = f"{price / 1e6:.4f} USD per GPU-hour where the median is {usual / 1e6:.4f}"
+            aside.append(SetAside(raw, Reason.ABSURD, detail))
+    return kept, aside

@@ -1,0 +1,161 @@
+"""The shapes of an offer: as a source says it, as we keep it, and as set aside with its reason."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+
+class Tier(StrEnum):
+    """How an offer is sold. ``SPOT`` may be interrupted; ``RESERVED`` binds for a term."""
+
+    ON_DEMAND = "on-demand"
+    SPOT = "spot"
+    RESERVED = "reserved"
+
+
+class Per(StrEnum):
+    """What a quoted amount buys."""
+
+    GPU_HOUR = "gpu-hour"
+    INSTANCE_HOUR = "instance-hour"
+
+
+@dataclass(frozen=True, slots=True)
+class RawOffer:
+    """An offer as its source states it, in the source's own words and units.
+
+    Amounts are per hour in ``currency``: of one GPU, of the instance, or both; strings and numbers alike.
+    ``commitment_months`` is a number, or ``None`` for "read it from the tier", or ``0`` for "a term is binding but
+    the source does not say which". ``price_includes`` and ``price_excludes`` are parts joined by ``+``: ``gpu``,
+    ``host``, ``disk``, ``traffic``. ``fetched_at`` is seconds since 1970, ``price_since`` an ISO date.
+    """
+
+    source: str
+    provider: str
+    gpu: str
+    tier: str
+    amount_per_gpu_hour: object = None
+    amount_per_instance_hour: object = None
+    currency: str = "USD"
+    gpu_memory_gb: object = None
+    gpu_count: object = None
+    interconnect: str = ""
+    interruptible: bool = False
+    commitment_months: int | None = None
+    region: str = ""
+    product: str = ""
+    vcpus: object = None
+    ram_gb: object = None
+    price_includes: str = ""
+    price_excludes: str = ""
+    remark: str = ""
+    estimated: bool = False
+    source_url: str = ""
+    fetched_at: int = 0
+    price_since: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """USD for one unit of a currency on a day (ISO date)."""
+
+    usd: Decimal
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A normalised offer. Money is in micro-dollars; ``None`` is "not known".
+
+    ``gpu_count`` may be a fraction of a card. ``derived`` names the price that was computed from the other and the
+    count, or is empty. ``stale_at`` is the second from which the price counts as stale.
+    """
+
+    id: str
+    source: str
+    provider: str
+    gpu: str
+    gpu_count: Fraction | None
+    tier: Tier
+    provider_tier: str
+    commitment_months: int | None
+    region: str
+    country: str
+    continent: str
+    usd_per_gpu_hour_micro: int
+    usd_per_instance_hour_micro: int | None
+    derived: str
+    currency: str
+    quoted_amount: str
+    quoted_per: str
+    exchange_rate_date: str
+    price_includes: str
+    price_excludes: str
+    product: str
+    interconnect: str
+    vcpus: int | None
+    ram_gb: int | None
+    remark: str
+    source_url: str
+    fetched_at: int
+    price_since: str
+    stale_at: int
+
+
+class Reason(StrEnum):
+    """Why a raw offer was set aside."""
+
+    UNKNOWN_PROVIDER = "unknown-provider"
+    UNKNOWN_GPU = "unknown-gpu"
+    MEMORY_CONTRADICTS = "memory-contradicts"
+    UNKNOWN_TIER = "unknown-tier"
+    NOT_A_PRICE = "not-a-price"
+    ZERO_PRICE = "zero-price"
+    NEGATIVE_PRICE = "negative-price"
+    PRICES_DISAGREE = "prices-disagree"
+    BAD_COUNT = "bad-count"
+    NO_EXCHANGE_RATE = "no-exchange-rate"
+    BAD_DATE = "bad-date"
+    ESTIMATED = "estimated"
+    ABSURD = "absurd"
+    DUPLICATE = "duplicate"
+    SUPERSEDED = "superseded"
+
+
+REASONS: dict[Reason, str] = {
+    Reason.UNKNOWN_PROVIDER: "The provider is not in the catalogue.",
+    Reason.UNKNOWN_GPU: "The catalogue knows no accelerator by this name.",
+    Reason.MEMORY_CONTRADICTS: "The stated memory is not that of the named card; which of the two is true can't be told.",
+    Reason.UNKNOWN_TIER: "It is not said whether this is on demand, spot or reserved.",
+    Reason.NOT_A_PRICE: "The price is missing or not a number.",
+    Reason.ZERO_PRICE: "Nobody rents out a GPU for nothing: a placeholder.",
+    Reason.NEGATIVE_PRICE: "A price below zero.",
+    Reason.PRICES_DISAGREE: "The price per GPU and the price per instance contradict each other.",
+    Reason.BAD_COUNT: "The number of GPUs is not a number above zero.",
+    Reason.NO_EXCHANGE_RATE: "Quoted in a currency for which no dated rate is known.",
+    Reason.BAD_DATE: "The date is missing or lies in the future.",
+    Reason.ESTIMATED: "Estimated or approximate, not quoted by the provider.",
+    Reason.ABSURD: "Over 20 times, or under a twentieth, of the GPU's median price.",
+    Reason.DUPLICATE: "The same offer stands here already.",
+    Reason.SUPERSEDED: "A later list states the same offer.",
+}
+"""What each reason means, for a reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A raw offer that is not shown, with the reason and what exactly was wrong."""
+
+    raw: RawOffer
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The outcome of normalising: every raw offer is in exactly one of the two."""
+
+    offers: tuple[Offer, ...]
+    set_aside: tuple[SetAside, ...]

@@ -1,0 +1,212 @@
+"""Make the shipped snapshot from the raw public lists: ``python -m tools.make_snapshot FOLDER``.
+
+FOLDER holds ``offers.csv`` and ``price_history.csv`` as their publishers left them. What is known of these two
+lists, their gaps and wrong labels, stands here and nowhere else; the rules themselves are the normaliser's.
+"""
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from app import clock
+from app.catalog.aliases import Resolved, resolve
+from app.catalog.facts import provider_spellings
+from app.pricing import shipped
+from app.pricing.offers import Batch, RawOffer, Reason, SetAside
+from app.pricing.normalise import normalise_batch
+
+GPU_PRICING = "gpu-pricing"
+DAILY_LIST = "daily-list"
+
+_PARTS = (  # words of a note → what the price holds, what it leaves out, our remark
+    (r"vCPU \$0\.01/h and RAM \$0\.005/GB/h billed separately", "gpu", "host", "CPU $0.01 per vCPU-hour and memory $0.005 per GB-hour come on top"),
+    (r"vCPU/RAM billed separately: \$0\.004/vCPU/h \+ \$0\.001/GB/h", "gpu", "host", "CPU $0.004 per vCPU-hour and memory $0.001 per GB-hour come on top"),
+    (r"CPU/RAM/storage billed separately", "gpu", "host+disk", "billed by the second; CPU, memory and storage come on top"),
+    (r"vCPU and RAM are FREE", "gpu+host", "disk", "storage is billed on top"),
+    (r"500 GB NVMe included", "gpu+host+disk", "", "500 GB of NVMe included"),
+)
+_REMARKS = (
+    (r"Marketplace min price|price reflects min live offer|Marketplace cheapest live offer", "cheapest live offer of a marketplace when it was seen"),
+    (r"Price fluctuates", "moves by about 15 % with the market"),
+    (r"Pricing is dynamic", "price is set anew about every 18 hours"),
+    (r"Spot tier rarely available", "seldom to be had"),
+    (r"Virtualized GPU", "GPU reached over the network, speed varies"),
+    (r"references July 2024", "the provider's page is dated July 2024"),
+    (r"Medium priority tier", "medium priority; higher priority costs more, lower less"),
+    (r"max 4 GPUs/instance", "at most 4 GPUs an instance"),
+    (r"sold in 8x node|8x node", "sold as a machine of 8 only; price per GPU"),
+    (r"fractions available", "fractions of the card are sold too"),
+)
+_PRODUCTS = (r"Dataoorts (\w[\w-]*) — [^.;]*", r"Bare Metal[^;(]*", r"Active spot")
+
+
+def raw_offers(folder: Path) -> list[RawOffer]:
+    """Every row of ``offers.csv`` as a raw offer, with what its note and product name say."""
+    since = _price_since(folder)
+    with (folder / "offers.csv").open(encoding="utf-8", newline="") as file:
+        return [_raw_offer(number, row, since) for number, row in enumerate(csv.DictReader(file), 2)]
+
+
+def _raw_offer(number: int, row: dict[str, str], since: dict[tuple[str, ...], str]) -> RawOffer:
+    listed = row["collected_at"].startswith("2026-06-15")
+    note = row["note"]
+    includes, excludes, remarks = _terms(row)
+    raw = RawOffer(
+        source=DAILY_LIST if listed else GPU_PRICING,
+        provider=row["provider"],
+        gpu=row["gpu"],
+        tier=row["tier"].replace("_", "-"),
+        amount_per_gpu_hour=row["usd_per_gpu_hour"],
+        amount_per_instance_hour=row["usd_per_instance_hour"],
+        gpu_memory_gb=row["gpu_memory_gb"],
+        gpu_count=row["gpu_count"],
+        interconnect=row["interconnect"],
+        interruptible=row["interruptible"] == "true",
+        region=row["region"],
+        product=row["sku"] or _product(row),
+        vcpus=row["vcpus"],
+        ram_gb=row["ram_gb"],
+        price_includes=includes,
+        price_excludes=excludes,
+        remark="; ".join(remarks),
+        estimated="estimated" in note or "approximate price" in note,
+        source_url=row["source_url"],
+        fetched_at=int(clock.parse_instant(row["collected_at"]).timestamp()),
+        price_since=since.get(_history_key(row["provider"], row["gpu"], row["tier"], row["region"], row["usd_per_gpu_hour"]), row["collected_at"][:10]),
+        reference=f"offers.csv:{number}",
+    )
+    return _with_true_term(raw)
+
+
+def _terms(row: dict[str, str]) -> tuple[str, str, list[str]]:
+    includes = "gpu+host" if row["vcpus"] and row["ram_gb"] else ""
+    excludes = ""
+    remarks = []
+    for pattern, holds, lacks, remark in _PARTS:
+        if re.search(pattern, row["note"]):
+            includes, excludes = holds, lacks
+            remarks.append(remark)
+    remarks += [remark for pattern, remark in _REMARKS if re.search(pattern, row["note"])]
+    return includes, excludes, remarks
+
+
+def _product(row: dict[str, str]) -> str:
+    found = [m[0].strip().rstrip(".") for p in _PRODUCTS if (m := re.search(p, row["note"]))]
+    if match := re.search(r"\((High freq\.)\)", row["gpu"]):
+        found.append(match[1])
+    return ", ".join(found)
+
+
+def _with_true_term(raw: RawOffer) -> RawOffer:
+    """Correct a commitment that the list got wrong.
+
+    The daily list files Google's "Dynamic Workload Scheduler" prices (calendar mode, defined duration: days to
+    weeks) under 12 and 36 months, and calls a RunPod plan "36mo" that costs more than its 6-month plan, while
+    RunPod's own interface offers plans of months only. Their term is binding, but not known.
+    """
+    wrong = re.search(r"DWS|Calendar Mode", raw.product) or (raw.provider == "RunPod" and raw.tier == "36mo")
+    if not wrong:
+        return raw
+    remark = "filed as {} by the list; the product's name or price contradicts it".format(raw.tier)
+    return replace(raw, commitment_months=0, remark=remark)
+
+
+def _history_key(provider: str, gpu: str, tier: str, region: str, price: str) -> tuple[str, ...]:
+    return (provider, gpu, tier, region, str(Decimal(price).normalize()))
+
+
+def _history(folder: Path) -> list[dict[str, str]]:
+    with (folder / "price_history.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _price_since(folder: Path) -> dict[tuple[str, ...], str]:
+    """The first of the unbroken run of recorded days, up to the last, on which each price stood."""
+    rows = _history(folder)
+    days = sorted({row["date"] for row in rows})
+    seen: dict[tuple[str, ...], set[str]] = {}
+    for row in rows:
+        key = _history_key(row["provider"], row["gpu_type"], row["price_tier"], row["region"], row["per_gpu_hourly_usd"])
+        seen.setdefault(key, set()).add(row["date"])
+    since = {}
+    for key, on in seen.items():
+        run = ""
+        for day in reversed(days):
+            if day not in on:
+                break
+            run = day
+        if run:
+            since[key] = run
+    return since
+
+
+def history_rows(folder: Path) -> tuple[list[tuple[str, ...]], list[tuple[str, str]]]:
+    """The daily prices as rows of the shipped history, distinct and sorted, and what was set aside and why."""
+    kept: set[tuple[str, ...]] = set()
+    aside: list[tuple[str, str]] = []
+    for number, row in enumerate(_history(folder), 2):
+        provider = provider_spellings().get(row["provider"].casefold())
+        label = row["gpu_type"]
+        if provider == "runpod":  # the list files PCIe and NVL cards of RunPod under SXM: the form is open
+            label = label.replace("H100 SXM", "H100").replace("H200 SXM", "H200")
+        gpu = resolve(provider or "", label)
+        price = Decimal(row["per_gpu_hourly_usd"] or "0")
+        if provider is None or not isinstance(gpu, Resolved) or price <= 0:
+            aside.append((f"price_history.csv:{number}", "unknown provider or GPU, or no price"))
+            continue
+        tier = row["price_tier"].replace("_", "-")
+        months = tier.removesuffix("mo") if tier.endswith("mo") else ""
+        if months and (provider == "gcp" or (provider == "runpod" and months == "36")):
+            months = "0"
+        kept.add((row["date"], provider, gpu.gpu, "reserved" if months else tier, months, row["region"], f"{price.normalize():f}"))
+    return sorted(kept), aside
+
+
+def make(folder: Path) -> Batch:
+    """Normalise the raw lists. Their own last instant is the clock, so that the outcome never changes."""
+    raws = raw_offers(folder)
+    return normalise_batch(raws, {}, max(raw.fetched_at for raw in raws))
+
+
+def _write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write(folder: Path, target: Path) -> None:
+    """Write the four shipped files into ``target``."""
+    batch = make(folder)
+    history, history_aside = history_rows(folder)
+    _write_csv(target / "offers.csv", shipped.OFFER_COLUMNS, map(shipped.offer_to_row, batch.offers))
+    _write_csv(target / "set_aside.csv", shipped.SET_ASIDE_COLUMNS, map(_aside_row, batch.set_aside))
+    _write_csv(target / "history.csv", shipped.HISTORY_COLUMNS, history)
+    about = {
+        "rows_read": len(batch.offers) + len(batch.set_aside),
+        "offers": len(batch.offers),
+        "set_aside": len(batch.set_aside),
+        "history_rows_read": len(_history(folder)),
+        "history_rows": len(history),
+        "history_set_aside": len(history_aside),
+        "sources": {
+            GPU_PRICING: {"name": "gpu-pricing, an open price collection (MIT)", "day": "2026-05-24"},
+            DAILY_LIST: {"name": "a daily public price list", "day": "2026-06-15"},
+        },
+    }
+    (target / "about.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+
+def _aside_row(item: SetAside) -> tuple[str, ...]:
+    raw = item.raw
+    price = raw.amount_per_gpu_hour or raw.amount_per_instance_hour or ""
+    return (raw.reference, raw.source, raw.provider, raw.gpu, raw.tier, str(price), Reason(item.reason).value, item.detail)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), shipped.FOLDER)

@@ -151,7 +151,7 @@ async def migrate() -> None:
     try:
         async with closing(await ENGINE.get_connection()) as connection:
             await connection.execute("PRAGMA journal_mode = WAL")
-        if not await _is_current():
+        if not await is_current():
             await _run_migrations()
     except sqlite3.DatabaseError as error:
         raise DatabaseError(f"{ENGINE.path} can't be used as the database: {error}") from error
@@ -164,7 +164,7 @@ def _migration_ids() -> set[str]:
     return {m[1] for path in folder.glob("*.py") if (m := re.search(r'^ID = "(.+)"$', path.read_text(), re.MULTILINE))}
 
 
-async def _is_current() -> bool:
+async def is_current() -> bool:
     from piccolo.apps.migrations.tables import Migration
 
     try:

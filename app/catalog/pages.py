@@ -1,0 +1,122 @@
+"""GPUs and providers: the lists, and a page each."""
+
+import difflib
+from typing import Any
+
+from app.catalog.facts import Gpu, Provider, gpus, providers
+from app.errors import NotFoundError
+from app.pricing import chart, store
+from app.pricing.importer import HISTORY_KEY, OFFERS_KEY, SOURCES_KEY
+from app.pricing.tables import OfferRow
+from app.web.answers import Answer, Ask, Moved, earliest
+from app.web.edge import public
+from app.web.render import render
+
+SEGMENTS = {"data-centre": "Data centre", "workstation": "Workstation", "gaming": "Gaming"}
+SHOWN_OFFERS = 100
+FACTS = (
+    ("Memory", "memory_gb", "GB"), ("Memory type", "memory_type", ""), ("Memory bandwidth", "bandwidth_gb_s", "GB/s"),
+    ("FP16 / BF16, dense", "fp16_tflops", "TFLOPS"), ("FP8, dense", "fp8_tflops", "TFLOPS"),
+    ("INT8, dense", "int8_tops", "TOPS"), ("FP4, dense", "fp4_tflops", "TFLOPS"), ("Power", "tdp_w", "W"),
+    ("Interconnect", "interconnect", ""), ("Interconnect, per direction", "interconnect_gb_s", "GB/s"),
+    ("Form", "form_factor", ""),
+)  # fmt: skip
+
+
+@public("/gpus", shows=(OFFERS_KEY,))
+async def gpu_list(ask: Ask) -> Answer:
+    """Every accelerator with its facts and best prices."""
+    ask.settle("/gpus")
+    counts = await store.counts_by(OfferRow.gpu)
+    groups = [(name, [gpu for gpu in gpus().values() if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
+    body = render(
+        "gpus/list.html", settings=ask.settings, path="/gpus", canonical="/gpus", now=ask.now, groups=groups,
+        best=await store.best_by_gpu(ask.now), counts=counts, title="GPUs and accelerators",
+        description=f"{len(gpus())} accelerators: memory, bandwidth, dense TFLOPS, power, and the best price of each.",
+    )  # fmt: skip
+    return Answer(body, valid_until=await store.next_stale(ask.now))
+
+
+@public("/gpus/{gpu:str}", shows=("gpu:{gpu}",))
+async def gpu_page(ask: Ask) -> Answer:
+    """One accelerator: facts, cheapest offers, price chart, every offer."""
+    gpu: Gpu = _known(ask.parts["gpu"], gpus(), "GPU", "/gpus")
+    ask.settle(f"/gpus/{gpu.slug}")
+    offers = await store.offers_of(OfferRow.gpu, gpu.slug)
+    rows = chart.daily(await store.price_points(gpu.slug))
+    family = gpu.slug.split("-")[0] if not gpu.slug.startswith(("rtx", "gtx", "quadro", "tpu")) else None
+    body = render(
+        "gpus/page.html", settings=ask.settings, path="/gpus", canonical=f"/gpus/{gpu.slug}", now=ask.now, gpu=gpu,
+        facts=FACTS, shown=offers[:SHOWN_OFFERS], total=len(offers), best=store.best_of(offers, ask.now),
+        chart=chart.draw(rows), preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
+        spread=_spread(offers), kin=[g for g in gpus().values() if family and g.slug != gpu.slug and g.slug.split("-")[0] == family],
+        description=_describe(gpu, offers, ask.now),
+    )  # fmt: skip
+    return Answer(body, valid_until=earliest(await store.next_stale(ask.now)), shows=(HISTORY_KEY,))
+
+
+@public("/providers", shows=(OFFERS_KEY, SOURCES_KEY))
+async def provider_list(ask: Ask) -> Answer:
+    """Every provider: kind, how many offers, how fresh."""
+    ask.settle("/providers")
+    counts = await store.counts_by(OfferRow.provider)
+    spans = {slug: await _span(slug) for slug in counts}
+    body = render(
+        "providers/list.html", settings=ask.settings, path="/providers", canonical="/providers", now=ask.now,
+        counts=counts, spans=spans, title="GPU providers",
+        description=f"{len(providers())} providers of GPUs: what they offer, where the prices come from, how fresh they are.",
+    )  # fmt: skip
+    return Answer(body, valid_until=await store.next_stale(ask.now))
+
+
+@public("/providers/{provider:str}", shows=("provider:{provider}", SOURCES_KEY))
+async def provider_page(ask: Ask) -> Answer:
+    """One provider: its offers, their source, freshness and last error."""
+    provider: Provider = _known(ask.parts["provider"], providers(), "provider", "/providers")
+    ask.settle(f"/providers/{provider.slug}")
+    offers = await store.offers_of(OfferRow.provider, provider.slug)
+    names = {row["source"] for row in offers}
+    aside = [r for r in await store.set_aside() if r["provider"].casefold() in {s.casefold() for s in provider.spellings}]
+    body = render(
+        "providers/page.html", settings=ask.settings, path="/providers", canonical=f"/providers/{provider.slug}",
+        now=ask.now, provider=provider, shown=offers[:SHOWN_OFFERS], total=len(offers), aside=aside,
+        sources=[source for source in await store.sources() if source["name"] in names],
+        title=f"{provider.name} GPU prices",
+        description=f"{len(offers)} GPU offers of {provider.name}, with source, date and what the price includes.",
+    )  # fmt: skip
+    return Answer(body, valid_until=await store.next_stale(ask.now))
+
+
+async def _span(provider: str) -> tuple[int, int]:
+    rows = await store.seen_span(provider)
+    return rows["oldest"], rows["newest"]
+
+
+def _known(slug: str, things: dict[str, Any], what: str, page: str) -> Any:
+    """The thing of that slug; another case is moved, a near miss gets suggestions."""
+    if slug in things:
+        return things[slug]
+    folded = slug.casefold()[:80]
+    if folded in things:
+        raise Moved(f"{page}/{folded}")
+    close = difflib.get_close_matches(folded, list(things), n=4, cutoff=0.4)
+    links = tuple((things[name].name, f"{page}/{name}") for name in close)
+    raise NotFoundError(f"There is no {what} called {slug[:60]!r}.", (*links, (f"All {what}s", page)))
+
+
+def _spread(offers: list[store.Row]) -> tuple[int, int] | None:
+    """Lowest and highest price on demand of one GPU, where there are two or more providers."""
+    prices = [row["usd_per_gpu_hour_micro"] for row in offers if row["tier"] == "on-demand"]
+    whose = {row["provider"] for row in offers if row["tier"] == "on-demand"}
+    return (min(prices), max(prices)) if len(whose) > 1 else None
+
+
+def _describe(gpu: Gpu, offers: list[store.Row], now: int) -> str:
+    best = store.best_of(offers, now).get(("on-demand", None))
+    facts = f"{gpu.memory_gb} GB, " if gpu.memory_gb else ""
+    if best is None:
+        return f"{gpu.name}: {facts}{gpu.architecture}. {len(offers)} offers."
+    from app.money import show
+
+    price = show(best["usd_per_gpu_hour_micro"])
+    return f"{gpu.name}: {facts}{gpu.architecture}. On demand from {price} an hour, {len(offers)} offers with source and date."

@@ -1,0 +1,45 @@
+"""The commands. Each calls one function of a feature; what is slow to load is loaded where it is needed."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from app.errors import InferenceBenchError
+from app.settings import Settings, load
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. A known error is one line on stderr, never a stack trace."""
+    asked = _parser().parse_args(arguments)
+    command: Callable[[Settings, argparse.Namespace], int] = asked.run
+    try:
+        return command(load(), asked)
+    except InferenceBenchError as error:
+        print(f"inferencebench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="inferencebench", description=__import__("app").__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, run, text in (
+        ("up", _up, "serve the pages (the worker joins with live prices)"),
+        ("serve", _up, "the web process alone"),
+        ("doctor", _doctor, "say in plain words what is misconfigured"),
+    ):
+        commands.add_parser(name, help=text, description=text).set_defaults(run=run)
+    return parser
+
+
+def _up(settings: Settings, _: argparse.Namespace) -> int:
+    from app import serve
+
+    return serve.run(settings)
+
+
+def _doctor(settings: Settings, _: argparse.Namespace) -> int:
+    from app import doctor
+
+    return doctor.run(settings)

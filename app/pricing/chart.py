@@ -1,0 +1,123 @@
+"""A price chart as geometry: from daily prices to lines and ticks. Pure; the template draws it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from statistics import median
+from typing import Any
+
+WIDTH, HEIGHT = 720, 240
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 28
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the chart: ``path`` is SVG path data; a gap in the days is a gap in the line."""
+
+    key: str
+    label: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark on an axis: ``at`` in chart units, ``label`` for a reader."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawn chart and the same figures as a table: rows of (day, lowest on demand, median, lowest spot)."""
+
+    lines: tuple[Line, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    table: tuple[tuple[str, int | None, int | None, int | None], ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+_SERIES = (("low", "lowest on demand"), ("mid", "median on demand"), ("spot", "lowest spot"))
+
+
+def daily(points: Iterable[dict[str, Any]]) -> tuple[tuple[str, int | None, int | None, int | None], ...]:
+    """Per day, in micro-dollars per GPU-hour: lowest and median over providers on demand, and lowest spot.
+
+    The median is of each provider's lowest, so that a provider with many machine types counts once.
+    """
+    days: dict[str, dict[str, dict[str, int]]] = {}
+    for point in points:
+        if point["tier"] in ("on-demand", "spot"):
+            lowest = days.setdefault(point["day"], {}).setdefault(point["tier"], {})
+            price = point["usd_per_gpu_hour_micro"]
+            lowest[point["provider"]] = min(price, lowest.get(point["provider"], price))
+    rows = []
+    for day in sorted(days):
+        demand, spot = days[day].get("on-demand", {}), days[day].get("spot", {})
+        middle = int(median(demand.values())) if demand else None
+        rows.append((day, min(demand.values(), default=None), middle, min(spot.values(), default=None)))
+    return tuple(rows)
+
+
+def draw(rows: tuple[tuple[str, int | None, int | None, int | None], ...]) -> Chart | None:
+    """The chart of :func:`daily` rows, from zero, so that heights compare; ``None`` under two days."""
+    prices = [price for row in rows for price in row[1:] if price is not None]
+    if len(rows) < 2 or not prices:
+        return None
+    first, last = date.fromisoformat(rows[0][0]), date.fromisoformat(rows[-1][0])
+    step = _step(max(prices))
+    top = step * (-(-max(prices) // step))
+
+    def x(day: str) -> float:
+        span = max(1, (last - first).days)
+        return round(LEFT + (date.fromisoformat(day) - first).days / span * (WIDTH - LEFT - RIGHT), 1)
+
+    def y(price: int) -> float:
+        return round(HEIGHT - BOTTOM - price / top * (HEIGHT - TOP - BOTTOM), 1)
+
+    lines = []
+    for column, (key, label) in enumerate(_SERIES, 1):
+        path = _path([(row[0], row[column]) for row in rows], x, y)
+        if path:
+            lines.append(Line(key, label, path))
+    x_ticks = tuple(Tick(x(day.isoformat()), f"{day.day} {day:%b}") for day in _days(first, last))
+    y_ticks = tuple(Tick(y(price), _dollars(price)) for price in range(0, top + 1, step))
+    return Chart(tuple(lines), x_ticks, y_ticks, rows)
+
+
+def _path(points: list[tuple[str, int | None]], x: Any, y: Any) -> str:
+    """Steps, since a price holds until it changes; a day that follows no recorded day starts anew."""
+    parts: list[str] = []
+    before: date | None = None
+    for day, price in points:
+        if price is None:
+            before = None
+            continue
+        here = date.fromisoformat(day)
+        if before is not None and (here - before).days <= 7:
+            parts.append(f"H{x(day):g}V{y(price):g}")
+        else:
+            parts.append(f"M{x(day):g} {y(price):g}")
+        before = here
+    return "".join(parts)
+
+
+def _step(highest: int) -> int:
+    """A round distance between marks that gives three to six of them, in micro-dollars."""
+    for scale in (10**power for power in range(2, 12)):
+        for factor in (1, 2, 5):
+            if highest / (scale * factor) <= 5:
+                return scale * factor
+    return 10**12
+
+
+def _dollars(micro: int) -> str:
+    text = f"{micro / 1_000_000:.4f}".rstrip("0").rstrip(".")
+    return f"${text}"
+
+
+def _days(first: date, last: date) -> list[date]:
+    count = min(6, (last - first).days + 1)
+    return [first + timedelta(days=round(i * (last - first).days / max(1, count - 1))) for i in range(count)]

@@ -1,0 +1,31 @@
+"""Every address of the site, by feature."""
+
+from app.catalog import pages as catalog
+from app.pricing import compare, data
+from app.pricing import pages as pricing
+from app.site import machines
+from app.site import pages as site
+
+HANDLERS = [
+    site.home,
+    site.status,
+    pricing.prices,
+    pricing.table,
+    data.prices_csv,
+    data.prices_json,
+    compare.compare,
+    catalog.gpu_list,
+    catalog.gpu_page,
+    catalog.provider_list,
+    catalog.provider_page,
+    machines.healthz,
+    machines.readyz,
+    machines.robots,
+    machines.sitemap,
+    machines.security_txt,
+    machines.favicon,
+    machines.home_preview,
+    machines.gpu_preview,
+    machines.api,
+    machines.openapi,
+]

@@ -1,0 +1,123 @@
+"""What machines ask for: health, robots, sitemap, security contact, icons, previews, the API's description."""
+
+from datetime import timedelta
+from html import escape
+from typing import Any
+
+from litestar import Request, Response, get
+from piccolo.columns import Column
+
+from app import __version__, clock
+from app.catalog.facts import gpus, providers
+from app.errors import NotFoundError
+from app.pricing import store
+from app.pricing.importer import OFFERS_KEY
+from app.pricing.tables import OfferRow
+from app.site import preview
+from app.site.openapi import description
+from app.pricing.data import to_json
+from app.web import assets
+from app.web.answers import JSON, Answer, Ask
+from app.web.edge import public
+from app.web.render import render
+from app.money import show
+
+TEXT = "text/plain; charset=utf-8"
+
+
+@get("/healthz")
+async def healthz() -> Response[str]:
+    """The process answers."""
+    return Response("ok\n", media_type=TEXT, headers={"cache-control": "no-store"})
+
+
+@get("/readyz")
+async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    """The process can do its work: the database answers and holds prices. 503 with the reason otherwise."""
+    try:
+        offers = int(await OfferRow.count().run())
+    except Exception as error:  # whatever keeps the database from answering is the reason
+        return Response({"ready": False, "why": f"the database does not answer: {type(error).__name__}"}, status_code=503,
+                        headers={"cache-control": "no-store"})  # fmt: skip
+    why = None if offers else "no prices are loaded yet; run inferencebench up"
+    return Response({"ready": why is None, "offers": offers, "version": __version__, **({"why": why} if why else {})},
+                    status_code=200 if offers else 503, headers={"cache-control": "no-store"})  # fmt: skip
+
+
+@public("/robots.txt")
+async def robots(ask: Ask) -> Answer:
+    """Everything may be read; only the fragments and the endless combinations of filters are left out."""
+    ask.settle("/robots.txt")
+    lines = ("User-agent: *", "Disallow: /prices/table", "Disallow: /prices?*&", "Disallow: /api/prices?", "Allow: /",
+             f"Sitemap: {ask.settings.base_url}/sitemap.xml", "")  # fmt: skip
+    return Answer("\n".join(lines).encode(), TEXT)
+
+
+@public("/sitemap.xml", shows=(OFFERS_KEY,))
+async def sitemap(ask: Ask) -> Answer:
+    """Every page with an address of its own."""
+    ask.settle("/sitemap.xml")
+    fixed = ["/", "/prices", "/gpus", "/providers", "/compare", "/status", "/api"]
+    pages = [*fixed, *(f"/gpus/{slug}" for slug in gpus()), *(f"/providers/{slug}" for slug in providers())]
+    urls = "".join(f"<url><loc>{escape(ask.settings.base_url + page)}</loc></url>\n" for page in pages)
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n'
+    return Answer(body.encode(), "application/xml; charset=utf-8")
+
+
+@public("/.well-known/security.txt")
+async def security_txt(ask: Ask) -> Answer:
+    """Whom to tell of a weakness (RFC 9116). It expires in half a year; asked again, it has moved on."""
+    ask.settle("/.well-known/security.txt")
+    midnight = ask.now - ask.now % 86_400
+    expires = clock.from_timestamp(midnight) + timedelta(days=182)
+    lines = (f"Contact: mailto:{ask.settings.contact_email}", f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
+             "Preferred-Languages: en", f"Canonical: {ask.settings.base_url}/.well-known/security.txt", "")  # fmt: skip
+    return Answer("\n".join(lines).encode(), TEXT, valid_until=midnight + 86_400)
+
+
+@public("/favicon.ico")
+async def favicon(ask: Ask) -> Answer:
+    """The mark, for those who ask without reading the page."""
+    ask.settle("/favicon.ico")
+    return Answer(assets.assets()["mark.svg"].body, "image/svg+xml")
+
+
+@public("/previews/home.png", shows=(OFFERS_KEY,))
+async def home_preview(ask: Ask) -> Answer:
+    """The picture that stands beside a shared link."""
+    ask.settle("/previews/home.png")
+    extent = await store.extent(ask.now)
+    line = f"{extent.offers:,} offers, {extent.gpus} GPUs, {extent.providers} providers"
+    return Answer(await preview.draw("What a GPU costs, and from whom", line, ""), "image/png")
+
+
+@public("/previews/gpus/{name:str}", shows=(OFFERS_KEY,))
+async def gpu_preview(ask: Ask) -> Answer:
+    """The picture of one GPU's page, with its best price."""
+    name = ask.parts["name"]
+    gpu = gpus().get(name.removesuffix(".png")) if name.endswith(".png") else None
+    if gpu is None:
+        raise NotFoundError("There is no such picture.")
+    ask.settle(f"/previews/gpus/{gpu.slug}.png")
+    column: Column = OfferRow.gpu
+    best = store.best_of(await store.offers_of(column, gpu.slug), ask.now).get(("on-demand", None))
+    price = f"{show(best['usd_per_gpu_hour_micro'])} per hour on demand, {providers()[best['provider']].name}" if best else ""
+    facts = f"{gpu.vendor} {gpu.architecture}" + (f", {gpu.memory_gb} GB" if gpu.memory_gb else "")
+    return Answer(await preview.draw(gpu.name, facts, price), "image/png", valid_until=await store.next_stale(ask.now))
+
+
+@public("/api")
+async def api(ask: Ask) -> Answer:
+    """The API's documentation for people."""
+    ask.settle("/api")
+    body = render("site/api.html", settings=ask.settings, path="/api", canonical="/api", title="Data and API",
+                  description="Every price as CSV and JSON, with the same filters as the page; no key needed.",
+                  api=description(ask.settings))  # fmt: skip
+    return Answer(body)
+
+
+@public("/api/openapi.json")
+async def openapi(ask: Ask) -> Answer:
+    """The API's documentation for programs."""
+    ask.settle("/api/openapi.json")
+    return Answer(to_json(description(ask.settings)), JSON)

@@ -1,0 +1,46 @@
+"""The picture beside a shared link: 1200 x 630, drawn with Pillow and the font that it carries."""
+
+import asyncio
+import io
+
+from PIL import Image, ImageDraw, ImageFont
+
+SIZE = (1200, 630)
+PAPER, INK, MUTED, AMBER = "#fbfaf5", "#14181d", "#5a616b", "#ffc53d"
+
+
+async def draw(title: str, line: str, price: str) -> bytes:
+    """A PNG with a title, a line of facts and, where there is one, a price. Drawn off the event loop."""
+    return await asyncio.to_thread(_draw, title, line, price)
+
+
+def _draw(title: str, line: str, price: str) -> bytes:
+    image = Image.new("RGB", SIZE, PAPER)
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((0, 0, SIZE[0], 96), fill=INK)
+    for x, height in ((64, 16), (84, 28), (104, 40), (124, 12)):
+        pen.rectangle((x, 68 - height, x + 10, 68), fill=AMBER if x == 124 else PAPER)
+    pen.text((160, 28), "InferenceBench", font=ImageFont.load_default(38), fill=PAPER)
+    y = 170
+    for row in _wrapped(pen, title, 1070, 84):
+        pen.text((64, y), row, font=ImageFont.load_default(84), fill=INK)
+        y += 104
+    pen.text((64, y + 16), line, font=ImageFont.load_default(40), fill=MUTED)
+    if price:
+        pen.rectangle((64, y + 92, 72, y + 152), fill=AMBER)
+        pen.text((96, y + 96), price, font=ImageFont.load_default(44), fill=INK)
+    out = io.BytesIO()
+    image.quantize(64).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def _wrapped(pen: ImageDraw.ImageDraw, text: str, width: int, size: int) -> list[str]:
+    font = ImageFont.load_default(size)
+    rows = [""]
+    for word in text.split():
+        wider = f"{rows[-1]} {word}".strip()
+        if pen.textlength(wider, font=font) <= width or not rows[-1]:
+            rows[-1] = wider
+        else:
+            rows.append(word)
+    return rows[:3]

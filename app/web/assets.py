@@ -1,0 +1,50 @@
+"""Static files under names that hold their content's hash: cached for ever, compressed once."""
+
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from app.settings import ROOT
+from app.web.answers import Answer
+from app.web.edge import Kept
+
+FOLDER = ROOT / "static"
+_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A static file: its public address and content."""
+
+    address: str
+    media_type: str
+    body: bytes
+
+
+@cache
+def assets() -> dict[str, Asset]:
+    """Every static file by its plain name, such as ``site.css``."""
+    return {str(p.relative_to(FOLDER)): _asset(p) for p in sorted(FOLDER.rglob("*")) if p.is_file() and p.suffix != ".txt"}
+
+
+def _asset(path: Path) -> Asset:
+    body = path.read_bytes()
+    digest = hashlib.sha256(body).hexdigest()[:12]
+    kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    name = path.relative_to(FOLDER).with_suffix("")
+    return Asset(f"/static/{name}.{digest}{path.suffix}", kind, body)
+
+
+def address(name: str) -> str:
+    """The public address of the static file ``name``."""
+    return assets()[name].address
+
+
+def prepared() -> dict[str, Kept]:
+    """Every static file as a prepared answer, by its public address."""
+    return {
+        asset.address: Kept(Answer(asset.body, asset.media_type, immutable=True), (), (), asset.address.split(".")[-2])
+        for asset in assets().values()
+    }

@@ -1,0 +1,96 @@
+"""Rendering templates. What every page needs is given here, once."""
+
+from datetime import datetime
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from app import clock, money
+from app.catalog import facts
+from app.settings import ROOT, Settings
+from app.web import assets
+
+CONFIRMATION_STEP_S = 6 * 3600
+"""Pages show when a price was confirmed rounded down to this, so that confirming it empties no cache."""
+
+
+@cache
+def environment() -> Environment:
+    """The template environment: escaping on, undefined names are errors."""
+    made = Environment(
+        loader=FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+    )  # fmt: skip
+    made.filters.update(
+        usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, figure=figure,
+        thousands=lambda n: f"{n:,}", place=place_name, months=months_text,
+    )  # fmt: skip
+    made.globals.update(
+        asset=assets.address, gpus=facts.gpus(), providers=facts.providers(), countries=facts.countries(),
+        continents=facts.CONTINENTS,
+    )  # fmt: skip
+    return made
+
+
+def render(template: str, *, settings: Settings, **values: Any) -> bytes:
+    """The rendered ``template`` as UTF-8."""
+    text = environment().get_template(template).render(settings=settings, **values)
+    return text.encode()
+
+
+def _time(instant: datetime, text: str) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(instant.strftime("%Y-%m-%dT%H:%M:%SZ"), text)
+
+
+def day(value: str | int) -> Markup:
+    """A day for a reader, from an ISO date or seconds: ``15 Jun 2026``."""
+    if not value:
+        return Markup("not known")
+    if isinstance(value, str):
+        read = datetime.fromisoformat(value)
+        return Markup('<time datetime="{}">{}</time>').format(value, f"{read.day} {read:%b %Y}")
+    instant = clock.from_timestamp(value)
+    return Markup('<time datetime="{}">{}</time>').format(f"{instant:%Y-%m-%d}", f"{instant.day} {instant:%b %Y}")
+
+
+def moment(seconds: int) -> Markup:
+    """An exact instant for a reader: ``15 Jun 2026, 12:26 UTC``."""
+    instant = clock.from_timestamp(seconds)
+    return _time(instant, f"{instant.day} {instant:%b %Y, %H:%M} UTC")
+
+
+def seen(seconds: int) -> Markup:
+    """When a price was last confirmed, rounded down to six hours."""
+    return moment(seconds - seconds % CONFIRMATION_STEP_S)
+
+
+def count_text(count: str | None) -> str:
+    """A number of GPUs: ``8``, ``1/6``, ``not known``."""
+    return "not known" if count is None else str(Fraction(count))
+
+
+def figure(value: object, unit: str = "") -> str:
+    """A catalogue figure with its unit, or ``not known``."""
+    if value is None or value == "":
+        return "not known"
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,f}".rstrip("0").rstrip(".") if hasattr(value, "as_tuple") else str(value)
+    return f"{text} {unit}" if unit else text
+
+
+def months_text(months: int | None) -> str:
+    """A commitment's length: ``12 months``, ``term not known``."""
+    if not months:
+        return "term not known"
+    return "1 month" if months == 1 else f"{months} months"
+
+
+def place_name(value: str) -> str:
+    """A region filter's value for a reader: a country's, continent's or provider region's name."""
+    if value == "not-stated":
+        return "not stated"
+    if value in facts.countries():
+        return facts.countries()[value][0]
+    return facts.CONTINENTS.get(value, value)

@@ -1,0 +1,48 @@
+"""The security headers of every response, errors and fragments included."""
+
+from app.settings import Settings
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+HEADERS: tuple[tuple[str, str], ...] = (
+    ("content-security-policy", CONTENT_SECURITY_POLICY),
+    ("x-frame-options", "DENY"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("permissions-policy", "accelerometer=(), browsing-topics=(), camera=(), geolocation=(), gyroscope=(), "
+                           "interest-cohort=(), magnetometer=(), microphone=(), payment=(), usb=()"),
+    ("cross-origin-opener-policy", "same-origin"),
+)  # fmt: skip
+STRICT_TRANSPORT_SECURITY = ("strict-transport-security", "max-age=63072000; includeSubDomains; preload")
+OPEN_TO_OTHERS = (
+    ("access-control-allow-origin", "*"),
+    ("cross-origin-resource-policy", "cross-origin"),
+)
+"""Data addresses may be read from other origins; pages may not."""
+CLOSED_TO_OTHERS = (("cross-origin-resource-policy", "same-origin"),)
+
+
+def is_data(path: str) -> bool:
+    """True for addresses of data (the API, CSV), which other origins may read."""
+    return path == "/prices.csv" or path.startswith("/api/")
+
+
+def headers(settings: Settings, path: str) -> list[tuple[bytes, bytes]]:
+    """The security headers of an answer at ``path``, as ASGI wants them."""
+    found = [*HEADERS, *(OPEN_TO_OTHERS if is_data(path) else CLOSED_TO_OTHERS)]
+    if settings.is_https:
+        found.append(STRICT_TRANSPORT_SECURITY)
+    return [(name.encode(), value.encode()) for name, value in found]

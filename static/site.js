@@ -1,0 +1,68 @@
+// Small helps: the theme switch, "5 months ago", and what htmx needs to be told.
+(() => {
+  const root = document.documentElement;
+
+  const select = document.getElementById("theme");
+  select.value = root.dataset.theme ?? "";
+  select.closest("[hidden]").hidden = false;
+  select.addEventListener("change", () => {
+    if (select.value) root.dataset.theme = select.value;
+    else delete root.dataset.theme;
+    try {
+      if (select.value) localStorage.setItem("theme", select.value);
+      else localStorage.removeItem("theme");
+    } catch {
+      // Storage may be forbidden; the choice then holds for this page.
+    }
+  });
+
+  const steps = [["year", 31536000], ["month", 2628000], ["day", 86400], ["hour", 3600], ["minute", 60]];
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  const ago = (then) => {
+    const seconds = (then - Date.now()) / 1000;
+    const [unit, size] = steps.find(([, s]) => Math.abs(seconds) >= s) ?? ["second", 1];
+    return words.format(Math.trunc(seconds / size), unit);
+  };
+  const tell = (within) => {
+    for (const time of within.querySelectorAll("time:not([title])")) {
+      const then = Date.parse(time.dateTime);
+      if (!Number.isNaN(then)) time.title = ago(then);
+    }
+  };
+  tell(document);
+  root.dataset.js = "";
+
+  const board = () => document.getElementById("board");
+  const trouble = document.getElementById("trouble");
+  if (!trouble) return;
+  let last = null;
+
+  // The address is ours to know, not to send: htmx would put it, with what follows #, into a header.
+  document.addEventListener("htmx:config:request", (event) => {
+    delete event.detail.ctx.request.headers["HX-Current-URL"];
+    trouble.hidden = true;
+    last = event.detail.ctx.sourceElement;
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    // A morph keeps what was typed; outside the field in use, the answer's own values hold.
+    for (const field of board()?.querySelectorAll("input, select") ?? []) {
+      if (field === document.activeElement && field.type === "search") continue;
+      if (field.type === "checkbox") field.checked = field.defaultChecked;
+      else if (field.tagName === "SELECT") for (const o of field.options) o.selected = o.defaultSelected;
+      else field.value = field.defaultValue;
+    }
+    if (board()) tell(board());
+  });
+  const fail = () => {
+    trouble.hidden = false;
+  };
+  document.addEventListener("htmx:error", fail);
+  document.addEventListener("htmx:response:error", (event) => {
+    if (event.detail.ctx.response.status >= 500) fail();
+  });
+  document.getElementById("again").addEventListener("click", () => {
+    trouble.hidden = true;
+    if (last?.isConnected && last.tagName === "A") last.click();
+    else document.getElementById("filters")?.requestSubmit();
+  });
+})();

@@ -62,7 +62,9 @@ class HouseEngine(SQLiteEngine):
                 return await self._fetch(connection, query, args)
         return await self._fetch(await self._kept_reader(), query, args)
 
-    async def _fetch(self, connection: aiosqlite.Connection, query: str, args: list[Any] | None) -> list[dict[str, Any]]:
+    async def _fetch(
+        self, connection: aiosqlite.Connection, query: str, args: list[Any] | None
+    ) -> list[dict[str, Any]]:
         async with connection.execute(query, args or []) as cursor:
             return list(await cursor.fetchall())  # type: ignore[arg-type]
 

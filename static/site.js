@@ -47,6 +47,7 @@
     // A morph keeps what was typed; outside the field in use, the answer's own values hold.
     for (const field of board()?.querySelectorAll("input, select") ?? []) {
       if (field === document.activeElement && field.type === "search") continue;
+      if ("keep" in field.dataset) continue;
       if (field.type === "checkbox") field.checked = field.defaultChecked;
       else if (field.tagName === "SELECT") for (const o of field.options) o.selected = o.defaultSelected;
       else field.value = field.defaultValue;

@@ -17,27 +17,40 @@ from app import clock
 from app.catalog.aliases import Resolved, resolve
 from app.catalog.facts import provider_spellings
 from app.pricing import shipped
-from app.pricing.offers import Batch, RawOffer, Reason, SetAside
 from app.pricing.normalise import normalise_batch
+from app.pricing.offers import Batch, RawOffer, Reason, SetAside
 
 GPU_PRICING = "gpu-pricing"
 DAILY_LIST = "daily-list"
 
 _PARTS = (  # words of a note → what the price holds, what it leaves out, our remark
-    (r"vCPU \$0\.01/h and RAM \$0\.005/GB/h billed separately", "gpu", "host", "CPU $0.01 per vCPU-hour and memory $0.005 per GB-hour come on top"),
-    (r"vCPU/RAM billed separately: \$0\.004/vCPU/h \+ \$0\.001/GB/h", "gpu", "host", "CPU $0.004 per vCPU-hour and memory $0.001 per GB-hour come on top"),
-    (r"CPU/RAM/storage billed separately", "gpu", "host+disk", "billed by the second; CPU, memory and storage come on top"),
-    (r"vCPU and RAM are FREE", "gpu+host", "disk", "storage is billed on top"),
+    (
+        r"vCPU \$0\.01/h and RAM \$0\.005/GB/h billed separately",
+        "gpu",
+        "host",
+        "vCPU $0.01/h and memory $0.005/GB-h extra",
+    ),
+    (
+        r"vCPU/RAM billed separately: \$0\.004/vCPU/h \+ \$0\.001/GB/h",
+        "gpu",
+        "host",
+        "vCPU $0.004/h and memory $0.001/GB-h extra",
+    ),
+    (r"CPU/RAM/storage billed separately", "gpu", "host+disk", "billed by the second"),
+    (r"vCPU and RAM are FREE", "gpu+host", "disk", ""),
     (r"500 GB NVMe included", "gpu+host+disk", "", "500 GB of NVMe included"),
 )
 _REMARKS = (
-    (r"Marketplace min price|price reflects min live offer|Marketplace cheapest live offer", "cheapest live offer of a marketplace when it was seen"),
-    (r"Price fluctuates", "moves by about 15 % with the market"),
-    (r"Pricing is dynamic", "price is set anew about every 18 hours"),
+    (
+        r"Marketplace min price|price reflects min live offer|Marketplace cheapest live offer",
+        "cheapest live offer then",
+    ),
+    (r"Price fluctuates", "moves by about 15 %"),
+    (r"Pricing is dynamic", "set anew every 18 h"),
     (r"Spot tier rarely available", "seldom to be had"),
     (r"Virtualized GPU", "GPU reached over the network, speed varies"),
     (r"references July 2024", "the provider's page is dated July 2024"),
-    (r"Medium priority tier", "medium priority; higher priority costs more, lower less"),
+    (r"Medium priority tier", "medium priority"),
     (r"max 4 GPUs/instance", "at most 4 GPUs an instance"),
     (r"sold in 8x node|8x node", "sold as a machine of 8 only; price per GPU"),
     (r"fractions available", "fractions of the card are sold too"),
@@ -77,7 +90,10 @@ def _raw_offer(number: int, row: dict[str, str], since: dict[tuple[str, ...], st
         estimated="estimated" in note or "approximate price" in note,
         source_url=row["source_url"],
         fetched_at=int(clock.parse_instant(row["collected_at"]).timestamp()),
-        price_since=since.get(_history_key(row["provider"], row["gpu"], row["tier"], row["region"], row["usd_per_gpu_hour"]), row["collected_at"][:10]),
+        price_since=since.get(
+            _history_key(row["provider"], row["gpu"], row["tier"], row["region"], row["usd_per_gpu_hour"]),
+            row["collected_at"][:10],
+        ),
         reference=f"offers.csv:{number}",
     )
     return _with_true_term(raw)
@@ -90,7 +106,7 @@ def _terms(row: dict[str, str]) -> tuple[str, str, list[str]]:
     for pattern, holds, lacks, remark in _PARTS:
         if re.search(pattern, row["note"]):
             includes, excludes = holds, lacks
-            remarks.append(remark)
+            remarks += [remark] if remark else []
     remarks += [remark for pattern, remark in _REMARKS if re.search(pattern, row["note"])]
     return includes, excludes, remarks
 
@@ -112,7 +128,7 @@ def _with_true_term(raw: RawOffer) -> RawOffer:
     wrong = re.search(r"DWS|Calendar Mode", raw.product) or (raw.provider == "RunPod" and raw.tier == "36mo")
     if not wrong:
         return raw
-    remark = "filed as {} by the list; the product's name or price contradicts it".format(raw.tier)
+    remark = f"filed as {raw.tier} by the list; the product's name or price contradicts it"
     return replace(raw, commitment_months=0, remark=remark)
 
 
@@ -131,7 +147,9 @@ def _price_since(folder: Path) -> dict[tuple[str, ...], str]:
     days = sorted({row["date"] for row in rows})
     seen: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
-        key = _history_key(row["provider"], row["gpu_type"], row["price_tier"], row["region"], row["per_gpu_hourly_usd"])
+        key = _history_key(
+            row["provider"], row["gpu_type"], row["price_tier"], row["region"], row["per_gpu_hourly_usd"]
+        )
         seen.setdefault(key, set()).add(row["date"])
     since = {}
     for key, on in seen.items():
@@ -163,7 +181,17 @@ def history_rows(folder: Path) -> tuple[list[tuple[str, ...]], list[tuple[str, s
         months = tier.removesuffix("mo") if tier.endswith("mo") else ""
         if months and (provider == "gcp" or (provider == "runpod" and months == "36")):
             months = "0"
-        kept.add((row["date"], provider, gpu.gpu, "reserved" if months else tier, months, row["region"], f"{price.normalize():f}"))
+        kept.add(
+            (
+                row["date"],
+                provider,
+                gpu.gpu,
+                "reserved" if months else tier,
+                months,
+                row["region"],
+                f"{price.normalize():f}",
+            )
+        )
     return sorted(kept), aside
 
 
@@ -205,7 +233,16 @@ def write(folder: Path, target: Path) -> None:
 def _aside_row(item: SetAside) -> tuple[str, ...]:
     raw = item.raw
     price = raw.amount_per_gpu_hour or raw.amount_per_instance_hour or ""
-    return (raw.reference, raw.source, raw.provider, raw.gpu, raw.tier, str(price), Reason(item.reason).value, item.detail)
+    return (
+        raw.reference,
+        raw.source,
+        raw.provider,
+        raw.gpu,
+        raw.tier,
+        str(price),
+        Reason(item.reason).value,
+        item.detail,
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from app.errors import NotFoundError
 from app.pricing import chart, store
 from app.pricing.importer import HISTORY_KEY, OFFERS_KEY, SOURCES_KEY
 from app.pricing.tables import OfferRow
-from app.web.answers import Answer, Ask, Moved, earliest
+from app.web.answers import Answer, Ask, MovedError, earliest
 from app.web.edge import public
 from app.web.render import render
 
@@ -76,7 +76,9 @@ async def provider_page(ask: Ask) -> Answer:
     ask.settle(f"/providers/{provider.slug}")
     offers = await store.offers_of(OfferRow.provider, provider.slug)
     names = {row["source"] for row in offers}
-    aside = [r for r in await store.set_aside() if r["provider"].casefold() in {s.casefold() for s in provider.spellings}]
+    aside = [
+        r for r in await store.set_aside() if r["provider"].casefold() in {s.casefold() for s in provider.spellings}
+    ]
     body = render(
         "providers/page.html", settings=ask.settings, path="/providers", canonical=f"/providers/{provider.slug}",
         now=ask.now, provider=provider, shown=offers[:SHOWN_OFFERS], total=len(offers), aside=aside,
@@ -98,7 +100,7 @@ def _known(slug: str, things: dict[str, Any], what: str, page: str) -> Any:
         return things[slug]
     folded = slug.casefold()[:80]
     if folded in things:
-        raise Moved(f"{page}/{folded}")
+        raise MovedError(f"{page}/{folded}")
     close = difflib.get_close_matches(folded, list(things), n=4, cutoff=0.4)
     links = tuple((things[name].name, f"{page}/{name}") for name in close)
     raise NotFoundError(f"There is no {what} called {slug[:60]!r}.", (*links, (f"All {what}s", page)))

@@ -9,6 +9,9 @@ from typing import Any
 WIDTH, HEIGHT = 720, 240
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 28
 
+Day = tuple[str, int | None, int | None, int | None]
+"""(ISO day, lowest on demand, median on demand, lowest spot), in micro-dollars per GPU-hour."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -34,7 +37,7 @@ class Chart:
     lines: tuple[Line, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    table: tuple[tuple[str, int | None, int | None, int | None], ...]
+    table: tuple[Day, ...]
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -42,7 +45,7 @@ class Chart:
 _SERIES = (("low", "lowest on demand"), ("mid", "median on demand"), ("spot", "lowest spot"))
 
 
-def daily(points: Iterable[dict[str, Any]]) -> tuple[tuple[str, int | None, int | None, int | None], ...]:
+def daily(points: Iterable[dict[str, Any]]) -> tuple[Day, ...]:
     """Per day, in micro-dollars per GPU-hour: lowest and median over providers on demand, and lowest spot.
 
     The median is of each provider's lowest, so that a provider with many machine types counts once.
@@ -61,7 +64,7 @@ def daily(points: Iterable[dict[str, Any]]) -> tuple[tuple[str, int | None, int 
     return tuple(rows)
 
 
-def draw(rows: tuple[tuple[str, int | None, int | None, int | None], ...]) -> Chart | None:
+def draw(rows: tuple[Day, ...]) -> Chart | None:
     """The chart of :func:`daily` rows, from zero, so that heights compare; ``None`` under two days."""
     prices = [price for row in rows for price in row[1:] if price is not None]
     if len(rows) < 2 or not prices:
@@ -78,8 +81,9 @@ def draw(rows: tuple[tuple[str, int | None, int | None, int | None], ...]) -> Ch
         return round(HEIGHT - BOTTOM - price / top * (HEIGHT - TOP - BOTTOM), 1)
 
     lines = []
-    for column, (key, label) in enumerate(_SERIES, 1):
-        path = _path([(row[0], row[column]) for row in rows], x, y)
+    columns = zip(*(row[1:] for row in rows), strict=True)
+    for (key, label), column in zip(_SERIES, columns, strict=True):
+        path = _path(list(zip((row[0] for row in rows), column, strict=True)), x, y)
         if path:
             lines.append(Line(key, label, path))
     x_ticks = tuple(Tick(x(day.isoformat()), f"{day.day} {day:%b}") for day in _days(first, last))
@@ -106,11 +110,8 @@ def _path(points: list[tuple[str, int | None]], x: Any, y: Any) -> str:
 
 def _step(highest: int) -> int:
     """A round distance between marks that gives three to six of them, in micro-dollars."""
-    for scale in (10**power for power in range(2, 12)):
-        for factor in (1, 2, 5):
-            if highest / (scale * factor) <= 5:
-                return scale * factor
-    return 10**12
+    steps = (factor * int(10**power) for power in range(2, 12) for factor in (1, 2, 5))
+    return next((step for step in steps if highest / step <= 5), 10**12)
 
 
 def _dollars(micro: int) -> str:

@@ -8,7 +8,8 @@ from app.catalog.facts import Gpu, gpus
 from app.errors import QueryError
 from app.pricing import store
 from app.pricing.importer import OFFERS_KEY
-from app.pricing.query import encode, parse
+from app.pricing.parsing import parse
+from app.pricing.query import encode
 from app.web.answers import Answer, Ask
 from app.web.edge import public
 from app.web.render import figure, render
@@ -102,6 +103,8 @@ def _value(chosen: list[Gpu], best: dict[tuple[str, str], store.Row], label: str
     values: list[Decimal | None] = []
     for gpu in chosen:
         row, amount = best.get((gpu.slug, "on-demand")), getattr(gpu, attribute)
-        values.append(Decimal(row["usd_per_gpu_hour_micro"]) / 1_000_000 * per / Decimal(amount) if row and amount else None)
+        values.append(
+            Decimal(row["usd_per_gpu_hour_micro"]) / 1_000_000 * per / Decimal(amount) if row and amount else None
+        )
     shown = tuple("not known" if value is None else f"${value:.3f}" for value in values)
     return Fact(label, shown, _best(values, -1))

@@ -14,7 +14,8 @@ from app.errors import QueryError
 from app.money import to_decimal
 from app.pricing import store
 from app.pricing.importer import OFFERS_KEY
-from app.pricing.query import PARAMETERS, PriceQuery, encode, parse, unknown_parameter
+from app.pricing.parsing import parse, unknown_parameter
+from app.pricing.query import PARAMETERS, PriceQuery, encode
 from app.pricing.store import Row
 from app.web.answers import JSON, Answer, Ask
 from app.web.edge import public
@@ -36,7 +37,9 @@ def _count(row: Row, _: int) -> Decimal | None:
     if row["gpu_count"] is None:
         return None
     count = Fraction(row["gpu_count"])
-    return Decimal(count.numerator) if count.denominator == 1 else round(Decimal(count.numerator) / count.denominator, 6)
+    return (
+        Decimal(count.numerator) if count.denominator == 1 else round(Decimal(count.numerator) / count.denominator, 6)
+    )
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -109,7 +112,11 @@ def data_query(pairs: list[tuple[str, str]], also: tuple[str, ...] = ()) -> Pric
     """The filters of a data address: unknown names are refused, and so are those that only shape the page."""
     for name, _ in pairs:
         if name in ("page", "unit"):
-            why = "Data holds every row; leave page out." if name == "page" else "Prices in data are per hour; leave unit out."
+            why = (
+                "Data holds every row; leave page out."
+                if name == "page"
+                else "Prices in data are per hour; leave unit out."
+            )
             raise QueryError(name, f"{name} is for the page, not for data.", why)
         if name not in PARAMETERS:
             raise unknown_parameter(name, (*(p for p in PARAMETERS if p not in ("page", "unit")), *also))
@@ -128,7 +135,9 @@ def _paging(pairs: list[tuple[str, str]]) -> tuple[int, str, list[tuple[str, str
             given[name] = value
     text = given.get("limit", "")
     if text and not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_LIMIT):
-        raise QueryError("limit", f"limit={text[:20]!r} is not a whole number from 1 to {MAX_LIMIT:,}.", "For example limit=100.")
+        raise QueryError(
+            "limit", f"limit={text[:20]!r} is not a whole number from 1 to {MAX_LIMIT:,}.", "For example limit=100."
+        )
     return int(text or MAX_LIMIT), given.get("cursor", ""), rest
 
 
@@ -145,7 +154,9 @@ def _offset(cursor: str, total: int) -> int:
     if not sep or not (at + of).isascii() or not (at.isdigit() and of.isdigit()) or len(cursor) > 30:
         raise QueryError("cursor", f"cursor={cursor[:30]!r} is not one that was given here.", "Follow the field next.")
     if int(of) != total or int(at) >= total:
-        raise QueryError("cursor", "The prices changed since this cursor was given.", "Begin again without cursor.", 410)
+        raise QueryError(
+            "cursor", "The prices changed since this cursor was given.", "Begin again without cursor.", 410
+        )
     return int(at)
 
 

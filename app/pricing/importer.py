@@ -101,12 +101,17 @@ async def _load_shipped() -> None:
     all_offers, aside = shipped.offers(), shipped.set_aside()
     for name, about in shipped.about()["sources"].items():
         offers = [offer for offer in all_offers if offer.source == name]
-        rows = [tuple(row[c] for c in shipped.SET_ASIDE_COLUMNS if c != "source") for row in aside if row["source"] == name]
+        rows = [
+            tuple(row[c] for c in shipped.SET_ASIDE_COLUMNS if c != "source") for row in aside if row["source"] == name
+        ]
         await replace_source(name, about["name"], offers, rows, max(offer.fetched_at for offer in offers))
     points = shipped.history()
     async with transaction(HISTORY_KEY, *sorted({gpu_key(point.gpu) for point in points})):
         await insert_many(
             PricePointRow,
             ("day", "provider", "gpu", "tier", "commitment_months", "region", "usd_per_gpu_hour_micro", "shipped"),
-            ((p.day, p.provider, p.gpu, p.tier, p.commitment_months, p.region, p.usd_per_gpu_hour_micro, 1) for p in points),
+            (
+                (p.day, p.provider, p.gpu, p.tier, p.commitment_months, p.region, p.usd_per_gpu_hour_micro, 1)
+                for p in points
+            ),
         )

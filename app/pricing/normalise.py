@@ -29,7 +29,7 @@ _SPOT = {"spot", "interruptible", "preemptible"}
 _TERM = re.compile(r"(\d{1,3})[ -]?mo(?:nths?)?")
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
@@ -53,7 +53,7 @@ def normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer | Set
     """
     try:
         return _normalise(raw, rates, now)
-    except _Refused as refusal:
+    except _RefusedError as refusal:
         return SetAside(raw, refusal.reason, refusal.detail)
 
 
@@ -82,18 +82,18 @@ def normalise_batch(
 def _normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer:
     provider = provider_spellings().get(raw.provider.strip().casefold())
     if provider is None:
-        raise _Refused(Reason.UNKNOWN_PROVIDER, f"no provider is known by the name {raw.provider[:80]!r}")
+        raise _RefusedError(Reason.UNKNOWN_PROVIDER, f"no provider is known by the name {raw.provider[:80]!r}")
     if raw.estimated:
-        raise _Refused(Reason.ESTIMATED, "the source marks this price as estimated or approximate")
+        raise _RefusedError(Reason.ESTIMATED, "the source marks this price as estimated or approximate")
     memory = _optional_number(raw.gpu_memory_gb)
     gpu = resolve(provider, raw.gpu, memory, raw.product)
     if isinstance(gpu, Unresolved):
-        raise _Refused(Reason(gpu.code), gpu.detail)
+        raise _RefusedError(Reason(gpu.code), gpu.detail)
     count = _count(raw.gpu_count)
     tier, months = _tier(raw)
     price = _price(raw, count, rates)
     if not 0 < raw.fetched_at <= now + 300:
-        raise _Refused(Reason.BAD_DATE, "it is not said when this was seen, or the date lies in the future")
+        raise _RefusedError(Reason.BAD_DATE, "it is not said when this was seen, or the date lies in the future")
     where = place(provider, raw.region)
     facts = providers()[provider]
     return Offer(
@@ -154,10 +154,10 @@ def _count(value: object) -> Fraction | None:
     else:
         number = parse_decimal(value)
         if number is None:
-            raise _Refused(Reason.BAD_COUNT, f"{str(value)[:40]!r} is not a number of GPUs")
+            raise _RefusedError(Reason.BAD_COUNT, f"{str(value)[:40]!r} is not a number of GPUs")
         count = Fraction(number).limit_denominator(64)
     if not 0 < count <= 1024:
-        raise _Refused(Reason.BAD_COUNT, f"{count} GPUs is not a number from above 0 to 1,024")
+        raise _RefusedError(Reason.BAD_COUNT, f"{count} GPUs is not a number from above 0 to 1,024")
     return count
 
 
@@ -172,7 +172,7 @@ def _tier(raw: RawOffer) -> tuple[Tier, int | None]:
         return Tier.SPOT, None
     if word in _ON_DEMAND:
         return Tier.ON_DEMAND, None
-    raise _Refused(Reason.UNKNOWN_TIER, f"{raw.tier[:40]!r} is neither on demand, spot nor a term")
+    raise _RefusedError(Reason.UNKNOWN_TIER, f"{raw.tier[:40]!r} is neither on demand, spot nor a term")
 
 
 def _price(raw: RawOffer, count: Fraction | None, rates: Mapping[str, Rate]) -> _Price:
@@ -180,22 +180,22 @@ def _price(raw: RawOffer, count: Fraction | None, rates: Mapping[str, Rate]) -> 
     instance = _amount(raw.amount_per_instance_hour, "per instance-hour")
     quoted = instance if instance is not None else gpu
     if quoted is None:
-        raise _Refused(Reason.NOT_A_PRICE, "no price is stated")
+        raise _RefusedError(Reason.NOT_A_PRICE, "no price is stated")
     rate = _rate(raw.currency, rates)
     per_gpu = to_micro(Fraction(gpu) * rate[0]) if gpu is not None else None
     per_instance = to_micro(Fraction(instance) * rate[0]) if instance is not None else None
     derived = ""
     if gpu is not None and instance is not None and count:
         if abs(Fraction(gpu) * count - Fraction(instance)) > Fraction(instance) * DISAGREEMENT:
-            raise _Refused(Reason.PRICES_DISAGREE, f"{gpu} x {count} GPUs is not {instance}")
+            raise _RefusedError(Reason.PRICES_DISAGREE, f"{gpu} x {count} GPUs is not {instance}")
     elif gpu is None and instance is not None:
         if count is None:
-            raise _Refused(Reason.BAD_COUNT, "a price for the instance, but not for how many GPUs")
+            raise _RefusedError(Reason.BAD_COUNT, "a price for the instance, but not for how many GPUs")
         per_gpu, derived = to_micro(Fraction(instance) * rate[0] / count), Per.GPU_HOUR.value
     elif gpu is not None and instance is None and count:
         per_instance, derived = to_micro(Fraction(gpu) * rate[0] * count), Per.INSTANCE_HOUR.value
     if not per_gpu:
-        raise _Refused(Reason.ZERO_PRICE, "the price is zero, or under a millionth of a dollar")
+        raise _RefusedError(Reason.ZERO_PRICE, "the price is zero, or under a millionth of a dollar")
     per = Per.INSTANCE_HOUR if instance is not None else Per.GPU_HOUR
     return _Price(per_gpu, per_instance, derived, f"{quoted:f}", per, rate[1])
 
@@ -205,11 +205,11 @@ def _amount(value: object, what: str) -> Decimal | None:
         return None
     amount = parse_decimal(value)
     if amount is None:
-        raise _Refused(Reason.NOT_A_PRICE, f"{str(value)[:40]!r} {what} is not a number")
+        raise _RefusedError(Reason.NOT_A_PRICE, f"{str(value)[:40]!r} {what} is not a number")
     if amount < 0:
-        raise _Refused(Reason.NEGATIVE_PRICE, f"{amount} {what}")
+        raise _RefusedError(Reason.NEGATIVE_PRICE, f"{amount} {what}")
     if amount == 0:
-        raise _Refused(Reason.ZERO_PRICE, f"zero {what}")
+        raise _RefusedError(Reason.ZERO_PRICE, f"zero {what}")
     return amount
 
 
@@ -218,13 +218,11 @@ def _rate(currency: str, rates: Mapping[str, Rate]) -> tuple[Fraction, str]:
         return Fraction(1), ""
     rate = rates.get(currency.upper())
     if rate is None:
-        raise _Refused(Reason.NO_EXCHANGE_RATE, f"quoted in {currency[:10]!r}, for which no rate is known")
+        raise _RefusedError(Reason.NO_EXCHANGE_RATE, f"quoted in {currency[:10]!r}, for which no rate is known")
     return Fraction(rate.usd), rate.day
 
 
-def _identity(
-    raw: RawOffer, provider: str, gpu: str, count: Fraction | None, tier: Tier, months: int | None
-) -> str:
+def _identity(raw: RawOffer, provider: str, gpu: str, count: Fraction | None, tier: Tier, months: int | None) -> str:
     """What makes an offer the same one tomorrow: everything that describes it but its price and dates."""
     parts = (raw.source, provider, gpu, count, tier, months, raw.tier.casefold().replace("_", "-"),
              raw.region.casefold(), raw.product, raw.interconnect, raw.vcpus, raw.ram_gb)  # fmt: skip

@@ -7,7 +7,8 @@ from app.catalog.facts import CONTINENTS, countries, gpus, providers
 from app.errors import QueryError
 from app.pricing import store
 from app.pricing.importer import OFFERS_KEY
-from app.pricing.query import PAGE_SIZE, SORTS, UNITS, PriceQuery, parse
+from app.pricing.parsing import parse
+from app.pricing.query import PAGE_SIZE, SORTS, UNITS, PriceQuery
 from app.web.answers import Answer, Ask
 from app.web.edge import public
 from app.web.htmx import push_url
@@ -31,6 +32,7 @@ class Choice:
 class Chip:
     """An active filter and the address without it."""
 
+    name: str
     label: str
     address: str
     fragment: str
@@ -70,7 +72,9 @@ async def table(ask: Ask) -> Answer:
     ask.settle(query.address("/prices/table"))
     values, valid_until = await _board(ask, query)
     body = render("prices/_board.html", settings=ask.settings, **values)
-    return Answer(body, valid_until=valid_until, headers=(push_url(query.address("/prices")), ("x-robots-tag", "noindex")))
+    return Answer(
+        body, valid_until=valid_until, headers=(push_url(query.address("/prices")), ("x-robots-tag", "noindex"))
+    )
 
 
 async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int | None]:
@@ -149,7 +153,7 @@ def _chips(query: PriceQuery) -> list[Chip]:
             "q": f"“{value}”",
         }.get(name) or label_of(name, value)
         rest = query.without(name, value)
-        found.append(Chip(label, rest.address("/prices"), rest.address("/prices/table")))
+        found.append(Chip(name, label, rest.address("/prices"), rest.address("/prices/table")))
     return found
 
 
@@ -172,7 +176,8 @@ async def _looser(query: PriceQuery) -> list[tuple[Chip, int]]:
         for value in [v for n, v in query.pairs() if n == name]:
             rest = rest.without(name, value)
         if count := await store.count(rest):
-            found.append((Chip(name.replace("_", " "), rest.address("/prices"), rest.address("/prices/table")), count))
+            words = ", ".join(chip.label for chip in _chips(query) if chip.name == name)
+            found.append((Chip(name, words, rest.address("/prices"), rest.address("/prices/table")), count))
     return sorted(found, key=lambda item: -item[1])
 
 

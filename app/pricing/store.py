@@ -8,9 +8,9 @@ from statistics import median
 from typing import Any
 
 from piccolo.columns import Column
-from piccolo.columns.combination import CombinableMixin
+from piccolo.columns.combination import And, CombinableMixin
 from piccolo.query.functions import Max, Min
-from piccolo.query.methods.select import Count
+from piccolo.query.functions.aggregate import Count
 from piccolo.querystring import QueryString
 
 from app.catalog.facts import CONTINENTS, countries
@@ -105,7 +105,7 @@ async def best_by_gpu(now: int, tiers: Iterable[str] = ("on-demand", "spot")) ->
     return best
 
 
-def _among(prices: list[int]) -> CombinableMixin:
+def _among(prices: list[int]) -> And:
     return OfferRow.usd_per_gpu_hour_micro.is_in(prices) & (OfferRow.rank_group == 0)
 
 
@@ -114,13 +114,16 @@ def best_of(rows: Iterable[Row], now: int) -> dict[tuple[str, int | None], Row]:
     best: dict[tuple[str, int | None], Row] = {}
     for row in sorted(rows, key=lambda r: (r["stale_at"] <= now, r["usd_per_gpu_hour_micro"], r["id"])):
         best.setdefault((row["tier"], row["commitment_months"]), row)
-    return best
+    order = ("on-demand", "spot", "reserved")
+    return dict(sorted(best.items(), key=lambda item: (order.index(item[0][0]), item[0][1] or 10**6)))
 
 
 async def offers_of(column: Column, value: str, limit: int = 1000) -> list[Row]:
     """The offers of one GPU or provider, by rank group and price."""
     select = OfferRow.select().where(column == value)
-    return list(await select.order_by(OfferRow.rank_group, OfferRow.usd_per_gpu_hour_micro, OfferRow.id).limit(limit).run())
+    return list(
+        await select.order_by(OfferRow.rank_group, OfferRow.usd_per_gpu_hour_micro, OfferRow.id).limit(limit).run()
+    )
 
 
 async def counts_by(column: Column) -> dict[str, int]:
@@ -274,5 +277,9 @@ async def dearest_by_gpu() -> dict[str, tuple[int, int]]:
 
 async def history_extent() -> Row:
     """How many daily prices are kept, and the ``first`` and ``last`` day."""
-    span = await PricePointRow.select(Min(PricePointRow.day, alias="first"), Max(PricePointRow.day, alias="last")).first().run()
+    span = (
+        await PricePointRow.select(Min(PricePointRow.day, alias="first"), Max(PricePointRow.day, alias="last"))
+        .first()
+        .run()
+    )
     return {"count": int(await PricePointRow.count().run()), **(span or {"first": None, "last": None})}

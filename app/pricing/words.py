@@ -19,9 +19,11 @@ _TIERS = {
     "reserved": "reserved",
     "committed": "reserved",
 }
-_LIMIT = re.compile(r"(?:(?:under|below|less than|at most|max|<=?) ?\$?|\$)(\d{1,6}(?:\.\d{1,6})?)(?: ?(?:usd|dollars?|/ ?h(?:our)?|per hour))?(?= |$)")
-_MEMORY = re.compile(r"(?<![\w.])(\d{1,4}) ?(?:gb|gib|g)(?= |$)")
-_COUNT = re.compile(r"(?<![\w.])(?:(\d{1,3}) ?x(?= |$)|x ?(\d{1,3})(?= |$)|(\d{1,3}) gpus?(?= |$))")
+_LIMIT = re.compile(
+    r"(?:(?:under|below|less than|at most|max|<=?) ?\$?|\$)(\d{1,6}(?:\.\d{1,6})?)(?: ?(?:usd|dollars?|/ ?h(?:our)?|per hour))?(?= |$)"
+)
+_MEMORY = re.compile(r"(?<![\w.-])(\d{1,4}) ?(?:gb|gib|g)(?= |$)")
+_COUNT = re.compile(r"(?<![\w.-])(?:(\d{1,3}) ?x(?= |$)|x ?(\d{1,3})(?= |$)|(\d{1,3}) gpus?(?= |$))")
 _FILLER = {"gpu", "gpus", "in", "with", "from", "on", "at", "the", "a", "an", "for", "per", "hour", "price", "prices",
            "cheapest", "cheap", "cloud", "nvidia", "amd", "and", "or", "memory", "vram"}  # fmt: skip
 

@@ -10,17 +10,17 @@ from piccolo.columns import Column
 from app import __version__, clock
 from app.catalog.facts import gpus, providers
 from app.errors import NotFoundError
+from app.money import show
 from app.pricing import store
+from app.pricing.data import to_json
 from app.pricing.importer import OFFERS_KEY
 from app.pricing.tables import OfferRow
 from app.site import preview
 from app.site.openapi import description
-from app.pricing.data import to_json
 from app.web import assets
 from app.web.answers import JSON, Answer, Ask
 from app.web.edge import public
 from app.web.render import render
-from app.money import show
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -101,7 +101,11 @@ async def gpu_preview(ask: Ask) -> Answer:
     ask.settle(f"/previews/gpus/{gpu.slug}.png")
     column: Column = OfferRow.gpu
     best = store.best_of(await store.offers_of(column, gpu.slug), ask.now).get(("on-demand", None))
-    price = f"{show(best['usd_per_gpu_hour_micro'])} per hour on demand, {providers()[best['provider']].name}" if best else ""
+    price = (
+        f"{show(best['usd_per_gpu_hour_micro'])} per hour on demand, {providers()[best['provider']].name}"
+        if best
+        else ""
+    )
     facts = f"{gpu.vendor} {gpu.architecture}" + (f", {gpu.memory_gb} GB" if gpu.memory_gb else "")
     return Answer(await preview.draw(gpu.name, facts, price), "image/png", valid_until=await store.next_stale(ask.now))
 

@@ -28,7 +28,7 @@ class Ask:
         """Send the visitor to the canonical ``address`` if this is not it."""
         here = f"{self.path}?{self.query_string}" if self.query_string else self.path
         if here != address:
-            raise Moved(address)
+            raise MovedError(address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Answer:
     immutable: bool = False
 
 
-class Moved(Exception):
+class MovedError(Exception):
     """The canonical address of what was asked for is another."""
 
     def __init__(self, address: str) -> None:

@@ -26,7 +26,9 @@ class Asset:
 @cache
 def assets() -> dict[str, Asset]:
     """Every static file by its plain name, such as ``site.css``."""
-    return {str(p.relative_to(FOLDER)): _asset(p) for p in sorted(FOLDER.rglob("*")) if p.is_file() and p.suffix != ".txt"}
+    return {
+        str(p.relative_to(FOLDER)): _asset(p) for p in sorted(FOLDER.rglob("*")) if p.is_file() and p.suffix != ".txt"
+    }
 
 
 def _asset(path: Path) -> Asset:

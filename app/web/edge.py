@@ -87,8 +87,8 @@ def cache_headers(span: Life, shows: Iterable[str]) -> list[tuple[str, str]]:
     """The headers that tell browsers, and apart from them edges, how long an answer holds and what it shows."""
     return [
         ("cache-control", f"public, max-age=0, must-revalidate, s-maxage={span.shared}"),
-        ("cdn-cache-control", f"public, max-age={span.shared}, stale-while-revalidate={span.while_revalidating}, "
-                              f"stale-if-error={span.if_error}"),
+        ("cdn-cache-control", (f"public, max-age={span.shared}, stale-while-revalidate={span.while_revalidating}, "
+                              f"stale-if-error={span.if_error}")),
         ("surrogate-key", " ".join(shows)),
         ("vary", "Accept-Encoding"),
     ]  # fmt: skip
@@ -192,7 +192,9 @@ def public(path: str, *, shows: tuple[str, ...] = ()) -> Callable[[Render], HTTP
             prepared: Prepared = request.app.state.prepared
             parts = {name: str(value) for name, value in request.path_params.items()}
             query = request.scope["query_string"]
-            ask = Ask(request.scope["path"], parts, query.decode("latin-1"), clock.timestamp(), request.app.state.settings)
+            ask = Ask(
+                request.scope["path"], parts, query.decode("latin-1"), clock.timestamp(), request.app.state.settings
+            )
             keys = tuple(key.format(**{n: v[:80] for n, v in parts.items()}) for key in shows)
             kept = await prepared.make((request.scope["path"], query), ask, keys, render)
             return _Send(kept, request.app.state.settings)
@@ -291,4 +293,5 @@ class Edge:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self.app({**scope, "method": "GET"} if head_only else scope, receive, finish)
+        asked: Any = {**scope, "method": "GET"} if head_only else scope
+        await self.app(asked, receive, finish)

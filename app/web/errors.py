@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException
 from app import logs
 from app.errors import BusyError, NotFoundError, QueryError
 from app.web import htmx, security
-from app.web.answers import Moved
+from app.web.answers import MovedError
 from app.web.render import render
 
 PROBLEM = "application/problem+json"
@@ -56,7 +56,7 @@ def on_busy(request: Request[Any, Any, Any], error: BusyError) -> Response[bytes
     return _answer(request, 503, str(error), headers={"retry-after": "2"})
 
 
-def on_moved(request: Request[Any, Any, Any], error: Moved) -> Response[bytes]:
+def on_moved(request: Request[Any, Any, Any], error: MovedError) -> Response[bytes]:
     """The canonical address is another: 308, which keeps the method and may be cached."""
     return Response(b"", status_code=308, headers={"location": error.address, "cache-control": "public, max-age=0, s-maxage=60"},
                     media_type="text/plain")  # fmt: skip
@@ -67,7 +67,9 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     status = error.status_code
     headers = {"allow": "GET, HEAD"} if isinstance(error, MethodNotAllowedException) else {}
     links = (("All prices", "/prices"), ("All GPUs", "/gpus"), ("Home", "/")) if status == 404 else ()
-    return _answer(request, status, _EXPLAINED.get(status, HTTPStatus(status).phrase + "."), links=links, headers=headers)
+    return _answer(
+        request, status, _EXPLAINED.get(status, HTTPStatus(status).phrase + "."), links=links, headers=headers
+    )
 
 
 def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -95,7 +97,7 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     QueryError: on_query_error,
     NotFoundError: on_not_found,
     BusyError: on_busy,
-    Moved: on_moved,
+    MovedError: on_moved,
     HTTPException: on_http_error,
     Exception: on_crash,
 }

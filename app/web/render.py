@@ -1,6 +1,7 @@
 """Rendering templates. What every page needs is given here, once."""
 
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -76,7 +77,7 @@ def figure(value: object, unit: str = "") -> str:
     """A catalogue figure with its unit, or ``not known``."""
     if value is None or value == "":
         return "not known"
-    text = f"{value:,}" if isinstance(value, int) else f"{value:,f}".rstrip("0").rstrip(".") if hasattr(value, "as_tuple") else str(value)
+    text = f"{value:,}" if isinstance(value, int | Decimal) else str(value)
     return f"{text} {unit}" if unit else text
 
 

@@ -22,8 +22,8 @@ HEADERS: tuple[tuple[str, str], ...] = (
     ("x-frame-options", "DENY"),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "same-origin"),
-    ("permissions-policy", "accelerometer=(), browsing-topics=(), camera=(), geolocation=(), gyroscope=(), "
-                           "interest-cohort=(), magnetometer=(), microphone=(), payment=(), usb=()"),
+    ("permissions-policy", ("accelerometer=(), browsing-topics=(), camera=(), geolocation=(), gyroscope=(), "
+                           "interest-cohort=(), magnetometer=(), microphone=(), payment=(), usb=()")),
     ("cross-origin-opener-policy", "same-origin"),
 )  # fmt: skip
 STRICT_TRANSPORT_SECURITY = ("strict-transport-security", "max-age=63072000; includeSubDomains; preload")

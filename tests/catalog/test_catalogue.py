@@ -1,0 +1,120 @@
+"""The catalogue: facts that can't contradict themselves, and every known spelling."""
+
+import csv
+from decimal import Decimal
+
+import pytest
+
+from app.catalog.aliases import Resolved, Unresolved, resolve
+from app.catalog.facts import gpus, place, providers, read_rows
+from tests.conftest import SHARED
+
+
+def test_there_are_at_least_seventy_accelerators_of_every_kind() -> None:
+    assert len(gpus()) >= 70
+    assert {gpu.segment for gpu in gpus().values()} == {"data-centre", "workstation", "gaming"}
+    assert {gpu.vendor for gpu in gpus().values()} == {"NVIDIA", "AMD", "Intel", "Google"}
+
+
+def test_every_accelerator_names_the_source_of_its_figures() -> None:
+    assert all(gpu.source.startswith("https://") for gpu in gpus().values())
+
+
+def test_figures_are_dense_so_fp8_is_at_most_twice_fp16_and_fp4_four_times_fp8() -> None:
+    for gpu in gpus().values():
+        if gpu.fp16_tflops and gpu.fp8_tflops:
+            assert 1 <= gpu.fp8_tflops / gpu.fp16_tflops <= Decimal("2.1"), gpu.slug
+        if gpu.fp4_tflops and gpu.fp8_tflops:
+            assert Decimal("1.9") <= gpu.fp4_tflops / gpu.fp8_tflops <= Decimal("4.1"), gpu.slug
+
+
+def test_a_variant_that_is_not_stated_claims_no_interconnect_of_one() -> None:
+    for gpu in gpus().values():
+        if gpu.is_open_variant and "form" in gpu.variant_note:
+            assert not gpu.form_factor, gpu.slug
+
+
+def test_aliases_and_products_point_at_accelerators_that_exist() -> None:
+    for row in (*read_rows("gpu_aliases.csv"), *read_rows("gpu_products.csv")):
+        assert row["gpu"] in gpus(), row
+
+
+@pytest.mark.parametrize(
+    ("provider", "spelling", "memory", "product", "gpu"),
+    [
+        ("akash", "NVIDIA A100", "80", "", "a100-80gb"),
+        ("jarvis-labs", "NVIDIA A100", "40", "", "a100-40gb"),
+        ("gcp", "A100", None, "", "a100"),
+        ("azure", "A100", None, "Standard_NC24ads_A100_v4", "a100-pcie-80gb"),
+        ("azure", "A100", None, "Standard_ND96amsr_A100_v4", "a100-sxm-80gb"),
+        ("aws", "A100 40GB", None, "p4d.24xlarge", "a100-sxm-40gb"),
+        ("runpod", "H100 SXM", None, "NVIDIA H100 NVL", "h100-nvl-94gb"),
+        ("runpod", "H100 SXM", None, "NVIDIA H100 PCIe", "h100-pcie-80gb"),
+        ("gpuhub", "RTX 4090 (48 GB mod)", "48", "", "rtx-4090-48gb-mod"),
+        ("salad", "RTX 4090", "24", "", "rtx-4090-24gb"),
+        ("salad", "RTX 3060", "8", "", "rtx-3060-8gb"),
+        ("akash", "RTX PRO 6000 WE", "96", "", "rtx-pro-6000-workstation-96gb"),
+        ("jarvis-labs", "RTX Pro 6000 Blackwell", "96", "", "rtx-pro-6000-96gb"),
+        ("verda", "B300 SXM6", "262", "", "b300-sxm-288gb"),
+    ],
+)
+def test_a_spelling_resolves_to_the_exact_variant(
+    provider: str, spelling: str, memory: str | None, product: str, gpu: str
+) -> None:
+    assert resolve(provider, spelling, Decimal(memory) if memory else None, product) == Resolved(gpu)
+
+
+def test_a_modified_card_is_not_the_card_it_was_made_from() -> None:
+    assert resolve("gpuhub", "RTX 4090 (48 GB mod)", Decimal(48)) != resolve("gpuhub", "RTX 4090", Decimal(24))
+
+
+def test_memory_that_contradicts_the_named_card_is_refused() -> None:
+    refused = resolve("akash", "NVIDIA B300", Decimal(180))
+    assert isinstance(refused, Unresolved)
+    assert "180 GB" in refused.detail
+
+
+def test_a_name_nobody_knows_is_refused_with_that_name() -> None:
+    refused = resolve("aws", "NVIDIA Z9000")
+    assert isinstance(refused, Unresolved)
+    assert "Z9000" in refused.detail
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the raw lists are not beside the checkout")
+def test_every_spelling_of_the_raw_list_resolves_or_says_why() -> None:
+    with (SHARED / "offers.csv").open(newline="") as file:
+        spellings = {row["gpu"] for row in csv.DictReader(file)}
+    assert len(spellings) == 130
+    unknown = [s for s in spellings if isinstance(found := resolve("", s), Unresolved) and found.code == "unknown-gpu"]
+    needs_memory = {
+        s
+        for s in unknown
+        if not isinstance(resolve("", s, Decimal(80)), Resolved)
+        and not isinstance(resolve("", s, Decimal(16)), Resolved)
+        and not isinstance(resolve("", s, Decimal(96)), Resolved)
+    }
+    assert not needs_memory
+
+
+def test_regions_of_different_clouds_are_one_country() -> None:
+    assert {place("aws", "us-east-1").country, place("azure", "eastus").country, place("x", "Virginia").country} == {
+        "us"
+    }
+    assert (
+        place("gcp", "asia-south1").country
+        == place("aws", "ap-south-1").country
+        == place("azure", "southindia").country
+        == "in"
+    )
+
+
+def test_an_unknown_region_keeps_its_own_name_and_no_country() -> None:
+    assert (place("aws", "moon-base-1").region, place("aws", "moon-base-1").country) == ("moon-base-1", "")
+
+
+def test_every_provider_has_a_site_a_price_page_and_a_freshness_limit() -> None:
+    assert len(providers()) == 26
+    for provider in providers().values():
+        assert provider.site.startswith("https://")
+        assert provider.pricing_page.startswith("https://")
+        assert provider.freshness_hours > 0

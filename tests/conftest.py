@@ -1,0 +1,131 @@
+"""Fixtures: real parts only. A data folder on disk, the real server on loopback, the real Chromium."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app import database, server, start
+from app.settings import Settings, load
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Site:
+    """A running site: its address, data folder and process."""
+
+    url: str
+    port: int
+    data: Path
+    process: subprocess.Popen[bytes]
+
+
+def serve(data: Path, port: int, **more: str) -> subprocess.Popen[bytes]:
+    """Start the web process as a user would and wait until it is ready."""
+    environment = {**os.environ, "INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_PORT": str(port), **more}
+    process = subprocess.Popen([sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment)
+    for _ in range(200):
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return process
+        except httpx.TransportError:
+            assert process.poll() is None, "the web process ended"
+        time.sleep(0.05)
+    raise AssertionError("the web process did not become ready")
+
+
+@pytest.fixture(scope="session")
+def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the shipped snapshot loaded; copy it, don't change it."""
+    folder = tmp_path_factory.mktemp("prepared")
+    start.prepare(load({"INFERENCEBENCH_DATA_DIR": str(folder)}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The whole site on loopback, shared by the tests that only read."""
+    data, port = tmp_path_factory.mktemp("site"), free_port()
+    process = serve(data, port)
+    yield Site(f"http://127.0.0.1:{port}", port, data, process)
+    process.terminate()
+    process.wait(15)
+
+
+@pytest.fixture(scope="session")
+def http(site: Site) -> Iterator[httpx.Client]:
+    """A client of the site that follows nothing by itself."""
+    with httpx.Client(base_url=site.url, follow_redirects=False, timeout=30) as client:
+        yield client
+
+
+class Inside:
+    """The application in this process, for time travel and for writing beside it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.app = server.create_app(settings)
+
+    def run(self, work: Callable[[httpx.AsyncClient], Any]) -> Any:
+        """Run the coroutine that ``work`` makes of a client of the app."""
+
+        async def go() -> Any:
+            transport = httpx.ASGITransport(app=self.app)  # type: ignore[arg-type]
+            async with httpx.AsyncClient(transport=transport, base_url="http://inside") as client:
+                try:
+                    return await work(client)
+                finally:
+                    await database.ENGINE.close_reader()
+
+        return asyncio.run(go())
+
+
+@pytest.fixture
+def inside(tmp_path: Path, prepared_data: Path) -> Iterator[Inside]:
+    """The application in this process on its own copy of the shipped data."""
+    shutil.copytree(prepared_data, tmp_path / "data")
+    made = Inside(load({"INFERENCEBENCH_DATA_DIR": str(tmp_path / "data")}))
+    yield made
+    made.app._prepared._watch.close()
+
+
+@pytest.fixture
+def empty_database(tmp_path: Path) -> Path:
+    """A migrated database without rows; the engine points at it."""
+    path = tmp_path / "inferencebench.sqlite"
+    database.use(path)
+
+    async def go() -> None:
+        await database.migrate()
+        await database.ENGINE.close_reader()
+
+    asyncio.run(go())
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Debian's Chromium."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not found:
+        pytest.skip("no Chromium on this machine; install the package chromium")
+    return found

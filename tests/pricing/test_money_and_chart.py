@@ -1,0 +1,58 @@
+"""Money is exact, and a chart says what the figures say."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import money
+from app.pricing import chart
+
+
+@given(st.integers(0, 10**15))
+def test_a_plain_amount_reads_back_as_itself(micro: int) -> None:
+    assert money.to_micro(Decimal(money.plain(micro))) == micro
+
+
+@pytest.mark.parametrize(
+    ("micro", "unit", "shown"),
+    [(2_490_000, "hour", "$2.49"), (34_500, "hour", "$0.0345"), (20_000, "hour", "$0.02"), (2_490_000, "month", "$1,817.70"),
+     (1_000_000, "year", "$8,760.00"), (12, "hour", "$0.000012"), (98_320_000, "hour", "$98.32")],
+)  # fmt: skip
+def test_amounts_are_shown_as_people_write_them(micro: int, unit: str, shown: str) -> None:
+    assert money.show(micro, unit) == shown
+
+
+@pytest.mark.parametrize("value", ["", "abc", None, True, "1_000", "NaN", "inf", "9" * 50, [], "1e30", "٣"])
+def test_what_is_no_finite_number_is_no_amount(value: object) -> None:
+    assert money.parse_decimal(value) is None
+
+
+def test_rounding_is_half_to_even_for_fractions_too() -> None:
+    assert money.to_micro(Fraction(1, 3)) == 333_333
+    assert money.to_micro(Decimal("0.0000005")) == 0
+    assert money.to_micro(Decimal("0.0000015")) == 2
+
+
+def point(day: str, provider: str, tier: str, micro: int) -> dict[str, object]:
+    return {"day": day, "provider": provider, "tier": tier, "usd_per_gpu_hour_micro": micro}
+
+
+def test_the_median_counts_each_provider_once_at_its_lowest() -> None:
+    rows = chart.daily([point("2026-06-01", "a", "on-demand", 9), point("2026-06-01", "a", "on-demand", 1),
+                        point("2026-06-01", "b", "on-demand", 3), point("2026-06-01", "c", "on-demand", 8),
+                        point("2026-06-01", "c", "spot", 2), point("2026-06-01", "c", "reserved", 1)])  # fmt: skip
+    assert rows == (("2026-06-01", 1, 3, 2),)
+
+
+def test_a_chart_needs_two_days_and_breaks_its_line_over_a_gap() -> None:
+    assert chart.draw((("2026-06-01", 1, 1, None),)) is None
+    drawn = chart.draw(
+        (("2026-06-01", 10**6, None, None), ("2026-06-02", 2 * 10**6, None, None), ("2026-06-20", 10**6, None, None))
+    )
+    assert drawn
+    assert drawn.lines[0].path.count("M") == 2
+    assert drawn.y_ticks[0].label == "$0"
+    assert float(drawn.y_ticks[-1].label.lstrip("$")) >= 2

@@ -1,0 +1,68 @@
+"""The arrows of the house point one way."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted(path for path in (ROOT / "app").rglob("*.py") if "migrations" not in path.parts)
+PURE = ("app/pricing/normalise.py", "app/pricing/query.py", "app/pricing/words.py", "app/pricing/chart.py",
+        "app/pricing/offers.py", "app/money.py", "app/web/coding.py", "app/catalog/aliases.py")  # fmt: skip
+NO_IO = {"asyncio", "sqlite3", "aiosqlite", "httpx", "socket", "os", "pathlib", "piccolo", "litestar", "app.database", "app.clock",
+         "datetime.now", "random", "time"}  # fmt: skip
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def reaches(imported: set[str], target: str) -> bool:
+    return any(module == target or module.startswith(f"{target}.") for module in imported)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_nothing_in_app_imports_workers(path: Path) -> None:
+    assert not reaches(imports(path), "workers")
+
+
+@pytest.mark.parametrize("path", [ROOT / pure for pure in PURE], ids=name)
+def test_pure_modules_do_no_io(path: Path) -> None:
+    assert not [banned for banned in NO_IO if reaches(imports(path), banned)]
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name in ("store.py", "tables.py", "importer.py")], ids=name)
+def test_stores_know_nothing_of_http_or_html(path: Path) -> None:
+    assert not [up for up in ("litestar", "jinja2", "app.web", "app.routes") if reaches(imports(path), up)]
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name.endswith("pages.py")], ids=name)
+def test_pages_hold_no_sql(path: Path) -> None:
+    assert "SELECT " not in path.read_text()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_no_module_is_longer_than_300_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name != "clock.py"], ids=name)
+def test_only_the_clock_asks_the_time(path: Path) -> None:
+    for call in (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)):
+        assert ast.unparse(call.func) not in (
+            "datetime.now",
+            "datetime.utcnow",
+            "time.time",
+            "date.today",
+            "datetime.today",
+        )

@@ -24,7 +24,7 @@ def run(settings: Settings) -> int:
     Granian(
         "app.server:create_app",
         factory=True,
-        interface=Interfaces.ASGINL,
+        interface=Interfaces.ASGI,
         address=settings.host,
         port=settings.port,
         workers=1,
@@ -32,7 +32,7 @@ def run(settings: Settings) -> int:
         backlog=1024,
         log_level=LogLevels.warning,
         log_access=False,
-        workers_kill_timeout=10,
+        workers_kill_timeout=20,
         respawn_failed_workers=True,
     ).serve()
     log.info("stopped")

@@ -43,7 +43,8 @@
     trouble.hidden = true;
     last = event.detail.ctx.sourceElement;
   });
-  document.addEventListener("htmx:after:swap", () => {
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (event.detail.ctx.response?.status >= 500) return;
     // A morph keeps what was typed; outside the field in use, the answer's own values hold.
     for (const field of board()?.querySelectorAll("input, select") ?? []) {
       if (field === document.activeElement && field.type === "search") continue;

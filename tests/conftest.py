@@ -42,7 +42,7 @@ class Site:
 def serve(data: Path, port: int, **more: str) -> subprocess.Popen[bytes]:
     """Start the web process as a user would and wait until it is ready."""
     environment = {**os.environ, "INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_PORT": str(port), **more}
-    process = subprocess.Popen([sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment, start_new_session=True)
     for _ in range(200):
         try:
             if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
@@ -271,13 +272,24 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        path = scope["path"]
+        if path.endswith("/") and path != "/":
+            await self._without_slash(scope, send)
+            return
         if scope["method"] in ("GET", "HEAD"):
-            path = scope["path"]
             kept = self._prepared.find((path, scope["query_string"]), clock.timestamp()) or self._assets.get(path)
             if kept is not None:
                 await send_kept(kept, self._settings, scope, send)
                 return
         await self._through(scope, receive, send)
+
+    async def _without_slash(self, scope: Any, send: Any) -> None:
+        """The canonical address has no slash at its end; what is not plain text stays escaped."""
+        query = scope["query_string"]
+        address = quote("/" + scope["path"].strip("/")).encode() + (b"?" + query if query else b"")
+        head = [(b"location", address), (b"content-length", b"0"), *security.headers(self._settings, scope["path"])]
+        await send({"type": "http.response.start", "status": 308, "headers": head})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _through(self, scope: Any, receive: Any, send: Any) -> None:
         """Through Litestar: HEAD is asked as GET and loses its body; every answer gets the security headers."""

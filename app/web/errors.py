@@ -31,7 +31,8 @@ def _answer(request: Request[Any, Any, Any], status: int, title: str, hint: str 
     if security.is_data(path):
         problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": title}
         problem |= {k: v for k, v in (("hint", hint), ("parameter", parameter), ("help", "/api")) if v}
-        return Response(json.dumps(problem).encode(), media_type=PROBLEM, status_code=status, headers=given)
+        body = json.dumps(problem).replace("<", "\\u003c").encode()
+        return Response(body, media_type=PROBLEM, status_code=status, headers=given)
     template = "errors/_fragment.html" if htmx.is_fragment(path) else "errors/page.html"
     if status >= 500:
         given["hx-reswap"] = "none"

@@ -1,0 +1,254 @@
+"""The price board as a visitor uses it."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.conftest import Site
+
+PAGES = ["/", "/prices", "/prices?tier=reserved", "/prices?q=zz", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/tpu-v4-32gb", "/providers", "/providers/gcp",
+         "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb&gpu=mi300x-192gb", "/status", "/api", "/nothing"]  # fmt: skip
+
+
+def count(page: Page) -> int:
+    return int((page.locator("#count strong").inner_text()).replace(",", ""))
+
+
+def first_rows(page: Page) -> list[str]:
+    return [" ".join(text.split()) for text in page.locator("table.offers tbody tr:not(.group)").all_inner_texts()[:5]]
+
+
+def settled(page: Page, address: str) -> None:
+    page.wait_for_url(re.compile(re.escape(address) + "$"))
+    expect(page.locator("#filters.htmx-request")).to_have_count(0)
+
+
+def test_a_filter_swaps_only_the_results_and_the_address_follows(page: Page) -> None:
+    page.goto("/prices")
+    page.evaluate("window.stayed = true")
+    page.get_by_role("checkbox", name="Spot (may be interrupted)").check()
+    settled(page, "/prices?tier=spot")
+    assert count(page) == 130
+    assert page.evaluate("window.stayed") is True
+    assert page.evaluate("document.activeElement.value") == "spot", "focus stays where it was"
+    page.reload()
+    assert count(page) == 130
+    assert page.get_by_role("checkbox", name="Spot (may be interrupted)").is_checked()
+
+
+def test_back_and_forward_give_the_same_rows(page: Page) -> None:
+    page.goto("/prices")
+    everything = first_rows(page)
+    page.get_by_role("checkbox", name="Spot (may be interrupted)").check()
+    settled(page, "/prices?tier=spot")
+    spot = first_rows(page)
+    page.locator("#sort-gpu").click()
+    settled(page, "/prices?tier=spot&sort=gpu")
+    page.go_back()
+    page.wait_for_url(re.compile(r"\?tier=spot$"))
+    expect(page.locator("#count strong")).to_have_text("130")
+    assert first_rows(page) == spot
+    page.go_back()
+    page.wait_for_url(re.compile(r"/prices$"))
+    expect(page.locator("#count strong")).to_have_text("575")
+    assert first_rows(page) == everything
+    assert not page.get_by_role("checkbox", name="Spot (may be interrupted)").is_checked()
+    page.go_forward()
+    page.wait_for_url(re.compile(r"\?tier=spot$"))
+    expect(page.locator("#count strong")).to_have_text("130")
+
+
+def test_every_column_sorts_both_ways(page: Page) -> None:
+    page.goto("/prices?provider=runpod")
+    for key in ("gpu", "count", "provider", "tier", "region", "instance", "seen"):
+        page.locator(f"#sort-{key}").click()
+        settled(page, f"sort={key}")
+        assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
+        page.locator(f"#sort-{key}").click()
+        settled(page, f"sort={key}&order=desc")
+        assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+
+
+def test_chips_show_the_active_filters_and_take_them_away(page: Page) -> None:
+    page.goto("/prices?gpu=l4-24gb&tier=spot")
+    page.get_by_role("link", name="Remove the filter L4").click()
+    settled(page, "/prices?tier=spot")
+    assert page.locator(".chips li").count() == 1
+    page.get_by_role("link", name="Remove the filter Spot").click()
+    settled(page, "/prices")
+    assert not page.get_by_role("checkbox", name="Spot (may be interrupted)").is_checked()
+
+
+def test_a_search_becomes_filters_as_it_is_typed(page: Page) -> None:
+    page.goto("/prices")
+    page.locator("#q").press_sequentially("h100 80gb spot under 2", delay=5)
+    page.keyboard.press("Enter")
+    settled(page, "gpu=h100-80gb&gpu=h100-pcie-80gb&gpu=h100-sxm-80gb&tier=spot&max_usd=2")
+    assert page.get_by_role("checkbox", name="Spot (may be interrupted)").is_checked()
+    assert 0 < count(page) < 130
+
+
+def test_pages_go_on_and_open_in_a_new_tab_alike(page: Page) -> None:
+    page.goto("/prices")
+    page.get_by_role("link", name="Next").click()
+    settled(page, "/prices?page=2")
+    swapped = first_rows(page)
+    other = page.context.new_page()
+    other.goto(page.url)
+    assert first_rows(other) == swapped
+    other.close()
+
+
+def test_an_empty_result_says_which_filter_to_loosen(page: Page) -> None:
+    page.goto("/prices?gpu=h100-sxm-80gb&max_usd=0.1")
+    assert count(page) == 0
+    page.get_by_role("link", name="Without at most $0.1 per GPU-hour").click()
+    settled(page, "/prices?gpu=h100-sxm-80gb")
+    assert count(page) > 0
+
+
+def test_a_server_error_is_never_swapped_in_and_offers_to_try_again(page: Page) -> None:
+    page.goto("/prices")
+    broken = True
+
+    def answer(route: Route) -> None:
+        if broken:
+            route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")
+        else:
+            route.continue_()
+
+    page.route("**/prices/table*", answer)
+    page.get_by_role("checkbox", name="Spot (may be interrupted)").check()
+    expect(page.locator("#trouble")).to_be_visible()
+    assert "Bad gateway" not in page.content()
+    assert count(page) == 575
+    broken = False
+    page.get_by_role("button", name="Try again").click()
+    settled(page, "/prices?tier=spot")
+    expect(page.locator("#trouble")).to_be_hidden()
+    assert count(page) == 130
+
+
+def test_htmx_is_never_told_the_address(page: Page) -> None:
+    page.goto("/prices#secret-after-hash")
+    with page.expect_request("**/prices/table*") as caught:
+        page.get_by_role("checkbox", name="On demand").check()
+    assert "hx-current-url" not in caught.value.headers
+    assert "secret" not in str(caught.value.headers)
+
+
+def test_the_count_is_announced(page: Page) -> None:
+    page.goto("/prices")
+    status = page.get_by_role("status")
+    expect(status).to_contain_text("575 offers")
+    page.get_by_role("checkbox", name="Reserved for a term").check()
+    expect(status).to_contain_text("144 offers")
+
+
+def test_the_keyboard_alone_is_enough(page: Page) -> None:
+    page.goto("/prices")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    page.locator("#q").focus()
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.get_by_role("checkbox", name="Spot (may be interrupted)").focus()
+    page.keyboard.press("Space")
+    settled(page, "/prices?tier=spot")
+    assert page.evaluate("document.activeElement.value") == "spot"
+
+
+def test_without_javascript_everything_works(browser: Browser, site: Site) -> None:
+    context = browser.new_context(base_url=site.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/prices")
+    page.get_by_role("checkbox", name="Spot (may be interrupted)").check()
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**/prices?tier=spot")
+    assert count(page) == 130
+    page.locator("#sort-gpu").click()
+    page.wait_for_url("**/prices?tier=spot&sort=gpu")
+    page.locator("#q").fill("l4")
+    page.get_by_role("button", name="Search").click()
+    page.wait_for_url("**/prices?gpu=l4-24gb&tier=spot&sort=gpu")
+    page.get_by_role("link", name="Clear all").click()
+    page.get_by_role("link", name="Next").click()
+    page.wait_for_url("**/prices?page=2")
+    context.close()
+
+
+def test_the_theme_is_kept_in_this_browser_only(page: Page) -> None:
+    page.goto("/")
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_label("Theme").select_option("dark")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert dark != paper
+    page.goto("/gpus")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+    assert page.evaluate("localStorage.getItem('theme')") == "dark"
+    page.get_by_label("Theme").select_option("")
+    assert page.evaluate("localStorage.getItem('theme')") is None
+
+
+def test_the_systems_dark_scheme_is_followed(browser: Browser, site: Site) -> None:
+    context = browser.new_context(base_url=site.url, color_scheme="dark")
+    page = context.new_page()
+    page.goto("/")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 27)"
+    context.close()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_scrolls_sideways(page: Page, path: str) -> None:
+    page.goto(path)
+    for width in (320, 390, 768, 1024, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+
+
+def test_on_a_phone_a_row_reads_as_a_card_and_filters_fold(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/prices")
+    assert page.evaluate("getComputedStyle(document.querySelector('table.offers tbody tr')).display") == "grid"
+    expect(page.locator(".filters")).to_be_hidden()
+    page.get_by_text("Filters", exact=True).click()
+    expect(page.locator(".filters")).to_be_visible()
+    page.get_by_role("checkbox", name="Spot (may be interrupted)").check()
+    settled(page, "/prices?tier=spot")
+    expect(page.locator(".filters")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_no_violation(browser: Browser, site: Site, path: str, scheme: str) -> None:
+    context = browser.new_context(base_url=site.url, color_scheme=scheme, viewport={"width": 1280, "height": 900})  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(path)
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        results = Axe().run(page)
+        found = [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in results.response["violations"]]
+        assert not found, (width, found)
+    context.close()
+
+
+def test_no_page_shifts_its_layout(page: Page) -> None:
+    for path in ("/", "/prices", "/gpus/h100-sxm-80gb"):
+        page.goto(path)
+        shift = page.evaluate(
+            """() => new Promise(done => { let sum = 0;
+            new PerformanceObserver(list => { for (const e of list.getEntries()) sum += e.value })
+              .observe({type: "layout-shift", buffered: true});
+            setTimeout(() => done(sum), 300) })"""
+        )
+        assert shift < 0.02, path
+
+
+def test_a_chart_reads_as_a_table_too(page: Page) -> None:
+    page.goto("/gpus/h100-sxm-80gb")
+    expect(page.get_by_role("img", name=re.compile("USD per GPU-hour by day"))).to_be_visible()
+    page.get_by_text("The same as a table").click()
+    assert page.locator("details table tbody tr").count() == 26

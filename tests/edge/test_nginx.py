@@ -1,0 +1,123 @@
+"""The shipped nginx edge in front of the real app: hits, revalidation, stale when the app is down, codings kept apart."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import clock, database
+from app.pricing import importer, shipped
+from tests import edge_server
+from tests.conftest import Site, free_port, serve
+
+pytestmark = pytest.mark.skipif(edge_server.nginx_program() is None, reason="no nginx on this machine; install the package nginx")
+
+
+@pytest.fixture(scope="module")
+def edge(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    server = edge_server.start(tmp_path_factory.mktemp("edge"), site.port, free_port(), free_port())
+    with httpx.Client(base_url=server.url, verify=False) as client:
+        yield client
+    server.stop()
+
+
+def test_the_second_visitor_gets_the_edges_copy(edge: httpx.Client) -> None:
+    first = edge.get("/gpus/l4-24gb", headers={"accept-encoding": "gzip"})
+    second = edge.get("/gpus/l4-24gb", headers={"accept-encoding": "gzip"})
+    assert (first.headers["x-cache"], second.headers["x-cache"]) == ("MISS", "HIT")
+    assert first.text == second.text
+    assert second.headers["etag"] == first.headers["etag"]
+
+
+def test_visitors_see_the_apps_own_cache_orders_and_not_the_edges(edge: httpx.Client) -> None:
+    for _ in range(2):
+        answer = edge.get("/providers")
+        assert answer.headers.get_list("cache-control") == ["public, max-age=0, must-revalidate, s-maxage=60"]
+        assert "x-visitor-cache-control" not in answer.headers
+
+
+def test_a_match_is_answered_by_the_edge_without_a_body(edge: httpx.Client) -> None:
+    etag = edge.get("/gpus").headers["etag"]
+    answer = edge.get("/gpus", headers={"if-none-match": etag})
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("accept", "coding"),
+    [
+        ("br", "br"), ("gzip, deflate, br", "br"), ("gzip, deflate, br, zstd", "br"), ("zstd;q=1", "zstd"), ("gzip;q=0.8", "gzip"),
+        ("br;q=0, gzip", "gzip"), ("br;q=0.0,zstd ; q=0,gzip", "gzip"), ("deflate", None), ("identity", None), ("GZIP", "gzip"),
+        ("brx, xgzip", None), ("*", None), ("br;q=0.001", "br"),
+    ],
+)  # fmt: skip
+def test_codings_are_never_mixed_up(edge: httpx.Client, accept: str, coding: str | None) -> None:
+    answers = [edge.get("/status", headers={"accept-encoding": accept}) for _ in range(2)]
+    for answer in answers:
+        assert answer.headers.get("content-encoding") == coding
+        assert "InferenceBench" in answer.text
+        assert answer.headers["etag"].endswith(f'-{coding}"') == (coding is not None)
+    assert answers[1].headers["x-cache"] == "HIT"
+
+
+def test_plain_http_leads_to_https_and_errors_are_not_kept(edge: httpx.Client) -> None:
+    for _ in range(2):
+        answer = edge.get("/nothing-here")
+        assert answer.status_code == 404
+        assert answer.headers["x-cache"] == "MISS"
+        assert answer.headers["content-security-policy"]
+
+
+def test_old_tls_is_refused(edge: httpx.Client) -> None:
+    port = edge.base_url.port
+    done = subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_1"], input=b"", capture_output=True, check=False
+    )
+    assert b"Cipher is (NONE)" in done.stdout or done.returncode != 0
+
+
+def test_stale_pages_stand_in_while_the_app_is_down_but_never_past_their_instant(tmp_path: Path) -> None:
+    """A price turns stale nine seconds from now; the app dies; the edge may serve its page until then, not after."""
+    from app.settings import load
+    from app.start import prepare
+
+    data, port = tmp_path / "data", free_port()
+    prepare(load({"INFERENCEBENCH_DATA_DIR": str(data)}))
+    now = clock.timestamp()
+    boundary = now + 9
+    offers = [replace(o, fetched_at=now - 60, stale_at=boundary) for o in shipped.offers() if o.source == "daily-list"]
+
+    async def load_offers() -> None:
+        database.use(data / "inferencebench.sqlite")
+        await importer.replace_source("daily-list", "t", offers, [], now - 60)
+        await importer.replace_source("gpu-pricing", "t", [], [], now - 60)
+        await database.ENGINE.close_reader()
+
+    asyncio.run(load_offers())
+    process = serve(data, port)
+    server = edge_server.start(tmp_path / "edge", port, free_port(), free_port())
+    try:
+        with httpx.Client(base_url=server.url, verify=False) as client:
+            fresh = client.get("/gpus/l4-24gb")
+            lasting = client.get("/api")
+            assert fresh.status_code == 200
+            assert '<span class="stale"' not in fresh.text
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            assert client.get("/gpus/l4-24gb").status_code == 200
+            while clock.timestamp() <= boundary:
+                time.sleep(0.2)
+            gone = client.get("/gpus/l4-24gb")
+            assert gone.status_code == 503, "the page that says 'current' must not outlive the instant it turns stale"
+            assert gone.headers["retry-after"]
+            assert gone.headers["content-security-policy"]
+            still = client.get("/api")
+            assert (still.status_code, still.text) == (200, lasting.text)
+    finally:
+        server.stop()

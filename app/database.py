@@ -9,9 +9,9 @@ import fcntl
 import io
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 from piccolo.columns import BigInt, Varchar
@@ -19,6 +19,8 @@ from piccolo.engine.sqlite import SQLiteEngine, TransactionType, dict_factory
 from piccolo.table import Table
 
 from app.errors import DatabaseError
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 10
 _WRITE_PRAGMAS = ("PRAGMA foreign_keys = 1", f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}",
@@ -90,6 +92,18 @@ class HouseEngine(SQLiteEngine):
 ENGINE = HouseEngine()
 
 
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that uses the database from synchronous code, and close what it left open."""
+
+    async def go() -> T:
+        try:
+            return await work
+        finally:
+            await ENGINE.close_reader()
+
+    return asyncio.run(go())
+
+
 class DataVersion(Table, db=ENGINE, tablename="data_version"):
     """One counter for each thing that pages show: a write to it raises it."""
 
@@ -153,27 +167,9 @@ async def migrate() -> None:
     try:
         async with closing(await ENGINE.get_connection()) as connection:
             await connection.execute("PRAGMA journal_mode = WAL")
-        if not await is_current():
-            await _run_migrations()
+        await _run_migrations()
     except sqlite3.DatabaseError as error:
         raise DatabaseError(f"{ENGINE.path} can't be used as the database: {error}") from error
-
-
-def _migration_ids() -> set[str]:
-    import re
-
-    folder = Path(__file__).parent / "migrations"
-    return {m[1] for path in folder.glob("*.py") if (m := re.search(r'^ID = "(.+)"$', path.read_text(), re.MULTILINE))}
-
-
-async def is_current() -> bool:
-    from piccolo.apps.migrations.tables import Migration
-
-    try:
-        done = await Migration.select(Migration.name).where(Migration.app_name == "inferencebench").run()
-    except sqlite3.OperationalError:
-        return False
-    return _migration_ids() <= {row["name"] for row in done}
 
 
 async def _run_migrations() -> None:

@@ -1,13 +1,12 @@
 """What is misconfigured, in plain words."""
 
-import asyncio
 import importlib.util
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
 
-from app import database
+from app import start
 from app.settings import PREFIX, Settings
 
 Finding = tuple[str, str]
@@ -80,18 +79,10 @@ def _database(settings: Settings) -> Iterator[Finding]:
         ("ok" if result == "ok" else "fault"),
         f"the database is {'sound' if result == 'ok' else result}, {offers:,} offers",
     )
-    database.use(path)
-    current = asyncio.run(is_current())
+    current = start.is_ready(path)
     yield (
         ("ok" if current else "note"),
         "its tables are up to date"
         if current
         else "its tables are older than the software; the next start brings them up to date",
     )
-
-
-async def is_current() -> bool:
-    try:
-        return await database.is_current()
-    finally:
-        await database.ENGINE.close_reader()

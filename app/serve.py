@@ -1,32 +1,52 @@
 """Running the web process: prepare the data folder, then Granian until it is told to stop."""
 
 import socket
+from typing import TYPE_CHECKING
 
-from app import logs, start
+from app import start
 from app.errors import SettingError
 from app.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from granian.server.mp import MPServer
+    from granian.server.mt import MTServer
 
 
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; requests under way are finished. Returns the exit status."""
-    logs.configure()
-    log = logs.get("serve")
     _refuse_taken_port(settings)
     loaded = start.prepare(settings)
+    granian = server("app.server:create_app", settings.host, settings.port)
+    granian.on_startup(lambda: _say(settings, loaded))  # while the web process loads, so that it costs no time
+    granian.serve()
+    from app import logs
+
+    logs.get("serve").info("stopped")
+    return 0
+
+
+def _say(settings: Settings, loaded: bool) -> None:
+    from app import logs
+
+    logs.configure()
+    log = logs.get("serve")
     if loaded:
         log.info("loaded the shipped prices")
     log.info("serving", address=settings.base_url)
 
+
+def server(target: str, host: str, port: int) -> "MPServer | MTServer":
+    """Granian for the application factory ``target``, as the site runs it: one process, no log of requests."""
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
-    Granian(
-        "app.server:create_app",
+    return Granian(
+        target,
         factory=True,
         interface=Interfaces.ASGI,
-        address=settings.host,
-        port=settings.port,
+        address=host,
+        port=port,
         workers=1,
         websockets=False,
         backlog=1024,
@@ -34,9 +54,7 @@ def run(settings: Settings) -> int:
         log_access=False,
         workers_kill_timeout=20,
         respawn_failed_workers=True,
-    ).serve()
-    log.info("stopped")
-    return 0
+    )
 
 
 def _refuse_taken_port(settings: Settings) -> None:

@@ -8,7 +8,8 @@ from litestar.datastructures import State
 from app import database, logs
 from app.settings import Settings, load
 from app.web import assets, errors
-from app.web.edge import Edge, Prepared
+from app.web.edge import Edge
+from app.web.prepared import Prepared
 
 
 def create_app(settings: Settings | None = None) -> Edge:

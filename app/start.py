@@ -1,26 +1,51 @@
 """Making the data folder ready: the database, its migrations and the shipped snapshot."""
 
-import asyncio
+import contextlib
 import os
+import re
+import sqlite3
+from pathlib import Path
 
-from app import database
 from app.settings import Settings
 
 os.environ.setdefault("PICCOLO_CONF", "app.piccolo_conf")
 
+MIGRATIONS = Path(__file__).parent / "migrations"
+
 
 def prepare(settings: Settings) -> bool:
-    """Bring the data folder up to date, one process at a time. True if the snapshot was loaded now."""
+    """Bring the data folder up to date, one process at a time. True if the snapshot was loaded now.
+
+    A folder that is ready is left alone, without loading what would change it: the start is quicker for that.
+    """
+    if is_ready(settings.database_path):
+        return False
+    from app import database
+
     database.use(settings.database_path)
     with database.exclusive(settings.database_path):
-        return asyncio.run(_prepare())
+        return database.run(_prepare())
 
 
 async def _prepare() -> bool:
+    from app import database
     from app.pricing.importer import load_shipped
 
+    await database.migrate()
+    return await load_shipped()
+
+
+def is_ready(path: Path) -> bool:
+    """True if every migration has run on the database file and a source is loaded."""
     try:
-        await database.migrate()
-        return await load_shipped()
-    finally:
-        await database.ENGINE.close_reader()
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            done = {row[0] for row in connection.execute("SELECT name FROM migration")}
+            return migration_ids() <= done and bool(connection.execute("SELECT 1 FROM loaded_source").fetchone())
+    except sqlite3.DatabaseError:
+        return False
+
+
+def migration_ids() -> set[str]:
+    """The ids of the migrations that the software holds."""
+    texts = (path.read_text(encoding="utf-8") for path in MIGRATIONS.glob("*.py"))
+    return {match[1] for text in texts if (match := re.search(r'^ID = "(.+)"$', text, re.MULTILINE))}

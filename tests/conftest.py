@@ -1,6 +1,5 @@
 """Fixtures: real parts only. A data folder on disk, the real server on loopback, the real Chromium."""
 
-import asyncio
 import os
 import shutil
 import socket
@@ -42,7 +41,9 @@ class Site:
 def serve(data: Path, port: int, **more: str) -> subprocess.Popen[bytes]:
     """Start the web process as a user would and wait until it is ready."""
     environment = {**os.environ, "INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_PORT": str(port), **more}
-    process = subprocess.Popen([sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment, start_new_session=True
+    )
     for _ in range(200):
         try:
             if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
@@ -91,12 +92,9 @@ class Inside:
         async def go() -> Any:
             transport = httpx.ASGITransport(app=self.app)  # type: ignore[arg-type]
             async with httpx.AsyncClient(transport=transport, base_url="http://inside") as client:
-                try:
-                    return await work(client)
-                finally:
-                    await database.ENGINE.close_reader()
+                return await work(client)
 
-        return asyncio.run(go())
+        return database.run(go())
 
 
 @pytest.fixture
@@ -114,11 +112,7 @@ def empty_database(tmp_path: Path) -> Path:
     path = tmp_path / "inferencebench.sqlite"
     database.use(path)
 
-    async def go() -> None:
-        await database.migrate()
-        await database.ENGINE.close_reader()
-
-    asyncio.run(go())
+    database.run(database.migrate())
     return path
 
 

@@ -1,6 +1,5 @@
 """The database: two processes at once, killed imports, versions seen across processes."""
 
-import asyncio
 import os
 import shutil
 import signal
@@ -33,7 +32,9 @@ def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 
 def test_two_processes_start_on_the_same_empty_folder(tmp_path: Path) -> None:
-    processes = [subprocess.Popen([sys.executable, "-c", PREPARE], cwd=ROOT, env=environment(tmp_path)) for _ in range(4)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", PREPARE], cwd=ROOT, env=environment(tmp_path)) for _ in range(4)
+    ]
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
     path = tmp_path / "inferencebench.sqlite"
     assert rows(path, "SELECT count(*) FROM offer") == [(len(shipped.offers()),)]
@@ -59,7 +60,7 @@ def test_every_connection_has_its_pragmas(empty_database: Path) -> None:
                     found.append(next(iter(dict(row).values())))
             return found
 
-    assert asyncio.run(read()) == ["wal", 1, 1, 10_000]
+    assert database.run(read()) == ["wal", 1, 1, 10_000]
 
 
 def test_a_killed_import_leaves_the_old_data_whole(prepared_data: Path, tmp_path: Path) -> None:
@@ -84,7 +85,9 @@ class Slow(list):
             yield o
 asyncio.run(importer.replace_source("daily-list", "x", Slow(base), [], 1))
 """
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment(tmp_path / "d"), stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment(tmp_path / "d"), stdout=subprocess.PIPE
+    )
     assert process.stdout
     assert process.stdout.readline() == b"half\n"
     time.sleep(0.05)
@@ -103,18 +106,17 @@ def test_a_failed_write_raises_no_version_and_keeps_the_rows(prepared_data: Path
     offers = [offer for offer in shipped.offers() if offer.source == "daily-list"]
 
     async def go() -> None:
-        try:
-            await importer.replace_source("daily-list", "x", [*offers, offers[0]], [], 1)
-        finally:
-            await database.ENGINE.close_reader()
+        await importer.replace_source("daily-list", "x", [*offers, offers[0]], [], 1)
 
     with pytest.raises(sqlite3.IntegrityError):
-        asyncio.run(go())
+        database.run(go())
     assert watch.versions() == before
     watch.close()
 
 
-def test_a_write_by_another_process_is_seen_and_raises_only_what_it_touched(prepared_data: Path, tmp_path: Path) -> None:
+def test_a_write_by_another_process_is_seen_and_raises_only_what_it_touched(
+    prepared_data: Path, tmp_path: Path
+) -> None:
     shutil.copytree(prepared_data, tmp_path / "d")
     path = tmp_path / "d" / "inferencebench.sqlite"
     watch = database.VersionWatch(str(path))
@@ -126,7 +128,7 @@ database.use(settings.load().database_path)
 async def go():
     async with database.transaction("gpu:l4-24gb"):
         pass
-asyncio.run(go())
+database.run(go())
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(tmp_path / "d"), check=True)
     after = watch.versions()
@@ -145,10 +147,7 @@ def test_a_reader_never_writes(prepared_data: Path, tmp_path: Path) -> None:
     database.use(tmp_path / "d" / "inferencebench.sqlite")
 
     async def go() -> None:
-        try:
-            await database.ENGINE._run_in_new_connection("WITH x AS (SELECT 1) DELETE FROM offer")
-        finally:
-            await database.ENGINE.close_reader()
+        await database.ENGINE._run_in_new_connection("WITH x AS (SELECT 1) DELETE FROM offer")
 
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        asyncio.run(go())
+        database.run(go())

@@ -17,7 +17,7 @@ from app import clock
 from app.catalog.aliases import Resolved, resolve
 from app.catalog.facts import provider_spellings
 from app.pricing import shipped
-from app.pricing.normalise import normalise_batch
+from app.pricing.batch import normalise_batch
 from app.pricing.offers import Batch, RawOffer, Reason, SetAside
 
 GPU_PRICING = "gpu-pricing"

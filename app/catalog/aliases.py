@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 
 from app.catalog.facts import gpus, read_rows
 
@@ -64,11 +64,13 @@ def resolve(provider: str, spelling: str, memory_gb: Decimal | None = None, prod
     return Resolved(slug)
 
 
+@lru_cache(maxsize=4096)
 def _by_product(provider: str, product: str) -> str | None:
     patterns = _products().get(provider, []) if product else []
     return next((gpu for pattern, gpu in patterns if fnmatchcase(product, pattern)), None)
 
 
+@lru_cache(maxsize=4096)
 def _by_spelling(provider: str, spelling: str, memory_gb: Decimal | None) -> str | None:
     folded = fold(spelling)
     sizes = [f"{memory_gb.normalize():f}", ""] if memory_gb is not None else [""]

@@ -3,7 +3,7 @@
 import csv
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from app.errors import CatalogueError
@@ -141,6 +141,7 @@ def _regions() -> dict[tuple[str, str], str]:
     return {(row["provider"], row["region"].casefold()): row["country"].lower() for row in read_rows("regions.csv")}
 
 
+@lru_cache(maxsize=4096)
 def place(provider: str, region: str) -> Place:
     """The place that ``provider`` calls ``region``. Unknown names keep their name and no country."""
     name = region.strip()

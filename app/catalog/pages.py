@@ -5,6 +5,7 @@ from typing import Any
 
 from app.catalog.facts import Gpu, Provider, gpus, providers
 from app.errors import NotFoundError
+from app.pricing import best as best_prices
 from app.pricing import chart, store
 from app.pricing.importer import HISTORY_KEY, OFFERS_KEY, SOURCES_KEY
 from app.pricing.tables import OfferRow
@@ -27,11 +28,11 @@ FACTS = (
 async def gpu_list(ask: Ask) -> Answer:
     """Every accelerator with its facts and best prices."""
     ask.settle("/gpus")
-    counts = await store.counts_by(OfferRow.gpu)
+    counts = await store.counts_by("gpu")
     groups = [(name, [gpu for gpu in gpus().values() if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
     body = render(
         "gpus/list.html", settings=ask.settings, path="/gpus", canonical="/gpus", now=ask.now, groups=groups,
-        best=await store.best_by_gpu(ask.now), counts=counts, title="GPUs and accelerators",
+        best=await best_prices.best_by_gpu(ask.now), counts=counts, title="GPUs and accelerators",
         description=f"{len(gpus())} accelerators: memory, bandwidth, dense TFLOPS, power, and the best price of each.",
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
@@ -47,7 +48,7 @@ async def gpu_page(ask: Ask) -> Answer:
     family = gpu.slug.split("-")[0] if not gpu.slug.startswith(("rtx", "gtx", "quadro", "tpu")) else None
     body = render(
         "gpus/page.html", settings=ask.settings, path="/gpus", canonical=f"/gpus/{gpu.slug}", now=ask.now, gpu=gpu,
-        facts=FACTS, shown=offers[:SHOWN_OFFERS], total=len(offers), best=store.best_of(offers, ask.now),
+        facts=FACTS, shown=offers[:SHOWN_OFFERS], total=len(offers), best=best_prices.best_of(offers, ask.now),
         chart=chart.draw(rows), preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
         spread=_spread(offers), kin=[g for g in gpus().values() if family and g.slug != gpu.slug and g.slug.split("-")[0] == family],
         description=_describe(gpu, offers, ask.now),
@@ -59,7 +60,7 @@ async def gpu_page(ask: Ask) -> Answer:
 async def provider_list(ask: Ask) -> Answer:
     """Every provider: kind, how many offers, how fresh."""
     ask.settle("/providers")
-    counts = await store.counts_by(OfferRow.provider)
+    counts = await store.counts_by("provider")
     spans = {slug: await _span(slug) for slug in counts}
     body = render(
         "providers/list.html", settings=ask.settings, path="/providers", canonical="/providers", now=ask.now,
@@ -114,7 +115,7 @@ def _spread(offers: list[store.Row]) -> tuple[int, int] | None:
 
 
 def _describe(gpu: Gpu, offers: list[store.Row], now: int) -> str:
-    best = store.best_of(offers, now).get(("on-demand", None))
+    best = best_prices.best_of(offers, now).get(("on-demand", None))
     facts = f"{gpu.memory_gb} GB, " if gpu.memory_gb else ""
     if best is None:
         return f"{gpu.name}: {facts}{gpu.architecture}. {len(offers)} offers."

@@ -27,6 +27,11 @@ STATEMENTS = (
         vcpus INTEGER, ram_gb INTEGER, remark VARCHAR(300) NOT NULL, source_url VARCHAR(300) NOT NULL,
         fetched_at INTEGER NOT NULL, price_since VARCHAR(10) NOT NULL, stale_at INTEGER NOT NULL,
         search_text TEXT NOT NULL)""",
+    """CREATE TABLE offer_tally (
+        id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, gpu VARCHAR(60) NOT NULL, gpu_memory_gb INTEGER,
+        provider VARCHAR(60) NOT NULL, tier VARCHAR(12) NOT NULL, gpu_count VARCHAR(12),
+        continent VARCHAR(20) NOT NULL, country VARCHAR(2) NOT NULL, region VARCHAR(80) NOT NULL,
+        offers INTEGER NOT NULL)""",
     """CREATE TABLE set_aside (
         id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, source VARCHAR(60) NOT NULL, reference VARCHAR(80) NOT NULL,
         provider VARCHAR(80) NOT NULL, gpu VARCHAR(80) NOT NULL, tier VARCHAR(40) NOT NULL,
@@ -38,6 +43,8 @@ STATEMENTS = (
     "CREATE INDEX offer_by_rank ON offer (rank_group, usd_per_gpu_hour_micro, id)",
     "CREATE INDEX offer_by_gpu ON offer (gpu, rank_group, usd_per_gpu_hour_micro, id)",
     "CREATE INDEX offer_by_provider ON offer (provider, rank_group, usd_per_gpu_hour_micro, id)",
+    "CREATE INDEX offer_by_tier ON offer (tier, gpu, usd_per_gpu_hour_micro, stale_at, provider)",
+    "CREATE INDEX offer_by_seen ON offer (fetched_at)",
     "CREATE INDEX offer_by_source ON offer (source)",
     "CREATE INDEX offer_by_stale ON offer (stale_at)",
     "CREATE INDEX set_aside_by_source ON set_aside (source)",

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.catalog.facts import Gpu, gpus
 from app.errors import QueryError
+from app.pricing import best as best_prices
 from app.pricing import store
 from app.pricing.importer import OFFERS_KEY
 from app.pricing.parsing import parse
@@ -61,7 +62,7 @@ async def compare(ask: Ask) -> Answer:
     pairs = [("gpu", slug) for slug in slugs]
     ask.settle(f"/compare?{encode(pairs)}" if pairs else "/compare")
     chosen = [gpus()[slug] for slug in slugs]
-    best = await store.best_by_gpu(ask.now)
+    best = await best_prices.best_by_gpu(ask.now)
     names = ", ".join(gpu.name for gpu in chosen)
     body = render(
         "compare/page.html", settings=ask.settings, path="/compare", now=ask.now, most=MOST, chosen=chosen,

@@ -1,24 +1,19 @@
 """From a raw offer to an offer or a reason. Pure: no I/O, no clock.
 
-A row is never lost and a price never invented: whatever goes in comes out in one of the two lists of a
-:class:`~app.pricing.offers.Batch`, and every figure of an offer is the source's or exact arithmetic on it.
+A price is never invented: every figure of an offer is the source's, or exact arithmetic on it.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from statistics import median
 
 from app.catalog.aliases import Unresolved, resolve
 from app.catalog.facts import place, provider_spellings, providers
 from app.money import parse_decimal, to_micro
-from app.pricing.offers import Batch, Offer, Per, Rate, RawOffer, Reason, SetAside, Tier
-
-ABSURD_FACTOR = 20
-"""How many times over, or under, its GPU's median a price may be before it is taken for an error."""
+from app.pricing.offers import Offer, Per, Rate, RawOffer, Reason, SetAside, Tier
 
 DISAGREEMENT = Fraction(1, 100)
 """By how much the price per GPU times the count may differ from the price per instance (rounding)."""
@@ -55,28 +50,6 @@ def normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer | Set
         return _normalise(raw, rates, now)
     except _RefusedError as refusal:
         return SetAside(raw, refusal.reason, refusal.detail)
-
-
-def normalise_batch(
-    raws: Iterable[RawOffer], rates: Mapping[str, Rate], now: int, medians: Mapping[str, int] | None = None
-) -> Batch:
-    """Normalise a whole answer: each alone, then duplicates, superseded rows and absurd prices among them.
-
-    ``medians`` (GPU slug → micro-dollars per GPU-hour) are those of what is already known; a GPU that is not
-    among them is judged by the batch's own median.
-    """
-    kept: list[tuple[Offer, RawOffer]] = []
-    aside: list[SetAside] = []
-    for raw in raws:
-        outcome = normalise(raw, rates, now)
-        if isinstance(outcome, Offer):
-            kept.append((outcome, raw))
-        else:
-            aside.append(outcome)
-    for step in (_without_duplicates, _without_superseded, lambda rows: _without_absurd(rows, medians or {})):
-        kept, dropped = step(kept)
-        aside += dropped
-    return Batch(tuple(offer for offer, _ in kept), tuple(aside))
 
 
 def _normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer:
@@ -155,7 +128,7 @@ def _count(value: object) -> Fraction | None:
         number = parse_decimal(value)
         if number is None:
             raise _RefusedError(Reason.BAD_COUNT, f"{str(value)[:40]!r} is not a number of GPUs")
-        count = Fraction(number).limit_denominator(64)
+        count = Fraction(int(number)) if number == int(number) else Fraction(number).limit_denominator(64)
     if not 0 < count <= 1024:
         raise _RefusedError(Reason.BAD_COUNT, f"{count} GPUs is not a number from above 0 to 1,024")
     return count
@@ -182,8 +155,8 @@ def _price(raw: RawOffer, count: Fraction | None, rates: Mapping[str, Rate]) -> 
     if quoted is None:
         raise _RefusedError(Reason.NOT_A_PRICE, "no price is stated")
     rate = _rate(raw.currency, rates)
-    per_gpu = to_micro(Fraction(gpu) * rate[0]) if gpu is not None else None
-    per_instance = to_micro(Fraction(instance) * rate[0]) if instance is not None else None
+    per_gpu = _micro(gpu, rate[0]) if gpu is not None else None
+    per_instance = _micro(instance, rate[0]) if instance is not None else None
     derived = ""
     if gpu is not None and instance is not None and count:
         if abs(Fraction(gpu) * count - Fraction(instance)) > Fraction(instance) * DISAGREEMENT:
@@ -191,13 +164,20 @@ def _price(raw: RawOffer, count: Fraction | None, rates: Mapping[str, Rate]) -> 
     elif gpu is None and instance is not None:
         if count is None:
             raise _RefusedError(Reason.BAD_COUNT, "a price for the instance, but not for how many GPUs")
-        per_gpu, derived = to_micro(Fraction(instance) * rate[0] / count), Per.GPU_HOUR.value
+        per_gpu, derived = _micro(instance, rate[0] / count), Per.GPU_HOUR.value
     elif gpu is not None and instance is None and count:
-        per_instance, derived = to_micro(Fraction(gpu) * rate[0] * count), Per.INSTANCE_HOUR.value
+        per_instance, derived = _micro(gpu, rate[0] * count), Per.INSTANCE_HOUR.value
     if not per_gpu:
         raise _RefusedError(Reason.ZERO_PRICE, "the price is zero, or under a millionth of a dollar")
     per = Per.INSTANCE_HOUR if instance is not None else Per.GPU_HOUR
     return _Price(per_gpu, per_instance, derived, f"{quoted:f}", per, rate[1])
+
+
+def _micro(amount: Decimal, factor: Fraction) -> int:
+    """Micro-dollars of ``amount`` times an exact ``factor``."""
+    if factor.denominator == 1:
+        return to_micro(amount * factor.numerator)
+    return to_micro(Fraction(amount) * factor)
 
 
 def _amount(value: object, what: str) -> Decimal | None:
@@ -227,69 +207,3 @@ def _identity(raw: RawOffer, provider: str, gpu: str, count: Fraction | None, ti
     parts = (raw.source, provider, gpu, count, tier, months, raw.tier.casefold().replace("_", "-"),
              raw.region.casefold(), raw.product, raw.interconnect, raw.vcpus, raw.ram_gb)  # fmt: skip
     return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:20]
-
-
-_Rows = list[tuple[Offer, RawOffer]]
-
-
-def _without_duplicates(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
-    """One row for each identity: the one seen last and, of one instant, the dearest: no offer is to look better than it is."""
-    best: dict[str, tuple[Offer, RawOffer]] = {}
-    aside: list[SetAside] = []
-    for row in rows:
-        held = best.get(row[0].id)
-        if held is None:
-            best[row[0].id] = row
-            continue
-        winner, loser = sorted((held, row), key=lambda r: (-r[0].fetched_at, -r[0].usd_per_gpu_hour_micro))
-        best[row[0].id] = winner
-        aside.append(SetAside(loser[1], Reason.DUPLICATE, f"stands here already, with {winner[0].quoted_amount}"))
-    return list(best.values()), aside
-
-
-def _without_superseded(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
-    """A row of an older list gives way to the same offer in a later list of another source."""
-    groups: dict[tuple[object, ...], _Rows] = {}
-    for row in rows:
-        offer = row[0]
-        groups.setdefault((offer.provider, offer.gpu, offer.tier, offer.commitment_months), []).append(row)
-    gone: dict[str, str] = {}
-    for group in groups.values():
-        if len({offer.source for offer, _ in group}) > 1:
-            for offer, _ in group:
-                if any(_supersedes(other, offer) for other, _ in group):
-                    gone[offer.id] = "a later list states the same offer"
-    aside = [SetAside(raw, Reason.SUPERSEDED, gone[offer.id]) for offer, raw in rows if offer.id in gone]
-    return [row for row in rows if row[0].id not in gone], aside
-
-
-def _supersedes(later: Offer, earlier: Offer) -> bool:
-    def agree(a: object, b: object) -> bool:
-        return not a or not b or a == b
-
-    own = {later.provider_tier.casefold().replace("_", "-"), earlier.provider_tier.casefold().replace("_", "-")}
-    return (
-        later.source != earlier.source
-        and later.fetched_at > earlier.fetched_at
-        and len(own) == 1
-        and agree(later.gpu_count, earlier.gpu_count)
-        and agree(later.region.replace("global", ""), earlier.region.replace("global", ""))
-        and agree(later.product, earlier.product)
-    )
-
-
-def _without_absurd(rows: _Rows, known: Mapping[str, int]) -> tuple[_Rows, list[SetAside]]:
-    prices: dict[str, list[int]] = {}
-    for offer, _ in rows:
-        prices.setdefault(offer.gpu, []).append(offer.usd_per_gpu_hour_micro)
-    middle = {gpu: known.get(gpu) or median(found) for gpu, found in prices.items()}
-    kept: _Rows = []
-    aside: list[SetAside] = []
-    for offer, raw in rows:
-        price, usual = offer.usd_per_gpu_hour_micro, middle[offer.gpu]
-        if usual / ABSURD_FACTOR <= price <= usual * ABSURD_FACTOR:
-            kept.append((offer, raw))
-        else:
-            detail = f"{price / 1e6:.4f} USD per GPU-hour where the median is {usual / 1e6:.4f}"
-            aside.append(SetAside(raw, Reason.ABSURD, detail))
-    return kept, aside

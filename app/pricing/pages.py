@@ -82,11 +82,10 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int | Non
     if query.page > page.pages:
         raise QueryError("page", f"There is no page {query.page}: {page.total:,} offers make {page.pages} pages.",
                          f"For example page={page.pages}.", status=404)  # fmt: skip
-    extent = await store.extent(ask.now)
     values = {
         "query": query,
         "page": page,
-        "extent": extent,
+        "extent": await store.freshness(ask.now),
         "first": (query.page - 1) * PAGE_SIZE + 1,
         "chips": _chips(query),
         "facets": {name: _choices(query, name, page.facets[name]) for name in store.FACETS},

@@ -1,27 +1,33 @@
 """Questions to the stored offers. Rows come back as values; no HTML and no HTTP here."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
-from statistics import median
 from typing import Any
 
 from piccolo.columns import Column
-from piccolo.columns.combination import And, CombinableMixin
+from piccolo.columns.combination import CombinableMixin
 from piccolo.query.functions import Max, Min
-from piccolo.query.functions.aggregate import Count
+from piccolo.query.functions.aggregate import Count, Sum
 from piccolo.querystring import QueryString
 
 from app.catalog.facts import CONTINENTS, countries
 from app.pricing.query import NOWHERE, PAGE_SIZE, PriceQuery
-from app.pricing.tables import LoadedSource, OfferRow, PricePointRow, SetAsideRow
+from app.pricing.tables import LoadedSource, OfferRow, OfferTally, PricePointRow, SetAsideRow
 
 Row = dict[str, Any]
 
 FACETS = ("gpu", "provider", "tier", "region", "gpu_count")
 """Filters that show how many rows each of their choices leaves."""
 
+_FACET_COLUMNS: dict[str, tuple[str, ...]] = {
+    "gpu": ("gpu",),
+    "provider": ("provider",),
+    "tier": ("tier",),
+    "region": ("continent", "country", "region"),
+    "gpu_count": ("gpu_count",),
+}
 _SORT_COLUMNS: dict[str, Column] = {
     "price": OfferRow.usd_per_gpu_hour_micro,
     "instance": OfferRow.usd_per_instance_hour_micro,
@@ -49,27 +55,32 @@ class OfferPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
-    """How many offers there are, of how many GPUs and providers, seen between which instants."""
+class Freshness:
+    """How many offers there are, how many of them fresh, seen between which instants."""
 
     offers: int
-    gpus: int
-    providers: int
+    fresh: int
     oldest: int | None
     newest: int | None
-    fresh: int
 
 
 async def offer_page(query: PriceQuery) -> OfferPage:
     """The rows of the asked page, the number of all, and the facets."""
     total = await count(query)
     rows = await rows_between(query, (query.page - 1) * PAGE_SIZE, PAGE_SIZE)
-    return OfferPage(rows, total, {name: await _facet(query, name) for name in FACETS})
+    return OfferPage(rows, total, await _facets(query))
 
 
 async def count(query: PriceQuery) -> int:
     """How many offers answer ``query``."""
-    return int(await _narrowed(OfferRow.count(), _where(query)).run())
+    if not _is_tallied(query):
+        return int(await _narrowed(OfferRow.count(), _where(query)).run())
+    found = (
+        await _narrowed(OfferTally.select(Sum(OfferTally.offers, alias="n")), _where(query, of=OfferTally))
+        .first()
+        .run()
+    )
+    return int(found["n"] or 0) if found else 0
 
 
 async def rows_between(query: PriceQuery, offset: int, limit: int) -> list[Row]:
@@ -83,41 +94,6 @@ async def all_rows(query: PriceQuery) -> list[Row]:
     return list(await _ordered(_narrowed(OfferRow.select(), _where(query)), query).run())
 
 
-async def best_by_gpu(now: int, tiers: Iterable[str] = ("on-demand", "spot")) -> dict[tuple[str, str], Row]:
-    """(GPU, tier) → its cheapest offer. Any fresh price goes before every stale one."""
-    best: dict[tuple[str, str], Row] = {}
-    wanted = OfferRow.tier.is_in(list(tiers))
-    for age in (OfferRow.stale_at > now, OfferRow.stale_at <= now):
-        lowest = await (
-            OfferRow.select(OfferRow.gpu, OfferRow.tier, Min(OfferRow.usd_per_gpu_hour_micro))
-            .where(wanted & age)
-            .group_by(OfferRow.gpu, OfferRow.tier)
-            .run()
-        )
-        missing = {(r["gpu"], r["tier"]): r["min"] for r in lowest if (r["gpu"], r["tier"]) not in best}
-        if missing:
-            prices = sorted(set(missing.values()))
-            rows = await OfferRow.select().where(wanted & age & _among(prices)).order_by(OfferRow.id).run()
-            for row in rows:
-                key = (row["gpu"], row["tier"])
-                if missing.get(key) == row["usd_per_gpu_hour_micro"]:
-                    best.setdefault(key, row)
-    return best
-
-
-def _among(prices: list[int]) -> And:
-    return OfferRow.usd_per_gpu_hour_micro.is_in(prices) & (OfferRow.rank_group == 0)
-
-
-def best_of(rows: Iterable[Row], now: int) -> dict[tuple[str, int | None], Row]:
-    """(tier, months) → the cheapest of ``rows``; terms never rank against each other, fresh goes before stale."""
-    best: dict[tuple[str, int | None], Row] = {}
-    for row in sorted(rows, key=lambda r: (r["stale_at"] <= now, r["usd_per_gpu_hour_micro"], r["id"])):
-        best.setdefault((row["tier"], row["commitment_months"]), row)
-    order = ("on-demand", "spot", "reserved")
-    return dict(sorted(best.items(), key=lambda item: (order.index(item[0][0]), item[0][1] or 10**6)))
-
-
 async def offers_of(column: Column, value: str, limit: int = 1000) -> list[Row]:
     """The offers of one GPU or provider, by rank group and price."""
     select = OfferRow.select().where(column == value)
@@ -126,9 +102,9 @@ async def offers_of(column: Column, value: str, limit: int = 1000) -> list[Row]:
     )
 
 
-async def counts_by(column: Column) -> dict[str, int]:
-    """How many offers each value of ``column`` has."""
-    return await _counts(column, None)
+async def counts_by(name: str) -> dict[str, int]:
+    """How many offers each value of the column ``name`` has."""
+    return (await _grouped([name], PriceQuery()))[name]
 
 
 async def next_stale(now: int) -> int | None:
@@ -137,16 +113,15 @@ async def next_stale(now: int) -> int | None:
     return found["min"] if found else None
 
 
-async def extent(now: int) -> Extent:
-    """What there is in all."""
-    span = await OfferRow.select(Min(OfferRow.fetched_at), Max(OfferRow.fetched_at)).first().run()
-    return Extent(
-        offers=int(await OfferRow.count().run()),
-        gpus=len(await counts_by(OfferRow.gpu)),
-        providers=len(await counts_by(OfferRow.provider)),
-        oldest=span["min"] if span else None,
-        newest=span["max"] if span else None,
+async def freshness(now: int) -> Freshness:
+    """How current what there is is, in all."""
+    oldest = await OfferRow.select(Min(OfferRow.fetched_at, alias="at")).first().run()
+    newest = await OfferRow.select(Max(OfferRow.fetched_at, alias="at")).first().run()
+    return Freshness(
+        offers=await count(PriceQuery()),
         fresh=int(await OfferRow.count().where(OfferRow.stale_at > now).run()),
+        oldest=oldest["at"] if oldest else None,
+        newest=newest["at"] if newest else None,
     )
 
 
@@ -164,14 +139,6 @@ async def price_points(gpu: str, since: str = "") -> list[Row]:
     """The stored daily prices of ``gpu`` from the ISO day ``since``, by day."""
     where = (PricePointRow.gpu == gpu) & (PricePointRow.day >= since)
     return list(await PricePointRow.select().where(where).order_by(PricePointRow.day, PricePointRow.id).run())
-
-
-async def median_by_gpu() -> dict[str, int]:
-    """GPU → median micro-dollars per GPU-hour of its stored offers."""
-    found: dict[str, list[int]] = {}
-    for row in await OfferRow.select(OfferRow.gpu, OfferRow.usd_per_gpu_hour_micro).run():
-        found.setdefault(row["gpu"], []).append(row["usd_per_gpu_hour_micro"])
-    return {gpu: int(median(prices)) for gpu, prices in found.items()}
 
 
 def _narrowed(select: Any, where: CombinableMixin | None) -> Any:
@@ -192,17 +159,17 @@ def _ordered(select: Any, query: PriceQuery) -> Any:
     return select.order_by(OfferRow.id)
 
 
-def _conditions(query: PriceQuery, leave_out: str) -> Iterator[CombinableMixin]:
-    for name, column in (("gpu", OfferRow.gpu), ("provider", OfferRow.provider), ("tier", OfferRow.tier)):
+def _conditions(query: PriceQuery, leave_out: str, of: type[OfferRow] | type[OfferTally]) -> Iterator[CombinableMixin]:
+    for name, column in (("gpu", of.gpu), ("provider", of.provider), ("tier", of.tier)):
         values = getattr(query, name)
         if values and name != leave_out:
             yield column == values[0] if len(values) == 1 else column.is_in(list(values))
     if query.region and leave_out != "region":
-        yield reduce(or_, (_in_region(value) for value in query.region))
+        yield reduce(or_, (_in_region(value, of) for value in query.region))
     if query.gpu_count is not None and leave_out != "gpu_count":
-        yield OfferRow.gpu_count == str(query.gpu_count)
+        yield of.gpu_count == str(query.gpu_count)
     if query.min_memory_gb is not None:
-        yield OfferRow.gpu_memory_gb >= query.min_memory_gb
+        yield of.gpu_memory_gb >= query.min_memory_gb
     if query.max_usd_micro is not None:
         yield OfferRow.usd_per_gpu_hour_micro <= query.max_usd_micro
     for word in query.q.casefold().split():
@@ -215,36 +182,56 @@ def _holds(word: str) -> CombinableMixin:
     return WhereRaw("instr(search_text, {}) > 0", word)
 
 
-def _in_region(value: str) -> CombinableMixin:
+def _in_region(value: str, of: type[OfferRow] | type[OfferTally]) -> CombinableMixin:
     if value in countries():
-        return OfferRow.country == value
+        return of.country == value
     if value in CONTINENTS:
-        return OfferRow.continent == value
-    return OfferRow.region == ("" if value == NOWHERE else value)
+        return of.continent == value
+    return of.region == ("" if value == NOWHERE else value)
 
 
-def _where(query: PriceQuery, leave_out: str = "") -> CombinableMixin | None:
-    conditions = list(_conditions(query, leave_out))
+def _where(
+    query: PriceQuery, leave_out: str = "", of: type[OfferRow] | type[OfferTally] = OfferRow
+) -> CombinableMixin | None:
+    conditions = list(_conditions(query, leave_out, of))
     return reduce(and_, conditions) if conditions else None
 
 
-async def _counts(column: Column, where: CombinableMixin | None) -> dict[str, int]:
-    rows = await _narrowed(OfferRow.select(column, Count(alias="n")), where).group_by(column).run()
-    return {row[column._meta.name]: row["n"] for row in rows if row[column._meta.name] is not None}
+async def _facets(query: PriceQuery) -> dict[str, dict[str, int]]:
+    """For each filter, how many rows each of its choices leaves, all other filters standing.
 
-
-async def _facet(query: PriceQuery, name: str) -> dict[str, int]:
-    """How many rows each choice of the filter ``name`` leaves, all other filters standing."""
-    where = _where(query, leave_out=name)
-    if name != "region":
-        return await _counts(OfferRow._meta.get_column_by_name(name), where)
-    columns = (OfferRow.continent, OfferRow.country, OfferRow.region)
-    rows = await _narrowed(OfferRow.select(*columns, Count(alias="n")), where).group_by(*columns).run()
-    found: dict[str, int] = {}
-    for row in rows:
-        for key in {row["continent"], row["country"], row["region"] or NOWHERE} - {""}:
-            found[key] = found.get(key, 0) + row["n"]
+    Filters that are not in use share one question to the database: their rows are the same.
+    """
+    used = [name for name in FACETS if getattr(query, name)]
+    found = await _grouped([name for name in FACETS if name not in used], query)
+    for name in used:
+        found |= await _grouped([name], query, leave_out=name)
     return found
+
+
+def _is_tallied(query: PriceQuery) -> bool:
+    """True if the tally alone can count what answers ``query``."""
+    return query.max_usd_micro is None and not query.q
+
+
+async def _grouped(names: list[str], query: PriceQuery, leave_out: str = "") -> dict[str, dict[str, int]]:
+    of, number = (OfferTally, Sum(OfferTally.offers, alias="n")) if _is_tallied(query) else (OfferRow, Count(alias="n"))
+    columns = [of._meta.get_column_by_name(column) for name in names for column in _FACET_COLUMNS[name]]
+    found: dict[str, dict[str, int]] = {name: {} for name in names}
+    if not columns:
+        return found
+    for row in await _narrowed(of.select(*columns, number), _where(query, leave_out, of)).group_by(*columns).run():
+        for name in names:
+            for key in _keys(row, name):
+                found[name][key] = found[name].get(key, 0) + row["n"]
+    return found
+
+
+def _keys(row: Row, name: str) -> set[str]:
+    """The choices of a filter that a row falls under; a region falls under its country and continent too."""
+    if name == "region":
+        return {row["continent"], row["country"], row["region"] or NOWHERE} - {""}
+    return {row[name]} - {None}
 
 
 async def seen_span(provider: str) -> Row:
@@ -258,23 +245,6 @@ async def seen_span(provider: str) -> Row:
     return found or {"oldest": None, "newest": None}
 
 
-async def dearest_by_gpu() -> dict[str, tuple[int, int]]:
-    """GPU → the lowest and the highest on-demand price, where two providers or more offer it."""
-    rows = await (
-        OfferRow.select(
-            OfferRow.gpu,
-            Min(OfferRow.usd_per_gpu_hour_micro, alias="low"),
-            Max(OfferRow.usd_per_gpu_hour_micro, alias="high"),
-            Min(OfferRow.provider, alias="first"),
-            Max(OfferRow.provider, alias="last"),
-        )
-        .where(OfferRow.tier == "on-demand")
-        .group_by(OfferRow.gpu)
-        .run()
-    )
-    return {row["gpu"]: (row["low"], row["high"]) for row in rows if row["first"] != row["last"]}
-
-
 async def history_extent() -> Row:
     """How many daily prices are kept, and the ``first`` and ``last`` day."""
     span = (
@@ -283,3 +253,9 @@ async def history_extent() -> Row:
         .run()
     )
     return {"count": int(await PricePointRow.count().run()), **(span or {"first": None, "last": None})}
+
+
+async def offered() -> tuple[int, int, int]:
+    """How many offers, GPUs and providers there are."""
+    by_gpu = await counts_by("gpu")
+    return sum(by_gpu.values()), len(by_gpu), len(await counts_by("provider"))

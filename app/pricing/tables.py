@@ -56,6 +56,21 @@ class OfferRow(Table, db=ENGINE, tablename="offer"):
     search_text = Text()
 
 
+class OfferTally(Table, db=ENGINE, tablename="offer_tally"):
+    """How many offers there are of each combination that filters choose by; made anew with every write."""
+
+    id = Serial(primary_key=True)
+    gpu = Varchar(length=60)
+    gpu_memory_gb = Integer(null=True, default=None)
+    provider = Varchar(length=60)
+    tier = Varchar(length=12)
+    gpu_count = Varchar(length=12, null=True, default=None)
+    continent = Varchar(length=20)
+    country = Varchar(length=2)
+    region = Varchar(length=80)
+    offers = Integer()
+
+
 class SetAsideRow(Table, db=ENGINE, tablename="set_aside"):
     """A row that a source stated and that is not shown, with its reason."""
 

@@ -11,6 +11,7 @@ from app import __version__, clock
 from app.catalog.facts import gpus, providers
 from app.errors import NotFoundError
 from app.money import show
+from app.pricing import best as best_prices
 from app.pricing import store
 from app.pricing.data import to_json
 from app.pricing.importer import OFFERS_KEY
@@ -86,8 +87,8 @@ async def favicon(ask: Ask) -> Answer:
 async def home_preview(ask: Ask) -> Answer:
     """The picture that stands beside a shared link."""
     ask.settle("/previews/home.png")
-    extent = await store.extent(ask.now)
-    line = f"{extent.offers:,} offers, {extent.gpus} GPUs, {extent.providers} providers"
+    offers, gpu_count, provider_count = await store.offered()
+    line = f"{offers:,} offers, {gpu_count} GPUs, {provider_count} providers"
     return Answer(await preview.draw("What a GPU costs, and from whom", line, ""), "image/png")
 
 
@@ -100,7 +101,7 @@ async def gpu_preview(ask: Ask) -> Answer:
         raise NotFoundError("There is no such picture.")
     ask.settle(f"/previews/gpus/{gpu.slug}.png")
     column: Column = OfferRow.gpu
-    best = store.best_of(await store.offers_of(column, gpu.slug), ask.now).get(("on-demand", None))
+    best = best_prices.best_of(await store.offers_of(column, gpu.slug), ask.now).get(("on-demand", None))
     price = (
         f"{show(best['usd_per_gpu_hour_micro'])} per hour on demand, {providers()[best['provider']].name}"
         if best

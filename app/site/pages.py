@@ -4,10 +4,10 @@ from collections import Counter
 
 from app.catalog.facts import gpus, providers
 from app.catalog.pages import SEGMENTS
+from app.pricing import best as best_prices
 from app.pricing import store
 from app.pricing.importer import HISTORY_KEY, OFFERS_KEY, SOURCES_KEY
 from app.pricing.offers import REASONS, Reason
-from app.pricing.tables import OfferRow
 from app.web.answers import Answer, Ask
 from app.web.edge import public
 from app.web.render import render
@@ -17,13 +17,13 @@ from app.web.render import render
 async def home(ask: Ask) -> Answer:
     """The best current price of every GPU that somebody offers."""
     ask.settle("/")
-    best = await store.best_by_gpu(ask.now)
-    dearest = await store.dearest_by_gpu()
+    best = await best_prices.best_by_gpu(ask.now)
+    dearest = await best_prices.dearest_by_gpu()
     offered = [gpu for gpu in gpus().values() if (gpu.slug, "on-demand") in best or (gpu.slug, "spot") in best]
     groups = [(segment, name, [gpu for gpu in offered if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
     body = render(
         "site/home.html", settings=ask.settings, path="/", canonical="/", now=ask.now, best=best, groups=groups,
-        dearest=dearest, extent=await store.extent(ask.now), title="What a GPU costs, and from whom",
+        dearest=dearest, extent=await store.freshness(ask.now), offered=await store.offered(), title="What a GPU costs, and from whom",
         description="GPU cloud prices compared per GPU-hour: on demand, spot and reserved, each with its source and date. "
                     "No cookies, no tracking.",
     )  # fmt: skip
@@ -35,11 +35,11 @@ async def status(ask: Ask) -> Answer:
     """How fresh everything is, and what was set aside and why: every row a source stated is accounted for."""
     ask.settle("/status")
     aside = await store.set_aside()
-    counts = await store.counts_by(OfferRow.provider)
+    counts = await store.counts_by("provider")
     body = render(
         "site/status.html", settings=ask.settings, path="/status", canonical="/status", now=ask.now,
         title="Status", description="How fresh the prices are, where they come from, and every row that was set aside, with its reason.",
-        extent=await store.extent(ask.now), sources=await store.sources(), aside=aside,
+        extent=await store.freshness(ask.now), offered=await store.offered(), sources=await store.sources(), aside=aside,
         reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in Counter(r["reason"] for r in aside).most_common()],
         rows=[(slug, counts.get(slug, 0), await store.seen_span(slug)) for slug in providers()],
         history=await store.history_extent(),

@@ -2,8 +2,7 @@
 
 import asyncio
 import io
-
-from PIL import Image, ImageDraw, ImageFont
+from typing import Any
 
 SIZE = (1200, 630)
 PAPER, INK, MUTED, AMBER = "#fbfaf5", "#14181d", "#5a616b", "#ffc53d"
@@ -15,27 +14,29 @@ async def draw(title: str, line: str, price: str) -> bytes:
 
 
 def _draw(title: str, line: str, price: str) -> bytes:
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default
     image = Image.new("RGB", SIZE, PAPER)
     pen = ImageDraw.Draw(image)
     pen.rectangle((0, 0, SIZE[0], 96), fill=INK)
     for x, height in ((64, 16), (84, 28), (104, 40), (124, 12)):
         pen.rectangle((x, 68 - height, x + 10, 68), fill=AMBER if x == 124 else PAPER)
-    pen.text((160, 28), "InferenceBench", font=ImageFont.load_default(38), fill=PAPER)
+    pen.text((160, 28), "InferenceBench", font=font(38), fill=PAPER)
     y = 170
-    for row in _wrapped(pen, title, 1070, 84):
-        pen.text((64, y), row, font=ImageFont.load_default(84), fill=INK)
+    for row in _wrapped(pen, title, 1070, font(84)):
+        pen.text((64, y), row, font=font(84), fill=INK)
         y += 104
-    pen.text((64, y + 16), line, font=ImageFont.load_default(40), fill=MUTED)
+    pen.text((64, y + 16), line, font=font(40), fill=MUTED)
     if price:
         pen.rectangle((64, y + 92, 72, y + 152), fill=AMBER)
-        pen.text((96, y + 96), price, font=ImageFont.load_default(44), fill=INK)
+        pen.text((96, y + 96), price, font=font(44), fill=INK)
     out = io.BytesIO()
     image.quantize(64).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
-def _wrapped(pen: ImageDraw.ImageDraw, text: str, width: int, size: int) -> list[str]:
-    font = ImageFont.load_default(size)
+def _wrapped(pen: Any, text: str, width: int, font: Any) -> list[str]:
     rows = [""]
     for word in text.split():
         wider = f"{rows[-1]} {word}".strip()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.settings import ROOT
 from app.web.answers import Answer
-from app.web.edge import Kept
+from app.web.prepared import Kept
 
 FOLDER = ROOT / "static"
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}

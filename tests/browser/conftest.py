@@ -51,5 +51,7 @@ def page(context: BrowserContext, site: Site) -> Iterator[Page]:
     opened.watched = watched  # type: ignore[attr-defined]
     yield opened
     assert not watched.foreign
-    assert not [text for text in watched.errors if "400" not in text and "503" not in text and "Failed to load" not in text]
+    assert not [
+        text for text in watched.errors if "400" not in text and "503" not in text and "Failed to load" not in text
+    ]
     assert context.cookies() == []

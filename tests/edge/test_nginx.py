@@ -1,6 +1,5 @@
 """The shipped nginx edge in front of the real app: hits, revalidation, stale when the app is down, codings kept apart."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -17,7 +16,9 @@ from app.pricing import importer, shipped
 from tests import edge_server
 from tests.conftest import Site, free_port, serve
 
-pytestmark = pytest.mark.skipif(edge_server.nginx_program() is None, reason="no nginx on this machine; install the package nginx")
+pytestmark = pytest.mark.skipif(
+    edge_server.nginx_program() is None, reason="no nginx on this machine; install the package nginx"
+)
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +98,8 @@ def test_stale_pages_stand_in_while_the_app_is_down_but_never_past_their_instant
         database.use(data / "inferencebench.sqlite")
         await importer.replace_source("daily-list", "t", offers, [], now - 60)
         await importer.replace_source("gpu-pricing", "t", [], [], now - 60)
-        await database.ENGINE.close_reader()
 
-    asyncio.run(load_offers())
+    database.run(load_offers())
     process = serve(data, port)
     server = edge_server.start(tmp_path / "edge", port, free_port(), free_port())
     try:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.money import parse_decimal
-from app.pricing.normalise import normalise, normalise_batch
+from app.pricing.batch import normalise_batch
+from app.pricing.normalise import normalise
 from app.pricing.offers import Offer, Rate, RawOffer, Reason, SetAside, Tier
 
 NOW = 1_800_000_000

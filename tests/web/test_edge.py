@@ -9,8 +9,9 @@ import time_machine
 
 from app import clock, database
 from app.pricing import importer, shipped
-from app.web import edge
-from app.web.edge import Life, life, matches
+from app.web import prepared
+from app.web.edge import matches
+from app.web.prepared import Life, life
 from tests.conftest import Inside
 
 
@@ -27,14 +28,14 @@ def offers_seen(seconds_ago: int) -> list[Any]:
 
 def test_a_page_is_rendered_once_until_its_data_changes(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     rendered = 0
-    real = edge.Prepared._render
+    real = prepared.Prepared._render
 
     async def counted(self: Any, *given: Any) -> Any:
         nonlocal rendered
         rendered += 1
         return await real(self, *given)
 
-    monkeypatch.setattr(edge.Prepared, "_render", counted)
+    monkeypatch.setattr(prepared.Prepared, "_render", counted)
 
     async def visit(client: httpx.AsyncClient) -> None:
         first = await client.get("/gpus/l4-24gb")
@@ -55,7 +56,7 @@ def test_a_page_is_rendered_once_until_its_data_changes(inside: Inside, monkeypa
 
 def test_many_at_once_cost_one_render(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     rendered = 0
-    real = edge.Prepared._render
+    real = prepared.Prepared._render
 
     async def counted(self: Any, *given: Any) -> Any:
         nonlocal rendered
@@ -63,7 +64,7 @@ def test_many_at_once_cost_one_render(inside: Inside, monkeypatch: pytest.Monkey
         await asyncio.sleep(0.02)
         return await real(self, *given)
 
-    monkeypatch.setattr(edge.Prepared, "_render", counted)
+    monkeypatch.setattr(prepared.Prepared, "_render", counted)
 
     async def visit(client: httpx.AsyncClient) -> None:
         answers = await asyncio.gather(*(client.get("/prices") for _ in range(50)))
@@ -74,20 +75,22 @@ def test_many_at_once_cost_one_render(inside: Inside, monkeypatch: pytest.Monkey
 
 
 def test_past_the_bound_of_renders_it_says_try_later(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge, "MAX_WAITING", 3)
+    monkeypatch.setattr(prepared, "MAX_WAITING", 3)
 
     async def visit(client: httpx.AsyncClient) -> None:
         answers = await asyncio.gather(*(client.get(f"/prices?max_usd={n}") for n in range(1, 12)))
         refused = [answer for answer in answers if answer.status_code == 503]
         assert refused
         assert {answer.status_code for answer in answers} == {200, 503}
-        assert all(answer.headers["retry-after"] and answer.headers["cache-control"] == "no-store" for answer in refused)
+        assert all(
+            answer.headers["retry-after"] and answer.headers["cache-control"] == "no-store" for answer in refused
+        )
 
     inside.run(visit)
 
 
 def test_what_is_kept_is_bounded(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge, "MAX_KEPT", 5)
+    monkeypatch.setattr(prepared, "MAX_KEPT", 5)
 
     async def visit(client: httpx.AsyncClient) -> None:
         for n in range(1, 12):
@@ -124,7 +127,11 @@ def test_a_stale_price_is_never_best_while_a_fresh_one_exists(inside: Inside) ->
     async def visit(client: httpx.AsyncClient) -> None:
         from dataclasses import replace
 
-        fresh = [replace(o, usd_per_gpu_hour_micro=o.usd_per_gpu_hour_micro * 3) for o in offers_seen(60) if o.gpu == "h100-sxm-80gb"]
+        fresh = [
+            replace(o, usd_per_gpu_hour_micro=o.usd_per_gpu_hour_micro * 3)
+            for o in offers_seen(60)
+            if o.gpu == "h100-sxm-80gb"
+        ]
         await importer.replace_source("daily-list", "t", fresh, [], clock.timestamp())
         page = (await client.get("/gpus/h100-sxm-80gb")).text
         best = page[page.index('class="bests"') : page.index("</ul>", page.index('class="bests"'))]

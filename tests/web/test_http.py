@@ -50,12 +50,19 @@ def test_a_public_address_answers_with_validator_and_cache_orders(http: httpx.Cl
 
 @pytest.mark.parametrize("path", PUBLIC)
 def test_head_is_get_without_its_body(http: httpx.Client, path: str) -> None:
-    got, head = http.get(path, headers={"accept-encoding": "gzip"}), http.head(path, headers={"accept-encoding": "gzip"})
+    got, head = (
+        http.get(path, headers={"accept-encoding": "gzip"}),
+        http.head(path, headers={"accept-encoding": "gzip"}),
+    )
     assert head.content == b""
-    assert {k: v for k, v in head.headers.items() if k != "date"} == {k: v for k, v in got.headers.items() if k != "date"}
+    assert {k: v for k, v in head.headers.items() if k != "date"} == {
+        k: v for k, v in got.headers.items() if k != "date"
+    }
 
 
-@pytest.mark.parametrize("path", [*PUBLIC, "/nothing", "/prices?page=x", "/api/prices?x=1", "/prices/table?sort=luck", "/healthz"])
+@pytest.mark.parametrize(
+    "path", [*PUBLIC, "/nothing", "/prices?page=x", "/api/prices?x=1", "/prices/table?sort=luck", "/healthz"]
+)
 def test_every_answer_carries_the_security_headers(http: httpx.Client, path: str) -> None:
     headers = http.get(path).headers
     policy = headers["content-security-policy"]
@@ -71,7 +78,9 @@ def test_every_answer_carries_the_security_headers(http: httpx.Client, path: str
 
 
 def test_codings_hold_the_same_content_under_different_validators(http: httpx.Client) -> None:
-    answers = [http.get("/prices", headers={"accept-encoding": coding}) for coding in ("br", "zstd", "gzip", "identity")]
+    answers = [
+        http.get("/prices", headers={"accept-encoding": coding}) for coding in ("br", "zstd", "gzip", "identity")
+    ]
     assert len({answer.text for answer in answers}) == 1
     assert len({answer.headers["etag"] for answer in answers}) == 4
     assert [answer.headers.get("content-encoding") for answer in answers] == ["br", "zstd", "gzip", None]
@@ -147,13 +156,19 @@ def test_no_name_in_an_address_breaks_it(http: httpx.Client, path: str, value: s
     assert "<script>alert" not in answer.text
 
 
-@pytest.mark.parametrize("raw", ["/prices?gpu=%ff%fe", "/prices?%", "/prices?=", "/prices?&&&", "/prices?q=%E2%80%AE", "/prices?gpu"])
+@pytest.mark.parametrize(
+    "raw", ["/prices?gpu=%ff%fe", "/prices?%", "/prices?=", "/prices?&&&", "/prices?q=%E2%80%AE", "/prices?gpu"]
+)
 def test_odd_bytes_in_a_query_are_answered(http: httpx.Client, raw: str) -> None:
     assert http.get(raw).status_code in (200, 308, 400)
 
 
 def test_a_fragment_answers_errors_as_a_fragment_and_data_as_a_problem(http: httpx.Client) -> None:
-    page, fragment, data = http.get("/prices?sort=luck"), http.get("/prices/table?sort=luck"), http.get("/api/prices?sort=luck")
+    page, fragment, data = (
+        http.get("/prices?sort=luck"),
+        http.get("/prices/table?sort=luck"),
+        http.get("/api/prices?sort=luck"),
+    )
     assert page.status_code == fragment.status_code == data.status_code == 400
     assert "<html" in page.text
     assert "<html" not in fragment.text
@@ -209,7 +224,9 @@ def test_the_csv_holds_every_offer_with_known_slugs(http: httpx.Client) -> None:
 def test_csv_text_that_a_spreadsheet_would_run_is_made_harmless() -> None:
     from app.pricing.data import to_csv
 
-    text = to_csv(["a"], [["=1+1"], ["+x"], ["-x"], ["@x"], ["a,b"], ['say "x"'], ["two\nlines"], [None], [True]]).decode()
+    text = to_csv(
+        ["a"], [["=1+1"], ["+x"], ["-x"], ["@x"], ["a,b"], ['say "x"'], ["two\nlines"], [None], [True]]
+    ).decode()
     assert text == 'a\r\n\'=1+1\r\n\'+x\r\n\'-x\r\n\'@x\r\n"a,b"\r\n"say ""x"""\r\n"two\nlines"\r\n""\r\ntrue\r\n'
 
 
@@ -241,7 +258,9 @@ def test_any_filters_csv_json_and_page_agree(site: Site, query: dict[str, str]) 
     assert [row["id"] for row in table] == [row["id"] for row in data["offers"]]
     for row, offer in zip(table, data["offers"], strict=True):
         for name, value in offer.items():
-            assert row[name].lstrip("'") == ("" if value is None else str(value).lower() if isinstance(value, bool) else row[name].lstrip("'"))
+            assert row[name].lstrip("'") == (
+                "" if value is None else str(value).lower() if isinstance(value, bool) else row[name].lstrip("'")
+            )
         assert float(row["usd_per_gpu_hour"]) == offer["usd_per_gpu_hour"]
     assert f"<strong>{len(table):,}</strong>" in page
     shown = re.findall(r'class="num main"><b><span class="usd">\$([\d.,]+)', page)
@@ -285,7 +304,9 @@ def test_the_api_pages_by_cursor_through_every_row_once(http: httpx.Client) -> N
     assert seen == [row["id"] for row in rows_of(http)]
 
 
-@pytest.mark.parametrize(("cursor", "status"), [("x", 400), ("100-of-9", 410), ("999-of-575", 410), ("-of-", 400), ("1-of-2-of-3", 400)])
+@pytest.mark.parametrize(
+    ("cursor", "status"), [("x", 400), ("100-of-9", 410), ("999-of-575", 410), ("-of-", 400), ("1-of-2-of-3", 400)]
+)
 def test_a_cursor_that_leads_nowhere_says_so(http: httpx.Client, cursor: str, status: int) -> None:
     answer = http.get(f"/api/prices?limit=100&cursor={cursor}")
     assert (answer.status_code, answer.json()["parameter"]) == (status, "cursor")
@@ -295,7 +316,9 @@ def test_the_api_description_names_every_parameter_and_column(http: httpx.Client
     api = http.get("/api/openapi.json").json()
     names = {p["name"] for p in api["paths"]["/api/prices"]["get"]["parameters"]}
     assert names == {*FILTERS, "sort", "order", "limit", "cursor"}
-    assert list(api["components"]["schemas"]["Offer"]["properties"]) == list(http.get("/api/prices?limit=1").json()["offers"][0])
+    assert list(api["components"]["schemas"]["Offer"]["properties"]) == list(
+        http.get("/api/prices?limit=1").json()["offers"][0]
+    )
     page = http.get("/api").text
     for name in (*FILTERS, *CONTRACT):
         assert f"<code>{name}</code>" in page
@@ -351,12 +374,17 @@ def test_a_page_has_title_description_preview_and_no_inline_anything(http: httpx
     assert preview
     assert http.get(preview[1]).content.startswith(b"\x89PNG")
     assert not re.search(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son[a-z]+=", text)
-    assert not re.search(r'(src|href|action)="(https?:)?//(?!127\.0\.0\.1)[^"]*"[^>]*(rel="stylesheet"|<script|<img)', text)
+    assert not re.search(
+        r'(src|href|action)="(https?:)?//(?!127\.0\.0\.1)[^"]*"[^>]*(rel="stylesheet"|<script|<img)', text
+    )
 
 
 @pytest.mark.parametrize(("path", "limit"), [("/", 14_000), ("/prices", 14_000), ("/gpus/h100-sxm-80gb", 14_000)])
 def test_the_first_view_fits_its_budget(http: httpx.Client, path: str, limit: int) -> None:
-    with httpx.Client(base_url=http.base_url) as client, client.stream("GET", path, headers={"accept-encoding": "br"}) as answer:
+    with (
+        httpx.Client(base_url=http.base_url) as client,
+        client.stream("GET", path, headers={"accept-encoding": "br"}) as answer,
+    ):
         assert sum(len(part) for part in answer.iter_raw()) < limit
 
 

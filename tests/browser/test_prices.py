@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import Site
 
-PAGES = ["/", "/prices", "/prices?tier=reserved", "/prices?q=zz", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/tpu-v4-32gb", "/providers", "/providers/gcp",
+PAGES = ["/", "/prices", "/prices?tier=reserved", "/prices?gpu=h100-sxm-80gb", "/prices?provider=gcp", "/prices?q=zz", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/tpu-v4-32gb", "/providers", "/providers/gcp",
          "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb&gpu=mi300x-192gb", "/status", "/api", "/nothing"]  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def test_the_systems_dark_scheme_is_followed(browser: Browser, site: Site) -> No
 @pytest.mark.parametrize("path", PAGES)
 def test_nothing_scrolls_sideways(page: Page, path: str) -> None:
     page.goto(path)
-    for width in (320, 390, 768, 1024, 1280):
+    for width in (320, 390, 768, 1000, 1024, 1100, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width
 

@@ -50,10 +50,18 @@ class HouseEngine(SQLiteEngine):
         self._reader_lock: asyncio.Lock | None = None
 
     async def get_connection(self) -> aiosqlite.Connection:
+        return await self._open(_WRITE_PRAGMAS)
+
+    async def _open(self, pragmas: Iterable[str]) -> aiosqlite.Connection:
+        """A connection with ``pragmas``; one that fails them is closed, or its thread would outlive everything."""
         connection = await aiosqlite.connect(**self.connection_kwargs)
-        connection.row_factory = dict_factory  # type: ignore[assignment]
-        for pragma in _WRITE_PRAGMAS:
-            await connection.execute(pragma)
+        try:
+            connection.row_factory = dict_factory  # type: ignore[assignment]
+            for pragma in pragmas:
+                await connection.execute(pragma)
+        except BaseException:
+            await connection.close()
+            raise
         return connection
 
     async def _run_in_new_connection(
@@ -77,9 +85,7 @@ class HouseEngine(SQLiteEngine):
         assert self._reader_lock is not None
         async with self._reader_lock:
             if self._reader is None:
-                self._reader = await aiosqlite.connect(**self.connection_kwargs)
-                self._reader.row_factory = dict_factory  # type: ignore[assignment]
-                await self._reader.execute("PRAGMA query_only = 1")
+                self._reader = await self._open(("PRAGMA query_only = 1",))
             return self._reader
 
     async def close_reader(self) -> None:

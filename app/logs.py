@@ -3,36 +3,19 @@
 import logging
 import sys
 
-import structlog
-
 
 def configure() -> None:
     """Send every log, the libraries' too, to stderr as JSON lines with a UTC time."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
+    from pythonjsonlogger.json import JsonFormatter
+
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
+    names = {"levelname": "level", "name": "area", "message": "event"}
+    handler.setFormatter(JsonFormatter("{levelname}{name}{message}", style="{", rename_fields=names, timestamp=True))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for noisy in ("httpx", "asyncio", "aiosqlite", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def get(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger whose events carry ``name`` as their area."""
-    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name).bind(area=name)
-    return logger
+def get(area: str) -> logging.Logger:
+    """The log of one area of the software; further fields of an event go into ``extra``."""
+    return logging.getLogger(f"inferencebench.{area}")

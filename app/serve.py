@@ -32,7 +32,7 @@ def _say(settings: Settings, loaded: bool) -> None:
     log = logs.get("serve")
     if loaded:
         log.info("loaded the shipped prices")
-    log.info("serving", address=settings.base_url)
+    log.info("serving", extra={"address": settings.base_url})
 
 
 def server(target: str, host: str, port: int) -> "MPServer | MTServer":

@@ -10,6 +10,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -56,6 +57,18 @@ def wait_for(url: str) -> None:
     raise SystemExit(f"{url} does not answer")
 
 
+def first_answer(port: int, path: str) -> None:
+    """Wait for the first 200; plain sockets, so that the asking costs next to nothing."""
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+                connection.sendall(f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+                if b" 200 " in connection.recv(64):
+                    return
+        except ConnectionError:
+            time.sleep(0.005)
+
+
 @contextmanager
 def site(folder: Path, port: int) -> Iterator[str]:
     command = [sys.executable, "-m", "app", "serve"]
@@ -96,7 +109,7 @@ def bench_page(folder: Path) -> Iterator[Line]:
 
 
 def bench_edge(folder: Path) -> Iterator[Line]:
-    """A hit of the nginx edge against nginx serving the same bytes as a file, both over plain HTTP."""
+    """A hit of the nginx edge against nginx serving the same body as a file with the same headers, over plain HTTP."""
     app_port, static_port, plain_edge = free_port(), free_port(), free_port()
     with site(folder / "site", app_port) as url:
         work = folder / "edge"
@@ -106,8 +119,13 @@ def bench_edge(folder: Path) -> Iterator[Line]:
             client.stream("GET", f"{url}/prices", headers={"accept-encoding": "br"}) as answer,
         ):
             (work / "files" / "prices").write_bytes(b"".join(answer.iter_raw()))
+            own = {"content-length", "content-type", "server", "date", "etag", "surrogate-key", "cdn-cache-control"}
+            same = "".join(
+                f'add_header {name} "{value}"; ' for name, value in answer.headers.items() if name not in own
+            )
         folder.chmod(0o755)
-        extra = f"server {{ listen 127.0.0.1:{static_port}; root {work}/files; location / {{ default_type text/html; add_header Content-Encoding br; }} }}"
+        place = f"location / {{ default_type text/html; {same} }}"
+        extra = f"server {{ listen 127.0.0.1:{static_port}; root {work}/files; {place} }}"
         bridge = f"listen 127.0.0.1:{plain_edge};\n        ssl_protocols"
         real = edge_server.config
         edge_server.config = lambda *given: real(*given).replace("ssl_protocols", bridge, 1)
@@ -159,9 +177,11 @@ def first_renders(folder: Path, count: int) -> float:
         times = []
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://x") as client:
             await client.get("/gpus/l4-24gb")
-            for gpu, tries in ((gpu, n) for n in range(8) for gpu in gpus):
+            for gpu in gpus * 8:
+                async with database.transaction(importer.OFFERS_KEY):
+                    pass  # a write: the next answer is a first render again
                 begun = time.perf_counter()
-                answer = await client.get(f"/prices?gpu={gpu}&max_usd={100 + tries}" if tries else f"/prices?gpu={gpu}")
+                answer = await client.get(f"/prices?gpu={gpu}")
                 times.append(time.perf_counter() - begun)
                 assert answer.status_code == 200
         return statistics.median(times) * 1000
@@ -237,7 +257,7 @@ def bench_start(folder: Path) -> Iterator[Line]:
         begun = time.perf_counter()
         command = [sys.executable, "-m", "app", "serve"]
         with running(command, INFERENCEBENCH_DATA_DIR=str(folder / "started"), INFERENCEBENCH_PORT=str(port)):
-            wait_for(f"http://127.0.0.1:{port}/prices")
+            first_answer(port, "/prices")
             times.append(time.perf_counter() - begun)
     yield "start to first answer, data loaded", f"{statistics.median(times[1:]):.2f} s", "< 1.5 s"
 

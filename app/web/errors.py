@@ -76,7 +76,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Whatever was not foreseen: logged by kind and place, without addresses, values or input."""
     frames = _frames(error)
-    log.error("crash", kind=type(error).__name__, where=frames[-4:])
+    log.error("crash", extra={"kind": type(error).__name__, "where": frames[-4:]})
     return _answer(request, 500, _EXPLAINED[500])
 
 

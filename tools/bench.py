@@ -124,7 +124,7 @@ def bench_edge(folder: Path) -> Iterator[Line]:
                 f'add_header {name} "{value}"; ' for name, value in answer.headers.items() if name not in own
             )
         folder.chmod(0o755)
-        place = f"location / {{ default_type text/html; {same} }}"
+        place = f"sendfile on; tcp_nopush on; location / {{ default_type text/html; {same} }}"  # as files are usually served
         extra = f"server {{ listen 127.0.0.1:{static_port}; root {work}/files; {place} }}"
         bridge = f"listen 127.0.0.1:{plain_edge};\n        ssl_protocols"
         real = edge_server.config

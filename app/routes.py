@@ -26,6 +26,7 @@ HANDLERS = [
     machines.favicon,
     machines.home_preview,
     machines.gpu_preview,
+    machines.provider_preview,
     machines.api,
     machines.openapi,
 ]

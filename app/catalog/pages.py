@@ -7,9 +7,9 @@ from app.catalog.facts import Gpu, Provider, gpus, providers
 from app.errors import NotFoundError
 from app.pricing import best as best_prices
 from app.pricing import chart, store
-from app.pricing.importer import HISTORY_KEY, OFFERS_KEY, SOURCES_KEY
+from app.pricing.importer import OFFERS_KEY, SOURCES_KEY
 from app.pricing.tables import OfferRow
-from app.web.answers import Answer, Ask, MovedError, earliest
+from app.web.answers import Answer, Ask, MovedError
 from app.web.edge import public
 from app.web.render import render
 
@@ -53,7 +53,7 @@ async def gpu_page(ask: Ask) -> Answer:
         spread=_spread(offers), kin=[g for g in gpus().values() if family and g.slug != gpu.slug and g.slug.split("-")[0] == family],
         description=_describe(gpu, offers, ask.now),
     )  # fmt: skip
-    return Answer(body, valid_until=earliest(await store.next_stale(ask.now)), shows=(HISTORY_KEY,))
+    return Answer(body, valid_until=await store.next_stale(ask.now))
 
 
 @public("/providers", shows=(OFFERS_KEY, SOURCES_KEY))
@@ -84,7 +84,7 @@ async def provider_page(ask: Ask) -> Answer:
         "providers/page.html", settings=ask.settings, path="/providers", canonical=f"/providers/{provider.slug}",
         now=ask.now, provider=provider, shown=offers[:SHOWN_OFFERS], total=len(offers), aside=aside,
         sources=[source for source in await store.sources() if source["name"] in names],
-        title=f"{provider.name} GPU prices",
+        preview=f"/previews/providers/{provider.slug}.png", title=f"{provider.name} GPU prices",
         description=f"{len(offers)} GPU offers of {provider.name}, with source, date and what the price includes.",
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))

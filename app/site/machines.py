@@ -5,10 +5,9 @@ from html import escape
 from typing import Any
 
 from litestar import Request, Response, get
-from piccolo.columns import Column
 
 from app import __version__, clock
-from app.catalog.facts import gpus, providers
+from app.catalog.facts import Gpu, Provider, gpus, providers
 from app.errors import NotFoundError
 from app.money import show
 from app.pricing import best as best_prices
@@ -92,16 +91,21 @@ async def home_preview(ask: Ask) -> Answer:
     return Answer(await preview.draw("What a GPU costs, and from whom", line, ""), "image/png")
 
 
+def _pictured(name: str, things: dict[str, Any]) -> Any:
+    """The thing whose picture is called ``name``."""
+    found = things.get(name.removesuffix(".png")) if name.endswith(".png") else None
+    if found is None:
+        raise NotFoundError("There is no such picture.")
+    return found
+
+
 @public("/previews/gpus/{name:str}", shows=(OFFERS_KEY,))
 async def gpu_preview(ask: Ask) -> Answer:
     """The picture of one GPU's page, with its best price."""
-    name = ask.parts["name"]
-    gpu = gpus().get(name.removesuffix(".png")) if name.endswith(".png") else None
-    if gpu is None:
-        raise NotFoundError("There is no such picture.")
+    gpu: Gpu = _pictured(ask.parts["name"], gpus())
     ask.settle(f"/previews/gpus/{gpu.slug}.png")
-    column: Column = OfferRow.gpu
-    best = best_prices.best_of(await store.offers_of(column, gpu.slug), ask.now).get(("on-demand", None))
+    offers = await store.offers_of(OfferRow.gpu, gpu.slug)
+    best = best_prices.best_of(offers, ask.now).get(("on-demand", None))
     price = (
         f"{show(best['usd_per_gpu_hour_micro'])} per hour on demand, {providers()[best['provider']].name}"
         if best
@@ -109,6 +113,16 @@ async def gpu_preview(ask: Ask) -> Answer:
     )
     facts = f"{gpu.vendor} {gpu.architecture}" + (f", {gpu.memory_gb} GB" if gpu.memory_gb else "")
     return Answer(await preview.draw(gpu.name, facts, price), "image/png", valid_until=await store.next_stale(ask.now))
+
+
+@public("/previews/providers/{name:str}", shows=(OFFERS_KEY,))
+async def provider_preview(ask: Ask) -> Answer:
+    """The picture of one provider's page."""
+    provider: Provider = _pictured(ask.parts["name"], providers())
+    ask.settle(f"/previews/providers/{provider.slug}.png")
+    offers = (await store.counts_by("provider")).get(provider.slug, 0)
+    line = f"{offers:,} GPU offers, each with its source and date"
+    return Answer(await preview.draw(provider.name, line, ""), "image/png")
 
 
 @public("/api")

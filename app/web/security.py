@@ -29,6 +29,7 @@ HEADERS: tuple[tuple[str, str], ...] = (
 STRICT_TRANSPORT_SECURITY = ("strict-transport-security", "max-age=63072000; includeSubDomains; preload")
 OPEN_TO_OTHERS = (
     ("access-control-allow-origin", "*"),
+    ("access-control-expose-headers", "ETag, Retry-After"),
     ("cross-origin-resource-policy", "cross-origin"),
 )
 """Data addresses may be read from other origins; pages may not."""

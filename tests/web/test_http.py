@@ -21,7 +21,7 @@ from tests.conftest import Site
 PAGES = ["/", "/prices", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/a100", "/gpus/tpu-v4-32gb", "/providers", "/providers/aws",
          "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb", "/status", "/api"]  # fmt: skip
 PUBLIC = [*PAGES, "/prices/table", "/prices.csv", "/api/prices", "/api/openapi.json", "/robots.txt", "/sitemap.xml",
-          "/.well-known/security.txt", "/favicon.ico", "/previews/home.png", "/previews/gpus/h100-sxm-80gb.png"]  # fmt: skip
+          "/.well-known/security.txt", "/favicon.ico", "/previews/home.png", "/previews/gpus/h100-sxm-80gb.png", "/previews/providers/aws.png"]  # fmt: skip
 CONTRACT = ("provider", "gpu", "gpu_count", "tier", "region", "usd_per_gpu_hour", "usd_per_instance_hour", "fetched_at", "stale",
             "source", "commitment_months", "price_includes", "currency", "quoted_amount", "quoted_per", "exchange_rate_date",
             "price_since")  # fmt: skip

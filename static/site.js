@@ -45,9 +45,8 @@
   });
   document.addEventListener("htmx:after:swap", (event) => {
     if (event.detail.ctx.response?.status >= 500) return;
-    // A morph keeps what was typed; outside the field in use, the answer's own values hold.
+    // A morph keeps what was typed and ticked; the answer's own values hold: words that became filters are gone.
     for (const field of board()?.querySelectorAll("input, select") ?? []) {
-      if (field === document.activeElement && field.type === "search") continue;
       if ("keep" in field.dataset) continue;
       if (field.type === "checkbox") field.checked = field.defaultChecked;
       else if (field.tagName === "SELECT") for (const o of field.options) o.selected = o.defaultSelected;

@@ -81,13 +81,19 @@ def test_chips_show_the_active_filters_and_take_them_away(page: Page) -> None:
     assert not page.get_by_role("checkbox", name="Spot (may be interrupted)").is_checked()
 
 
-def test_a_search_becomes_filters_as_it_is_typed(page: Page) -> None:
+def test_the_words_of_a_search_become_filters_however_slowly_they_are_typed(page: Page) -> None:
     page.goto("/prices")
-    page.locator("#q").press_sequentially("h100 80gb spot under 2", delay=5)
+    page.locator("#q").press_sequentially("h100 80gb spot under 2", delay=40)
     page.keyboard.press("Enter")
     settled(page, "gpu=h100-80gb&gpu=h100-pcie-80gb&gpu=h100-sxm-80gb&tier=spot&max_usd=2")
     assert page.get_by_role("checkbox", name="Spot (may be interrupted)").is_checked()
     assert 0 < count(page) < 130
+    expect(page.locator("#q")).to_have_value("")
+    page.locator("#q").fill("zebra")
+    page.keyboard.press("Enter")
+    settled(page, "&q=zebra")
+    expect(page.locator("#q")).to_have_value("zebra")
+    assert count(page) == 0
 
 
 def test_pages_go_on_and_open_in_a_new_tab_alike(page: Page) -> None:

@@ -1,7 +1,7 @@
 """Every address of the site, by feature."""
 
 from app.catalog import pages as catalog
-from app.pricing import compare, data
+from app.pricing import changes_pages, compare, data
 from app.pricing import pages as pricing
 from app.site import machines
 from app.site import pages as site
@@ -14,6 +14,8 @@ HANDLERS = [
     data.prices_csv,
     data.prices_json,
     compare.compare,
+    changes_pages.page,
+    changes_pages.feed,
     catalog.gpu_list,
     catalog.gpu_page,
     catalog.provider_list,

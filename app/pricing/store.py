@@ -136,9 +136,11 @@ async def set_aside() -> list[Row]:
 
 
 async def price_points(gpu: str, since: str = "") -> list[Row]:
-    """The stored daily prices of ``gpu`` from the ISO day ``since``, by day."""
-    where = (PricePointRow.gpu == gpu) & (PricePointRow.day >= since)
-    return list(await PricePointRow.select().where(where).order_by(PricePointRow.day, PricePointRow.id).run())
+    """The stored daily prices of ``gpu``, or of all where it is empty, from the ISO day ``since``, by day."""
+    select = PricePointRow.select().where(PricePointRow.day >= since)
+    if gpu:
+        select = select.where(PricePointRow.gpu == gpu)
+    return list(await select.order_by(PricePointRow.day, PricePointRow.id).run())
 
 
 def _narrowed(select: Any, where: CombinableMixin | None) -> Any:

@@ -57,7 +57,7 @@ async def robots(ask: Ask) -> Answer:
 async def sitemap(ask: Ask) -> Answer:
     """Every page with an address of its own."""
     ask.settle("/sitemap.xml")
-    fixed = ["/", "/prices", "/gpus", "/providers", "/compare", "/status", "/api"]
+    fixed = ["/", "/prices", "/prices/changes", "/gpus", "/providers", "/compare", "/status", "/api"]
     pages = [*fixed, *(f"/gpus/{slug}" for slug in gpus()), *(f"/providers/{slug}" for slug in providers())]
     urls = "".join(f"<url><loc>{escape(ask.settings.base_url + page)}</loc></url>\n" for page in pages)
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n'

@@ -68,7 +68,7 @@ def test_the_site_runs_on_a_read_only_root_as_nobody_without_capabilities(tmp_pa
         if folder.owner() == Path.home().owner() and os.access(folder, os.W_OK) and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
     data.chmod(0o777)
-    command = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--bind", str(data), "/mnt",
+    command = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--ro-bind", str(ROOT), str(ROOT), "--bind", str(data), "/mnt",
                "--unshare-user", "--uid", "10001", "--gid", "10001", "--cap-drop", "ALL", "--die-with-parent", "--chdir", str(ROOT),
                "--setenv", "INFERENCEBENCH_DATA_DIR", "/mnt", "--setenv", "INFERENCEBENCH_PORT", str(port),
                sys.executable, "-B", "-m", "app", "serve"]  # fmt: skip

@@ -51,9 +51,9 @@ def _weight(parameters: list[str]) -> float:
 def encode(body: bytes, coding: str, *, best: bool = False) -> bytes:
     """``body`` in ``coding``; ``best`` for what is compressed once in the life of the process."""
     if coding == "br":
-        return bytes(brotli.compress(body, quality=11 if best else 6))
+        return bytes(brotli.compress(body, quality=11 if best else 5))
     if coding == "zstd":
-        return zstandard.ZstdCompressor(level=19 if best else 7).compress(body)
+        return zstandard.ZstdCompressor(level=19 if best else 6).compress(body)
     if coding == "gzip":
         return gzip.compress(body, compresslevel=9 if best else 6, mtime=0)
     return body

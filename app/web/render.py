@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -46,6 +46,7 @@ def _time(instant: datetime, text: str) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(instant.strftime("%Y-%m-%dT%H:%M:%SZ"), text)
 
 
+@lru_cache(maxsize=4096)
 def day(value: str | int) -> Markup:
     """A day for a reader, from an ISO date or seconds: ``15 Jun 2026``."""
     if not value:

@@ -1,6 +1,6 @@
 """The one place that asks the time. Everything is UTC."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 
 def now() -> datetime:
@@ -11,11 +11,6 @@ def now() -> datetime:
 def timestamp() -> int:
     """The present instant in whole seconds since 1970-01-01T00:00:00Z."""
     return int(now().timestamp())
-
-
-def today() -> date:
-    """The present day in UTC."""
-    return now().date()
 
 
 def from_timestamp(seconds: int) -> datetime:

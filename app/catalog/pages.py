@@ -61,10 +61,9 @@ async def provider_list(ask: Ask) -> Answer:
     """Every provider: kind, how many offers, how fresh."""
     ask.settle("/providers")
     counts = await store.counts_by("provider")
-    spans = {slug: await _span(slug) for slug in counts}
     body = render(
         "providers/list.html", settings=ask.settings, path="/providers", canonical="/providers", now=ask.now,
-        counts=counts, spans=spans, title="GPU providers",
+        counts=counts, spans=await store.seen_spans(), title="GPU providers",
         description=f"{len(providers())} providers of GPUs: what they offer, where the prices come from, how fresh they are.",
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
@@ -88,11 +87,6 @@ async def provider_page(ask: Ask) -> Answer:
         description=f"{len(offers)} GPU offers of {provider.name}, with source, date and what the price includes.",
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
-
-
-async def _span(provider: str) -> tuple[int, int]:
-    rows = await store.seen_span(provider)
-    return rows["oldest"], rows["newest"]
 
 
 def _known(slug: str, things: dict[str, Any], what: str, page: str) -> Any:

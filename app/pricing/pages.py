@@ -1,6 +1,7 @@
 """The price table: the page, its fragment, and what both show."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from app.catalog.facts import CONTINENTS, countries, gpus, providers
@@ -8,7 +9,7 @@ from app.errors import QueryError
 from app.pricing import store
 from app.pricing.importer import OFFERS_KEY
 from app.pricing.parsing import parse
-from app.pricing.query import PAGE_SIZE, SORTS, UNITS, PriceQuery
+from app.pricing.query import FILTERS, PAGE_SIZE, SORTS, UNITS, PriceQuery
 from app.web.answers import Answer, Ask
 from app.web.edge import public
 from app.web.htmx import push_url
@@ -114,17 +115,11 @@ def _place_of(name: str, choice: Choice) -> tuple[object, ...]:
     if name == "tier":
         return (list(TIERS).index(choice.value),)
     if name == "gpu_count":
-        return (float(eval_count(choice.value)),)
+        return (Fraction(choice.value),)
     if name == "region":
         rank = 0 if choice.value in CONTINENTS else 1 if choice.value in countries() else 2
         return (rank, choice.label)
     return (choice.label.casefold(),)
-
-
-def eval_count(text: str) -> float:
-    """A stored number of GPUs such as ``8`` or ``1/6`` as a number to sort by."""
-    upper, _, lower = text.partition("/")
-    return int(upper) / int(lower or 1)
 
 
 def label_of(name: str, value: str) -> str:
@@ -143,7 +138,7 @@ def label_of(name: str, value: str) -> str:
 def _chips(query: PriceQuery) -> list[Chip]:
     found = []
     for name, value in query.pairs():
-        if name in ("unit", "sort", "order", "page"):
+        if name not in FILTERS:
             continue
         label = {
             "min_memory_gb": f"at least {value} GB",
@@ -168,14 +163,13 @@ def _heading(query: PriceQuery, key: str, label: str) -> Heading:
 async def _looser(query: PriceQuery) -> list[tuple[Chip, int]]:
     """Which filter to loosen: each active one with the number of offers that stand without it, if any."""
     found = []
-    for name in dict.fromkeys(name for name, _ in query.pairs()):
-        if name in ("unit", "sort", "order", "page"):
-            continue
+    chips = _chips(query)
+    for name in dict.fromkeys(chip.name for chip in chips):
         rest = query
         for value in [v for n, v in query.pairs() if n == name]:
             rest = rest.without(name, value)
         if count := await store.count(rest):
-            words = ", ".join(chip.label for chip in _chips(query) if chip.name == name)
+            words = ", ".join(chip.label for chip in chips if chip.name == name)
             found.append((Chip(name, words, rest.address("/prices"), rest.address("/prices/table")), count))
     return sorted(found, key=lambda item: -item[1])
 

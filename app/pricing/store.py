@@ -85,13 +85,16 @@ async def count(query: PriceQuery) -> int:
 
 async def rows_between(query: PriceQuery, offset: int, limit: int) -> list[Row]:
     """At most ``limit`` offers that answer ``query``, from the ``offset``-th, in the asked order."""
-    select = _ordered(_narrowed(OfferRow.select(), _where(query)), query)
-    return list(await select.limit(limit).offset(offset).run())
+    return list(await _asked(query).limit(limit).offset(offset).run())
 
 
 async def all_rows(query: PriceQuery) -> list[Row]:
     """Every offer that answers ``query``, in the asked order."""
-    return list(await _ordered(_narrowed(OfferRow.select(), _where(query)), query).run())
+    return list(await _asked(query).run())
+
+
+def _asked(query: PriceQuery) -> Any:
+    return _ordered(_narrowed(OfferRow.select(), _where(query)), query)
 
 
 async def offers_of(column: Column, value: str, limit: int = 1000) -> list[Row]:
@@ -236,15 +239,11 @@ def _keys(row: Row, name: str) -> set[str]:
     return {row[name]} - {None}
 
 
-async def seen_span(provider: str) -> Row:
-    """When the ``oldest`` and the ``newest`` price of a provider were last confirmed."""
-    found = await (
-        OfferRow.select(Min(OfferRow.fetched_at, alias="oldest"), Max(OfferRow.fetched_at, alias="newest"))
-        .where(OfferRow.provider == provider)
-        .first()
-        .run()
-    )
-    return found or {"oldest": None, "newest": None}
+async def seen_spans() -> dict[str, Row]:
+    """Provider → when its ``oldest`` and ``newest`` price were last confirmed."""
+    oldest, newest = Min(OfferRow.fetched_at, alias="oldest"), Max(OfferRow.fetched_at, alias="newest")
+    rows = await OfferRow.select(OfferRow.provider, oldest, newest).group_by(OfferRow.provider).run()
+    return {row["provider"]: row for row in rows}
 
 
 async def history_extent() -> Row:

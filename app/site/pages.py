@@ -35,13 +35,13 @@ async def status(ask: Ask) -> Answer:
     """How fresh everything is, and what was set aside and why: every row a source stated is accounted for."""
     ask.settle("/status")
     aside = await store.set_aside()
-    counts = await store.counts_by("provider")
+    counts, spans = await store.counts_by("provider"), await store.seen_spans()
     body = render(
         "site/status.html", settings=ask.settings, path="/status", canonical="/status", now=ask.now,
         title="Status", description="How fresh the prices are, where they come from, and every row that was set aside, with its reason.",
         extent=await store.freshness(ask.now), offered=await store.offered(), sources=await store.sources(), aside=aside,
         reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in Counter(r["reason"] for r in aside).most_common()],
-        rows=[(slug, counts.get(slug, 0), await store.seen_span(slug)) for slug in providers()],
+        rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],
         history=await store.history_extent(),
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))

@@ -53,8 +53,3 @@ class MovedError(Exception):
     def __init__(self, address: str) -> None:
         super().__init__(address)
         self.address = address
-
-
-def earliest(*instants: int | None) -> int | None:
-    """The earliest of some instants, where ``None`` is never."""
-    return min((instant for instant in instants if instant is not None), default=None)

@@ -37,7 +37,7 @@ async def body_of(kept: Kept, coding: str) -> bytes:
     body = kept.bodies.get(coding)
     if body is None:
         if len(kept.answer.body) > COMPRESS_IN_THREAD_BYTES:
-            body = await asyncio.to_thread(encode, kept.answer.body, coding)
+            body = await asyncio.to_thread(encode, kept.answer.body, coding, best=kept.answer.immutable)
         else:
             body = encode(kept.answer.body, coding, best=kept.answer.immutable)
         kept.bodies[coding] = body
@@ -63,7 +63,7 @@ def public(path: str, *, shows: tuple[str, ...] = ()) -> Callable[[Render], HTTP
     """
 
     def declare(render: Render) -> HTTPRouteHandler:
-        @get(path, name=f"{render.__module__}.{render.__name__}", opt={"shows": shows})
+        @get(path, name=f"{render.__module__}.{render.__name__}")
         async def handler(request: Request[Any, Any, Any]) -> ASGIApp:
             prepared: Prepared = request.app.state.prepared
             parts = {name: str(value) for name, value in request.path_params.items()}

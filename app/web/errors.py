@@ -36,7 +36,7 @@ def _answer(request: Request[Any, Any, Any], status: int, title: str, hint: str 
     template = "errors/_fragment.html" if htmx.is_fragment(path) else "errors/page.html"
     if status >= 500:
         given["hx-reswap"] = "none"
-    body = render(template, settings=request.app.state.settings, status=status, phrase=HTTPStatus(status).phrase,
+    body = render(template, settings=request.app.state.settings, status=status,
                   title=title, hint=hint, links=links, path="", description=title)  # fmt: skip
     return Response(body, media_type="text/html; charset=utf-8", status_code=status, headers=given)
 
@@ -44,7 +44,7 @@ def _answer(request: Request[Any, Any, Any], status: int, title: str, hint: str 
 def on_query_error(request: Request[Any, Any, Any], error: QueryError) -> Response[bytes]:
     """A wrong parameter: what was wrong and an example that works."""
     return _answer(request, error.status, error.message, error.hint, parameter=error.parameter,
-                   links=(("Start again without it", _page_of(request.scope["path"])),))  # fmt: skip
+                   links=(("Start again without it", htmx.page_of(request.scope["path"])),))  # fmt: skip
 
 
 def on_not_found(request: Request[Any, Any, Any], error: NotFoundError) -> Response[bytes]:
@@ -88,10 +88,6 @@ def _frames(error: BaseException) -> list[str]:
         found.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
     return found
-
-
-def _page_of(path: str) -> str:
-    return "/prices" if path.startswith(("/prices", "/api/prices")) else path
 
 
 HANDLERS: dict[type[Exception] | int, Any] = {

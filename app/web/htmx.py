@@ -9,6 +9,11 @@ def is_fragment(path: str) -> bool:
     return path in FRAGMENTS
 
 
+def page_of(path: str) -> str:
+    """The page that ``path`` is a part of; itself if it is a page."""
+    return FRAGMENTS.get(path, path)
+
+
 def push_url(address: str) -> tuple[str, str]:
     """The header that makes the browser's address the page's instead of the fragment's."""
     return ("hx-push-url", address)

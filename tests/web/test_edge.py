@@ -26,50 +26,44 @@ def offers_seen(seconds_ago: int) -> list[Any]:
     ]
 
 
-def test_a_page_is_rendered_once_until_its_data_changes(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    rendered = 0
+@pytest.fixture
+def renders(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The path of every page that was rendered; each takes long enough for others to ask meanwhile."""
+    rendered: list[str] = []
     real = prepared.Prepared._render
 
-    async def counted(self: Any, *given: Any) -> Any:
-        nonlocal rendered
-        rendered += 1
-        return await real(self, *given)
+    async def counted(self: Any, ask: Any, *given: Any) -> Any:
+        rendered.append(ask.path)
+        await asyncio.sleep(0.02)
+        return await real(self, ask, *given)
 
     monkeypatch.setattr(prepared.Prepared, "_render", counted)
+    return rendered
 
+
+def test_a_page_is_rendered_once_until_its_data_changes(inside: Inside, renders: list[str]) -> None:
     async def visit(client: httpx.AsyncClient) -> None:
         first = await client.get("/gpus/l4-24gb")
         await asyncio.gather(*(client.get("/gpus/l4-24gb") for _ in range(20)))
-        assert rendered == 1
+        assert len(renders) == 1
         async with database.transaction("gpu:h100-sxm-80gb"):
             pass
         await client.get("/gpus/l4-24gb")
-        assert rendered == 1, "a write to another GPU must not drop this page"
+        assert len(renders) == 1, "a write to another GPU must not drop this page"
         async with database.transaction("gpu:l4-24gb"):
             pass
         second = await client.get("/gpus/l4-24gb")
-        assert rendered == 2
+        assert len(renders) == 2
         assert first.headers["etag"] == second.headers["etag"], "the same content keeps its validator"
 
     inside.run(visit)
 
 
-def test_many_at_once_cost_one_render(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    rendered = 0
-    real = prepared.Prepared._render
-
-    async def counted(self: Any, *given: Any) -> Any:
-        nonlocal rendered
-        rendered += 1
-        await asyncio.sleep(0.02)
-        return await real(self, *given)
-
-    monkeypatch.setattr(prepared.Prepared, "_render", counted)
-
+def test_many_at_once_cost_one_render(inside: Inside, renders: list[str]) -> None:
     async def visit(client: httpx.AsyncClient) -> None:
         answers = await asyncio.gather(*(client.get("/prices") for _ in range(50)))
         assert {answer.status_code for answer in answers} == {200}
-        assert rendered == 1
+        assert len(renders) == 1
 
     inside.run(visit)
 

@@ -9,9 +9,10 @@ import fcntl
 import io
 import os
 import sqlite3
+import weakref
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiosqlite
 from piccolo.columns import BigInt, Varchar
@@ -19,6 +20,9 @@ from piccolo.engine.sqlite import SQLiteEngine, TransactionType, dict_factory
 from piccolo.table import Table
 
 from app.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
 T = TypeVar("T")
 
@@ -110,6 +114,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(go())
 
 
+_WRITERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
+
+
 class DataVersion(Table, db=ENGINE, tablename="data_version"):
     """One counter for each thing that pages show: a write to it raises it."""
 
@@ -120,9 +127,31 @@ class DataVersion(Table, db=ENGINE, tablename="data_version"):
 @contextlib.asynccontextmanager
 async def transaction(*changed: str) -> AsyncIterator[None]:
     """A writing transaction, all or nothing; on success the versions of the ``changed`` keys are raised with it."""
-    async with ENGINE.transaction(transaction_type=TransactionType.immediate):
+    async with _one_writer():
+        mine: aiosqlite.Connection | None = None
+        try:
+            async with ENGINE.transaction(transaction_type=TransactionType.immediate) as current:
+                if not current._parent:
+                    mine = current.connection
+                yield
+                await raise_versions(changed)
+        except BaseException:
+            if mine is not None:  # a commit or rollback that fails, as on a full disk, leaves it open
+                ENGINE.current_transaction.set(None)
+                with contextlib.suppress(Exception):
+                    await mine.close()
+            raise
+
+
+@contextlib.asynccontextmanager
+async def _one_writer() -> AsyncIterator[None]:
+    """Writers of one process queue here and not at the file's lock, whose patience is short; nested ones pass."""
+    if ENGINE.current_transaction.get() is not None:
         yield
-        await raise_versions(changed)
+        return
+    loop = asyncio.get_running_loop()
+    async with _WRITERS.setdefault(loop, asyncio.Lock()):
+        yield
 
 
 async def raise_versions(keys: Iterable[str]) -> None:
@@ -140,6 +169,20 @@ async def execute_many(sql: str, rows: Iterable[Sequence[Any]]) -> None:
     current = ENGINE.current_transaction.get()
     assert current is not None, "execute_many belongs inside transaction()"
     await current.connection.executemany(sql, rows)
+
+
+async def fetch(sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
+    """The rows of a statement that Piccolo's tables can't say, inside the running transaction if there is one."""
+    current = ENGINE.current_transaction.get()
+    connection = current.connection if current is not None else await ENGINE._kept_reader()
+    async with connection.execute(sql, arguments) as cursor:
+        rows: Any = await cursor.fetchall()
+        return [tuple(row.values()) for row in rows]
+
+
+async def execute(sql: str, *arguments: Any) -> None:
+    """Run one statement inside the running transaction."""
+    await execute_many(sql, [arguments])
 
 
 async def insert_many(table: type[Table], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -185,6 +228,20 @@ async def _run_migrations() -> None:
         result = await ForwardsMigrationManager(app_name="inferencebench").run()
     if not result.success:
         raise DatabaseError(f"{ENGINE.path} can't be brought up to date: {result.message}")
+
+
+def ddl_migration(identity: str, description: str, statements: Sequence[str]) -> "MigrationManager":
+    """A migration that runs ``statements`` as they stand."""
+    from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+    manager = MigrationManager(migration_id=identity, app_name="inferencebench", description=description)
+
+    async def run() -> None:
+        for statement in statements:
+            await ENGINE.run_ddl(statement)
+
+    manager.add_raw(run)
+    return manager
 
 
 class VersionWatch:

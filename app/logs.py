@@ -12,7 +12,17 @@ def configure() -> None:
     names = {"levelname": "level", "name": "area", "message": "event"}
     handler.setFormatter(JsonFormatter("{levelname}{name}{message}", style="{", rename_fields=names, timestamp=True))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for noisy in ("httpx", "asyncio", "aiosqlite", "PIL"):
+    for noisy in (
+        "httpx",
+        "httpcore",
+        "httpx2",
+        "httpcore2",
+        "asyncio",
+        "aiosqlite",
+        "PIL",
+        "arq.worker",
+        "huggingface_hub",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

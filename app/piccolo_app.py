@@ -5,12 +5,41 @@ from pathlib import Path
 from piccolo.conf.apps import AppConfig
 
 from app.database import DataVersion
-from app.pricing.tables import LoadedSource, OfferRow, OfferTally, PricePointRow, SetAsideRow
+from app.models.tables import EvaluationRow, ModelRow, SpeedRow
+from app.pricing.tables import (
+    ExchangeRateRow,
+    HeldPriceRow,
+    LevelRow,
+    LoadedSource,
+    MoveRow,
+    OfferRow,
+    OfferTally,
+    SeriesRow,
+    SetAsideRow,
+    SmallAnswerRow,
+    SpanRow,
+)
 
 APP_CONFIG = AppConfig(
     app_name="inferencebench",
     migrations_folder_path=str(Path(__file__).parent / "migrations"),
-    table_classes=[DataVersion, LoadedSource, OfferRow, OfferTally, PricePointRow, SetAsideRow],
+    table_classes=[
+        DataVersion,
+        EvaluationRow,
+        ModelRow,
+        SpeedRow,
+        ExchangeRateRow,
+        HeldPriceRow,
+        LevelRow,
+        LoadedSource,
+        MoveRow,
+        OfferRow,
+        OfferTally,
+        SeriesRow,
+        SetAsideRow,
+        SmallAnswerRow,
+        SpanRow,
+    ],
     migration_dependencies=[],
     commands=[],
 )

@@ -2,7 +2,7 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from app.database import ENGINE
+from app.database import ddl_migration
 
 ID = "2026-11-23T20:30:00:000000"
 VERSION = "1.38.0"
@@ -54,11 +54,4 @@ STATEMENTS = (
 
 async def forwards() -> MigrationManager:
     """Create the tables and their indexes."""
-    manager = MigrationManager(migration_id=ID, app_name="inferencebench", description=DESCRIPTION)
-
-    async def run() -> None:
-        for statement in STATEMENTS:
-            await ENGINE.run_ddl(statement)
-
-    manager.add_raw(run)
-    return manager
+    return ddl_migration(ID, DESCRIPTION, STATEMENTS)

@@ -53,7 +53,11 @@ def resolve(provider: str, spelling: str, memory_gb: Decimal | None = None, prod
     then the spelling alone. A stated memory that contradicts the card found is refused: nobody can know which
     of the two is true.
     """
-    slug = _by_product(provider, product) or _by_spelling(provider, spelling, memory_gb)
+    slug = (
+        _by_product(provider, product)
+        or _by_spelling(provider, spelling, memory_gb)
+        or _by_parts(provider, spelling, memory_gb)
+    )
     if slug is None:
         return Unresolved("unknown-gpu", f"no accelerator is known by the name {spelling[:80]!r}")
     size = gpus()[slug].memory_gb
@@ -79,3 +83,34 @@ def _by_spelling(provider: str, spelling: str, memory_gb: Decimal | None) -> str
             if gpu := _aliases().get((whose, folded, size)):
                 return gpu
     return folded if folded in gpus() else None
+
+
+_SIZE = re.compile(r"(?<![\w.])(\d{1,3}) ?g(?:i?b)?(?![\w])")
+_FORM = re.compile(r"(?<!\w)(sxm\d?|pcie|nvl)(?!\w)")
+_NOISE = re.compile(r"(?<!\w)(nvlink|hbm\d\w*|gpu|tensor core|generation|gen\d|blackwell|hopper|ampere)(?!\w)")
+
+
+@lru_cache(maxsize=4096)
+def _by_parts(provider: str, spelling: str, memory_gb: Decimal | None) -> str | None:
+    """Read a spelling part by part: family, form and memory in any order, glued together or not.
+
+    ``H100-80G-PCIe-NVLink``, ``rtx4090`` and ``GeForce RTX 4090 PCIe 24GB`` are such.
+    """
+    text = " ".join(re.sub(r"[-_/,()]+", " ", fold(spelling)).split())
+    text = re.sub(r"\b(rtx|gtx|quadro|rtx pro)(?=[a-z]?\d)", r"\1 ", text.replace("rtxpro", "rtx pro "))
+    text = re.sub(r"(?<=\d)(ada|ti|super)\b", r" \1", text)
+    text = re.sub(r"^([abh]\d{3})(sxm\d?|pcie|nvl)\b", r"\1 \2", text)
+    size, form = _SIZE.search(text), _FORM.search(text)
+    family = " ".join(_NOISE.sub(" ", _FORM.sub(" ", _SIZE.sub(" ", text))).split())
+    stated = memory_gb if memory_gb is not None else Decimal(size[1]) if size else None
+    for name in (f"{family} {form[1]}" if form else "", family):
+        slug = _by_spelling(provider, name, stated) if name else None
+        if slug and not (form and name == family and _contradicts(slug, form[1])):
+            return slug
+    return None
+
+
+def _contradicts(slug: str, form: str) -> bool:
+    """True if the card found without its form is sold in another form than the one stated."""
+    known = _FORM.search(slug.replace("-", " "))
+    return known is not None and known[1][:3] != form[:3]

@@ -61,7 +61,6 @@ class Provider:
     kind: str
     site: str
     pricing_page: str
-    reach: str
     freshness_hours: int
     price_includes: str
     price_excludes: str
@@ -137,6 +136,11 @@ CONTINENTS = {
 
 
 @cache
+def _country_names() -> dict[str, str]:
+    return {name.casefold(): code for code, (name, _) in countries().items()}
+
+
+@cache
 def _regions() -> dict[tuple[str, str], str]:
     return {(row["provider"], row["region"].casefold()): row["country"].lower() for row in read_rows("regions.csv")}
 
@@ -148,4 +152,9 @@ def place(provider: str, region: str) -> Place:
     if name.casefold() in ("global", "worldwide", "any"):
         return Place("global", "", "")
     country = _regions().get((provider, name.casefold())) or _regions().get(("", name.casefold()), "")
+    if not country:
+        last = name.rsplit(",", 1)[-1].strip().casefold()  # "Austin, Texas, United States" ends with its country
+        country = _country_names().get(last, "") if last != name.casefold() else ""
+    if not country:
+        country = name.casefold() if name.casefold() in countries() else _country_names().get(name.casefold(), "")
     return Place(name, country, countries()[country][1] if country else "")

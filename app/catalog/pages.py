@@ -4,10 +4,12 @@ import difflib
 from typing import Any
 
 from app.catalog.facts import Gpu, Provider, gpus, providers
-from app.errors import NotFoundError
+from app.errors import NotFoundError, QueryError
+from app.money import parse_decimal, plain, to_micro
 from app.pricing import best as best_prices
-from app.pricing import chart, store
-from app.pricing.importer import OFFERS_KEY, SOURCES_KEY
+from app.pricing import chart, history, past, states, store
+from app.pricing.importer import OFFERS_KEY, SOURCES_KEY, source_key
+from app.pricing.query import encode
 from app.pricing.tables import OfferRow
 from app.web.answers import Answer, Ask, MovedError
 from app.web.edge import public
@@ -42,15 +44,15 @@ async def gpu_list(ask: Ask) -> Answer:
 async def gpu_page(ask: Ask) -> Answer:
     """One accelerator: facts, cheapest offers, price chart, every offer."""
     gpu: Gpu = _known(ask.parts["gpu"], gpus(), "GPU", "/gpus")
-    ask.settle(f"/gpus/{gpu.slug}")
+    window, below = _asked(ask, gpu)
     offers = await store.offers_of(OfferRow.gpu, gpu.slug)
-    rows = chart.daily(await store.price_points(gpu.slug))
+    past = await _past(gpu.slug, window, below, ask.now)
     family = gpu.slug.split("-")[0] if not gpu.slug.startswith(("rtx", "gtx", "quadro", "tpu")) else None
     body = render(
         "gpus/page.html", settings=ask.settings, path="/gpus", canonical=f"/gpus/{gpu.slug}", now=ask.now, gpu=gpu,
         facts=FACTS, shown=offers[:SHOWN_OFFERS], total=len(offers), best=best_prices.best_of(offers, ask.now),
-        chart=chart.draw(rows), preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
-        spread=_spread(offers), kin=[g for g in gpus().values() if family and g.slug != gpu.slug and g.slug.split("-")[0] == family],
+        **past, stock=_stock(offers), preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
+        range=_spread(offers), kin=[g for g in gpus().values() if family and g.slug != gpu.slug and g.slug.split("-")[0] == family],
         description=_describe(gpu, offers, ask.now),
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
@@ -63,30 +65,97 @@ async def provider_list(ask: Ask) -> Answer:
     counts = await store.counts_by("provider")
     body = render(
         "providers/list.html", settings=ask.settings, path="/providers", canonical="/providers", now=ask.now,
-        counts=counts, spans=await store.seen_spans(), title="GPU providers",
+        counts=counts, spans=await store.seen_spans(), reach=_reach, title="GPU providers",
         description=f"{len(providers())} providers of GPUs: what they offer, where the prices come from, how fresh they are.",
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
 
 
-@public("/providers/{provider:str}", shows=("provider:{provider}", SOURCES_KEY))
+@public("/providers/{provider:str}", shows=("provider:{provider}",))
 async def provider_page(ask: Ask) -> Answer:
     """One provider: its offers, their source, freshness and last error."""
     provider: Provider = _known(ask.parts["provider"], providers(), "provider", "/providers")
     ask.settle(f"/providers/{provider.slug}")
     offers = await store.offers_of(OfferRow.provider, provider.slug)
-    names = {row["source"] for row in offers}
-    aside = [
-        r for r in await store.set_aside() if r["provider"].casefold() in {s.casefold() for s in provider.spellings}
-    ]
+    authorities = _authorities(provider.slug)
+    names = dict.fromkeys((*authorities, *sorted({row["source"] for row in offers})))
+    aside = await store.set_aside_of({provider.slug, *(spelling.casefold() for spelling in provider.spellings)})
     body = render(
         "providers/page.html", settings=ask.settings, path="/providers", canonical=f"/providers/{provider.slug}",
         now=ask.now, provider=provider, shown=offers[:SHOWN_OFFERS], total=len(offers), aside=aside,
-        sources=[source for source in await store.sources() if source["name"] in names],
+        sources=await states.of_sources(names, ask.settings), reach=_reach(provider.slug),
         preview=f"/previews/providers/{provider.slug}.png", title=f"{provider.name} GPU prices",
         description=f"{len(offers)} GPU offers of {provider.name}, with source, date and what the price includes.",
     )  # fmt: skip
-    return Answer(body, valid_until=await store.next_stale(ask.now))
+    return Answer(body, valid_until=await store.next_stale(ask.now), shows=tuple(map(source_key, names)))
+
+
+def _authorities(provider: str) -> tuple[str, ...]:
+    from app.pricing.sources import AUTHORITIES
+
+    return AUTHORITIES.get(provider, ())
+
+
+def _reach(provider: str) -> str:
+    """How a provider's prices reach us, in words."""
+    from app.pricing.sources import SOURCES
+
+    names = _authorities(provider)
+    if not names:
+        return "a list that ships with the software; not asked live"
+    best = SOURCES[names[0]]
+    key = ", with a key" if best.needs_key else ""
+    return f"{best.title}, asked every {best.every_minutes} minutes{key}"
+
+
+def _asked(ask: Ask, gpu: Gpu) -> tuple[str, int | None]:
+    """The chart's window and the price that the reader picked, from the address."""
+    given = {name: value for name, value in ask.pairs() if value}
+    window, below = given.get("days", ""), given.get("below", "")
+    if window and window not in history.WINDOWS:
+        raise QueryError(
+            "days", f"days={window[:20]!r} is no window of the chart.", f"One of {', '.join(history.WINDOWS)}."
+        )
+    price = parse_decimal(below) if below else None
+    if below and (price is None or not 0 < price <= 100_000):
+        raise QueryError(
+            "below", f"below={below[:20]!r} is not a price in dollars per GPU-hour.", "For example below=1.50."
+        )
+    micro = to_micro(price) if price is not None else None
+    pairs = [("days", window)] if window else []
+    pairs += [("below", plain(micro))] if micro else []
+    ask.settle(f"/gpus/{gpu.slug}{'?' if pairs else ''}{encode(pairs)}")
+    return window, micro
+
+
+async def _past(gpu: str, window: str, below: int | None, now: int) -> dict[str, Any]:
+    """The chart of the asked window, or of the smallest that holds something, and how spot behaved in it."""
+    choices = [window] if window else ["30", "90", "365", "all"]
+    for choice in choices:
+        days = history.WINDOWS[choice]
+        since = now - days * history.DAY_S if days else 0
+        by_day = days is None or days > history.FINE_DAYS
+        levels = await (past.levels_by_day if by_day else past.levels)(gpu, since)
+        drawn = chart.draw(history.days_of(levels, now))
+        if drawn:
+            break
+    return {
+        "chart": drawn, "window": choice, "windows": history.WINDOW_NAMES, "below": below, "by_day": by_day,
+        "table": history.thinned(drawn.table) if drawn else [],
+        "spread": history.spread(levels, "spot", now, below),
+        "rentable": {tier: history.rentable(levels, tier, now, below) for tier in ("on-demand", "spot")},
+        "has_history": bool(drawn) or bool(await past.levels(gpu)),
+    }  # fmt: skip
+
+
+def _stock(offers: list[store.Row]) -> dict[str, Any] | None:
+    """In how many regions it is in stock, of how many told, and when that was seen; ``None`` where nobody tells."""
+    told = [row for row in offers if row["stock"]]
+    if not told:
+        return None
+    regions = {(row["provider"], row["region"]) for row in told}
+    stocked = {(row["provider"], row["region"]) for row in told if row["stock"] == "in"}
+    return {"regions": len(stocked), "told": len(regions), "at": max(row["fetched_at"] for row in told)}
 
 
 def _known(slug: str, things: dict[str, Any], what: str, page: str) -> Any:

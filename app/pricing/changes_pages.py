@@ -5,9 +5,9 @@ from xml.sax.saxutils import escape
 from app.catalog.facts import gpus, providers
 from app.errors import QueryError
 from app.money import show
-from app.pricing import store
-from app.pricing.changes import Change, changes
-from app.pricing.importer import HISTORY_KEY
+from app.pricing import past, store
+from app.pricing.changes import Change
+from app.pricing.importer import HISTORY_KEY, day_of
 from app.pricing.parsing import parse
 from app.web.answers import Answer, Ask
 from app.web.edge import public
@@ -23,7 +23,12 @@ async def _asked(ask: Ask, path: str) -> tuple[str, list[Change]]:
         raise QueryError("gpu", "Changes are of one GPU, or of all.", f"For example {path}?gpu={slugs[0]}.")
     gpu = slugs[0] if slugs else ""
     ask.settle(f"{path}?gpu={gpu}" if gpu else path)
-    return gpu, changes(await store.price_points(gpu))[:MOST]
+    return gpu, [_change(row) for row in await past.moves(gpu, MOST)]
+
+
+def _change(row: store.Row) -> Change:
+    names = ("provider", "gpu", "tier", "commitment_months", "region", "before_micro", "after_micro")
+    return Change(day_of(row["at"]), *(row[name] for name in names))
 
 
 @public("/prices/changes", shows=(HISTORY_KEY,))
@@ -32,7 +37,7 @@ async def page(ask: Ask) -> Answer:
     gpu, found = await _asked(ask, "/prices/changes")
     suffix = f"?gpu={gpu}" if gpu else ""
     name = gpus()[gpu].name if gpu else "GPU"
-    span = await store.history_extent()
+    span = await past.history_extent()
     body = render(
         "prices/changes.html",
         settings=ask.settings,
@@ -54,8 +59,8 @@ async def feed(ask: Ask) -> Answer:
     gpu, found = await _asked(ask, "/prices/changes.atom")
     base = ask.settings.base_url
     suffix = f"?gpu={gpu}" if gpu else ""
-    span = await store.history_extent()
-    updated = f"{span['last'] or '2026-01-01'}T00:00:00Z"
+    span = await past.history_extent()
+    updated = f"{found[0].day if found else day_of(span['last'] or 1_767_225_600)}T00:00:00Z"
     name = gpus()[gpu].name if gpu else "GPU"
     entries = "".join(_entry(change, base) for change in found)
     body = (

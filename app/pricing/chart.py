@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from statistics import median
 from typing import Any
 
@@ -15,7 +16,7 @@ Day = tuple[str, int | None, int | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the chart: ``path`` is SVG path data; a gap in the days is a gap in the line."""
+    """One line of the chart: ``path`` is SVG path data; a day of which nothing is known is a gap in the line."""
 
     key: str
     label: str
@@ -67,14 +68,16 @@ def daily(points: Iterable[dict[str, Any]]) -> tuple[Day, ...]:
 def draw(rows: tuple[Day, ...]) -> Chart | None:
     """The chart of :func:`daily` rows, from zero, so that heights compare; ``None`` under two days."""
     prices = [price for row in rows for price in row[1:] if price is not None]
-    if len(rows) < 2 or not prices:
+    if sum(1 for row in rows if row[1:] != (None, None, None)) < 2:
         return None
     first, last = date.fromisoformat(rows[0][0]), date.fromisoformat(rows[-1][0])
     step = _step(max(prices))
     top = step * (-(-max(prices) // step))
 
+    span = max(1, (last - first).days)
+
+    @cache
     def x(day: str) -> float:
-        span = max(1, (last - first).days)
         return round(LEFT + (date.fromisoformat(day) - first).days / span * (WIDTH - LEFT - RIGHT), 1)
 
     def y(price: int) -> float:
@@ -92,19 +95,18 @@ def draw(rows: tuple[Day, ...]) -> Chart | None:
 
 
 def _path(points: list[tuple[str, int | None]], x: Any, y: Any) -> str:
-    """Steps, since a price holds until it changes; a day that follows no recorded day starts anew."""
+    """Steps, since a price holds until it changes; a day of which nothing is known ends the line."""
     parts: list[str] = []
-    before: date | None = None
+    before: int | None = None
     for day, price in points:
         if price is None:
             before = None
             continue
-        here = date.fromisoformat(day)
-        if before is not None and (here - before).days <= 7:
-            parts.append(f"H{x(day):g}V{y(price):g}")
+        if before is None:
+            parts.append(f"M{x(day):g} {y(price):g}h.1")  # a day between gaps shows as a dot
         else:
-            parts.append(f"M{x(day):g} {y(price):g}")
-        before = here
+            parts.append(f"H{x(day):g}" + (f"V{y(price):g}" if price != before else ""))
+        before = price
     return "".join(parts)
 
 

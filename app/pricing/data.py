@@ -71,6 +71,11 @@ COLUMNS: tuple[Column, ...] = (
     _plain("derived", "Which of the two prices was computed from the other and the count."),
     _plain("remark", "What else the source says of the price."),
     _plain("source_url", "Where it can be read."),
+    _plain("stock", "in or out, where the source tells."),
+    _plain("disk_gb", "GB of disk that the price holds, where stated."),
+    _usd("disk_usd_per_gb_month", "US dollars for a further GB of disk and month, where stated."),
+    _usd("traffic_usd_per_gb", "US dollars for a GB of traffic, where stated."),
+    _plain("min_nodes", "The smallest number of instances sold together, where stated."),
     _plain("id", "Identity of the offer."),
 )  # fmt: skip
 """Name, reader and meaning of every column, in the order of the CSV."""

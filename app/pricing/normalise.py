@@ -53,6 +53,8 @@ def normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer | Set
 
 
 def _normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer:
+    if raw.fault:
+        raise _RefusedError(Reason.UNREADABLE, raw.fault)
     provider = provider_spellings().get(raw.provider.strip().casefold())
     if provider is None:
         raise _RefusedError(Reason.UNKNOWN_PROVIDER, f"no provider is known by the name {raw.provider[:80]!r}")
@@ -67,7 +69,7 @@ def _normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer:
     price = _price(raw, count, rates)
     if not 0 < raw.fetched_at <= now + 300:
         raise _RefusedError(Reason.BAD_DATE, "it is not said when this was seen, or the date lies in the future")
-    where = place(provider, raw.region)
+    where = place(provider, _clean(raw.region, 80))
     facts = providers()[provider]
     return Offer(
         id=_identity(raw, provider, gpu.gpu, count, tier, months),
@@ -99,6 +101,11 @@ def _normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer:
         fetched_at=raw.fetched_at,
         price_since=raw.price_since,
         stale_at=raw.fetched_at + facts.freshness_hours * 3600,
+        stock=raw.stock if raw.stock in ("in", "out") else "",
+        disk_gb=_optional_whole(raw.disk_gb),
+        disk_usd_per_gb_month_micro=_optional_micro(raw.disk_usd_per_gb_month),
+        traffic_usd_per_gb_micro=_optional_micro(raw.traffic_usd_per_gb),
+        min_nodes=_optional_whole(raw.min_nodes),
     )
 
 
@@ -114,6 +121,11 @@ def _optional_number(value: object) -> Decimal | None:
 def _optional_whole(value: object) -> int | None:
     number = _optional_number(value)
     return int(number) if number is not None else None
+
+
+def _optional_micro(value: object) -> int | None:
+    number = _optional_number(value)
+    return to_micro(number) if number is not None else None
 
 
 def _count(value: object) -> Fraction | None:

@@ -28,7 +28,9 @@ class RawOffer:
     Amounts are per hour in ``currency``: of one GPU, of the instance, or both; strings and numbers alike.
     ``commitment_months`` is a number, or ``None`` for "read it from the tier", or ``0`` for "a term is binding but
     the source does not say which". ``price_includes`` and ``price_excludes`` are parts joined by ``+``: ``gpu``,
-    ``host``, ``disk``, ``traffic``. ``fetched_at`` is seconds since 1970, ``price_since`` an ISO date.
+    ``host``, ``disk``, ``traffic``. ``fetched_at`` is seconds since 1970, ``price_since`` an ISO date. ``stock`` is
+    ``in``, ``out`` or empty for "not told"; ``disk_gb`` is what the price holds. ``fault`` says why the row could not
+    be read at all.
     """
 
     source: str
@@ -55,6 +57,12 @@ class RawOffer:
     fetched_at: int = 0
     price_since: str = ""
     reference: str = ""
+    stock: str = ""
+    disk_gb: object = None
+    disk_usd_per_gb_month: object = None
+    traffic_usd_per_gb: object = None
+    min_nodes: object = None
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,8 @@ class Offer:
     """A normalised offer. Money is in micro-dollars; ``None`` is "not known".
 
     ``gpu_count`` may be a fraction of a card. ``derived`` names the price that was computed from the other and the
-    count, or is empty. ``stale_at`` is the second from which the price counts as stale.
+    count, or is empty. ``stock`` is ``in``, ``out`` or empty; ``disk_gb`` and ``min_nodes`` are kept where stated, and so
+    is what further disk and traffic cost, in micro-dollars. ``stale_at`` is the second from which the price counts as stale.
     """
 
     id: str
@@ -102,6 +111,11 @@ class Offer:
     fetched_at: int
     price_since: str
     stale_at: int
+    stock: str = ""
+    disk_gb: int | None = None
+    disk_usd_per_gb_month_micro: int | None = None
+    traffic_usd_per_gb_micro: int | None = None
+    min_nodes: int | None = None
 
 
 class Reason(StrEnum):
@@ -120,6 +134,9 @@ class Reason(StrEnum):
     BAD_DATE = "bad-date"
     ESTIMATED = "estimated"
     ABSURD = "absurd"
+    UNREADABLE = "unreadable"
+    HELD = "held"
+    NOT_AUTHORITY = "not-authority"
     DUPLICATE = "duplicate"
     SUPERSEDED = "superseded"
 
@@ -138,6 +155,9 @@ REASONS: dict[Reason, str] = {
     Reason.BAD_DATE: "The date is missing or lies in the future.",
     Reason.ESTIMATED: "Estimated or approximate, not quoted by the provider.",
     Reason.ABSURD: "Over 20 times, or under a twentieth, of the GPU's median price.",
+    Reason.UNREADABLE: "The row lacks what it must state, or states it in a form nobody knows.",
+    Reason.HELD: "Moved by more than ten times since the last fetch; shown once another fetch confirms it.",
+    Reason.NOT_AUTHORITY: "A better source speaks for this provider.",
     Reason.DUPLICATE: "The same offer stands here already.",
     Reason.SUPERSEDED: "A later list states the same offer.",
 }

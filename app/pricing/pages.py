@@ -7,7 +7,7 @@ from typing import Any
 from app.catalog.facts import CONTINENTS, countries, gpus, providers
 from app.errors import QueryError
 from app.pricing import store
-from app.pricing.importer import OFFERS_KEY
+from app.pricing.importer import OFFERS_KEY, TALLY_KEY, gpu_key
 from app.pricing.parsing import parse
 from app.pricing.query import FILTERS, PAGE_SIZE, SORTS, UNITS, PriceQuery
 from app.web.answers import Answer, Ask
@@ -54,7 +54,7 @@ _COLUMNS = (("price", "USD per GPU"), ("gpu", "GPU"), ("count", "GPUs"), ("provi
             ("region", "Region"), ("instance", "USD per instance"), ("seen", "Seen"))  # fmt: skip
 
 
-@public("/prices", shows=(OFFERS_KEY,))
+@public("/prices")
 async def prices(ask: Ask) -> Answer:
     """The whole page."""
     query = parse(ask.pairs())
@@ -63,10 +63,10 @@ async def prices(ask: Ask) -> Answer:
     title, description = _title(query, values["page"].total)
     body = render("prices/page.html", settings=ask.settings, path="/prices", title=title, description=description,
                   canonical=query.with_(unit="hour").address("/prices"), **values)  # fmt: skip
-    return Answer(body, valid_until=valid_until)
+    return Answer(body, valid_until=valid_until, shows=_shows(query))
 
 
-@public("/prices/table", shows=(OFFERS_KEY,))
+@public("/prices/table")
 async def table(ask: Ask) -> Answer:
     """The board alone, for htmx; the browser's address becomes the page's."""
     query = parse(ask.pairs())
@@ -74,7 +74,17 @@ async def table(ask: Ask) -> Answer:
     values, valid_until = await _board(ask, query)
     body = render("prices/_board.html", settings=ask.settings, **values)
     return Answer(
-        body, valid_until=valid_until, headers=(push_url(query.address("/prices")), ("x-robots-tag", "noindex"))
+        body,
+        valid_until=valid_until,
+        shows=_shows(query),
+        headers=(push_url(query.address("/prices")), ("x-robots-tag", "noindex")),
+    )
+
+
+def _shows(query: PriceQuery) -> tuple[str, ...]:
+    """What a board shows: the rows of the chosen GPUs and everybody's counts, or every row."""
+    return (
+        (TALLY_KEY, *(gpu_key(slug) for slug in query.gpu)) if query.gpu and store.is_tallied(query) else (OFFERS_KEY,)
     )
 
 
@@ -87,6 +97,7 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int | Non
         "query": query,
         "page": page,
         "extent": await store.freshness(ask.now),
+        "has_stock": await store.tells_stock(),
         "first": (query.page - 1) * PAGE_SIZE + 1,
         "chips": _chips(query),
         "facets": {name: _choices(query, name, page.facets[name]) for name in store.FACETS},
@@ -145,6 +156,7 @@ def _chips(query: PriceQuery) -> list[Chip]:
             "max_usd": f"at most ${value} per GPU-hour",
             "gpu_count": f"{value} GPU{'' if value == '1' else 's'}",
             "q": f"“{value}”",
+            "stock": f"{value} {'of ' if value == 'out' else ''}stock",
         }.get(name) or label_of(name, value)
         rest = query.without(name, value)
         found.append(Chip(name, label, rest.address("/prices"), rest.address("/prices/table")))

@@ -13,7 +13,7 @@ from app.catalog.facts import CONTINENTS, countries, gpus, providers
 from app.errors import QueryError
 from app.money import parse_decimal, to_micro
 from app.pricing.offers import Tier
-from app.pricing.query import MEANINGS, NOWHERE, ORDERS, PARAMETERS, SORTS, UNITS, PriceQuery
+from app.pricing.query import MEANINGS, NOWHERE, ORDERS, PARAMETERS, SORTS, STOCKS, UNITS, PriceQuery
 from app.pricing.words import understand
 
 T = TypeVar("T")
@@ -34,6 +34,7 @@ def parse(pairs: Sequence[tuple[str, str]], *, strict: bool = False) -> PriceQue
         provider=_slugs("provider", known, providers()),
         region=_values(known, "region", _region),
         tier=_values(known, "tier", _tier),
+        stock=_one(known, "stock", _choice("stock", STOCKS)) or "",
         min_memory_gb=_one(known, "min_memory_gb", _memory),
         max_usd_micro=_one(known, "max_usd", _usd),
         gpu_count=_one(known, "gpu_count", _gpu_count),
@@ -104,7 +105,7 @@ def _region(value: str) -> str:
     folded = value.casefold()
     if folded in countries() or folded in CONTINENTS or folded in (NOWHERE, "global"):
         return folded
-    if len(value) > 60 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]*", value):
+    if len(value) > 80 or not re.fullmatch(r"\w[\w ,.()/'&+:-]*", value):
         raise _wrong("region", value, "is not a country code, a continent or a region's name")
     return value
 

@@ -25,7 +25,8 @@ UNITS = tuple(HOURS_PER)
 NOWHERE = "not-stated"
 """The region of offers whose source names none."""
 
-FILTERS = ("gpu", "provider", "region", "tier", "min_memory_gb", "max_usd", "gpu_count", "q")
+FILTERS = ("gpu", "provider", "region", "tier", "stock", "min_memory_gb", "max_usd", "gpu_count", "q")
+STOCKS = ("in", "out")
 PARAMETERS = (*FILTERS, "unit", "sort", "order", "page")
 """Every parameter of ``/prices``, in the order of the canonical address."""
 
@@ -34,6 +35,7 @@ MEANINGS = {
     "provider": ("one or more providers, by slug", "verda"),
     "region": ("countries (ISO code), continents, or a provider's own region name", "us"),
     "tier": ("on-demand, spot or reserved", "spot"),
+    "stock": ("in or out of stock, as the source tells; most tell nothing", "in"),
     "min_memory_gb": ("memory of one GPU, at least, in GB", "80"),
     "max_usd": ("USD per GPU-hour, at most", "2.50"),
     "gpu_count": ("GPUs in the instance; a fraction for a part of a card", "8"),
@@ -54,6 +56,7 @@ class PriceQuery:
     provider: tuple[str, ...] = ()
     region: tuple[str, ...] = ()
     tier: tuple[str, ...] = ()
+    stock: str = ""
     min_memory_gb: int | None = None
     max_usd_micro: int | None = None
     gpu_count: Fraction | None = None
@@ -70,6 +73,7 @@ class PriceQuery:
         for name in ("gpu", "provider", "region", "tier"):
             found += [(name, value) for value in getattr(self, name)]
         for name, value in (
+            ("stock", self.stock or None),
             ("min_memory_gb", self.min_memory_gb),
             ("max_usd", None if self.max_usd_micro is None else plain(self.max_usd_micro)),
             ("gpu_count", self.gpu_count),
@@ -106,7 +110,7 @@ class PriceQuery:
         held = getattr(self, attribute)
         if isinstance(held, tuple):
             return self.with_(**{attribute: tuple(v for v in held if v != value)})
-        return self.with_(**{attribute: "" if name == "q" else None})
+        return self.with_(**{attribute: "" if name in ("q", "stock") else None})
 
 
 def encode(pairs: Iterable[tuple[str, str]]) -> str:

@@ -64,7 +64,7 @@ def _offer(row: dict[str, str]) -> Offer:
         return int(row[name]) if row[name] else None
 
     return Offer(
-        **{name: row[name] for name in _TEXT},
+        **{name: row[name] for name in _TEXT},  # type: ignore[arg-type]
         gpu_count=Fraction(row["gpu_count"]) if row["gpu_count"] else None,
         tier=Tier(row["tier"]),
         commitment_months=whole("commitment_months"),

@@ -1,7 +1,8 @@
 """Questions to the stored offers. Rows come back as values; no HTML and no HTTP here."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, fields
+from fractions import Fraction
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -13,10 +14,15 @@ from piccolo.query.functions.aggregate import Count, Sum
 from piccolo.querystring import QueryString
 
 from app.catalog.facts import CONTINENTS, countries
+from app.database import fetch
+from app.pricing.offers import Offer, Tier
 from app.pricing.query import NOWHERE, PAGE_SIZE, PriceQuery
-from app.pricing.tables import LoadedSource, OfferRow, OfferTally, PricePointRow, SetAsideRow
+from app.pricing.tables import LoadedSource, OfferRow, OfferTally, SetAsideRow
 
 Row = dict[str, Any]
+
+CONFIRMATION_STEP_S = 6 * 3600
+"""Pages show when a price was confirmed rounded down to this, so that confirming it empties no cache."""
 
 FACETS = ("gpu", "provider", "tier", "region", "gpu_count")
 """Filters that show how many rows each of their choices leaves."""
@@ -73,7 +79,7 @@ async def offer_page(query: PriceQuery) -> OfferPage:
 
 async def count(query: PriceQuery) -> int:
     """How many offers answer ``query``."""
-    if not _is_tallied(query):
+    if not is_tallied(query):
         return int(await _narrowed(OfferRow.count(), _where(query)).run())
     found = (
         await _narrowed(OfferTally.select(Sum(OfferTally.offers, alias="n")), _where(query, of=OfferTally))
@@ -111,9 +117,17 @@ async def counts_by(name: str) -> dict[str, int]:
 
 
 async def next_stale(now: int) -> int | None:
-    """The next second after ``now`` at which some price turns stale: until then time alone changes no page."""
+    """The next second after ``now`` at which time alone changes a page.
+
+    That is when some price turns stale or, where prices are confirmed, the next step to which pages round the
+    instant of a confirmation.
+    """
     found = await OfferRow.select(Min(OfferRow.stale_at)).where(OfferRow.stale_at > now).first().run()
-    return found["min"] if found else None
+    stale = found["min"] if found else None
+    if not await LoadedSource.exists().where(LoadedSource.live.eq(True)).run():
+        return stale
+    step = now - now % CONFIRMATION_STEP_S + CONFIRMATION_STEP_S
+    return min(stale, step) if stale else step
 
 
 async def freshness(now: int) -> Freshness:
@@ -133,17 +147,31 @@ async def sources() -> list[Row]:
     return list(await LoadedSource.select().order_by(LoadedSource.name).run())
 
 
-async def set_aside() -> list[Row]:
-    """Every row that was set aside, with its reason."""
-    return list(await SetAsideRow.select().order_by(SetAsideRow.source, SetAsideRow.id).run())
+async def set_aside(limit: int) -> tuple[list[Row], dict[str, int]]:
+    """At most ``limit`` of the rows that were set aside, and how many there are of each reason."""
+    rows = await SetAsideRow.select().order_by(SetAsideRow.source, SetAsideRow.id).limit(limit).run()
+    return list(rows), dict(await fetch("SELECT reason, count(*) FROM set_aside GROUP BY reason ORDER BY 2 DESC, 1"))
 
 
-async def price_points(gpu: str, since: str = "") -> list[Row]:
-    """The stored daily prices of ``gpu``, or of all where it is empty, from the ISO day ``since``, by day."""
-    select = PricePointRow.select().where(PricePointRow.day >= since)
-    if gpu:
-        select = select.where(PricePointRow.gpu == gpu)
-    return list(await select.order_by(PricePointRow.day, PricePointRow.id).run())
+async def set_aside_of(spellings: set[str], limit: int = 100) -> list[Row]:
+    """At most ``limit`` rows set aside of the provider that is called by any of ``spellings``, in lower case."""
+    names = [row[0] for row in await fetch("SELECT DISTINCT provider FROM set_aside") if row[0].casefold() in spellings]
+    if not names:
+        return []
+    asked = SetAsideRow.select().where(SetAsideRow.provider.is_in(names))
+    return list(await asked.order_by(SetAsideRow.source, SetAsideRow.id).limit(limit).run())
+
+
+async def stored_offers(source: str, ids: Collection[str]) -> dict[str, Offer]:
+    """The offers of ``ids`` as they stand, by id."""
+    rows = await OfferRow.select().where(OfferRow.source == source).run()
+    return {row["id"]: _as_offer(row) for row in rows if row["id"] in ids}
+
+
+def _as_offer(row: Row) -> Offer:
+    values = {field.name: row[field.name] for field in fields(Offer)}
+    count = row["gpu_count"]
+    return Offer(**{**values, "tier": Tier(row["tier"]), "gpu_count": None if count is None else Fraction(count)})
 
 
 def _narrowed(select: Any, where: CombinableMixin | None) -> Any:
@@ -171,6 +199,8 @@ def _conditions(query: PriceQuery, leave_out: str, of: type[OfferRow] | type[Off
             yield column == values[0] if len(values) == 1 else column.is_in(list(values))
     if query.region and leave_out != "region":
         yield reduce(or_, (_in_region(value, of) for value in query.region))
+    if query.stock:
+        yield of.stock == query.stock
     if query.gpu_count is not None and leave_out != "gpu_count":
         yield of.gpu_count == str(query.gpu_count)
     if query.min_memory_gb is not None:
@@ -214,13 +244,13 @@ async def _facets(query: PriceQuery) -> dict[str, dict[str, int]]:
     return found
 
 
-def _is_tallied(query: PriceQuery) -> bool:
+def is_tallied(query: PriceQuery) -> bool:
     """True if the tally alone can count what answers ``query``."""
     return query.max_usd_micro is None and not query.q
 
 
 async def _grouped(names: list[str], query: PriceQuery, leave_out: str = "") -> dict[str, dict[str, int]]:
-    of, number = (OfferTally, Sum(OfferTally.offers, alias="n")) if _is_tallied(query) else (OfferRow, Count(alias="n"))
+    of, number = (OfferTally, Sum(OfferTally.offers, alias="n")) if is_tallied(query) else (OfferRow, Count(alias="n"))
     columns = [of._meta.get_column_by_name(column) for name in names for column in _FACET_COLUMNS[name]]
     found: dict[str, dict[str, int]] = {name: {} for name in names}
     if not columns:
@@ -239,21 +269,16 @@ def _keys(row: Row, name: str) -> set[str]:
     return {row[name]} - {None}
 
 
+async def tells_stock() -> bool:
+    """True if any source tells what is in stock."""
+    return bool(await OfferTally.exists().where(OfferTally.stock != "").run())
+
+
 async def seen_spans() -> dict[str, Row]:
     """Provider → when its ``oldest`` and ``newest`` price were last confirmed."""
     oldest, newest = Min(OfferRow.fetched_at, alias="oldest"), Max(OfferRow.fetched_at, alias="newest")
     rows = await OfferRow.select(OfferRow.provider, oldest, newest).group_by(OfferRow.provider).run()
     return {row["provider"]: row for row in rows}
-
-
-async def history_extent() -> Row:
-    """How many daily prices are kept, and the ``first`` and ``last`` day."""
-    span = (
-        await PricePointRow.select(Min(PricePointRow.day, alias="first"), Max(PricePointRow.day, alias="last"))
-        .first()
-        .run()
-    )
-    return {"count": int(await PricePointRow.count().run()), **(span or {"first": None, "last": None})}
 
 
 async def offered() -> tuple[int, int, int]:

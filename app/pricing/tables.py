@@ -16,6 +16,8 @@ class LoadedSource(Table, db=ENGINE, tablename="loaded_source"):
     set_aside = Integer()
     error = Varchar(length=500)
     error_at = BigInt(null=True, default=None)
+    tried_at = BigInt(null=True, default=None)
+    live = Boolean(default=False)
 
 
 class OfferRow(Table, db=ENGINE, tablename="offer"):
@@ -54,6 +56,11 @@ class OfferRow(Table, db=ENGINE, tablename="offer"):
     price_since = Varchar(length=10)
     stale_at = BigInt()
     search_text = Text()
+    stock = Varchar(length=3)
+    disk_gb = Integer(null=True, default=None)
+    disk_usd_per_gb_month_micro = BigInt(null=True, default=None)
+    traffic_usd_per_gb_micro = BigInt(null=True, default=None)
+    min_nodes = Integer(null=True, default=None)
 
 
 class OfferTally(Table, db=ENGINE, tablename="offer_tally"):
@@ -68,6 +75,7 @@ class OfferTally(Table, db=ENGINE, tablename="offer_tally"):
     continent = Varchar(length=20)
     country = Varchar(length=2)
     region = Varchar(length=80)
+    stock = Varchar(length=3)
     offers = Integer()
 
 
@@ -85,15 +93,76 @@ class SetAsideRow(Table, db=ENGINE, tablename="set_aside"):
     detail = Varchar(length=300)
 
 
-class PricePointRow(Table, db=ENGINE, tablename="price_point"):
-    """A price per GPU-hour on a day. ``commitment_months`` 0 is a binding term of unknown length."""
+class SmallAnswerRow(Table, db=ENGINE, tablename="small_answer"):
+    """How often in a row a source stated far fewer offers of a provider than are kept, and how many."""
+
+    source = Varchar(length=60)
+    provider = Varchar(length=60)
+    offers = Integer()
+    times = Integer()
+
+
+class HeldPriceRow(Table, db=ENGINE, tablename="held_price"):
+    """A price that moved by more than ten times and waits for the next fetch to confirm it."""
+
+    id = Varchar(length=20, primary_key=True)
+    source = Varchar(length=60)
+    usd_per_gpu_hour_micro = BigInt()
+
+
+class ExchangeRateRow(Table, db=ENGINE, tablename="exchange_rate"):
+    """Dollars for one unit of a currency, as decimal text, with the publisher's day."""
+
+    currency = Varchar(length=3, primary_key=True)
+    usd = Varchar(length=30)
+    day = Varchar(length=10)
+    fetched_at = BigInt()
+
+
+class SeriesRow(Table, db=ENGINE, tablename="price_series"):
+    """What a history of prices belongs to: one offer. ``commitment_months`` 0 is a term of unknown length."""
 
     id = Serial(primary_key=True)
-    day = Varchar(length=10)
+    offer = Varchar(length=40)
     provider = Varchar(length=60)
     gpu = Varchar(length=60)
     tier = Varchar(length=12)
     commitment_months = Integer(null=True, default=None)
     region = Varchar(length=80)
+
+
+class SpanRow(Table, db=ENGINE, tablename="price_span"):
+    """A price of a series from one second to another; no end is "still". An unchanged price writes nothing."""
+
+    series = Integer()
+    valid_from = BigInt()
+    valid_to = BigInt(null=True, default=None)
     usd_per_gpu_hour_micro = BigInt()
-    shipped = Boolean(default=False)
+
+
+class MoveRow(Table, db=ENGINE, tablename="price_move"):
+    """A provider's lowest price of a GPU, tier, term and region that moved by the threshold or more."""
+
+    id = Serial(primary_key=True)
+    at = BigInt()
+    provider = Varchar(length=60)
+    gpu = Varchar(length=60)
+    tier = Varchar(length=12)
+    commitment_months = Integer(null=True, default=None)
+    region = Varchar(length=80)
+    before_micro = BigInt()
+    after_micro = BigInt()
+
+
+class LevelRow(Table, db=ENGINE, tablename="price_level"):
+    """From ``at`` on, the lowest price of a GPU and tier, the median over providers' lowest, and the lowest in stock.
+
+    Written only when one of them changes; ``None`` is "nothing known", or nothing in stock.
+    """
+
+    gpu = Varchar(length=60)
+    tier = Varchar(length=12)
+    at = BigInt()
+    low_micro = BigInt(null=True, default=None)
+    median_micro = BigInt(null=True, default=None)
+    in_stock_micro = BigInt(null=True, default=None)

@@ -113,7 +113,7 @@ def test_an_unknown_region_keeps_its_own_name_and_no_country() -> None:
 
 
 def test_every_provider_has_a_site_a_price_page_and_a_freshness_limit() -> None:
-    assert len(providers()) == 26
+    assert len(providers()) == 35
     for provider in providers().values():
         assert provider.site.startswith("https://")
         assert provider.pricing_page.startswith("https://")

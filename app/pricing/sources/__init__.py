@@ -1,0 +1,68 @@
+"""Where prices come from: every source, and which of them is the authority for a provider.
+
+To add one: write its file beside this, add its class to ``SOURCES`` and, if it is the best that can be asked about a
+provider, its name to ``AUTHORITIES``. ``docs/adding-a-source.md`` shows it.
+"""
+
+from app.pricing.sources.akash import Akash
+from app.pricing.sources.azure import Azure
+from app.pricing.sources.base import Source
+from app.pricing.sources.ecb import EcbRates
+from app.pricing.sources.gpuhunt_catalogue import GpuhuntCatalogue
+from app.pricing.sources.gpuhunt_live import GpuhuntLive
+from app.pricing.sources.hyperstack import Hyperstack
+from app.pricing.sources.lambda_cloud import Lambda
+from app.pricing.sources.ovhcloud import OvhCloud
+from app.pricing.sources.primeintellect import PrimeIntellect
+from app.pricing.sources.runpod import RunPod
+from app.pricing.sources.scaleway import Scaleway
+from app.pricing.sources.shadeform import Shadeform
+from app.pricing.sources.tensordock import TensorDock
+from app.pricing.sources.vast import Vast
+from app.pricing.sources.verda import Verda
+from app.pricing.sources.vultr import Vultr
+
+SOURCES: dict[str, type[Source]] = {
+    source.name: source
+    for source in (
+        Akash, Azure, GpuhuntCatalogue, GpuhuntLive, Hyperstack, Lambda, OvhCloud, PrimeIntellect, RunPod, Scaleway,
+        Shadeform, TensorDock, Vast, Verda, Vultr,
+    )
+}  # fmt: skip
+"""Every source of prices, by name."""
+
+RATES = EcbRates
+
+AUTHORITIES: dict[str, tuple[str, ...]] = {
+    "akash": ("akash",),
+    "aws": ("gpuhunt",),
+    "azure": ("azure", "gpuhunt"),
+    "cloudrift": ("gpuhunt",),
+    "daytona": ("gpuhunt_live",),
+    "digitalocean": ("gpuhunt_live",),
+    "gcp": ("gpuhunt",),
+    "hyperstack": ("hyperstack",),
+    "jarvis-labs": ("gpuhunt_live",),
+    "lambda": ("lambda", "gpuhunt"),
+    "lium": ("gpuhunt_live",),
+    "nebius": ("gpuhunt",),
+    "oci": ("gpuhunt",),
+    "ovhcloud": ("ovhcloud",),
+    "prime-intellect": ("primeintellect",),
+    "runpod": ("runpod", "gpuhunt"),
+    "scaleway": ("scaleway",),
+    "seeweb": ("gpuhunt_live",),
+    "shadeform": ("shadeform",),
+    "tensordock": ("tensordock",),
+    "vast-ai": ("vast",),
+    "verda": ("verda", "gpuhunt"),
+    "vultr": ("vultr",),
+}
+"""Provider → the sources that may speak for it, the best first, for every tier. Of those that have answered well only
+the first is shown; its first good answer retires what the others, and the shipped lists, say of that provider."""
+
+
+def rank(provider: str, source: str) -> int | None:
+    """How good ``source`` is for ``provider``: 0 is the authority, ``None`` means that it may not speak for it."""
+    order = AUTHORITIES.get(provider, ())
+    return order.index(source) if source in order else None

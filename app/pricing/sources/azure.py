@@ -1,0 +1,110 @@
+"""Microsoft Azure: the public Retail Prices interface.
+
+Shape read in Microsoft's documentation of "Azure Retail Prices REST API" and in gpuhunt's Azure client. The feed does
+not say how many GPUs a size holds: ``azure_sizes.csv`` does, after Microsoft's pages of the N-series sizes.
+"""
+
+import csv
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from app import clock
+from app.fetch import Fault, Fetcher, FetchError, Limits
+from app.money import parse_decimal
+from app.pricing.offers import RawOffer
+from app.pricing.sources.base import Source, listed, text
+
+_TERMS = {"1 Year": (12, 8760), "3 Years": (36, 26280), "5 Years": (60, 43800)}
+"""Reservation term → (months, hours): its price is for the whole term, whatever its unit says."""
+_FILTER = "serviceName eq 'Virtual Machines' and contains(armSkuName, 'Standard_N')"
+_MAX_PAGES = 400
+
+
+class Azure(Source):
+    name = "azure"
+    title = "Azure Retail Prices"
+    origin = "https://prices.azure.com"
+    privacy = "https://privacy.microsoft.com/privacystatement"
+    limits = Limits(total_s=60)
+
+    async def fetch(self) -> list[RawOffer]:
+        async with self.asking() as fetcher:
+            items, moved = await self._walk(fetcher)
+            if moved:  # $skip counts rows: a list that changes while it is read repeats some and skips others
+                again, _ = await self._walk(fetcher)
+                items = {**items, **again}
+        unknown: set[str] = set()
+        return self.each(items.values(), lambda item: self._read(item, unknown), "azure")
+
+    async def _walk(self, fetcher: Fetcher) -> tuple[dict[tuple[Any, ...], Any], bool]:
+        """Every row by its identity, and whether the list moved under us."""
+        path = f"/api/retail/prices?api-version=2023-01-01-preview&$filter={quote(_FILTER)}"
+        found: dict[tuple[Any, ...], Any] = {}
+        moved = False
+        for _ in range(_MAX_PAGES):
+            page = await fetcher.json(path)
+            rows = listed(page, "Items")
+            if rows and {row.get("currencyCode") for row in rows if isinstance(row, dict)} - {"USD", None}:
+                raise FetchError(Fault.SCHEMA, "prices came in another currency than US dollars")
+            keys = [_key(row) for row in rows]
+            moved = moved or any(key in found for key in keys)
+            found.update(zip(keys, rows, strict=True))
+            following = page.get("NextPageLink")
+            if not following:
+                return found, moved
+            if not rows:
+                raise FetchError(Fault.TRUNCATED, "an empty page in the middle of the list")
+            parts = urlsplit(text(following))
+            path = f"{parts.path}?{parts.query}"
+        raise FetchError(Fault.TOO_LARGE, f"more than {_MAX_PAGES} pages")
+
+    def _read(self, item: Any, unknown: set[str]) -> Iterator[RawOffer]:
+        size = text(item["armSkuName"])
+        product, meter, kind = text(item["productName"]), text(item["meterName"]), text(item["type"])
+        other = "Windows" in product or "Dedicated" in product or "Low Priority" in meter or "CloudServices" in product
+        if not size.startswith("Standard_N"):  # every size with a GPU does
+            return
+        if other or kind not in ("Consumption", "Reservation") or item.get("isPrimaryMeterRegion") is False:
+            return
+        if clock.parse_instant(item.get("effectiveStartDate") or "2020-01-01") > clock.now():
+            return
+        facts = _sizes().get(size)
+        if facts is None:
+            if size not in unknown:  # once a size, not once a region
+                unknown.add(size)
+                yield self.offer(provider="azure", gpu=size, tier="on-demand", product=size, reference=meter)
+            return
+        tier, months, amount = _terms(item, kind, meter)
+        yield self.offer(
+            provider="azure", gpu=facts["gpu"], gpu_count=facts["gpu_count"], tier=tier, commitment_months=months,
+            amount_per_instance_hour=amount, region=text(item["armRegionName"]), product=size, vcpus=facts["vcpus"],
+            ram_gb=facts["ram_gb"], price_includes="gpu+host", price_excludes="disk+traffic", reference=meter,
+            price_since=str(item.get("effectiveStartDate") or "")[:10],
+        )  # fmt: skip
+
+
+def _terms(item: Any, kind: str, meter: str) -> tuple[str, int | None, Any]:
+    """Tier, months and the price per hour of a row."""
+    if kind == "Reservation":
+        months, hours = _TERMS[text(item["reservationTerm"])]
+        whole_term = parse_decimal(item["retailPrice"])
+        if whole_term is None:
+            raise ValueError(f"{item['retailPrice']!r} is not a price")
+        return "reserved", months, (whole_term / Decimal(hours)).quantize(Decimal("0.000001"))
+    return "spot" if "Spot" in meter else "on-demand", None, item["retailPrice"]
+
+
+def _key(row: Any) -> tuple[Any, ...]:
+    names = ("meterId", "skuId", "armRegionName", "armSkuName", "type", "reservationTerm", "meterName", "productName")
+    return tuple(str(row.get(name)) for name in names) if isinstance(row, dict) else (str(row),)
+
+
+@cache
+def _sizes() -> dict[str, dict[str, str]]:
+    path = Path(__file__).with_name("azure_sizes.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["size"]: row for row in csv.DictReader(file)}

@@ -1,0 +1,127 @@
+"""What a source of prices is, and what all of them share."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar, TypeVar
+
+from app import clock
+from app.fetch import Fault, Fetcher, FetchError, Limits
+from app.pricing.offers import RawOffer
+from app.settings import Settings
+
+T = TypeVar("T")
+GB = 10**9
+GIB = 2**30
+
+
+class Source:
+    """A source of prices: a name, an address, and :meth:`fetch`.
+
+    ``origin`` is asked unless a mirror is set; ``hosts`` are further hosts that it may redirect to. ``needs_key``
+    marks sources that say "not configured" without ``SOURCE_{NAME}_KEY``. ``every_minutes`` is the timetable's pace,
+    ``privacy`` the address of its privacy policy.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    origin: ClassVar[str]
+    hosts: ClassVar[tuple[str, ...]] = ()
+    needs_key: ClassVar[bool] = False
+    every_minutes: ClassVar[int] = 30
+    currencies: ClassVar[tuple[str, ...]] = ()
+    privacy: ClassVar[str] = ""
+    limits: ClassVar[Limits] = Limits()
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.key = settings.source_keys.get(self.name, "")
+        self.faults: dict[str, str] = {}
+        """Provider → what went wrong with it, where a source speaks for several and the others came well."""
+
+    @property
+    def is_configured(self) -> bool:
+        """False where a key is needed and none is set."""
+        return bool(self.key) or not self.needs_key
+
+    async def fetch(self) -> list[RawOffer]:
+        """Everything the source states now. Raises :class:`FetchError` where the answer as a whole is no good."""
+        raise NotImplementedError
+
+    def asking(self, **headers: str) -> AbstractAsyncContextManager[Fetcher]:
+        """A fetcher for this source's address, with ``headers`` on every request."""
+        return Fetcher.of(self.settings, self.name, self.origin, hosts=self.hosts, limits=self.limits, headers=headers)
+
+    def offer(self, **facts: Any) -> RawOffer:
+        """A raw offer of this source, seen now."""
+        return RawOffer(**{"source": self.name, "fetched_at": clock.timestamp(), **facts})
+
+    def each(self, items: Iterable[Any], read: Callable[[Any], Iterable[RawOffer]], provider: str) -> list[RawOffer]:
+        """The offers that ``read`` makes of every item; one that can't be read is kept with what was wrong with it."""
+        found: list[RawOffer] = []
+        for item in items:
+            try:
+                found += list(read(item))
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
+                fault = f"{type(error).__name__}: {error}"[:120]
+                found.append(self.offer(provider=provider, gpu=_label(item), tier="", fault=fault))
+        return found
+
+
+async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run ``works`` side by side; when one fails, the others are ended before its error is raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+def _label(item: Any) -> str:
+    """Words by which a reader can find a row that could not be read."""
+    if isinstance(item, Mapping):
+        for name in ("name", "id", "planCode", "armSkuName", "gpu_name", "model", "instance_type"):
+            if isinstance(item.get(name), str):
+                return str(item[name])[:80]
+    return str(item)[:80]
+
+
+def listed(answer: Any, *path: str) -> list[Any]:
+    """The list at ``path`` inside an answer; raises a typed error when the answer's form has changed."""
+    found = _inside(answer, path)
+    if not isinstance(found, list):
+        raise FetchError(Fault.SCHEMA, f"no list at {'.'.join(path) or 'the top'}")
+    return found
+
+
+def mapped(answer: Any, *path: str) -> dict[str, Any]:
+    """The object at ``path`` inside an answer; raises a typed error when the answer's form has changed."""
+    found = _inside(answer, path)
+    if not isinstance(found, dict):
+        raise FetchError(Fault.SCHEMA, f"no object at {'.'.join(path) or 'the top'}")
+    return found
+
+
+def _inside(answer: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        if not isinstance(answer, dict) or name not in answer:
+            raise FetchError(Fault.SCHEMA, f"nothing called {name!r} in the answer")
+        answer = answer[name]
+    return answer
+
+
+def text(value: Any) -> str:
+    """A field that must be text; raises ``TypeError`` otherwise."""
+    if not isinstance(value, str):
+        raise TypeError(f"{str(value)[:40]!r} is not text")
+    return value
+
+
+def whole(value: Any) -> int | None:
+    """A whole number from a number or its text, ``None`` where there is none."""
+    if value is None or value == "" or isinstance(value, bool):
+        return None
+    return int(float(value))

@@ -1,0 +1,40 @@
+"""Verda (formerly DataCrunch): instance types with on-demand and spot prices.
+
+Shape read in the provider's documentation of ``/v1/instance-types`` and in gpuhunt's client. Prices are text;
+``gpu_memory`` is of the whole machine. Being listed says nothing of stock.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from app.money import parse_decimal
+from app.pricing.offers import RawOffer
+from app.pricing.sources.base import Source, listed, text
+
+
+class Verda(Source):
+    name = "verda"
+    title = "Verda, instance types"
+    origin = "https://api.datacrunch.io"
+    hosts = ("api.verda.com",)
+    privacy = "https://verda.com/privacy-policy"
+
+    async def fetch(self) -> list[RawOffer]:
+        async with self.asking() as fetcher:
+            answer = await fetcher.json("/v1/instance-types")
+        return self.each(listed(answer), self._read, "verda")
+
+    def _read(self, kind: Any) -> Iterator[RawOffer]:
+        count = int((kind.get("gpu") or {}).get("number_of_gpus") or 0)
+        if not count:
+            return
+        total = parse_decimal((kind.get("gpu_memory") or {}).get("size_in_gigabytes"))
+        common = {
+            "provider": "verda", "gpu": text(kind.get("model") or kind["gpu"]["description"]), "gpu_count": count,
+            "gpu_memory_gb": total / count if total else None, "product": text(kind["instance_type"]),
+            "vcpus": (kind.get("cpu") or {}).get("number_of_cores"), "currency": text(kind.get("currency") or "usd").upper(),
+            "ram_gb": (kind.get("memory") or {}).get("size_in_gigabytes"), "price_includes": "gpu+host", "price_excludes": "disk",
+        }  # fmt: skip
+        yield self.offer(**common, tier="on-demand", amount_per_instance_hour=kind["price_per_hour"])
+        if parse_decimal(kind.get("spot_price")):
+            yield self.offer(**common, tier="spot", amount_per_instance_hour=kind["spot_price"])

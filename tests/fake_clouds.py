@@ -1,0 +1,448 @@
+"""The clouds, on loopback: a real HTTP server that answers in the shapes of their documentation.
+
+Each shape was read where the adapter of the same name says. ``Clouds.answers`` maps (method, path) to what is
+answered; a test changes prices or puts a fault in its place. Every request is recorded.
+"""
+
+import copy
+import csv
+import gzip
+import io
+import json
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass
+class Reply:
+    """One answer: ``drip_s`` sends it a byte at a time, ``cut`` ends it in the middle."""
+
+    body: bytes
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    drip_s: float = 0
+    cut: bool = False
+
+
+def as_json(value: Any, status: int = 200, **headers: str) -> Reply:
+    return Reply(json.dumps(value).encode(), status, {"content-type": "application/json", **headers})
+
+
+Answer = Callable[["Asked"], Reply]
+
+
+@dataclass
+class Asked:
+    """One request as it came."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def everything(self) -> str:
+        """All of it as text, to look for what must not be there."""
+        return f"{self.method} {self.path} {self.query} {self.headers} {self.body!r}"
+
+
+class Clouds:
+    """A running server; ``url`` is its address."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.asked: list[Asked] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _do(self) -> None:
+                parts = urlsplit(self.path)
+                length = int(self.headers.get("content-length") or 0)
+                asked = Asked(
+                    self.command, parts.path, parse_qs(parts.query), dict(self.headers.items()), self.rfile.read(length)
+                )
+                outer.asked.append(asked)
+                answer = outer.answers.get(parts.path)
+                if answer is None:
+                    answer = next(
+                        (
+                            value
+                            for path, value in outer.answers.items()
+                            if path.endswith("*") and parts.path.startswith(path[:-1])
+                        ),
+                        None,
+                    )
+                if answer is None:
+                    answer = as_json({"message": "not found"}, 404)
+                reply = answer(asked) if callable(answer) else answer if isinstance(answer, Reply) else as_json(answer)
+                self._send(reply)
+
+            def _send(self, reply: Reply) -> None:
+                try:
+                    self.send_response(reply.status)
+                    for name, value in reply.headers.items():
+                        self.send_header(name, value)
+                    self.send_header("content-length", str(len(reply.body)))
+                    if reply.cut:
+                        self.send_header("connection", "close")
+                    self.end_headers()
+                    if reply.drip_s:
+                        for byte in reply.body:
+                            self.wfile.write(bytes([byte]))
+                            self.wfile.flush()
+                            time.sleep(reply.drip_s)
+                    elif reply.cut:
+                        self.wfile.write(reply.body[: len(reply.body) // 2])
+                        self.close_connection = True
+                    else:
+                        self.wfile.write(reply.body)
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True
+
+            do_GET = do_POST = do_PURGE = do_HEAD = _do  # noqa: N815
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        self.port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def environment(self, *names: str) -> dict[str, str]:
+        """Settings that send the named sources, or all, here and give each a key."""
+        wanted = names or NAMES
+        found = {f"INFERENCEBENCH_SOURCE_{name.upper()}_URL": self.url for name in wanted}
+        found |= {f"INFERENCEBENCH_SOURCE_{name.upper()}_KEY": f"key-of-{name}" for name in KEYED if name in wanted}
+        return found
+
+
+KEYED = ("lambda", "shadeform", "hyperstack", "primeintellect", "tensordock")
+NAMES = ("ecb", "akash", "azure", "gpuhunt", "gpuhunt_live", "hyperstack", "lambda", "ovhcloud", "primeintellect",
+         "runpod", "scaleway", "shadeform", "tensordock", "vast", "verda", "vultr")  # fmt: skip
+
+
+@contextmanager
+def clouds() -> Iterator[Clouds]:
+    """A server with a good answer of every source."""
+    server = Clouds()
+    server.answers.update(copy.deepcopy({k: v for k, v in GOOD.items() if not callable(v)}))
+    server.answers.update({k: v for k, v in GOOD.items() if callable(v)})
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def bomb(size: int) -> Reply:
+    """A small body that unpacks to ``size`` bytes."""
+    return Reply(
+        gzip.compress(b"[" + b" " * size), 200, {"content-type": "application/json", "content-encoding": "gzip"}
+    )
+
+
+ECB = """<?xml version="1.0" encoding="UTF-8"?>
+<gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01" xmlns="http://www.ecb.int/vocabulary/2002-08-01/eurofxref">
+<gesmes:subject>Reference rates</gesmes:subject><gesmes:Sender><gesmes:name>European Central Bank</gesmes:name></gesmes:Sender>
+<Cube><Cube time="2026-11-20"><Cube currency="USD" rate="1.1500"/><Cube currency="GBP" rate="0.8700"/><Cube currency="JPY" rate="180.00"/></Cube></Cube>
+</gesmes:Envelope>"""
+
+
+def azure_item(size: str, price: float, region: str = "eastus", **more: Any) -> dict[str, Any]:
+    """A row of the Retail Prices interface."""
+    item = {
+        "currencyCode": "USD", "tierMinimumUnits": 0.0, "retailPrice": price, "unitPrice": price, "armRegionName": region,
+        "location": "US East", "effectiveStartDate": "2026-03-01T00:00:00Z", "meterId": f"m-{size}-{region}", "meterName": size[9:],
+        "productId": "DZH318Z0", "skuId": "DZH318Z0/0001", "productName": "Virtual Machines N Series", "skuName": size[9:],
+        "serviceName": "Virtual Machines", "serviceId": "DZH313Z7MMC8", "serviceFamily": "Compute", "unitOfMeasure": "1 Hour",
+        "type": "Consumption", "isPrimaryMeterRegion": True, "armSkuName": size,
+    }  # fmt: skip
+    return {**item, **more}
+
+
+AZURE = [
+    azure_item("Standard_ND96isr_H100_v5", 98.32),
+    azure_item(
+        "Standard_ND96isr_H100_v5",
+        54.5,
+        meterName="ND96isr H100 v5 Spot",
+        skuName="ND96isr H100 v5 Spot",
+        meterId="m-spot",
+    ),
+    azure_item(
+        "Standard_ND96isr_H100_v5", 120.0, productName="Virtual Machines ND H100 v5 Series Windows", meterId="m-win"
+    ),
+    azure_item("Standard_ND96isr_H100_v5", 60.0, meterName="ND96isr H100 v5 Low Priority", meterId="m-low"),
+    azure_item("Standard_ND96isr_H100_v5", 98.32, type="DevTestConsumption"),
+    azure_item("Standard_ND96isr_H100_v5", 525600.0, type="Reservation", reservationTerm="1 Year", meterId="m-res1"),
+    azure_item("Standard_ND96isr_H100_v5", 1051200.0, type="Reservation", reservationTerm="3 Years", meterId="m-res3"),
+    azure_item("Standard_NV6ads_A10_v5", 0.454),
+    azure_item("Standard_NC24ads_A100_v4", 3.673),
+    azure_item("Standard_NC24ads_A100_v4", 3.9, region="westeurope"),
+    azure_item("Standard_NC24ads_A100_v4", 0.0, region="northeurope"),
+    azure_item("Standard_NV12s_v3", 1.14),
+]
+
+
+def azure(asked: Asked) -> Reply:
+    """Two pages, the next named by an absolute address of the real host, as the real one does."""
+    skip = int(asked.query.get("$skip", ["0"])[0])
+    page = AZURE[skip : skip + 8]
+    more = f"https://prices.azure.com:443/api/retail/prices?$skip={skip + 8}" if skip + 8 < len(AZURE) else None
+    return as_json(
+        {
+            "BillingCurrency": "USD",
+            "CustomerEntityId": "Default",
+            "Items": page,
+            "NextPageLink": more,
+            "Count": len(page),
+        }
+    )
+
+
+def scaleway_server(gpu: str, count: int, memory_gib: int, price: float) -> dict[str, Any]:
+    return {
+        "alt_names": [], "arch": "x86_64", "ncpus": 24 * count, "ram": 257698037760 * count, "gpu": count,
+        "gpu_info": {"gpu_manufacturer": "NVIDIA", "gpu_name": gpu, "gpu_memory": memory_gib * 2**30} if count else None,
+        "hourly_price": price, "monthly_price": price * 730, "baremetal": False, "end_of_service": False,
+        "volumes_constraint": {"min_size": 0, "max_size": 0}, "per_volume_constraint": {"l_ssd": {"min_size": 1, "max_size": 2}},
+    }  # fmt: skip
+
+
+SCALEWAY = {"servers": {
+    "H100-1-80G": scaleway_server("H100-PCIe", 1, 80, 2.73), "H100-2-80G": scaleway_server("H100-PCIe", 2, 80, 5.46),
+    "L4-1-24G": scaleway_server("L4", 1, 24, 0.75), "DEV1-S": scaleway_server("", 0, 0, 0.0088)}}  # fmt: skip
+
+
+def ovh_addon(name: str, model: str, number: int, size: int, price: int, **more: Any) -> dict[str, Any]:
+    """An addon of the public catalogue; ``price`` in 10^-8 euro an hour."""
+    addon = {
+        "planCode": f"{name}.consumption", "invoiceName": name, "product": "publiccloud-instance", "addonFamilies": [],
+        "pricings": [{"capacities": ["consumption"], "commitment": 0, "interval": 1, "intervalUnit": "hour", "mode": "default",
+                      "price": price, "strategy": "volume", "tax": 0, "type": "consumption"}],
+        "configurations": [{"name": "region", "isCustom": False, "isMandatory": True, "values": ["GRA11", "BHS5"]}],
+        "blobs": {"commercial": {"brick": "instance", "name": name}, "technical": {
+            "cpu": {"cores": 30, "frequency": 3.4}, "memory": {"size": 380},
+            "gpu": {"brand": "NVIDIA", "model": model, "number": number, "memory": {"size": size, "interface": "HBM2e"}},
+            "storage": {"disks": [{"capacity": 200, "number": 1, "technology": "NVMe"}]}, "os": {"family": "linux"}, "name": name}},
+    }  # fmt: skip
+    return {**addon, **more}
+
+
+OVH: dict[str, Any] = {
+    "catalogId": 4242, "locale": {"currencyCode": "EUR", "subsidiary": "FR", "taxRate": 20.0}, "plans": [{"planCode": "project"}],
+    "addons": [
+        ovh_addon("h100-380", "H100", 1, 80, 280000000), ovh_addon("l40s-90", "L40S", 1, 48, 140000000),
+        ovh_addon("win-h100-380", "H100", 1, 80, 300000000),
+        {**ovh_addon("h100-380", "H100", 1, 80, 204400000000), "planCode": "h100-380.monthly.postpaid"},
+        {"planCode": "b2-7.consumption", "pricings": [], "blobs": {"technical": {"cpu": {"cores": 2}}}},
+    ],
+}  # fmt: skip
+AKASH: dict[str, Any] = {"availability": {"total": 500, "available": 120}, "models": [
+    {"vendor": "nvidia", "model": "h100", "ram": "80Gi", "interface": "SXM5", "availability": {"total": 64, "available": 12},
+     "providerAvailability": {"total": 4, "available": 2}, "price": {"currency": "USD", "min": 1.33, "max": 3.2, "avg": 2.1, "weightedAverage": 2.0, "med": 1.9}},
+    {"vendor": "nvidia", "model": "rtx4090", "ram": "24Gi", "interface": "PCIe", "availability": {"total": 90, "available": 0},
+     "providerAvailability": {"total": 9, "available": 0}, "price": {"currency": "USD", "min": 0.31, "max": 0.6, "avg": 0.4, "weightedAverage": 0.4, "med": 0.4}},
+    {"vendor": "nvidia", "model": "t4", "ram": "16Gi", "interface": "PCIe", "availability": {"total": 2, "available": 0}, "providerAvailability": {"total": 1, "available": 0}, "price": None},
+]}  # fmt: skip
+
+
+def lambda_type(name: str, description: str, cents: int, gpus: int, regions: list[str]) -> dict[str, Any]:
+    return {"instance_type": {"name": name, "description": description, "gpu_description": description.split("x ", 1)[-1], "price_cents_per_hour": cents,
+                              "specs": {"vcpus": 26 * gpus, "memory_gib": 225 * gpus, "storage_gib": 2816 * gpus, "gpus": gpus}},
+            "regions_with_capacity_available": [{"name": region, "description": region} for region in regions]}  # fmt: skip
+
+
+LAMBDA: dict[str, Any] = {"data": {
+    "gpu_1x_h100_sxm5": lambda_type("gpu_1x_h100_sxm5", "1x H100 (80 GB SXM5)", 329, 1, ["us-west-1", "us-south-1"]),
+    "gpu_8x_h100_sxm5": lambda_type("gpu_8x_h100_sxm5", "8x H100 (80 GB SXM5)", 2392, 8, []),
+    "gpu_1x_a10": lambda_type("gpu_1x_a10", "1x A10 (24 GB PCIe)", 75, 1, ["us-west-1"])}}  # fmt: skip
+SHADEFORM: dict[str, Any] = {"instance_types": [
+    {"cloud": "hyperstack", "shade_instance_type": "A100_80G", "cloud_instance_type": "n3-A100x1", "hourly_price": 135, "deployment_type": "vm",
+     "configuration": {"memory_in_gb": 120, "storage_in_gb": 100, "vcpus": 28, "num_gpus": 1, "gpu_type": "A100_80G", "interconnect": "pcie", "nvlink": False, "vram_per_gpu_in_gb": 80, "os_options": ["ubuntu22.04"]},
+     "availability": [{"region": "canada-1", "available": True, "display_name": "Canada"}, {"region": "norway-1", "available": False, "display_name": "Norway"}]},
+    {"cloud": "massedcompute", "shade_instance_type": "H100_sxm5x8", "cloud_instance_type": "gpu_8x_h100_sxm5", "hourly_price": 2000, "deployment_type": "vm",
+     "configuration": {"memory_in_gb": 1800, "storage_in_gb": 2000, "vcpus": 200, "num_gpus": 8, "gpu_type": "H100", "interconnect": "sxm5", "nvlink": True, "vram_per_gpu_in_gb": 80, "os_options": []},
+     "availability": [{"region": "us-1", "available": True, "display_name": "US"}]},
+]}  # fmt: skip
+HYPERSTACK_BOOK = [{"id": 1, "name": "H100-80G-PCIe", "value": 1.9, "original_value": 1.9, "discount_applied": False, "start_time": None, "end_time": None},
+                   {"id": 2, "name": "H100-80G-PCIe-spot", "value": 1.52, "original_value": 1.52, "discount_applied": False, "start_time": None, "end_time": None},
+                   {"id": 3, "name": "L40", "value": 1.0, "original_value": 1.0, "discount_applied": False, "start_time": None, "end_time": None}]  # fmt: skip
+
+
+def hyperstack_flavour(name: str, gpu: str, count: int, stock: bool) -> dict[str, Any]:
+    return {"id": 1, "name": name, "display_name": None, "region_name": "CANADA-1", "cpu": 28 * max(1, count), "ram": 180.0, "disk": 100, "ephemeral": 750,
+            "gpu": gpu, "gpu_count": count, "stock_available": stock, "created_at": "2024-01-01T00:00:00", "labels": []}  # fmt: skip
+
+
+HYPERSTACK = {"status": True, "message": "Getting flavors successful", "data": [
+    {"gpu": "H100-80G-PCIe", "region_name": "CANADA-1", "flavors": [hyperstack_flavour("n3-H100x1", "H100-80G-PCIe", 1, True), hyperstack_flavour("n3-H100x8", "H100-80G-PCIe", 8, False)]},
+    {"gpu": "H100-80G-PCIe-spot", "region_name": "CANADA-1", "flavors": [hyperstack_flavour("n3-H100x1-spot", "H100-80G-PCIe-spot", 1, True)]},
+    {"gpu": "", "region_name": "CANADA-1", "flavors": [hyperstack_flavour("n1-cpu-small", "", 0, True)]}]}  # fmt: skip
+
+
+def prime_item(gpu: str, socket: str, count: int, memory: int, price: float, **more: Any) -> dict[str, Any]:
+    return {"cloudId": f"{gpu}-{count}", "gpuType": gpu, "socket": socket, "provider": "runpod", "region": "united_states", "dataCenter": "US-KS-2", "country": "US",
+            "gpuCount": count, "gpuMemory": memory, "disk": {"minCount": 80, "defaultCount": 80, "maxCount": 1000, "pricePerUnit": 0.00013, "step": 1, "defaultIncludedInPrice": False},
+            "vcpu": {"minCount": 16, "defaultCount": 16, "maxCount": 16}, "memory": {"minCount": 188, "defaultCount": 188}, "stockStatus": "High", "security": "secure_cloud",
+            "prices": {"onDemand": price, "communityPrice": None, "isVariable": False, "currency": "USD"}, "images": [], "isSpot": False, "prepaidTime": None, **more}  # fmt: skip
+
+
+PRIME = [
+    prime_item("H100_80GB", "SXM5", 2, 160, 5.0),
+    prime_item("RTX4090_24GB", "PCIe", 1, 24, 0.5, stockStatus="Unavailable"),
+    prime_item("A100_80GB", "SXM4", 1, 80, 0.9, isSpot=True),
+]
+
+
+def prime(asked: Asked) -> Reply:
+    page, size = int(asked.query["page"][0]), int(asked.query["page_size"][0])
+    return as_json({"items": PRIME[(page - 1) * size : page * size], "totalCount": len(PRIME)})
+
+
+TENSORDOCK = {"data": {"locations": [
+    {"id": "loc-1", "city": "Austin", "stateprovince": "Texas", "country": "United States", "tier": 3, "gpus": [
+        {"v0Name": "h100-sxm5-80gb", "displayName": "H100 SXM5 80GB", "max_count": 8, "price_per_hr": 2.25, "resources": {"max_vcpus": 128},
+         "pricing": {"per_vcpu_hr": 0.003, "per_gb_ram_hr": 0.002, "per_gb_storage_hr": 0.00005}},
+        {"v0Name": "geforcertx4090-pcie-24gb", "displayName": "GeForce RTX 4090 PCIe 24GB", "max_count": 0, "price_per_hr": 0.37, "resources": {}, "pricing": {}}]}]}}  # fmt: skip
+
+
+def vast_machine(number: int, gpu: str, count: int, ram: int, price: float, place: str = "Texas, US") -> dict[str, Any]:
+    return {"id": number, "ask_contract_id": number, "gpu_name": gpu, "num_gpus": count, "gpu_ram": ram, "gpu_frac": 1.0, "dph_base": price, "dph_total": price + 0.05, "min_bid": price / 3,
+            "storage_cost": 0.15, "inet_up_cost": 0.01, "inet_down_cost": 0.02, "geolocation": place, "rentable": True, "rented": False, "verification": "verified", "cpu_cores_effective": 16.0, "cpu_ram": 64000}  # fmt: skip
+
+
+VAST = [vast_machine(100 + n, "RTX 4090", 1, 24564, 0.30 + n / 1000) for n in range(70)] + [
+    vast_machine(900, "H100 SXM", 8, 81559, 16.0, "Iceland, IS")
+]
+
+
+def vast(asked: Asked) -> Reply:
+    """At most 64 machines, those with an id above the asked one."""
+    after = json.loads(asked.body)["id"]["gt"]
+    return as_json({"offers": [machine for machine in VAST if machine["id"] > after][:64]})
+
+
+def runpod_type(
+    name: str, display: str, memory: int, secure: float | None, community: float | None, **more: Any
+) -> dict[str, Any]:
+    return {"id": name, "displayName": display, "memoryInGb": memory, "secureCloud": bool(secure), "communityCloud": bool(community), "securePrice": secure, "communityPrice": community,
+            "oneWeekPrice": None, "oneMonthPrice": None, "threeMonthPrice": None, "sixMonthPrice": None, "secureSpotPrice": None, "communitySpotPrice": None, "lowestPrice": {"stockStatus": "Low", "minimumBidPrice": 0.01}, **more}  # fmt: skip
+
+
+RUNPOD: dict[str, Any] = {"data": {"gpuTypes": [
+    runpod_type("NVIDIA H100 80GB HBM3", "H100 SXM", 80, 2.69, 2.39, oneMonthPrice=2.3, threeMonthPrice=2.2),
+    runpod_type("NVIDIA GeForce RTX 4090", "RTX 4090", 24, 0.69, 0.34, communityCloud=False),
+    runpod_type("NVIDIA L40S", "L40S", 48, 0.86, None, lowestPrice={"stockStatus": None}),
+    runpod_type("unknown", "unknown", 0, None, None)]}}  # fmt: skip
+
+
+def verda_type(kind: str, model: str, count: int, memory: int, price: str, spot: str) -> dict[str, Any]:
+    return {"id": kind, "instance_type": kind, "price_per_hour": price, "spot_price": spot, "model": model, "description": "Dedicated", "currency": "usd", "cpu": {"description": "30 CPU", "number_of_cores": 30},
+            "gpu": {"description": f"{count}x {model}", "number_of_gpus": count}, "gpu_memory": {"description": "GPU RAM", "size_in_gigabytes": memory}, "memory": {"description": "RAM", "size_in_gigabytes": 120}, "storage": {"description": "dynamic"}}  # fmt: skip
+
+
+VERDA = [
+    verda_type("1H100.80S.30V", "H100 SXM5", 1, 80, "2.29", "0.80"),
+    verda_type("8H100.80S.176V", "H100 SXM5", 8, 640, "18.32", "6.40"),
+    verda_type("CPU.4V", "", 0, 0, "0.03", "0.01"),
+]
+VULTR: dict[str, Any] = {"plans": [
+    {"id": "vcg-a16-2c-8g-2vram", "vcpu_count": 2, "ram": 8192, "disk": 50, "disk_count": 1, "bandwidth": 2048, "monthly_cost": 43, "hourly_cost": 0.059, "type": "vcg", "locations": ["ewr", "fra"], "gpu_vram_gb": 2, "gpu_type": "NVIDIA_A16"},
+    {"id": "vcg-l40s-16c-180g-48vram", "vcpu_count": 16, "ram": 184320, "disk": 1200, "disk_count": 1, "bandwidth": 10240, "monthly_cost": 1222, "hourly_cost": 1.671, "type": "vcg", "locations": ["ord"], "gpu_vram_gb": 48, "gpu_type": "NVIDIA_L40S"},
+    {"id": "vcg-l40s-free", "vcpu_count": 16, "ram": 184320, "disk": 1200, "disk_count": 1, "bandwidth": 0, "monthly_cost": 0, "hourly_cost": 0, "type": "vcg", "locations": ["ord"], "gpu_vram_gb": 48, "gpu_type": "NVIDIA_L40S"},
+    {"id": "vc2-1c-1gb", "vcpu_count": 1, "ram": 1024, "disk": 25, "monthly_cost": 5, "hourly_cost": 0.007, "type": "vc2", "locations": ["ewr"]}],
+    "meta": {"total": 4, "links": {"next": "", "prev": ""}}}  # fmt: skip
+GPUHUNT_COLUMNS = (
+    "instance_name",
+    "location",
+    "price",
+    "cpu",
+    "memory",
+    "gpu_count",
+    "gpu_name",
+    "gpu_memory",
+    "spot",
+    "disk_size",
+    "gpu_vendor",
+    "flags",
+    "cpu_arch",
+    "provider_data",
+)
+GPUHUNT = {
+    "aws": [("p5.48xlarge", "us-east-1", 55.04, 192, 2048.0, 8, "H100", 80.0, False, "", "nvidia", "", "x86", "{}"),
+            ("p5.48xlarge", "us-east-1", 20.5, 192, 2048.0, 8, "H100", 80.0, True, "", "nvidia", "", "x86", "{}"),
+            ("g6.xlarge", "eu-west-1", 0.9, 4, 16.0, 1, "L4", 24.0, False, "", "nvidia", "", "x86", "{}"),
+            ("m7i.large", "us-east-1", 0.1, 2, 8.0, 0, "", "", False, "", "", "", "x86", "{}")],
+    "gcp": [("a3-highgpu-8g", "us-central1", 88.49, 208, 1872.0, 8, "H100", 80.0, False, "", "nvidia", "", "x86", "{}"),
+            ("a3-ultragpu-8g", "us-central1", 30.0, 208, 1872.0, 8, "H200", 141.0, False, "", "nvidia", "gcp-dws-calendar-mode", "x86", "{}")],
+    "oci": [("BM.GPU.H100.8", "us-ashburn-1", 80.0, 112, 2048.0, 8, "H100", 80.0, False, "", "nvidia", "", "x86", "{}")],
+    "nebius": [("gpu-h200-sxm 1gpu-16vcpu-200gb", "eu-north1", 3.5, 16, 200.0, 1, "H200", 141.0, False, "", "nvidia", "", "x86", "{}")],
+    "cloudrift": [("rtx49-7c-kn.1", "us-east-nc-nr-1", 0.39, 7, 50.0, 1, "RTX4090", 24.0, False, "", "nvidia", "", "x86", "{}")],
+    "lambdalabs": [("gpu_1x_h100_sxm5", "us-west-1", 3.29, 26, 225.0, 1, "H100", 80.0, False, "", "nvidia", "", "x86", "{}")],
+    "runpod": [("NVIDIA L4", "US", 0.44, 4, 20.0, 1, "L4", 24.0, False, "", "nvidia", "", "x86", "{}")],
+    "verda": [("1L40S.20V", "FIN-01", 1.1, 20, 60.0, 1, "L40S", 48.0, False, "", "nvidia", "", "x86", "{}")],
+    "azure": [("Standard_NC4as_T4_v3", "eastus", 0.526, 4, 28.0, 1, "T4", 16.0, False, "", "nvidia", "", "x86", "{}")],
+}  # fmt: skip
+
+
+def catalogue_zip(name: str, rows: list[tuple[Any, ...]]) -> bytes:
+    """A published catalogue: one CSV in an archive."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(GPUHUNT_COLUMNS)
+    writer.writerows(rows)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{name}.csv", text.getvalue())
+    return packed.getvalue()
+
+
+def gpuhunt(asked: Asked) -> Reply:
+    _, _, name, *rest = asked.path.split("/")
+    if rest == ["version"]:
+        return Reply(b"20261123-1\n", headers={"content-type": "text/plain"})
+    return Reply(catalogue_zip(name, GPUHUNT[name]), headers={"content-type": "application/zip"})
+
+
+LIUM = {"nodes": [
+    {"id": "node-1", "gpu_model": "NVIDIA GeForce RTX 4090", "gpu_count": 2, "available_gpu_count": 2, "min_rentable_gpu_count": 1, "price_per_gpu_hour": 0.32,
+     "gpu_memory_gb": 24, "cpu_count": 32, "ram_gb": 128, "disk_free_gb": 900, "country_code": "US", "region": "Texas", "tier": "standard", "rent_url": "https://lium.io/pods/node-1"}]}  # fmt: skip
+
+
+GOOD: dict[str, Any] = {
+    "/api/public/v1/nodes": LIUM,
+    "/stats/eurofxref/eurofxref-daily.xml": Reply(ECB.encode(), headers={"content-type": "text/xml"}),
+    "/api/retail/prices": azure,
+    **{f"/instance/v1/zones/{zone}/products/servers": SCALEWAY for zone in ("fr-par-2", "pl-waw-2")},
+    "/instance/v1/zones/fr-par-2/products/servers/availability": {"servers": {"H100-1-80G": {"availability": "available"}, "H100-2-80G": {"availability": "shortage"}}},
+    "/1.0/order/catalog/public/cloud": OVH,
+    "/v1/gpu-prices": AKASH,
+    "/api/v1/instance-types": LAMBDA,
+    "/v1/instances/types": SHADEFORM,
+    "/v1/pricebook": HYPERSTACK_BOOK,
+    "/v1/core/flavors": HYPERSTACK,
+    "/api/v1/availability/gpus": prime,
+    "/api/v2/locations": TENSORDOCK,
+    "/api/v0/bundles/": vast,
+    "/graphql": RUNPOD,
+    "/v1/instance-types": VERDA,
+    "/v2/plans": VULTR,
+    "/v3/*": gpuhunt,
+}  # fmt: skip

@@ -1,0 +1,51 @@
+"""A data folder of its own and a server of clouds, for tests that refresh."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import database
+from app.pricing.outcomes import Outcome
+from app.pricing.refresh import refresh
+from app.settings import Settings, load
+from tests.fake_clouds import Clouds, clouds
+
+
+@dataclass
+class Refreshing:
+    """The clouds, the settings that lead to them, and the database."""
+
+    server: Clouds
+    settings: Settings
+
+    def __call__(self, name: str, *, accept: bool = False) -> Outcome:
+        return database.run(refresh(name, self.settings, accept=accept))
+
+    def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        async def go() -> list[tuple[Any, ...]]:
+            return await database.fetch(sql, *arguments)
+
+        return database.run(go())
+
+    def versions(self) -> dict[str, int]:
+        return dict(self.rows("SELECT key, version FROM data_version"))  # type: ignore[arg-type]
+
+    def raised(self, work: Callable[[], Any]) -> set[str]:
+        """The keys that ``work`` raises."""
+        before = self.versions()
+        work()
+        after = self.versions()
+        return {key for key in after if after[key] != before.get(key)}
+
+
+@pytest.fixture
+def refreshing(tmp_path: Path, prepared_data: Path) -> Iterator[Refreshing]:
+    shutil.copytree(prepared_data, tmp_path / "data")
+    with clouds() as server:
+        settings = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(tmp_path / "data")})
+        database.use(settings.database_path)
+        yield Refreshing(server, settings)

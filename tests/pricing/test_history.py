@@ -1,0 +1,182 @@
+"""History as changes: a month of simulated clock, gaps, spot's spread, and what an unchanged price costs."""
+
+import copy
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import time_machine
+
+from app import clock, database
+from app.pricing import history, recording
+from app.pricing.refresh import refresh
+from app.settings import load
+from tests import fake_clouds
+from tests.conftest import Inside
+from tests.fake_clouds import Clouds, Reply, clouds
+
+START = datetime(2026, 12, 1, 0, 30, tzinfo=UTC)
+
+
+def level(at: int, low: int | None, tier: str = "spot", stock: int | None = None) -> dict[str, Any]:
+    return {"at": at, "tier": tier, "low_micro": low, "median_micro": low, "in_stock_micro": stock}
+
+
+def test_a_price_is_weighed_by_how_long_it_stood() -> None:
+    day = history.DAY_S
+    levels = [level(0, 100), level(9 * day, 300), level(10 * day, None), level(20 * day, 100)]
+    found = history.spread(levels, "spot", 30 * day, below_micro=100)
+    assert found
+    assert (found.low, found.p50, found.p95, found.high) == (100, 100, 100, 300)
+    assert found.below == pytest.approx(19 / 20)
+    assert found.days == 20
+    swinging = history.spread([level(0, 100), level(day, 200), level(2 * day, 300)], "spot", 3 * day)
+    assert swinging
+    assert (swinging.p50, swinging.p95, swinging.swing) == (200, 300, 1.0)
+    assert history.spread([level(0, None)], "spot", day) is None
+
+
+def test_a_day_counts_as_rentable_if_something_was_in_stock_at_the_price() -> None:
+    day = history.DAY_S
+    none = recording.NONE_IN_STOCK
+    levels = [
+        level(0, 100, stock=100),
+        level(day, 100, stock=none),
+        level(3 * day, 500, stock=500),
+        level(4 * day, 500, stock=None),
+    ]
+    found = history.rentable(levels, "spot", 9 * day)
+    assert found
+    assert (found.known, found.rentable) == (4, 2)
+    cheap = history.rentable(levels, "spot", 9 * day, below_micro=200)
+    assert cheap
+    assert cheap.rentable == 1
+    assert history.rentable([level(0, 100)], "spot", day) is None
+
+
+def test_a_chart_holds_a_row_for_each_day_and_carries_what_stands() -> None:
+    day = history.DAY_S
+    rows = history.days_of(
+        [
+            level(0, 100, "on-demand"),
+            level(day // 2, 90, "on-demand"),
+            level(3 * day, None, "on-demand"),
+            level(5 * day, 80, "on-demand"),
+        ],
+        6 * day,
+    )
+    assert [row[1] for row in rows] == [90, 90, 90, None, None, 80, 80]
+    assert len(history.thinned([(f"d{n}", 1, 1, 1) for n in range(1000)])) <= history.MOST_ROWS
+
+
+@pytest.fixture
+def month(inside: Inside) -> Iterator[tuple[Inside, Clouds]]:
+    with clouds() as server:
+        inside.settings = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(inside.settings.data_dir)})
+        yield inside, server
+
+
+def page(inside: Inside, path: str) -> str:
+    async def ask(client: httpx.AsyncClient) -> str:
+        answer = await client.get(path)
+        assert answer.status_code == 200, answer.text[:300]
+        return answer.text
+
+    return str(inside.run(ask))
+
+
+def rows(sql: str) -> list[tuple[Any, ...]]:
+    return database.run(database.fetch(sql))
+
+
+def with_price(dollars: str) -> list[dict[str, Any]]:
+    answer = copy.deepcopy(fake_clouds.VERDA)
+    answer[0]["spot_price"] = dollars
+    return answer[:1]
+
+
+def test_a_month_of_simulated_clock(month: tuple[Inside, Clouds]) -> None:
+    """Every hour for thirty days: one price that moves on some days, an outage of three days, marks and feed right."""
+    inside, server = month
+    settings = inside.settings
+    prices = {0: "1.00", 5: "1.04", 10: "1.20", 20: "0.60"}
+    with time_machine.travel(START, tick=False) as travel:
+        for hour in range(30 * 24):
+            day = hour // 24
+            travel.move_to(START + timedelta(hours=hour))
+            outage = 13 <= day < 16
+            current = prices[max(known for known in prices if known <= day)]
+            server.answers["/v1/instance-types"] = Reply(b"", 500) if outage else with_price(current)
+            if hour % 6 == 0:
+                outcome = database.run(refresh("verda", settings))
+                assert outcome.state == ("failed" if outage else "ok"), outcome.note
+            if hour == 15 * 24:
+                text = page(inside, "/gpus/h100-sxm-80gb")
+                assert "Dec 2026" in text
+                assert 'class="stale"' in text
+                assert "server error" in page(inside, "/providers/verda")
+        spans = rows("SELECT s.usd_per_gpu_hour_micro, s.valid_from, s.valid_to FROM price_span s JOIN price_series p ON p.id = s.series"
+                     " WHERE p.provider = 'verda' AND p.tier = 'spot' AND s.valid_from > 1790000000 ORDER BY 2")  # fmt: skip
+        assert [span[0] for span in spans] == [1_000_000, 1_040_000, 1_200_000, 600_000]
+        assert [span[2] for span in spans] == [span[1] for span in spans[1:]] + [None]
+        told = rows(
+            "SELECT before_micro, after_micro FROM price_move WHERE provider = 'verda' AND at > 1790000000 ORDER BY at"
+        )
+        assert told == [(1_040_000, 1_200_000), (1_200_000, 600_000)], "four per cent is not told"
+        feed = page(inside, "/prices/changes.atom?gpu=h100-sxm-80gb")
+        assert feed.count("at Verda") == 2
+        assert "-50.0 %" in feed
+        assert page(inside, "/prices/changes?gpu=h100-sxm-80gb").count('data-label="Change"') >= 2
+        shown = page(inside, "/gpus/h100-sxm-80gb?days=30&below=1.1")
+        assert "Time with spot at or under $1.10" in shown
+        levels = rows(
+            "SELECT at, low_micro FROM price_level WHERE gpu = 'h100-sxm-80gb' AND tier = 'spot' AND at > 1790000000 ORDER BY at"
+        )
+        assert None in {low for _, low in levels}, "three days that nobody watched, past the freshness limit, are a gap"
+        assert "In stock" not in shown
+        last = START + timedelta(hours=30 * 24 + 40)
+        travel.move_to(last)
+        assert rows(f"SELECT count(*) FROM offer WHERE provider = 'verda' AND stale_at <= {clock.timestamp()}") == [
+            (2,)
+        ]
+        assert 'class="stale"' in page(inside, "/providers/verda")
+
+
+def test_a_window_or_price_that_makes_no_sense_is_a_clear_error(http: httpx.Client) -> None:
+    for query, name in (("days=8", "days"), ("below=free", "below"), ("below=-1", "below"), ("below=NaN", "below")):
+        answer = http.get(f"/gpus/h100-sxm-80gb?{query}")
+        assert answer.status_code == 400
+        assert name in answer.text
+    assert http.get("/gpus/h100-sxm-80gb?below=1.50&days=all").status_code == 308
+    assert http.get("/gpus/h100-sxm-80gb?days=all&below=1.5").status_code == 200
+
+
+def test_an_unchanged_offer_writes_no_history_and_the_roll_up_thins_by_the_hour(
+    tmp_path: Path, prepared_data: Path
+) -> None:
+    shutil.copytree(prepared_data, tmp_path / "d")
+    with clouds() as server:
+        settings = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(tmp_path / "d")})
+        database.use(settings.database_path)
+        database.run(refresh("verda", settings))
+        before = rows("SELECT count(*) FROM price_span") + rows("SELECT count(*) FROM price_level")
+        database.run(refresh("verda", settings))
+        assert rows("SELECT count(*) FROM price_span") + rows("SELECT count(*) FROM price_level") == before
+
+    async def thin() -> int:
+        async with database.transaction():
+            minutes = [("l4-24gb", "spot", 3600 * 100 + 60 * n, 1000 + n, 1000 + n) for n in range(120)]
+            await database.execute_many(
+                "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro) VALUES (?, ?, ?, ?, ?)", minutes
+            )
+            return await recording.roll_up(clock.timestamp())
+
+    assert database.run(thin()) == 118
+    assert rows("SELECT low_micro FROM price_level WHERE gpu = 'l4-24gb' AND at < 1000000 ORDER BY at") == [
+        (1059,),
+        (1119,),
+    ]

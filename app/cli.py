@@ -25,18 +25,44 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="inferencebench", description=__import__("app").__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, text in (
-        ("up", _up, "serve the pages (the worker joins with live prices)"),
-        ("serve", _up, "the web process alone"),
+        ("up", _up, "serve the pages and keep the prices fresh: web, worker and queue"),
+        ("serve", _serve, "the web process alone"),
+        ("work", _work, "the worker alone, with a queue of its own where none is set"),
         ("doctor", _doctor, "say in plain words what is misconfigured"),
     ):
         commands.add_parser(name, help=text, description=text).set_defaults(run=run)
+    text = "fetch prices now, every source or those named; exit status 1 if any failed"
+    refresh = commands.add_parser("refresh", help=text, description=text)
+    refresh.add_argument("sources", nargs="*", metavar="SOURCE")
+    text = "believe this source's answer although it is small or its prices leapt"
+    refresh.add_argument("--accept", action="append", default=[], metavar="SOURCE", help=text)
+    refresh.set_defaults(run=_refresh)
     return parser
 
 
 def _up(settings: Settings, _: argparse.Namespace) -> int:
     from app import serve
 
+    return serve.run(settings, with_worker=True)
+
+
+def _serve(settings: Settings, _: argparse.Namespace) -> int:
+    from app import serve
+
     return serve.run(settings)
+
+
+def _work(settings: Settings, _: argparse.Namespace) -> int:
+    from app import start, supervise
+
+    start.prepare(settings)
+    return supervise.run_worker(settings)
+
+
+def _refresh(settings: Settings, asked: argparse.Namespace) -> int:
+    from app import refresh_command
+
+    return refresh_command.run(settings, asked.sources, asked.accept)
 
 
 def _doctor(settings: Settings, _: argparse.Namespace) -> int:

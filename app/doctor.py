@@ -47,8 +47,24 @@ def examine(settings: Settings) -> Iterator[Finding]:
         and shutil.which("redis-server") is None
     ):
         yield "note", f"no queue for the worker: set {PREFIX}REDIS_URL or install redis-server; the web runs without"
+    yield from _sources(settings)
     if not settings.operator_email:
         yield "note", f"{PREFIX}OPERATOR_EMAIL is not set: nobody is reminded of deadlines"
+
+
+def _sources(settings: Settings) -> Iterator[Finding]:
+    from app.pricing.sources import RATES, SOURCES
+    from app.pricing.sources.gpuhunt_child import KEYS
+
+    known = {RATES.name, *SOURCES, *KEYS}
+    for name in sorted({*settings.source_keys, *settings.source_urls} - known):
+        yield (
+            "fault",
+            f"{PREFIX}SOURCE_{name.upper()}_…: no source is called {name}; known are {', '.join(sorted(known))}",
+        )
+    missing = [name for name, source in SOURCES.items() if not source(settings).is_configured]
+    if missing:
+        yield "note", f"not configured, for want of {PREFIX}SOURCE_{{NAME}}_KEY: {', '.join(missing)}"
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:

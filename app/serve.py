@@ -1,24 +1,38 @@
 """Running the web process: prepare the data folder, then Granian until it is told to stop."""
 
+import contextlib
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 from app import start
 from app.errors import SettingError
 from app.settings import PREFIX, Settings
 
+WORKER_DELAY_S = 1.5
+"""The worker loads after the pages, so that it does not delay their first answer."""
+
 if TYPE_CHECKING:
     from granian.server.mp import MPServer
     from granian.server.mt import MTServer
 
 
-def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; requests under way are finished. Returns the exit status."""
+def run(settings: Settings, *, with_worker: bool = False) -> int:
+    """Serve until SIGTERM or SIGINT; requests under way are finished. Returns the exit status.
+
+    ``with_worker`` keeps a worker and its queue running beside the pages.
+    """
     _refuse_taken_port(settings)
     loaded = start.prepare(settings)
     granian = server("app.server:create_app", settings.host, settings.port)
     granian.on_startup(lambda: _say(settings, loaded))  # while the web process loads, so that it costs no time
-    granian.serve()
+    with contextlib.ExitStack() as stack:
+        if with_worker:
+            from app import supervise
+
+            ready = stack.enter_context(supervise.beside(settings))
+            granian.on_startup(lambda: threading.Timer(WORKER_DELAY_S, ready.set).start())
+        granian.serve()
     from app import logs
 
     logs.get("serve").info("stopped")

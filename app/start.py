@@ -29,9 +29,11 @@ def prepare(settings: Settings) -> bool:
 
 async def _prepare() -> bool:
     from app import database
-    from app.pricing.importer import load_shipped
+    from app.models.shipping import load_models
+    from app.pricing.shipping import load_shipped
 
     await database.migrate()
+    await load_models()
     return await load_shipped()
 
 

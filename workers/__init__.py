@@ -1,0 +1,1 @@
+"""The worker: the timetable and its jobs, each a call into :mod:`app`."""

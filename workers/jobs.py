@@ -1,0 +1,49 @@
+"""One function a job, each a call into the app. Jobs carry names only."""
+
+import asyncio
+import random
+from typing import Any
+
+from arq import Retry
+
+from app import clock, edge_purge, logs
+from app.database import transaction
+from app.pricing import recording
+from app.pricing.refresh import refresh
+from app.settings import Settings
+from workers.timetable import JITTER_S, TRIES
+
+LONGEST_WAIT_S = 1800
+"""The longest that a job is put off when a source asks to wait."""
+
+
+async def refresh_source(ctx: dict[str, Any], name: str, jitter_s: float = JITTER_S) -> str:
+    """Refresh one source of prices; what may pass by itself is tried again, later each time."""
+    settings: Settings = ctx["settings"]
+    await asyncio.sleep(random.uniform(0, jitter_s))  # noqa: S311 -- no secret
+    outcome = await refresh(name, settings)
+    await edge_purge.purge(settings, outcome.keys)
+    log = logs.get("worker")
+    log.info("refreshed", extra={"source": name, "state": outcome.state, "offers": outcome.shown})
+    if outcome.state == "failed" and outcome.may_pass and ctx["job_try"] < TRIES:
+        raise Retry(defer=min(LONGEST_WAIT_S, outcome.retry_after or 30 * 4 ** (ctx["job_try"] - 1)))
+    return outcome.state
+
+
+async def refresh_models(ctx: dict[str, Any]) -> str:
+    """Refresh model facts, evaluation results and measured speeds from the Hub."""
+    from app.models.refresh import refresh_models as refresh_all
+
+    settings: Settings = ctx["settings"]
+    outcome = await refresh_all(settings)
+    await edge_purge.purge(settings, outcome.keys)
+    logs.get("worker").info("refreshed models", extra={"state": outcome.state, "models": outcome.shown})
+    return outcome.state
+
+
+async def roll_up(_: dict[str, Any]) -> int:
+    """Thin the old history of price levels."""
+    async with transaction():
+        gone = await recording.roll_up(clock.timestamp())
+    logs.get("worker").info("rolled up", extra={"rows": gone})
+    return gone

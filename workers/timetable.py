@@ -1,0 +1,81 @@
+"""When what is done. The one place: the worker runs it and the tests read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.models.refresh import NAME as MODELS
+from app.pricing.sources import RATES, SOURCES
+
+DAY_MIN = 24 * 60
+PRICES_TIMEOUT_S = 540
+TRIES = 3
+JITTER_S = 20
+"""A job waits up to so many seconds before it begins, so that not every site asks a provider at the same instant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line: ``job`` with ``argument`` every so many minutes, the first ``offset`` minutes into the hour or day.
+
+    ``recorded_as`` is the source under which its last try is recorded; a line without one is not made up for.
+    """
+
+    job: str
+    argument: str
+    every_minutes: int
+    offset: int
+    timeout_s: int
+    tries: int = TRIES
+    recorded_as: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.job}:{self.argument}" if self.argument else self.job
+
+    @property
+    def minutes(self) -> set[int]:
+        """The minutes of an hour at which it is due; of one hour of the day alone where it is daily."""
+        if self.every_minutes >= DAY_MIN:
+            return {self.offset % 60}
+        return {minute for minute in range(60) if minute % self.every_minutes == self.offset % self.every_minutes}
+
+    @property
+    def hours(self) -> set[int] | None:
+        """The hours of a day at which it is due, ``None`` for every hour."""
+        return {self.offset // 60} if self.every_minutes >= DAY_MIN else None
+
+
+def _prices() -> list[Entry]:
+    """Every source at its own pace, spread over it."""
+    found = []
+    for number, (name, source) in enumerate(sorted(SOURCES.items())):
+        found.append(
+            Entry(
+                "refresh_source",
+                name,
+                source.every_minutes,
+                number * 2 % source.every_minutes,
+                PRICES_TIMEOUT_S,
+                recorded_as=name,
+            )
+        )
+    return found
+
+
+TIMETABLE: tuple[Entry, ...] = (
+    Entry(
+        "refresh_source", RATES.name, DAY_MIN, 16 * 60 + 30, 120, recorded_as=RATES.name
+    ),  # published at about 16:00 CET on working days
+    *_prices(),
+    Entry("refresh_models", "", DAY_MIN, 3 * 60 + 10, 3000, recorded_as=MODELS),
+    Entry("roll_up", "", DAY_MIN, 2 * 60 + 5, 600),
+)
+
+
+def due(tried: Mapping[str, int | None], now: int) -> list[Entry]:
+    """The lines whose last try, by the name they are recorded as, lies longer back than their pace."""
+    return [
+        entry
+        for entry in TIMETABLE
+        if entry.recorded_as and now - (tried.get(entry.recorded_as) or 0) >= entry.every_minutes * 60
+    ]

@@ -1,6 +1,7 @@
 """Every address of the site, by feature."""
 
 from app.catalog import pages as catalog
+from app.models import pages as models
 from app.pricing import changes_pages, compare, data
 from app.pricing import pages as pricing
 from app.site import machines
@@ -20,6 +21,8 @@ HANDLERS = [
     catalog.gpu_page,
     catalog.provider_list,
     catalog.provider_page,
+    models.model_list,
+    models.model_page,
     machines.healthz,
     machines.readyz,
     machines.robots,

@@ -1,6 +1,7 @@
 """The benchmark harness: ``make bench``. Ratios first: a machine's speed drifts, a ratio taken in turns holds.
 
-``make bench ARGS="page edge"`` runs some of: page, edge, render, size, import, start, lighthouse.
+``make bench ARGS="page edge"`` runs some of: page, edge, render, size, import, start, refresh,
+history, lighthouse.
 """
 
 import json
@@ -27,6 +28,7 @@ import httpx
 
 from tests import edge_server
 from tests.conftest import free_port
+from tools import bench_refresh
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS, SECONDS = 5, 3
@@ -182,7 +184,7 @@ def first_renders(folder: Path, count: int) -> tuple[float, float]:
     async def timed(client: httpx.AsyncClient, gpus: list[str]) -> float:
         times = []
         for gpu in gpus:
-            async with database.transaction(importer.OFFERS_KEY):
+            async with database.transaction(importer.OFFERS_KEY, importer.TALLY_KEY):
                 pass  # a write: the next answer is a first render again
             begun = time.perf_counter()
             answer = await client.get(f"/prices?gpu={gpu}", headers={"accept-encoding": "br"})
@@ -312,6 +314,8 @@ PARTS: dict[str, Callable[[Path], Iterator[Line]]] = {
     "size": bench_size,
     "import": bench_import,
     "start": bench_start,
+    "refresh": lambda folder: bench_refresh.refresh(folder, site, free_port),
+    "history": bench_refresh.history,
     "lighthouse": bench_lighthouse,
 }
 

@@ -9,6 +9,8 @@ from litestar import Request, Response, get
 from app import __version__, clock
 from app.catalog.facts import Gpu, Provider, gpus, providers
 from app.errors import NotFoundError
+from app.models.shipping import MODELS_KEY
+from app.models.store import every_model
 from app.money import show
 from app.pricing import best as best_prices
 from app.pricing import store
@@ -53,12 +55,17 @@ async def robots(ask: Ask) -> Answer:
     return Answer("\n".join(lines).encode(), TEXT)
 
 
-@public("/sitemap.xml", shows=(OFFERS_KEY,))
+@public("/sitemap.xml", shows=(MODELS_KEY,))
 async def sitemap(ask: Ask) -> Answer:
     """Every page with an address of its own."""
     ask.settle("/sitemap.xml")
-    fixed = ["/", "/prices", "/prices/changes", "/gpus", "/providers", "/compare", "/status", "/api"]
-    pages = [*fixed, *(f"/gpus/{slug}" for slug in gpus()), *(f"/providers/{slug}" for slug in providers())]
+    fixed = ["/", "/prices", "/prices/changes", "/gpus", "/models", "/providers", "/compare", "/status", "/api"]
+    pages = [
+        *fixed,
+        *(f"/gpus/{slug}" for slug in gpus()),
+        *(f"/providers/{slug}" for slug in providers()),
+        *(f"/models/{row['slug']}" for row in await every_model()),
+    ]
     urls = "".join(f"<url><loc>{escape(ask.settings.base_url + page)}</loc></url>\n" for page in pages)
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n'
     return Answer(body.encode(), "application/xml; charset=utf-8")

@@ -1,16 +1,16 @@
 """The front page and the status page."""
 
-from collections import Counter
-
 from app.catalog.facts import gpus, providers
 from app.catalog.pages import SEGMENTS
 from app.pricing import best as best_prices
-from app.pricing import store
+from app.pricing import past, states, store
 from app.pricing.importer import HISTORY_KEY, OFFERS_KEY, SOURCES_KEY
 from app.pricing.offers import REASONS, Reason
 from app.web.answers import Answer, Ask
 from app.web.edge import public
 from app.web.render import render
+
+SHOWN_ASIDE = 200
 
 
 @public("/", shows=(OFFERS_KEY,))
@@ -34,14 +34,14 @@ async def home(ask: Ask) -> Answer:
 async def status(ask: Ask) -> Answer:
     """How fresh everything is, and what was set aside and why: every row a source stated is accounted for."""
     ask.settle("/status")
-    aside = await store.set_aside()
+    aside, reasons = await store.set_aside(SHOWN_ASIDE)
     counts, spans = await store.counts_by("provider"), await store.seen_spans()
     body = render(
         "site/status.html", settings=ask.settings, path="/status", canonical="/status", now=ask.now,
         title="Status", description="How fresh the prices are, where they come from, and every row that was set aside, with its reason.",
-        extent=await store.freshness(ask.now), offered=await store.offered(), sources=await store.sources(), aside=aside,
-        reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in Counter(r["reason"] for r in aside).most_common()],
+        extent=await store.freshness(ask.now), offered=await store.offered(), sources=await states.of_sources(None, ask.settings), aside=aside,
+        reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()], aside_count=sum(reasons.values()),
         rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],
-        history=await store.history_extent(),
+        history=await past.history_extent(),
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))

@@ -11,11 +11,9 @@ from markupsafe import Markup
 
 from app import clock, money
 from app.catalog import facts
+from app.pricing.store import CONFIRMATION_STEP_S
 from app.settings import ROOT, Settings
 from app.web import assets
-
-CONFIRMATION_STEP_S = 6 * 3600
-"""Pages show when a price was confirmed rounded down to this, so that confirming it empties no cache."""
 
 
 @cache

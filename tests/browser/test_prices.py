@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Error, Page, Route, expect
 
 from tests.conftest import Site
 
-PAGES = ["/", "/prices", "/prices?tier=reserved", "/prices?gpu=h100-sxm-80gb", "/prices?provider=gcp", "/prices?q=zz", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/tpu-v4-32gb", "/providers", "/providers/gcp",
+PAGES = ["/", "/prices", "/prices?tier=reserved", "/prices?gpu=h100-sxm-80gb", "/prices?provider=gcp", "/prices?q=zz", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/h100-sxm-80gb?days=all&below=2", "/gpus/tpu-v4-32gb", "/models", "/models?q=zzz", "/models/deepseek-ai--deepseek-v3", "/providers", "/providers/gcp",
          "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb&gpu=mi300x-192gb", "/status", "/api", "/nothing"]  # fmt: skip
 
 
@@ -253,16 +253,22 @@ def test_axe_finds_no_violation(browser: Browser, site: Site, path: str, scheme:
     context.close()
 
 
-def test_no_page_shifts_its_layout(page: Page) -> None:
-    for path in ("/", "/prices", "/gpus/h100-sxm-80gb"):
+def test_no_page_shifts_its_layout_while_it_arrives(page: Page) -> None:
+    """On a slow processor and a slow line, where a table is painted before its last row is known."""
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": 6})
+    session.send("Network.enable")
+    slow = {"offline": False, "latency": 50, "downloadThroughput": 40_000, "uploadThroughput": 40_000}
+    session.send("Network.emulateNetworkConditions", slow)
+    for path in ("/", "/prices", "/gpus/h100-sxm-80gb", "/models"):
         page.goto(path)
         shift = page.evaluate(
             """() => new Promise(done => { let sum = 0;
             new PerformanceObserver(list => { for (const e of list.getEntries()) sum += e.value })
               .observe({type: "layout-shift", buffered: true});
-            setTimeout(() => done(sum), 300) })"""
+            setTimeout(() => done(sum), 500) })"""
         )
-        assert shift < 0.02, path
+        assert shift < 0.01, path
 
 
 def test_a_chart_reads_as_a_table_too(page: Page) -> None:

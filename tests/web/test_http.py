@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.catalog.facts import gpus, providers
+from app.models.shipping import shipped_models
 from app.pricing.data import COLUMNS
 from app.pricing.query import FILTERS, MEANINGS, PARAMETERS
 from tests.conftest import Site
@@ -343,7 +344,7 @@ def test_the_snapshots_age_is_said_plainly(http: httpx.Client) -> None:
 def test_the_sitemap_lists_pages_that_exist(http: httpx.Client, site: Site) -> None:
     tree = ET.fromstring(http.get("/sitemap.xml").content)
     addresses = [loc.text or "" for loc in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]
-    assert len(addresses) == 8 + len(gpus()) + len(providers())
+    assert len(addresses) == 9 + len(gpus()) + len(providers()) + len(shipped_models())
     for address in addresses:
         assert http.get(address.removeprefix(site.url)).status_code == 200, address
 

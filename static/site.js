@@ -4,7 +4,6 @@
 
   const select = document.getElementById("theme");
   select.value = root.dataset.theme ?? "";
-  select.closest("[hidden]").hidden = false;
   select.addEventListener("change", () => {
     if (select.value) root.dataset.theme = select.value;
     else delete root.dataset.theme;
@@ -30,7 +29,6 @@
     }
   };
   tell(document);
-  root.dataset.js = "";
 
   const board = () => document.getElementById("board");
   const trouble = document.getElementById("trouble");

@@ -1,4 +1,5 @@
-// The chosen theme, kept in this browser only. Runs before the first paint.
+// Runs before the first paint, so nothing moves after it: says that scripts run, and sets the theme chosen in this browser.
+document.documentElement.dataset.js = "";
 try {
   const theme = localStorage.getItem("theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;

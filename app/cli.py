@@ -37,7 +37,20 @@ def _parser() -> argparse.ArgumentParser:
     text = "believe this source's answer although it is small or its prices leapt"
     refresh.add_argument("--accept", action="append", default=[], metavar="SOURCE", help=text)
     refresh.set_defaults(run=_refresh)
+    text = "predict time to first token and time per output token of every row of a file"
+    estimate = commands.add_parser("estimate", help=text, description=text)
+    estimate.add_argument("file", metavar="FILE.csv")
+    estimate.add_argument("--output", metavar="OUT.csv", help="where the rows go; standard output if not given")
+    estimate.set_defaults(run=_estimate)
     return parser
+
+
+def _estimate(_: Settings, asked: argparse.Namespace) -> int:
+    from app.benchmarks.predict import estimate_file
+
+    rows, wrong = estimate_file(asked.file, asked.output)
+    print(f"{rows} rows, {rows - wrong} predicted, {wrong} with an error", file=sys.stderr)
+    return 0
 
 
 def _up(settings: Settings, _: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from tests.conftest import SHARED
 def test_there_are_at_least_seventy_accelerators_of_every_kind() -> None:
     assert len(gpus()) >= 70
     assert {gpu.segment for gpu in gpus().values()} == {"data-centre", "workstation", "gaming"}
-    assert {gpu.vendor for gpu in gpus().values()} == {"NVIDIA", "AMD", "Intel", "Google"}
+    assert {gpu.vendor for gpu in gpus().values()} == {"NVIDIA", "AMD", "Intel", "Google", "Apple"}
 
 
 def test_every_accelerator_names_the_source_of_its_figures() -> None:

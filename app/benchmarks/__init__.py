@@ -1,0 +1,1 @@
+"""Measured results of serving, and the prediction for the same row."""

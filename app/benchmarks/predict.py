@@ -1,0 +1,115 @@
+"""The prediction for rows of a file: what ``inferencebench estimate`` does."""
+
+import csv
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+from app.benchmarks.measured import shipped_shapes
+from app.benchmarks.rows import Question, question
+from app.errors import InferenceBenchError
+from app.estimate.constants import fitted
+from app.estimate.inputs import EstimateError
+from app.estimate.speed import Speed, estimate
+
+ADDED = ("predicted_ttft_ms", "predicted_tpot_ms", "tpot_low_ms", "tpot_high_ms", "predicted_output_tokens_per_s", "limited_by", "ttft_low_ms",
+         "ttft_high_ms", "error")  # fmt: skip
+_NEEDED = ("model", "precision", "gpu", "input_tokens", "output_tokens")
+_LONGEST = 100_000
+EXTRA = "\0"
+
+
+class FileError(InferenceBenchError):
+    """A file of rows can't be read or written; the text says why."""
+
+
+def speed_of(ask: Question) -> Speed:
+    """The prediction for a row. Raises :class:`EstimateError` where the model does not fit."""
+    speed = estimate(ask.shape, ask.card, ask.layout, ask.traffic, fitted()["constants"])
+    if not speed.fits:
+        raise EstimateError(
+            "gpu",
+            f"does not fit: {speed.weights / 1e9:.0f} GB of weights and {speed.kv_sequence / 1e9:.1f} GB of cache for one sequence on each GPU of "
+            f"{ask.card.memory / 1e9:.0f} GB; use more GPUs or fewer bits",
+        )
+    return speed
+
+
+def ranges(ask: Question, speed: Speed) -> dict[str, tuple[float, float]]:
+    """The 80 % ranges of ``tpot`` and ``ttft`` in seconds, from the measured errors of models of the same kind."""
+    kind = "mixture" if ask.shape.experts else "dense"
+    wide = fitted()["ranges"]
+    return {
+        "tpot": (speed.tpot * wide["tpot"][kind][0], speed.tpot * wide["tpot"][kind][1]),
+        "ttft": (speed.ttft * wide["ttft"][kind][0], speed.ttft * wide["ttft"][kind][1]),
+    }
+
+
+def added(row: Mapping[str, str | None]) -> dict[str, str]:
+    """The columns that a row gains: a prediction, or the reason why there is none."""
+    try:
+        ask = question(row, shipped_shapes())
+        speed = speed_of(ask)
+    except EstimateError as error:
+        return dict.fromkeys(ADDED, "") | {"error": error.message}
+    wide = ranges(ask, speed)
+    values = {
+        "predicted_ttft_ms": speed.ttft, "predicted_tpot_ms": speed.tpot, "tpot_low_ms": wide["tpot"][0], "tpot_high_ms": wide["tpot"][1],
+        "ttft_low_ms": wide["ttft"][0], "ttft_high_ms": wide["ttft"][1],
+    }  # fmt: skip
+    told = {name: f"{seconds * 1e3:.4f}" for name, seconds in values.items()}
+    return told | {
+        "predicted_output_tokens_per_s": f"{speed.running / speed.tpot:.3f}",
+        "limited_by": speed.limited_by,
+        "error": "",
+    }
+
+
+def estimate_file(path: str, output: str | None) -> tuple[int, int]:
+    """Predict every row of ``path`` to ``output`` or standard output; (rows, rows with an error).
+
+    Raises :class:`FileError`. A file that exists is replaced only when all rows are written.
+    """
+    csv.field_size_limit(_LONGEST)
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as source:
+            if output is None:
+                return _write(source, path, sys.stdout)
+            half = Path(f"{output}.part")
+            try:
+                with half.open("w", encoding="utf-8", newline="") as target:
+                    counts = _write(source, path, target)
+                half.replace(output)
+            finally:
+                half.unlink(missing_ok=True)
+            return counts
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+    except csv.Error as error:
+        raise FileError(f"{path} is not a CSV file: {error}") from None
+    except OSError as error:
+        raise FileError(f"{error.filename or path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _write(source: TextIO, path: str, target: TextIO) -> tuple[int, int]:
+    reader: csv.DictReader[str] = csv.DictReader(source, restkey=EXTRA, restval="")
+    columns = list(reader.fieldnames or ())
+    if missing := [name for name in _NEEDED if name not in columns]:
+        raise FileError(
+            f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; the columns are those of the shipped measurements"
+        )
+    kept = [name for name in columns if name not in ADDED]
+    writer = csv.DictWriter(target, [*kept, *ADDED], extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    rows = wrong = 0
+    for row in reader:
+        extra = row.pop(EXTRA, None)
+        more = (
+            dict.fromkeys(ADDED, "") | {"error": f"the row has more cells than the {len(columns)} columns"}
+            if extra
+            else added(row)
+        )
+        writer.writerow({**row, **more})
+        rows, wrong = rows + 1, wrong + bool(more["error"])
+    return rows, wrong

@@ -1,0 +1,54 @@
+"""The catalogue's GPU as the estimator's card. Pure."""
+
+from collections.abc import Mapping
+
+from app.catalog.facts import Gpu
+from app.estimate.inputs import Card, EstimateError
+
+SWITCHED = ("NVLink", "NVSwitch", "Infinity Fabric", "ICI", "RoCE")
+STAND_INS = {"b200-180gb": "b200-sxm-180gb", "h200-141gb": "h200-sxm-141gb", "h100-80gb": "h100-sxm-80gb",
+             "a100-80gb": "a100-sxm-80gb", "a100-40gb": "a100-sxm-40gb", "a100": "a100-sxm-80gb"}  # fmt: skip
+"""A row that does not say which variant was measured is taken for the one sold most; prices never are."""
+GIB = 2**30
+"""A card sold with 80 GB has 80 binary gigabytes, as the drivers report it."""
+SLOWEST_LINK = 16.0
+"""GB/s per direction where the catalogue states none: PCIe 3.0 with 16 lanes."""
+VENDORS = {"AMD": (0.88, 0.63)}
+"""What a vendor's cards reach of stated bandwidth and arithmetic relative to NVIDIA's. AMD: 4.3 of 5.3 TB/s against 3.1 of
+3.35, and 620 of 1307 TFLOPS in BF16 against 720 of 989, as published for MI300X and H100 by SemiAnalysis (December 2024)."""
+
+
+def card_of(gpu: Gpu) -> Card:
+    """The figures of one GPU. Raises :class:`EstimateError` where the catalogue lacks what an estimate needs."""
+    if not (gpu.memory_gb and gpu.bandwidth_gb_s and gpu.fp16_tflops):
+        missing = [
+            word
+            for word, value in (
+                ("memory", gpu.memory_gb),
+                ("bandwidth", gpu.bandwidth_gb_s),
+                ("16-bit arithmetic", gpu.fp16_tflops),
+            )
+            if not value
+        ]
+        raise EstimateError(
+            "gpu",
+            f"can't estimate {gpu.name}, because its {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not known",
+        )
+    stream, gemm = VENDORS.get(gpu.vendor, (1.0, 1.0))
+    return Card(
+        memory=float(gpu.memory_gb * GIB),
+        bandwidth=float(gpu.bandwidth_gb_s) * 1e9,
+        flops16=float(gpu.fp16_tflops) * 1e12,
+        flops8=float(gpu.fp8_tflops or 0) * 1e12,
+        flops4=float(gpu.fp4_tflops or 0) * 1e12,
+        link=float(gpu.interconnect_gb_s or SLOWEST_LINK) * 1e9,
+        switched=gpu.interconnect.startswith(SWITCHED) and "bridge" not in gpu.interconnect,
+        stream=stream,
+        gemm=gemm,
+        watts=float(gpu.tdp_w or 0),
+    )  # fmt: skip
+
+
+def stand_in(slug: str, known: Mapping[str, Gpu]) -> Gpu:
+    """The GPU to compute with for ``slug``."""
+    return known[STAND_INS.get(slug, slug)]

@@ -1,0 +1,277 @@
+"""Time to first token and time per output token of a model on GPUs under load. Pure.
+
+One step of decoding makes one token for each running sequence. Its time is a sum of physical terms: weights read (of a
+mixture the experts that are hit), the KV cache read, arithmetic, all-reduces, and what a layer and a step cost however
+little they do; prompts of other requests are computed in between. Times are seconds, sizes bytes. The browser evaluates
+the same formulas (``static/estimate.js``), term by term in the same order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp, log, sqrt
+
+from app.estimate.inputs import WEIGHT_BYTES, Card, Layout, Traffic
+from app.estimate.shape import Shape
+
+ROUNDS = 4
+"""Rounds of the fixed point between running sequences and the time they take."""
+RATE_ROUNDS = 24
+RESERVE = 2e9
+"""Bytes of a GPU for activations, graphs and the runtime."""
+TIGHT_USE, TIGHT_RESERVE, TIGHT_SEQUENCES = 0.97, 1e9, 32
+"""Where fewer sequences would fit, an engine is told to take more of the memory; measured set-ups do so."""
+LIMITS = ("bandwidth", "compute", "interconnect", "launch overhead", "memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """A prediction. Seconds, bytes per GPU, sequences.
+
+    ``parts`` are the seconds of one step: weights, KV cache, arithmetic, interconnect, layers and steps, requests,
+    prompts of others. ``running`` sequences are decoding at once on average, ``most`` fit into memory; ``waiting`` is
+    the time a request queues for memory. ``fits`` is false where not one sequence does: then there are no times.
+    """
+
+    fits: bool
+    ttft: float
+    tpot: float
+    prefill: float
+    waiting: float
+    running: float
+    most: float
+    weights: float
+    kv_sequence: float
+    parts: tuple[float, float, float, float, float, float, float]
+
+    @property
+    def limited_by(self) -> str:
+        """The resource that takes the largest part of a step."""
+        weights, cache, compute, link, layers, requests, prompts = self.parts
+        if self.waiting > self.tpot:
+            return "memory"
+        shares = (weights + cache, compute + prompts, link, layers + requests)
+        return LIMITS[shares.index(max(shares))]
+
+
+def weight_bytes_per_gpu(shape: Shape, layout: Layout) -> tuple[float, float, float, float]:
+    """Bytes on one GPU of attention, of what each token passes, of embeddings and other parts, and of one expert layer's share.
+
+    Tensor parallelism splits every matrix (arXiv:1909.08053); attention data parallelism repeats attention and
+    shared parts on each rank and splits only the experts. Embeddings stay in 16 bits, but for llama.cpp, which also keeps
+    those of the input in the host's memory.
+    """
+    per = WEIGHT_BYTES[layout.precision]
+    attention = per
+    if per < 2:
+        attention = 2.0 if not shape.quantised_attention else max(per, 1.0) if shape.latent and per < 1 else per
+    outer = per if layout.engine == "llama.cpp" else 2.0
+    split = layout.tensor * layout.pipeline
+    everything = split * layout.data
+    return (
+        shape.mixer_parameters * attention / split,
+        shape.shared_parameters * per / split,
+        shape.head_parameters * outer / everything,
+        shape.expert_parameters * per / everything,
+    )
+
+
+def kv_elements(shape: Shape, tokens: float, tensor: int) -> float:
+    """Elements that one GPU keeps of a sequence of ``tokens``: heads are split, but never below one head a GPU."""
+    total = 0.0
+    for span in shape.spans:
+        near = min(tokens, span.window) if span.window else tokens
+        if span.stride > 1:
+            near += tokens / span.stride
+        total += span.layers * near * span.elements / min(tensor, span.kv_heads)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What does not depend on the load. Seconds and bytes, of one GPU; ``*_one`` are of one sequence, ``token_*`` of one token."""
+
+    output: int
+    pipeline: int
+    data: int
+    experts: int
+    stored: float
+    sequence: float
+    most: float
+    fixed: float
+    token_compute: float
+    token_link: float
+    hop: float
+    prefill: float
+    always: float
+    one_expert: float
+    miss: float
+    cache_one: float
+    request: float
+    alone: float
+    first: float
+    queue: float
+
+
+def _by_engine(engine: str, k: Mapping[str, float], name: str) -> float:
+    """The factor of ``engine`` relative to vLLM; engines without one of their own count as vLLM."""
+    if engine == "sglang":
+        return k[f"{name}_sglang"]
+    return k[f"{name}_trtllm"] if engine == "trtllm" else 1.0
+
+
+def _flops(card: Card, precision: str, k: Mapping[str, float]) -> float:
+    """FLOP/s of matrix products: formats that are only unpacked (INT4, k-quants, MXFP4 on older cards) compute in 16 bits."""
+    native = card.flops16
+    if precision == "fp8":
+        native = card.flops8
+    elif precision in ("nvfp4", "mxfp4") and card.flops4:
+        native = card.flops4
+    gain: float = (native / card.flops16) ** k["narrow_gain"]
+    return card.flops16 * card.gemm * gain
+
+
+def _fixed(shape: Shape, layout: Layout, pace: float, k: Mapping[str, float]) -> float:
+    """Seconds of a step however little it does: kernels have a shortest time, and an engine schedules and samples."""
+    layer = (
+        k["layer"] + (k["layer_quantise"] if layout.precision == "nvfp4" else 0.0) + k["layer_latent"] * shape.latent
+    )
+    expert_layer = (
+        k["layer_experts"]
+        + k["layer_per_expert"] * shape.active_experts
+        + k["layer_shared_expert"] * shape.shared_expert
+    )
+    return pace * (
+        layer * shape.layers + expert_layer * shape.expert_layers + k["layer_linear"] * shape.linear_layers + k["step"]
+    )
+
+
+def _link(shape: Shape, card: Card, layout: Layout, k: Mapping[str, float]) -> tuple[float, float]:
+    """Two all-reduces of a layer: seconds for each token, and however small they are. Ring: 2 (N-1)/N of the bytes
+    (Patarasuk and Yuan, 2009)."""
+    ranks = layout.tensor * layout.data
+    if ranks == 1:
+        return 0.0, 0.0
+    reach = card.link * (k["link_switched"] if card.switched else k["link_other"])
+    hop = 2 * shape.layers * k["allreduce"] * (1.0 if card.switched else k["allreduce_other"])
+    return 2 * shape.layers * shape.hidden * 2 * 2 * (ranks - 1) / ranks / reach, hop * _by_engine(
+        layout.engine, k, "allreduce"
+    )
+
+
+def _attention_flop(shape: Shape, prompt: float, middle: float) -> tuple[float, float]:
+    """FLOP of attention over a whole prompt, causal and within windows, and for one new token at ``middle``."""
+    pairs = new = 0.0
+    for span in shape.spans:
+        seen = min(prompt, span.window) if span.window else prompt
+        pairs += span.layers * span.prefill_flop * (prompt * seen - seen * seen / 2)
+        new += span.layers * span.decode_flop * (min(middle, span.window) if span.window else middle)
+    return pairs, new
+
+
+def terms(shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k: Mapping[str, float]) -> Terms:
+    """Everything about serving ``prompt`` and ``output`` tokens that does not depend on the load.
+
+    A cache in which each sequence is half way through its output: continuous batching staggers them (Orca, OSDI 2022).
+    """
+    ranks = layout.tensor * layout.data
+    engine, pipeline, data = layout.engine, layout.pipeline, layout.data
+    pace = k["pace_llamacpp"] if engine == "llama.cpp" else _by_engine(engine, k, "pace")
+    bandwidth = card.bandwidth * card.stream
+    attention_flops = card.flops16 * card.gemm * k["attention"]
+    dense = 2 * (shape.mixer_parameters + shape.shared_parameters) / k["gemm"]
+    routed = 2 * shape.expert_layers * shape.active_experts * shape.expert_parameters / k["gemm_experts"]
+    token_compute = (dense + routed) / (ranks * _flops(card, layout.precision, k))
+    token_link, hop = _link(shape, card, layout, k)
+    middle = prompt + output / 2
+    pairs, new = _attention_flop(shape, prompt, middle)
+    prefill = token_compute * prompt + pairs / ranks / attention_flops + token_link * prompt / data
+
+    attention, shared, head, expert = weight_bytes_per_gpu(shape, layout)
+    heads = 1 if shape.tied or engine == "llama.cpp" else 2
+    stored = (
+        attention
+        + shared
+        + head * heads
+        + expert * shape.experts * shape.expert_layers
+        + shape.other_parameters * 2.0 / (ranks * pipeline)
+    )
+    state = shape.state_bytes / layout.tensor
+    sequence = max(kv_elements(shape, middle, layout.tensor) * layout.kv_bytes + state, 1.0)
+    usual = card.memory * k["memory_use"] - stored - RESERVE
+    tight = card.memory * TIGHT_USE - stored - TIGHT_RESERVE
+    held = pipeline * data / sequence
+    most = max(usual * held, min(tight * held, TIGHT_SEQUENCES))
+
+    one_expert = expert * pipeline * shape.expert_layers / (bandwidth * k["stream_experts"])
+    one_expert *= (k["imbalance"] if layout.experts_split else 1.0) * (
+        k["unpack"] if layout.precision == "int4" else 1.0
+    )
+    return Terms(
+        output=output,
+        pipeline=pipeline,
+        data=data,
+        experts=shape.experts,
+        stored=stored,
+        sequence=sequence,
+        most=most,
+        fixed=_fixed(shape, layout, pace, k),
+        token_compute=token_compute,
+        token_link=token_link,
+        hop=hop,
+        prefill=prefill,
+        always=(attention + shared + head) * pipeline / (bandwidth * k["stream"]),
+        one_expert=one_expert,
+        miss=log(1 - shape.active_experts / shape.experts) if shape.experts > shape.active_experts else 0.0,
+        cache_one=max((sequence + state) / (bandwidth * k["stream_cache"]), new / layout.tensor / attention_flops),
+        request=k["request"] * pace,
+        alone=prefill * data ** k["data_prompts"]
+        + k["first_fixed"]
+        + k["first_layer"] * shape.layers
+        + k["first_expert_layer"] * shape.expert_layers,
+        first=k["first"] * _by_engine(engine, k, "first"),
+        queue=k["queue"] * _by_engine(engine, k, "queue"),
+    )
+
+
+def _experts_hit(t: Terms, together: float, routing: float) -> float:
+    """Distinct experts of a layer that ``together`` tokens choose: E (1 - (1 - k/E)^n), with n less than the tokens
+    because tokens of one text choose alike."""
+    if not t.miss:
+        return float(t.experts)
+    return t.experts * (1 - exp(t.miss * together**routing))
+
+
+def _step(t: Terms, running: float, k: Mapping[str, float]) -> tuple[float, float, float, float, float, float, float]:
+    """The parts of one step with ``running`` sequences, in the order of :class:`Speed`. Reading and arithmetic overlap: a
+    roofline (Williams et al., 2009) with its corner rounded. Prompts of others come in between (arXiv:2308.16369)."""
+    together = max(running / t.pipeline, 1.0)
+    rank = max(together / t.data, 1.0)
+    read = t.always + t.one_expert * _experts_hit(t, together, k["routing"])
+    compute = t.token_compute * together
+    prompts = k["interleave"] * max(running - 1, 0.0) / t.output * t.prefill
+    weights = sqrt(read * read + compute * compute)
+    return read, t.cache_one * rank, weights - read, t.hop + t.token_link * rank, t.fixed, t.request * rank, prompts
+
+
+def at(t: Terms, traffic: Traffic, k: Mapping[str, float]) -> Speed:
+    """The prediction under a load: a fixed point, since sequences still waiting for their prompt don't decode (Little's law)."""
+    most, rate, load = t.most, traffic.rate, traffic.concurrency
+    if most < 1:
+        return Speed(False, 0.0, 0.0, 0.0, 0.0, 0.0, max(most, 0.0), t.stored, t.sequence, (0.0,) * 7)
+    running = 1.0 if rate else min(load, most)
+    for _ in range(RATE_ROUNDS if rate else ROUNDS):
+        parts = _step(t, running, k)
+        step = sum(parts)
+        decoding = step * t.output
+        flight = running if rate else min(load, most)
+        ahead = t.queue * max(flight - 1, 0.0) ** k["queue_growth"]
+        own = t.alone * (t.first + ahead) + k["first_request"] * flight + k["first_step"] * 0.5 * step
+        wanted = rate * decoding if rate else load * decoding / (own + decoding)
+        running = 0.3 * running + 0.7 * wanted if wanted < most else most
+    waiting = (load / most - 1) * decoding if not rate and load > most else 0.0
+    return Speed(True, own + waiting, step, t.prefill, waiting, running, most, t.stored, t.sequence, parts)
+
+
+def estimate(shape: Shape, card: Card, layout: Layout, traffic: Traffic, k: Mapping[str, float]) -> Speed:
+    """Predict speed with the calibrated constants ``k``. The inputs must have passed the checks of ``inputs``."""
+    return at(terms(shape, card, layout, traffic.input, traffic.output, k), traffic, k)

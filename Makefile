@@ -7,7 +7,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_NO_PROGRESS := 1
 unexport PYTHONPATH
 
-.PHONY: run test check bench calibrate accuracy lock format help clean
+.PHONY: run test check bench calibrate accuracy api-prices lock format help clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -29,8 +29,11 @@ bench: $(VENV)/test.stamp ## the benchmark harness: ratios, not only absolute ti
 	@bash tools/need.sh chromium nginx wrk node
 	$(BIN)/python -m tools.bench $(ARGS)
 
-calibrate: $(VENV)/calibrate.stamp ## refit the estimator's constants from the measured rows and print its errors
+calibrate: $(VENV)/data.stamp ## refit the estimator's constants from the measured rows and print its errors
 	$(BIN)/python -m tools.calibrate
+
+api-prices: $(VENV)/data.stamp ## write the prices of token APIs anew from the library that keeps them
+	$(BIN)/python -m tools.make_api_prices
 
 accuracy: $(VENV)/run.stamp ## the estimator's errors on rows it was not fitted on; fails past a limit
 	$(BIN)/python -m tools.accuracy
@@ -42,7 +45,7 @@ format: $(VENV)/test.stamp ## let the formatter and the linter's fixes run
 lock: $(VENV)/uv.stamp ## lock the dependencies anew, with hashes
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml tools/build.in -o requirements.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra test -c requirements.lock pyproject.toml tools/build.in -o requirements-test.lock
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra calibrate -c requirements.lock pyproject.toml tools/build.in -o requirements-calibrate.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra data -c requirements.lock pyproject.toml tools/build.in -o requirements-data.lock
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -61,6 +64,6 @@ $(VENV)/test.stamp: $(VENV)/run.stamp requirements-test.lock
 	@$(UV) pip install -q --require-hashes -r requirements-test.lock
 	@touch $@
 
-$(VENV)/calibrate.stamp: $(VENV)/run.stamp requirements-calibrate.lock
-	@$(UV) pip install -q --require-hashes -r requirements-calibrate.lock
+$(VENV)/data.stamp: $(VENV)/run.stamp requirements-data.lock
+	@$(UV) pip install -q --require-hashes -r requirements-data.lock
 	@touch $@

@@ -1,5 +1,8 @@
 """Every address of the site, by feature."""
 
+from app.benchmarks import pages as benchmarks
+from app.calculator import api as estimates
+from app.calculator import pages as calculator
 from app.catalog import pages as catalog
 from app.models import pages as models
 from app.pricing import changes_pages, compare, data
@@ -23,6 +26,12 @@ HANDLERS = [
     catalog.provider_page,
     models.model_list,
     models.model_page,
+    benchmarks.benchmarks,
+    benchmarks.methodology,
+    estimates.estimate,
+    calculator.calculator,
+    calculator.sheet_json,
+    calculator.model_hardware,
     machines.healthz,
     machines.readyz,
     machines.robots,

@@ -30,14 +30,17 @@
   };
   tell(document);
 
+  // The address is ours to know, not to send: htmx would put it, with what follows #, into a header.
+  document.addEventListener("htmx:config:request", (event) => {
+    delete event.detail.ctx.request.headers["HX-Current-URL"];
+  });
+
   const board = () => document.getElementById("board");
   const trouble = document.getElementById("trouble");
   if (!trouble) return;
   let last = null;
 
-  // The address is ours to know, not to send: htmx would put it, with what follows #, into a header.
   document.addEventListener("htmx:config:request", (event) => {
-    delete event.detail.ctx.request.headers["HX-Current-URL"];
     trouble.hidden = true;
     last = event.detail.ctx.sourceElement;
   });

@@ -36,9 +36,9 @@ def speed_of(ask: Question) -> Speed:
     return speed
 
 
-def ranges(ask: Question, speed: Speed) -> dict[str, tuple[float, float]]:
+def ranges_of(mixture: bool, speed: Speed) -> dict[str, tuple[float, float]]:
     """The 80 % ranges of ``tpot`` and ``ttft`` in seconds, from the measured errors of models of the same kind."""
-    kind = "mixture" if ask.shape.experts else "dense"
+    kind = "mixture" if mixture else "dense"
     wide = fitted()["ranges"]
     return {
         "tpot": (speed.tpot * wide["tpot"][kind][0], speed.tpot * wide["tpot"][kind][1]),
@@ -53,7 +53,7 @@ def added(row: Mapping[str, str | None]) -> dict[str, str]:
         speed = speed_of(ask)
     except EstimateError as error:
         return dict.fromkeys(ADDED, "") | {"error": error.message}
-    wide = ranges(ask, speed)
+    wide = ranges_of(bool(ask.shape.experts), speed)
     values = {
         "predicted_ttft_ms": speed.ttft, "predicted_tpot_ms": speed.tpot, "tpot_low_ms": wide["tpot"][0], "tpot_high_ms": wide["tpot"][1],
         "ttft_low_ms": wide["ttft"][0], "ttft_high_ms": wide["ttft"][1],

@@ -9,7 +9,16 @@ from functools import lru_cache
 from app.catalog.aliases import Resolved, resolve
 from app.catalog.facts import Gpu, gpus
 from app.estimate.cards import card_of, stand_in
-from app.estimate.inputs import Card, EstimateError, Layout, Traffic, check_layout, check_traffic, known_precision
+from app.estimate.inputs import (
+    Card,
+    EstimateError,
+    Layout,
+    Traffic,
+    check_layout,
+    check_traffic,
+    known_precision,
+    kv_bytes,
+)
 from app.estimate.shape import Shape
 
 COLUMNS = (
@@ -20,8 +29,6 @@ COLUMNS = (
 _ENGINES = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "trt-llm": "trtllm", "trt": "trtllm", "llamacpp": "llama.cpp", "llama_cpp": "llama.cpp"}  # fmt: skip
 _STANDARD = "vllm"
 """Engines that were not calibrated are taken for the most used one."""
-_LOW = ("fp8", "nvfp4", "mxfp4")
-"""Weights of these formats are served with a cache in 8 bits where the engine's figures do not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ def question(row: Mapping[str, str | None], shapes: Mapping[str, Shape]) -> Ques
     engine = _ENGINES.get(engine, engine)
     layout = Layout(
         precision=precision,
-        kv_bytes=1.0 if precision in _LOW else 2.0,
+        kv_bytes=kv_bytes(precision),
         engine=engine if engine in ("vllm", "sglang", "trtllm", "llama.cpp") else _STANDARD,
         tensor=_whole(row, "tensor_parallel", 1),
         pipeline=_whole(row, "pipeline_parallel", 1),

@@ -3,8 +3,10 @@
 import difflib
 from typing import Any
 
+from app.calculator import choices
 from app.catalog.facts import Gpu, Provider, gpus, providers
 from app.errors import NotFoundError, QueryError
+from app.models.shipping import MODELS_KEY
 from app.money import parse_decimal, plain, to_micro
 from app.pricing import best as best_prices
 from app.pricing import chart, history, past, states, store
@@ -17,6 +19,7 @@ from app.web.render import render
 
 SEGMENTS = {"data-centre": "Data centre", "workstation": "Workstation", "gaming": "Gaming"}
 SHOWN_OFFERS = 100
+SHOWN_MODELS = 10
 FACTS = (
     ("Memory", "memory_gb", "GB"), ("Memory type", "memory_type", ""), ("Memory bandwidth", "bandwidth_gb_s", "GB/s"),
     ("FP16 / BF16, dense", "fp16_tflops", "TFLOPS"), ("FP8, dense", "fp8_tflops", "TFLOPS"),
@@ -40,7 +43,7 @@ async def gpu_list(ask: Ask) -> Answer:
     return Answer(body, valid_until=await store.next_stale(ask.now))
 
 
-@public("/gpus/{gpu:str}", shows=("gpu:{gpu}",))
+@public("/gpus/{gpu:str}", shows=("gpu:{gpu}", MODELS_KEY))
 async def gpu_page(ask: Ask) -> Answer:
     """One accelerator: facts, cheapest offers, price chart, every offer."""
     gpu: Gpu = _known(ask.parts["gpu"], gpus(), "GPU", "/gpus")
@@ -53,7 +56,7 @@ async def gpu_page(ask: Ask) -> Answer:
         facts=FACTS, shown=offers[:SHOWN_OFFERS], total=len(offers), best=best_prices.best_of(offers, ask.now),
         **past, stock=_stock(offers), preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
         range=_spread(offers), kin=[g for g in gpus().values() if family and g.slug != gpu.slug and g.slug.split("-")[0] == family],
-        description=_describe(gpu, offers, ask.now),
+        description=_describe(gpu, offers, ask.now), runs=(await choices.for_gpu(gpu, ask.now))[:SHOWN_MODELS],
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
 

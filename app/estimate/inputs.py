@@ -90,6 +90,12 @@ def known_precision(text: str, native_4bit: bool, has_fp4: bool) -> str:
     return name
 
 
+def kv_bytes(precision: str) -> float:
+    """Bytes of a cached element that go with weights of ``precision`` where nothing else is said: engines keep the cache
+    of narrow floating-point weights in 8 bits."""
+    return 1.0 if precision in ("fp8", "nvfp4", "mxfp4") else 2.0
+
+
 def check_card(card: Card, precision: str, name: str) -> None:
     """Raise :class:`EstimateError` if the card can't compute in ``precision`` as engines run it."""
     if precision == "fp8" and not card.flops8:

@@ -3,6 +3,7 @@
 import difflib
 from typing import Any
 
+from app.calculator import choices
 from app.catalog.facts import gpus
 from app.errors import NotFoundError
 from app.models import fitting, store, words
@@ -53,7 +54,7 @@ def _label(score: str) -> str:
 @public("/models/{model:str}", shows=("model:{model}", OFFERS_KEY))
 async def model_page(ask: Ask) -> Answer:
     """One model: what it is made of, what memory it needs, how it scores, on which GPUs it fits and for how much."""
-    row = await _known(ask.parts["model"])
+    row = await known_model(ask.parts["model"])
     ask.settle(f"/models/{row['slug']}")
     architecture = store.architecture_of(row)
     memory: dict[str, Any] = {"weights": [], "cache": [], "fits": [], "need": None}
@@ -68,7 +69,7 @@ async def model_page(ask: Ask) -> Answer:
         "models/page.html", settings=ask.settings, path="/models", canonical=f"/models/{row['slug']}", model=row, now=ask.now,
         architecture=architecture, sentences=words.sentences(architecture) if architecture else [], words=words,
         evaluations=await store.evaluations_of(row["slug"]), speeds=await store.speeds_of(row["slug"]), fitting=fitting,
-        title=row["name"], description=_describe(row), **memory,
+        title=row["name"], description=_describe(row), **memory, **await choices.for_model(row, ask.now),
     )  # fmt: skip
     return Answer(body, valid_until=await prices.next_stale(ask.now))
 
@@ -83,7 +84,7 @@ def _describe(row: store.Row) -> str:
     return f"{row['name']}: {size} parameters{active}. Architecture, memory by precision and context, evaluation results, and the GPUs it fits on with their price."
 
 
-async def _known(slug: str) -> store.Row:
+async def known_model(slug: str) -> store.Row:
     """The model of that slug; another case is moved, a near miss gets suggestions."""
     found = await store.one_model(slug)
     if found is not None:

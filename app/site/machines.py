@@ -1,5 +1,6 @@
 """What machines ask for: health, robots, sitemap, security contact, icons, previews, the API's description."""
 
+import json
 from datetime import timedelta
 from html import escape
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from litestar import Request, Response, get
 
 from app import __version__, clock
+from app.calculator import api as estimates
 from app.catalog.facts import Gpu, Provider, gpus, providers
 from app.errors import NotFoundError
 from app.models.shipping import MODELS_KEY
@@ -59,12 +61,27 @@ async def robots(ask: Ask) -> Answer:
 async def sitemap(ask: Ask) -> Answer:
     """Every page with an address of its own."""
     ask.settle("/sitemap.xml")
-    fixed = ["/", "/prices", "/prices/changes", "/gpus", "/models", "/providers", "/compare", "/status", "/api"]
+    fixed = [
+        "/",
+        "/prices",
+        "/prices/changes",
+        "/gpus",
+        "/models",
+        "/providers",
+        "/compare",
+        "/status",
+        "/api",
+        "/calculator",
+        "/benchmarks",
+        "/methodology",
+    ]
+    known = [row["slug"] for row in await every_model()]
     pages = [
         *fixed,
         *(f"/gpus/{slug}" for slug in gpus()),
         *(f"/providers/{slug}" for slug in providers()),
-        *(f"/models/{row['slug']}" for row in await every_model()),
+        *(f"/models/{slug}" for slug in known),
+        *(f"/calculator/hardware/{slug}" for slug in known),
     ]
     urls = "".join(f"<url><loc>{escape(ask.settings.base_url + page)}</loc></url>\n" for page in pages)
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n'
@@ -138,7 +155,7 @@ async def api(ask: Ask) -> Answer:
     ask.settle("/api")
     body = render("site/api.html", settings=ask.settings, path="/api", canonical="/api", title="Data and API",
                   description="Every price as CSV and JSON, with the same filters as the page; no key needed.",
-                  api=description(ask.settings))  # fmt: skip
+                  api=description(ask.settings), estimate_fields=estimates.FIELDS, estimate_example=json.dumps(estimates.EXAMPLE))  # fmt: skip
     return Answer(body)
 
 

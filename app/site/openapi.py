@@ -3,11 +3,13 @@
 from typing import Any
 
 from app import __version__
+from app.calculator import api as estimates
 from app.pricing.data import COLUMNS, MAX_LIMIT
 from app.pricing.offers import Tier
 from app.pricing.query import MEANINGS, ORDERS, SORTS
 from app.settings import Settings
 
+_WORDS = ("model", "gpu", "precision", "engine")
 _MANY = ("gpu", "provider", "region", "tier")
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "tier": {"type": "string", "enum": [tier.value for tier in Tier]},
@@ -92,6 +94,23 @@ def description(settings: Settings) -> dict[str, Any]:
                         "200": {"description": "Columns: " + ", ".join(name for name, _, _ in COLUMNS) + ".",
                                 "content": {"text/csv": {"schema": {"type": "string"}}}},
                         **refused,
+                    },
+                }
+            },
+            "/api/estimate": {
+                "post": {
+                    "operationId": "estimate",
+                    "summary": "Predict one set-up; inputs are sent to the server, never stored or logged",
+                    "requestBody": {"required": True, "content": {"application/json": {
+                        "schema": {"type": "object", "required": ["model", "gpu", "input_tokens", "output_tokens"], "additionalProperties": False,
+                                   "properties": {name: {"type": "string" if name in _WORDS else "number", "description": meaning}
+                                                  for name, (meaning, _) in estimates.FIELDS.items()}},
+                        "example": estimates.EXAMPLE}}},
+                    "responses": {
+                        "200": {"description": "Times in milliseconds with their 80 % ranges, memory in bytes, what limits.",
+                                "content": {"application/json": {"schema": {"type": "object"}}}},
+                        "400": _problem("The body is not a JSON object."),
+                        "422": _problem("A field can't be; the answer names it and says what would work."),
                     },
                 }
             },

@@ -25,7 +25,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters.update(
         usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, figure=figure,
-        thousands=lambda n: f"{n:,}", place=place_name, months=months_text,
+        thousands=lambda n: f"{n:,}", duration=duration, place=place_name, months=months_text,
     )  # fmt: skip
     made.globals.update(
         asset=assets.address, gpus=facts.gpus(), providers=facts.providers(), countries=facts.countries(),
@@ -38,6 +38,13 @@ def render(template: str, *, settings: Settings, **values: Any) -> bytes:
     """The rendered ``template`` as UTF-8."""
     text = environment().get_template(template).render(settings=settings, **values)
     return text.encode()
+
+
+def duration(seconds: float) -> str:
+    """A short time for a reader: ``49.9 ms``, ``539 ms``, ``1.29 s``."""
+    if seconds >= 1:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    return f"{seconds * 1e3:.3g} ms" if seconds < 0.9995 else "1.00 s"
 
 
 def _time(instant: datetime, text: str) -> Markup:

@@ -1,0 +1,99 @@
+"""Hardware for a model or models for a GPU, for the presets: what pages show without a visitor's own figures. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.benchmarks.predict import ranges_of
+from app.calculator.presets import PRESETS, Preset
+from app.catalog.facts import Gpu
+from app.estimate.constants import fitted
+from app.estimate.inputs import Card, EstimateError, check_card, kv_bytes
+from app.estimate.plan import Cost, Found, Need, cheapest, ways
+from app.estimate.shape import Shape
+
+ENGINE = "vllm"
+SHOWN = 5
+TIERS = ("on-demand",)
+Offers = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A GPU, laid out and bought so that it holds a preset's limits. ``tpot`` and ``ttft`` are in seconds with their 80 % ranges."""
+
+    gpu: Gpu
+    found: Found
+    cost: Cost
+    offer: Mapping[str, Any]
+    tpot: tuple[float, float, float]
+    ttft: tuple[float, float, float]
+
+    @property
+    def split(self) -> str:
+        """How the model lies on the GPUs of a replica, in words."""
+        layout = self.found.layout
+        words = [f"tensor parallel {layout.tensor}"] if layout.tensor > 1 else []
+        words += [f"attention data parallel {layout.data}"] if layout.data > 1 else []
+        words += [f"{layout.pipeline} stages"] if layout.pipeline > 1 else []
+        words += ["experts split"] if layout.experts_split else []
+        return ", ".join(words) or "one GPU"
+
+
+def offers_by_gpu(rows: Iterable[Mapping[str, Any]]) -> Offers:
+    """The on-demand offers of each GPU; stale ones only where no fresh one is known."""
+    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        if row["tier"] in TIERS:
+            found[row["gpu"]].append(row)
+    return {gpu: [row for row in group if not row["stale"]] or group for gpu, group in found.items()}
+
+
+def choose(
+    shape: Shape, precision: str, gpu: Gpu, card: Card, sold: Sequence[Mapping[str, Any]], need: Need
+) -> Choice | None:
+    """The cheapest way to hold ``need`` on one GPU, or ``None``."""
+    try:
+        check_card(card, precision, gpu.name)
+    except EstimateError:
+        return None
+    constants = fitted()["constants"]
+    held, _ = ways(shape, card, [(precision, kv_bytes(precision))], ENGINE, need, constants)
+    prices = [(int(row["gpu_count_number"] or 0), row["usd_per_gpu_hour_micro"] / 1e6) for row in sold]
+    best = cheapest(held, need, prices)
+    if best is None:
+        return None
+    way, price, index = best
+    wide = ranges_of(bool(shape.experts), way.speed)
+    return Choice(gpu, way, price, sold[index], (way.speed.tpot, *wide["tpot"]), (way.speed.ttft, *wide["ttft"]))
+
+
+def for_model(
+    shape: Shape, precision: str, cards: Mapping[str, tuple[Gpu, Card]], offers: Offers
+) -> list[tuple[Preset, list[Choice]]]:
+    """For every preset the GPUs that hold its limits, the cheapest first; fresh prices before stale ones."""
+    found = []
+    for preset in PRESETS:
+        need = preset.need()
+        choices = [
+            choice for slug, sold in offers.items() if slug in cards
+            if (choice := choose(shape, precision, *cards[slug], sold, need)) is not None
+        ]  # fmt: skip
+        choices.sort(key=lambda choice: (choice.offer["stale"], choice.cost.usd_hour, choice.gpu.slug))
+        found.append((preset, choices[:SHOWN]))
+    return found
+
+
+def for_gpu(
+    gpu: Gpu, card: Card, sold: Sequence[Mapping[str, Any]], known: Iterable[tuple[Mapping[str, Any], Shape]]
+) -> list[tuple[Mapping[str, Any], Choice]]:
+    """The models that a GPU serves at the first preset, those with the most parameters for the money first."""
+    need = PRESETS[0].need()
+    found = [
+        (row, choice)
+        for row, shape in known
+        if (choice := choose(shape, row["precision"], gpu, card, sold, need)) is not None
+    ]
+    found.sort(key=lambda pair: (-pair[0]["parameters"] / pair[1].cost.usd_hour, pair[0]["slug"]))
+    return found

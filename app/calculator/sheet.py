@@ -1,0 +1,123 @@
+"""The data sheet: everything the browser computes with, the same for everyone. Queries and their shape, no HTML."""
+
+import hashlib
+import json
+from typing import Any
+
+from app.benchmarks.measured import measured_rows
+from app.calculator.api_prices import api_prices, source
+from app.calculator.presets import ELECTRICITY, PRESETS
+from app.catalog.facts import Gpu, gpus, providers
+from app.estimate.cards import card_of
+from app.estimate.constants import fitted
+from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, EstimateError
+from app.estimate.shape import shape_of
+from app.models import store as models
+from app.pricing.store import Row
+from app.pricing.tables import OfferRow
+
+VERSION = 1
+TIERS = ("on-demand", "spot", "reserved")
+DAY_S = 86_400
+MOST_SCORES = 12
+_OFFER = (OfferRow.gpu, OfferRow.provider, OfferRow.tier, OfferRow.commitment_months, OfferRow.gpu_count_number,
+          OfferRow.usd_per_gpu_hour_micro, OfferRow.fetched_at, OfferRow.stale_at, OfferRow.id)  # fmt: skip
+
+
+def known_cards() -> dict[str, tuple[Gpu, Card]]:
+    """Slug → GPU and its figures, of every GPU that can be estimated."""
+    found = {}
+    for slug, gpu in gpus().items():
+        try:
+            found[slug] = (gpu, card_of(gpu))
+        except EstimateError:
+            continue
+    return found
+
+
+async def best_offers(now: int) -> list[Row]:
+    """The cheapest offer of each GPU, tier, term and size of instance; a fresh one goes before any stale one."""
+    rows = (
+        await OfferRow.select(*_OFFER)
+        .where((OfferRow.tier != "reserved") | OfferRow.commitment_months.is_not_null())
+        .run()
+    )
+    best: dict[tuple[Any, ...], Row] = {}
+    for row in sorted(rows, key=lambda row: (row["stale_at"] <= now, row["usd_per_gpu_hour_micro"], row["id"])):
+        count = row["gpu_count_number"]
+        if count is not None and (count < 1 or count != int(count)):
+            continue
+        best.setdefault((row["gpu"], row["tier"], row["commitment_months"], int(count or 0)), row)
+    return sorted(best.values(), key=lambda row: (row["gpu"], row["usd_per_gpu_hour_micro"], row["id"]))
+
+
+async def sheet(now: int) -> bytes:
+    """The sheet as JSON. Lists are in the order that ``static/calculator.js`` names."""
+    cards = known_cards()
+    offers = [row for row in await best_offers(now) if row["gpu"] in cards]
+    names = sorted({row["provider"] for row in offers})
+    slugs = list(cards)
+    rows = [(row, architecture) for row in await models.every_model() if (architecture := models.architecture_of(row))]
+    keys = [key for key, _ in (await models.score_keys())[:MOST_SCORES]]
+    made = {
+        "version": VERSION,
+        "constants": fitted()["constants"],
+        "ranges": fitted()["ranges"],
+        "bytes": WEIGHT_BYTES,
+        "engines": ENGINES[:3],
+        "presets": [[p.key, p.name, p.text, p.input_tokens, p.output_tokens, p.rate, p.ttft_ms, p.tpot_ms, p.utilisation] for p in PRESETS],
+        "electricity": ELECTRICITY,
+        "models": [[row["slug"], row["name"], row["model"].split("/")[0], row["precision"], row["parameters"], shape_of(architecture).as_list()] for row, architecture in rows],
+        "api": {"source": source(), "prices": {row["slug"]: found for row, _ in rows if (found := api_prices().get(row["model"]))}},
+        "scores": [[" · ".join(part for part in key if part), await models.scores(key)] for key in keys],
+        "gpus": [[slug, gpu.name, gpu.memory_gb, _card(card)] for slug, (gpu, card) in cards.items()],
+        "providers": [[name, providers()[name].name] for name in names],
+        "tiers": TIERS,
+        "offers": [[slugs.index(row["gpu"]), names.index(row["provider"]), TIERS.index(row["tier"]), row["commitment_months"] or 0,
+                    int(row["gpu_count_number"] or 0), row["usd_per_gpu_hour_micro"], row["fetched_at"] // DAY_S, int(row["stale_at"] <= now)]
+                   for row in offers],
+        "measured": _measured(slugs),
+    }  # fmt: skip
+    return json.dumps(made, separators=(",", ":")).encode()
+
+
+def digest(sheet: bytes) -> str:
+    """The name of a sheet's content."""
+    return hashlib.sha256(sheet).hexdigest()[:12]
+
+
+def _card(card: Card) -> list[float | int]:
+    return [
+        card.memory,
+        card.bandwidth,
+        card.flops16,
+        card.flops8,
+        card.flops4,
+        card.link,
+        int(card.switched),
+        card.stream,
+        card.gemm,
+        card.watts,
+    ]
+
+
+def _measured(slugs: list[str]) -> dict[str, Any]:
+    """Measured rows in columns: words once, numbers as they are; repeated runs of one set-up stand once, by their median."""
+    words: list[str] = []
+    places: dict[str, int] = {}
+    groups: dict[tuple[Any, ...], list[tuple[float, float]]] = {}
+    for row in measured_rows():
+        if not row["concurrency"]:
+            continue
+        for word in (row["model"].lower(), row["precision"], row["engine"]):
+            if word not in places:
+                places[word] = len(words)
+                words.append(word)
+        key = (places[row["model"].lower()], slugs.index(row["gpu"]), places[row["precision"]], places[row["engine"]],
+               int(row["tensor_parallel"]), int(row["attention_data_parallel"]), int(row["expert_parallel"]),
+               int(row["input_tokens"]), int(row["output_tokens"]), int(row["concurrency"]))  # fmt: skip
+        groups.setdefault(key, []).append((float(row["tpot_ms"]), float(row["ttft_ms"] or 0)))
+    rows = sorted(groups)
+    middle = [sorted(groups[key])[len(groups[key]) // 2] for key in rows]
+    columns: list[list[float]] = [list(column) for column in zip(*rows, strict=True)]
+    return {"words": words, "columns": [*columns, [round(t, 2) for t, _ in middle], [round(f) for _, f in middle]]}

@@ -1,0 +1,162 @@
+"""From traffic and limits to hardware: how to lay a model out, how many replicas, what it costs. Pure.
+
+The browser evaluates the same (``static/estimate.js``).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from app.estimate.inputs import Card, Layout, Traffic
+from app.estimate.shape import Shape
+from app.estimate.speed import Speed, Terms, at, terms
+
+COUNTS = (1, 2, 4, 8)
+"""GPUs of one replica within one machine; what does not fit eight is also tried on two machines of eight."""
+MACHINE = 8
+MOST_IN_FLIGHT = 1024
+HOURS_PER_MONTH = 730
+HALVINGS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What is asked of the hardware. ``ttft`` and ``tpot`` are limits in seconds, ``rate`` the mean requests a second.
+
+    ``utilisation`` is the share of what a replica can do that is planned for, ``spare`` replicas stand by,
+    ``least`` replicas run at least, for ``hours`` a day: the rest of the day nothing runs.
+    """
+
+    prompt: int
+    output: int
+    rate: float
+    ttft: float
+    tpot: float
+    utilisation: float = 0.6
+    spare: int = 0
+    least: int = 1
+    hours: float = 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A layout that holds the limits with up to ``load`` requests in flight on each replica."""
+
+    layout: Layout
+    load: int
+    speed: Speed
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What serving costs. ``instances`` of ``size`` GPUs each; dollars."""
+
+    replicas: int
+    instances: int
+    size: int
+    usd_hour: float
+    usd_month: float
+    usd_request: float
+    usd_million_input: float
+    usd_million_output: float
+
+
+def layouts(shape: Shape, precision: str, kv_bytes: float, engine: str) -> list[Layout]:
+    """Every way to try: tensor parallel, of a mixture also with whole experts on each GPU, and over two machines."""
+    found = []
+    for count in COUNTS:
+        found.append(Layout(precision, kv_bytes, engine, tensor=count))
+        if shape.experts and count > 1:
+            found.append(Layout(precision, kv_bytes, engine, tensor=count, experts_split=True))
+            if shape.latent:
+                found.append(Layout(precision, kv_bytes, engine, data=count, experts_split=True))
+    found.append(Layout(precision, kv_bytes, engine, tensor=MACHINE, pipeline=2))
+    return found
+
+
+def hold(t: Terms, need: Need, k: Mapping[str, float]) -> tuple[int, Speed]:
+    """The most requests in flight that fit into memory and hold both limits, and the speed then.
+
+    0 where one alone does not: the speed is then that of one, or one that does not fit. Doubling, then halving the gap.
+    """
+
+    def tried(load: int) -> Speed:
+        return at(t, Traffic(need.prompt, need.output, float(load)), k)
+
+    def good(speed: Speed) -> bool:
+        return speed.fits and speed.ttft <= need.ttft and speed.tpot <= need.tpot
+
+    best = tried(1)
+    if not good(best):
+        return 0, best
+    low, high = 1, min(MOST_IN_FLIGHT, int(t.most))
+    while low < high:
+        next_load = min(low * 2, high)
+        speed = tried(next_load)
+        if not good(speed):
+            high = next_load
+            break
+        low, best = next_load, speed
+    for _ in range(HALVINGS):
+        middle = (low + high) // 2
+        if middle <= low or middle >= high:
+            break
+        speed = tried(middle)
+        if good(speed):
+            low, best = middle, speed
+        else:
+            high = middle
+    return low, best
+
+
+def cost(found: Found, need: Need, size: int, usd_gpu_hour: float) -> Cost | None:
+    """What a demand costs on instances of ``size`` GPUs, whole as they are sold; ``None`` where a replica does not go on them.
+
+    A ``size`` of 0 is not stated: then an instance is taken to have as many GPUs as a replica needs in one machine.
+
+    The price of tokens is split by the time that prompts and answers take of a step.
+    """
+    gpus = found.layout.gpus
+    per_machine = gpus // found.layout.pipeline
+    size = size or per_machine
+    if size < per_machine or (found.layout.pipeline > 1 and size != per_machine):
+        return None
+    rate = found.speed.running / found.speed.tpot / need.output
+    replicas = max(need.least, ceil(need.rate / (rate * need.utilisation))) + need.spare
+    each = max(size // gpus, 1)
+    instances = ceil(replicas / each) if gpus <= size else replicas * (gpus // size)
+    hour = instances * size * usd_gpu_hour
+    requests = need.rate * 3600
+    share = found.speed.parts[6] / found.speed.tpot
+    return Cost(
+        replicas, instances, size, hour, hour * HOURS_PER_MONTH * need.hours / 24, hour / requests,
+        hour * share / (requests * need.prompt) * 1e6, hour * (1 - share) / (requests * need.output) * 1e6,
+    )  # fmt: skip
+
+
+def ways(
+    shape: Shape, card: Card, options: Sequence[tuple[str, float]], engine: str, need: Need, k: Mapping[str, float]
+) -> tuple[list[Found], Speed | None]:
+    """Every layout in every (precision, bytes of a cached element) that holds the limits; and the best speed where none does."""
+    held = []
+    nearest: Speed | None = None
+    for precision, kv_bytes in options:
+        for layout in layouts(shape, precision, kv_bytes, engine):
+            t = terms(shape, card, layout, need.prompt, need.output, k)
+            load, speed = hold(t, need, k)
+            if load:
+                held.append(Found(layout, load, speed))
+            elif speed.fits and (nearest is None or speed.tpot < nearest.tpot):
+                nearest = speed
+    return held, nearest
+
+
+def cheapest(found: Iterable[Found], need: Need, sold: Sequence[tuple[int, float]]) -> tuple[Found, Cost, int] | None:
+    """The cheapest of the layouts on what is ``sold``, (GPUs of an instance, USD per GPU-hour): layout, cost, index of the offer."""
+    best: tuple[Found, Cost, int] | None = None
+    for way in found:
+        for i, (size, usd) in enumerate(sold):
+            price = cost(way, need, size, usd)
+            if price is not None and (best is None or price.usd_hour < best[1].usd_hour):
+                best = (way, price, i)
+    return best

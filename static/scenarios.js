@@ -1,0 +1,64 @@
+// Scenarios in this browser's storage, with a version and a migration; sharing by what follows # in an address.
+
+const KEY = "scenarios", VERSION = 2, MOST = 100;
+
+// Each entry brings what an older version kept to the next one.
+const migrations = { 1: (items) => items.map(({ title, ...rest }) => ({ ...rest, name: rest.name ?? title ?? "unnamed" })) };
+
+const isScenario = (item) => item && typeof item.name === "string" && item.input && typeof item.input === "object";
+
+export const understood = (kept) => {
+  if (!kept || typeof kept !== "object" || !Array.isArray(kept.items)) return null;
+  let { version, items } = kept;
+  if (!Number.isInteger(version) || version < 1 || version > VERSION) return null;
+  for (; version < VERSION; version++) items = migrations[version](items);
+  return items.filter(isScenario).slice(0, MOST).map(({ id, name, input }) => ({ id: String(id ?? name), name: name.slice(0, 80), input }));
+};
+
+export const load = () => {
+  try {
+    const text = localStorage.getItem(KEY);
+    return { items: text ? understood(JSON.parse(text)) ?? [] : [], fault: "" };
+  } catch {
+    return { items: [], fault: "This browser lets the page store nothing; use Export to keep scenarios as a file." };
+  }
+};
+
+export const store = (items) => {
+  if (items.length > MOST) return `At most ${MOST} scenarios are kept; delete one first.`;
+  try {
+    localStorage.setItem(KEY, JSON.stringify({ version: VERSION, items }));
+    return "";
+  } catch (error) {
+    return error.name === "QuotaExceededError"
+      ? "This browser's storage is full; delete a scenario or export them to a file."
+      : "This browser lets the page store nothing; use Export to keep scenarios as a file.";
+  }
+};
+
+export const clear = () => {
+  try {
+    localStorage.clear();
+    sessionStorage.clear();
+    return "Everything this site stored in this browser is gone: scenarios and the theme.";
+  } catch {
+    return "This browser lets the page store nothing, so nothing was stored.";
+  }
+};
+
+export const asFile = (items) => new Blob([JSON.stringify({ version: VERSION, items }, null, 1)], { type: "application/json" });
+
+export const asFragment = (input) => {
+  const bytes = new TextEncoder().encode(JSON.stringify({ version: VERSION, input }));
+  return `#s=${btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
+};
+
+export const fromFragment = (text) => {
+  try {
+    const raw = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+    const kept = JSON.parse(new TextDecoder().decode(Uint8Array.from(raw, (c) => c.charCodeAt(0))));
+    return kept.version <= VERSION && kept.input && typeof kept.input === "object" ? kept.input : null;
+  } catch {
+    return null;
+  }
+};

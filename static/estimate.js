@@ -51,7 +51,7 @@ const byEngine = (engine, k, name) => engine === "sglang" ? k[`${name}_sglang`] 
 
 const flops = (c, precision, k) => {
   let native = c.flops16;
-  if (precision === "fp8") native = c.flops8;
+  if (precision === "fp8" && c.flops8) native = c.flops8;
   else if ((precision === "nvfp4" || precision === "mxfp4") && c.flops4) native = c.flops4;
   return c.flops16 * c.gemm * (native / c.flops16) ** k.narrow_gain;
 };
@@ -183,7 +183,7 @@ export const cost = (found, need, sold, usd) => {
   const { layout: l, speed } = found;
   const gpus = l.tensor * l.pipeline * l.data, perMachine = gpus / l.pipeline;
   const size = sold || perMachine;
-  if (size < perMachine || (l.pipeline > 1 && size !== perMachine)) return null;
+  if (size < gpus && size !== perMachine) return null;
   const rate = speed.running / speed.tpot / need.output;
   const replicas = Math.max(need.least, Math.ceil(need.rate / (rate * need.utilisation))) + need.spare;
   const each = Math.max(Math.floor(size / gpus), 1);

@@ -14,6 +14,7 @@ from app.estimate.inputs import (
     EstimateError,
     Layout,
     Traffic,
+    check_card,
     check_layout,
     check_traffic,
     known_precision,
@@ -72,6 +73,7 @@ def question(row: Mapping[str, str | None], shapes: Mapping[str, Shape]) -> Ques
         _number(row, "concurrency"),
         _number(row, "request_rate_per_s"),
     )
+    check_card(card, precision, gpu.name)
     check_layout(layout, shape.layers, shape.experts)
     check_traffic(traffic, 0)
     return Question(shape, card, layout, traffic, gpu)

@@ -9,7 +9,7 @@ from litestar import Request, Response, post
 from app.benchmarks.predict import ranges_of, speed_of
 from app.benchmarks.rows import Question, question
 from app.errors import QueryError
-from app.estimate.inputs import EstimateError, check_card, check_traffic
+from app.estimate.inputs import EstimateError, check_traffic
 from app.estimate.shape import shape_of
 from app.estimate.speed import Speed
 from app.models import store as models
@@ -64,7 +64,6 @@ async def _question(given: Mapping[str, str]) -> Question:
         raise EstimateError("model", f"can't estimate, because {why}; /models lists those that are")
     asked = {**given, "model": row["model"], "precision": given.get("precision") or architecture.precision}
     ask = question(asked, {row["model"].lower(): shape_of(architecture)})
-    check_card(ask.card, ask.layout.precision, ask.gpu.name)
     check_traffic(ask.traffic, ask.shape.context)
     return ask
 

@@ -119,7 +119,7 @@ def cost(found: Found, need: Need, size: int, usd_gpu_hour: float) -> Cost | Non
     gpus = found.layout.gpus
     per_machine = gpus // found.layout.pipeline
     size = size or per_machine
-    if size < per_machine or (found.layout.pipeline > 1 and size != per_machine):
+    if size < gpus and size != per_machine:
         return None
     rate = found.speed.running / found.speed.tpot / need.output
     replicas = max(need.least, ceil(need.rate / (rate * need.utilisation))) + need.spare

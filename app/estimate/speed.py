@@ -122,7 +122,7 @@ def _by_engine(engine: str, k: Mapping[str, float], name: str) -> float:
 def _flops(card: Card, precision: str, k: Mapping[str, float]) -> float:
     """FLOP/s of matrix products: formats that are only unpacked (INT4, k-quants, MXFP4 on older cards) compute in 16 bits."""
     native = card.flops16
-    if precision == "fp8":
+    if precision == "fp8" and card.flops8:
         native = card.flops8
     elif precision in ("nvfp4", "mxfp4") and card.flops4:
         native = card.flops4

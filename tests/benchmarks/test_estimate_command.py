@@ -1,0 +1,123 @@
+"""``inferencebench estimate``: every row comes back, predicted or with the reason why not."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from app.benchmarks.measured import MEASURED, measured_rows
+from app.benchmarks.predict import ADDED
+from app.benchmarks.rows import COLUMNS
+from app.cli import main
+from tests.conftest import SHARED
+
+GOOD = {"engine": "vllm", "model": "meta-llama/Llama-3.1-70B-Instruct", "precision": "fp8", "gpu": "H100 SXM", "tensor_parallel": "4",
+        "pipeline_parallel": "1", "attention_data_parallel": "1", "expert_parallel": "1", "input_tokens": "1024", "output_tokens": "1024",
+        "concurrency": "16"}  # fmt: skip
+
+
+def predict(tmp_path: Path, *rows: dict[str, str]) -> list[dict[str, str]]:
+    source, target = tmp_path / "rows.csv", tmp_path / "out.csv"
+    with source.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    assert main(["estimate", str(source), "--output", str(target)]) == 0
+    with target.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_row_is_repeated_and_gains_the_promised_columns(tmp_path: Path) -> None:
+    (row,) = predict(tmp_path, GOOD)
+    assert {name: row[name] for name in GOOD} == GOOD
+    assert list(row) == [*COLUMNS, *ADDED]
+    assert float(row["tpot_low_ms"]) < float(row["predicted_tpot_ms"]) < float(row["tpot_high_ms"])
+    assert float(row["ttft_low_ms"]) < float(row["predicted_ttft_ms"]) < float(row["ttft_high_ms"])
+    assert float(row["predicted_output_tokens_per_s"]) > 100
+    assert row["limited_by"] in ("bandwidth", "compute", "interconnect", "launch overhead", "memory")
+    assert row["error"] == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": "nobody/nothing"}, "not known"),
+        ({"gpu": "Voodoo 3"}, "no accelerator is known"),
+        ({"precision": "fp3"}, "use one of"),
+        ({"gpu": "A100 SXM"}, "no FP8 units"),
+        ({"gpu": "rtx-4080-32gb-mod"}, "because its bandwidth"),
+        ({"tensor_parallel": "0"}, "1 or more"),
+        ({"tensor_parallel": "1.5"}, "whole number"),
+        ({"tensor_parallel": "128"}, "at most 64"),
+        ({"pipeline_parallel": "64", "gpu": "H200 SXM", "model": "openai/gpt-oss-20b", "precision": "fp4", "tensor_parallel": "1"}, "layers"),
+        ({"expert_parallel": "4"}, "dense"),
+        ({"input_tokens": ""}, "from 1 to"),
+        ({"input_tokens": "-5"}, "from 1 to"),
+        ({"output_tokens": "nan"}, "must be a number"),
+        ({"output_tokens": "Infinity"}, "must be a number"),
+        ({"concurrency": ""}, "concurrency must be"),
+        ({"concurrency": "1e99"}, "concurrency must be"),
+        ({"concurrency": "many"}, "must be a number"),
+        ({"gpu": "GeForce RTX 4090", "tensor_parallel": "1"}, "does not fit"),
+    ],
+)  # fmt: skip
+def test_what_cant_be_estimated_says_why_and_has_no_number(tmp_path: Path, change: dict[str, str], words: str) -> None:
+    broken, whole = predict(tmp_path, {**GOOD, **change}, GOOD)
+    assert words in broken["error"]
+    assert all(broken[name] == "" for name in ADDED if name != "error")
+    assert whole["error"] == ""
+
+
+def test_an_arrival_rate_takes_the_place_of_concurrency(tmp_path: Path) -> None:
+    slow, fast = predict(tmp_path, *({**GOOD, "concurrency": "", "request_rate_per_s": rate} for rate in ("0.1", "2")))
+    assert float(slow["predicted_tpot_ms"]) < float(fast["predicted_tpot_ms"])
+    assert float(slow["predicted_output_tokens_per_s"]) == pytest.approx(0.1 * 1024, rel=0.01)
+
+
+def test_an_engine_that_was_not_calibrated_is_taken_for_the_most_used(tmp_path: Path) -> None:
+    known, other = predict(tmp_path, GOOD, {**GOOD, "engine": "some-engine"})
+    assert known["predicted_tpot_ms"] == other["predicted_tpot_ms"]
+
+
+def test_a_row_with_too_many_cells_is_set_aside_not_shifted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("model,precision,gpu,input_tokens,output_tokens,concurrency\na,b,c,1,2,3,4\n")
+    assert main(["estimate", str(path)]) == 0
+    assert "more cells" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"a,b\n1,2\n", "lacks the columns model"), (b"\xff\xfe\x00", "not UTF-8"), (b"", "lacks the columns")],
+)
+def test_a_file_that_is_none_is_one_line_and_leaves_the_old_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, words: str
+) -> None:
+    source, target = tmp_path / "rows.csv", tmp_path / "out.csv"
+    source.write_bytes(content)
+    target.write_text("kept")
+    assert main(["estimate", str(source), "--output", str(target)]) == 2
+    assert words in capsys.readouterr().err
+    assert target.read_text() == "kept"
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_missing_file_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["estimate", "/nowhere/rows.csv"]) == 2
+    assert "no such file" in capsys.readouterr().err
+
+
+def test_every_shipped_measurement_is_predicted(tmp_path: Path) -> None:
+    assert main(["estimate", str(MEASURED), "--output", str(tmp_path / "out.csv")]) == 0
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(measured_rows()) == 2332
+    assert not [row["error"] for row in rows if row["error"]]
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the raw measurements are not beside this checkout")
+def test_the_raw_measurements_are_predicted_as_the_shipped_ones(tmp_path: Path) -> None:
+    for name, path in (("raw", SHARED / "measured.csv"), ("own", MEASURED)):
+        assert main(["estimate", str(path), "--output", str(tmp_path / name)]) == 0
+    raw, own = (list(csv.DictReader((tmp_path / name).read_text().splitlines())) for name in ("raw", "own"))
+    assert [row["predicted_tpot_ms"] for row in raw] == [row["predicted_tpot_ms"] for row in own]

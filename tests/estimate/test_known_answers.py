@@ -1,0 +1,196 @@
+"""Published arithmetic, each with its source, against the formulas with every loss taken out."""
+
+import math
+
+import pytest
+
+from app.benchmarks.measured import shipped_shapes
+from app.catalog.facts import gpus
+from app.estimate import speed
+from app.estimate.cards import card_of
+from app.estimate.constants import CONSTANTS
+from app.estimate.inputs import WEIGHT_BYTES, Card, Layout, Traffic
+from app.estimate.plan import Found, Need, cost
+from app.estimate.shape import Shape, Span
+from app.models.shipping import shipped_models
+from app.models.stored import from_plain
+
+IDEAL = {
+    constant.name: 0.0 if constant.unit == "s" or constant.name in ("interleave", "queue", "first_step") else 1.0
+    for constant in CONSTANTS
+}
+"""Every share 1, every fixed time 0: what the hardware could do at best."""
+GIB = 2**30
+BF16 = Layout("bf16", 2.0)
+
+
+def shape(model: str) -> Shape:
+    return shipped_shapes()[model.lower()]
+
+
+def plain(parameters: int) -> Shape:
+    """A dense model of so many parameters and no cache to speak of."""
+    span = Span(layers=1, elements=1, window=1, stride=1, kv_heads=64, decode_flop=0, prefill_flop=0)
+    return Shape(1, 1, 0, parameters, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, (span,))
+
+
+def card(bandwidth_gb: float, tflops: float) -> Card:
+    return Card(1e12, bandwidth_gb * 1e9, tflops * 1e12, 0, 0, 1e12, True)
+
+
+@pytest.mark.parametrize(
+    ("model", "precision", "gigabytes"),
+    [  # Hugging Face, "Llama 3.1" (July 2024), table of inference memory: weights
+        ("meta-llama/Llama-3.1-8B-Instruct", "bf16", 16), ("meta-llama/Llama-3.1-70B-Instruct", "bf16", 140),
+        ("meta-llama/Llama-3.1-70B-Instruct", "fp8", 70),
+    ],
+)  # fmt: skip
+def test_weights_take_the_published_memory(model: str, precision: str, gigabytes: float) -> None:
+    t = speed.terms(shape(model), card(1, 1), Layout(precision, 2.0), 1, 1, IDEAL)
+    assert t.stored / 1e9 == pytest.approx(gigabytes, rel=0.04)
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens", "gib"),
+    [  # the same article, table of KV cache memory at 16 bits
+        ("meta-llama/Llama-3.1-8B-Instruct", 16_000, 1.95), ("meta-llama/Llama-3.1-8B-Instruct", 128_000, 15.62),
+        ("meta-llama/Llama-3.1-70B-Instruct", 16_000, 4.88), ("meta-llama/Llama-3.1-70B-Instruct", 128_000, 39.06),
+    ],
+)  # fmt: skip
+def test_the_cache_of_grouped_queries_takes_the_published_memory(model: str, tokens: int, gib: float) -> None:
+    assert speed.kv_elements(shape(model), tokens, 1) * 2 / GIB == pytest.approx(gib, rel=0.003)
+
+
+@pytest.mark.parametrize(
+    ("model", "kilobytes"),
+    [  # DeepSeek, "Insights into DeepSeek-V3" (arXiv:2505.09343), table 1: KV cache per token in BF16
+        ("deepseek-ai/DeepSeek-V3", 70.272), ("meta-llama/Llama-3.1-70B-Instruct", 327.680),
+    ],
+)  # fmt: skip
+def test_a_token_of_cache_takes_the_published_kilobytes(model: str, kilobytes: float) -> None:
+    assert speed.kv_elements(shape(model), 1, 1) * 2 / 1e3 == pytest.approx(kilobytes, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("model", "gib"),
+    [("openai/gpt-oss-120b", 60.8), ("openai/gpt-oss-20b", 12.8)],  # OpenAI, gpt-oss model card (August 2025), table 1: checkpoint size
+)  # fmt: skip
+def test_an_mxfp4_checkpoint_has_the_published_size(model: str, gib: float) -> None:
+    t = speed.terms(shape(model), card(1, 1), Layout("mxfp4", 1.0), 1, 1, IDEAL)
+    assert t.stored / GIB == pytest.approx(gib, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("model", "total", "active"),
+    [
+        ("deepseek-ai/DeepSeek-V3", 671, 37),  # its model card
+        ("mistralai/Mixtral-8x7B-v0.1", 46.7, 12.9),  # Mistral AI, "Mixtral of experts" (December 2023)
+        ("Qwen/Qwen3-235B-A22B", 235, 22),  # its name
+    ],
+)
+def test_a_mixture_has_the_published_total_and_active_parameters(model: str, total: float, active: float) -> None:
+    found = next(from_plain(entry["architecture"]) for entry in shipped_models() if entry["model"] == model)
+    assert found.parameters / 1e9 == pytest.approx(total, rel=0.01)
+    assert found.active_parameters / 1e9 == pytest.approx(active, rel=0.05)
+
+
+def test_four_bit_formats_have_the_bits_of_their_specifications() -> None:
+    assert WEIGHT_BYTES["mxfp4"] * 8 == 4.25  # OCP Microscaling Formats 1.0: 8 bits of scale for 32 values
+    assert WEIGHT_BYTES["nvfp4"] * 8 == 4.5  # NVIDIA, "Introducing NVFP4" (2025): 8 bits of scale for 16 values
+
+
+def test_a_7b_model_on_an_a10_decodes_in_23_ms() -> None:
+    # Baseten, "A guide to LLM inference and performance" (2023): 14 GB over 600 GB/s is about 23 ms for a token
+    found = speed.estimate(plain(7_000_000_000), card(600, 125), BF16, Traffic(1, 1000, 1), IDEAL)
+    assert found.tpot * 1e3 == pytest.approx(23.3, abs=0.1)
+
+
+def test_a_prompt_of_350_tokens_on_an_a10_takes_39_ms() -> None:
+    # the same guide: 350 tokens x 14 GFLOP over 125 TFLOPS
+    found = speed.terms(plain(7_000_000_000), card(600, 125), BF16, 350, 150, IDEAL)
+    assert found.prefill * 1e3 == pytest.approx(39, abs=0.3)
+
+
+def test_half_the_bandwidth_of_an_a100_makes_14_ms_for_14_gb() -> None:
+    # Databricks, "LLM inference performance engineering" (2023): 7B in 16 bits at 14 ms is 1 TB/s, 50 % of 2 TB/s
+    found = speed.estimate(plain(7_000_000_000), card(2000, 312), BF16, Traffic(1, 1000, 1), {**IDEAL, "stream": 0.5})
+    assert found.tpot * 1e3 == pytest.approx(14.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("tflops", "bandwidth", "tokens"),
+    [
+        (312, 1500, 208),  # kipply, "Transformer inference arithmetic" (2022): A100
+        (989, 3350, 295),  # "How to scale your model" (2025), GPUs: H100
+    ],
+)
+def test_arithmetic_and_reading_take_equally_long_at_the_published_batch(
+    tflops: float, bandwidth: float, tokens: int
+) -> None:
+    t = speed.terms(plain(10**9), card(bandwidth, tflops), BF16, 1, 1, IDEAL)
+    assert t.always / t.token_compute == pytest.approx(tokens, rel=0.005)
+
+
+def test_a_token_costs_two_operations_for_each_parameter() -> None:
+    # Kaplan et al., "Scaling laws for neural language models" (arXiv:2001.08361), section 2.1
+    t = speed.terms(plain(10**9), card(1000, 1), BF16, 1, 1, IDEAL)
+    assert t.token_compute == pytest.approx(2 * 10**9 / 1e12)
+
+
+def test_causal_attention_costs_half_of_four_n_squared_d() -> None:
+    # Dao, FlashAttention-2 (arXiv:2307.08691), section 4.1: 4 x seqlen^2 x head dimension x heads, halved for a causal mask
+    llama = shape("meta-llama/Llama-3.1-8B-Instruct")
+    pairs, _ = speed._attention_flop(llama, 4096, 1)
+    assert pairs == 4 * 4096**2 * 128 * 32 * 32 / 2
+
+
+def test_a_window_caps_what_half_of_the_layers_keep() -> None:
+    # OpenAI, gpt-oss model card (2025): layers alternate between full attention and a window of 128 tokens; 8 heads of 64
+    assert speed.kv_elements(shape("openai/gpt-oss-120b"), 10_000, 1) == (18 * 10_000 + 18 * 128) * 2 * 8 * 64
+
+
+@pytest.mark.parametrize("ranks", [2, 4, 8])
+def test_an_all_reduce_sends_what_the_ring_sends(ranks: int) -> None:
+    # NVIDIA, nccl-tests, PERFORMANCE.md: bus bandwidth is 2(n-1)/n of the algorithm's; Megatron-LM (arXiv:1909.08053): two a layer
+    llama = shape("meta-llama/Llama-3.1-70B-Instruct")
+    token, hop = speed._link(llama, card(1000, 1000), Layout("bf16", 2.0, tensor=ranks), IDEAL)
+    assert token == pytest.approx(2 * 80 * 8192 * 2 * 2 * (ranks - 1) / ranks / 1e12)
+    assert hop == 0
+
+
+@pytest.mark.parametrize(("tokens", "hit"), [(1, 8), (64, 256 * (1 - (248 / 256) ** 64)), (100_000, 256)])
+def test_tokens_hit_the_expected_number_of_distinct_experts(tokens: int, hit: float) -> None:
+    # the occupancy problem: Feller, "An introduction to probability theory" I, chapter IV; DeepSeek-V3 has 8 of 256
+    t = speed.terms(shape("deepseek-ai/DeepSeek-V3"), card(1000, 1000), Layout("bf16", 2.0, tensor=8), 1, 1, IDEAL)
+    assert speed._experts_hit(t, tokens, 1.0) == pytest.approx(hit)
+
+
+def test_requests_in_flight_are_throughput_times_latency() -> None:
+    # Little, "A proof for the queuing formula L = λW" (1961)
+    k = {**IDEAL, "step": 0.01, "first_fixed": 0.5}
+    found = speed.estimate(plain(10**9), card(1000, 100), BF16, Traffic(10, 200, 16), k)
+    requests_per_second = found.running / found.tpot / 200
+    assert requests_per_second * (found.ttft + 200 * found.tpot) == pytest.approx(16, rel=0.01)
+
+
+def test_a_month_has_730_hours_as_clouds_bill() -> None:
+    # AWS pricing calculator, assumptions: 730 hours in a month
+    found = speed.estimate(plain(10**9), card(1000, 100), BF16, Traffic(10, 200, 1), IDEAL)
+    price = cost(Found(BF16, 1, found), Need(10, 200, 0.001, 9, 9), 1, 2.0)
+    assert price is not None
+    assert price.usd_month == 1460
+
+
+def test_splitting_eight_ways_needs_an_eighth_of_the_weights() -> None:
+    # Megatron-LM (arXiv:1909.08053), section 3: tensor parallelism splits every matrix
+    one, eight = (
+        speed.terms(shape("meta-llama/Llama-3.1-70B-Instruct"), card(1, 1), Layout("bf16", 2.0, tensor=n), 1, 1, IDEAL)
+        for n in (1, 8)
+    )
+    assert one.stored / eight.stored == pytest.approx(8)
+
+
+def test_a_card_has_binary_gigabytes_and_dense_figures() -> None:
+    h100 = card_of(gpus()["h100-sxm-80gb"])  # NVIDIA H100 datasheet, halved for no sparsity
+    assert (h100.memory, h100.flops16, h100.flops8) == (80 * GIB, 989e12, 1979e12)
+    assert math.isclose(h100.bandwidth, 3.35e12)

@@ -1,0 +1,133 @@
+"""What must hold for every model, card and load."""
+
+from dataclasses import replace
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from app.benchmarks.measured import shipped_shapes
+from app.calculator.sheet import known_cards
+from app.estimate.constants import fitted
+from app.estimate.inputs import Card, Layout, Traffic, kv_bytes
+from app.estimate.plan import Found, Need, cost, hold, ways
+from app.estimate.shape import Shape
+from app.estimate.speed import Speed, estimate, terms
+
+K = fitted()["constants"]
+shapes = st.sampled_from(list(shipped_shapes().values()))
+cards = st.sampled_from([card for _, card in known_cards().values()])
+tokens = st.integers(1, 32_000)
+loads = st.integers(1, 2_000)
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> Layout:
+    precision = draw(st.sampled_from(["bf16", "int4", "int8"]))
+    engine = draw(st.sampled_from(["vllm", "sglang", "trtllm", "llama.cpp"]))
+    return Layout(precision, kv_bytes(precision), engine, tensor=draw(st.sampled_from([1, 2, 4, 8])))
+
+
+def speed_of(shape: Shape, card: Card, layout: Layout, traffic: Traffic) -> Speed:
+    return estimate(shape, card, layout, traffic, K)
+
+
+@given(shapes, cards, layouts(), tokens, tokens, loads)
+def test_every_figure_is_finite_and_not_negative(
+    shape: Shape, card: Card, layout: Layout, prompt: int, output: int, load: int
+) -> None:
+    found = speed_of(shape, card, layout, Traffic(prompt, output, load))
+    figures = (
+        found.ttft,
+        found.tpot,
+        found.waiting,
+        found.running,
+        found.most,
+        found.weights,
+        found.kv_sequence,
+        *found.parts,
+    )
+    assert all(0 <= figure < 1e15 for figure in figures)
+    assert found.fits == (found.tpot > 0)
+
+
+@given(shapes, cards, layouts(), tokens, tokens, loads, st.floats(1.01, 4))
+def test_more_bandwidth_is_never_slower(
+    shape: Shape, card: Card, layout: Layout, prompt: int, output: int, load: int, more: float
+) -> None:
+    traffic = Traffic(prompt, output, load)
+    now, then = (
+        speed_of(shape, card, layout, traffic),
+        speed_of(shape, replace(card, bandwidth=card.bandwidth * more), layout, traffic),
+    )
+    assume(now.fits)
+    # more sequences may run at once when requests wait less for their first token, so the whole request is compared
+    assert then.ttft + output * then.tpot <= (now.ttft + output * now.tpot) * 1.001
+
+
+@given(shapes, cards, layouts(), tokens, tokens, loads)
+def test_a_busier_server_never_answers_sooner(
+    shape: Shape, card: Card, layout: Layout, prompt: int, output: int, load: int
+) -> None:
+    now, then = (speed_of(shape, card, layout, Traffic(prompt, output, n)) for n in (load, load * 2))
+    assume(now.fits)
+    assert then.ttft >= now.ttft * 0.999
+    assert then.tpot >= now.tpot * 0.97
+
+
+@given(shapes, cards, layouts())
+def test_splitting_never_needs_more_weight_memory_on_a_gpu(shape: Shape, card: Card, layout: Layout) -> None:
+    now, then = (terms(shape, card, replace(layout, tensor=n), 100, 100, K) for n in (layout.tensor, layout.tensor * 2))
+    assert then.stored <= now.stored
+    assert then.sequence <= now.sequence
+
+
+@settings(max_examples=60)
+@given(shapes, cards, st.integers(1, 8_000), st.integers(1, 4_000), st.integers(1, 3))
+def test_more_tokens_never_lower_the_cost_of_a_request(
+    shape: Shape, card: Card, prompt: int, output: int, times: int
+) -> None:
+    layout = Layout("bf16", 2.0, tensor=8)
+    costs = []
+    for need in (Need(prompt, output, 50.0, 1e9, 1e9), Need(prompt * (times + 1), output * times, 50.0, 1e9, 1e9)):
+        load, speed = hold(terms(shape, card, layout, need.prompt, need.output, K), need, K)
+        if not load:
+            return
+        price = cost(Found(layout, load, speed), need, 8, 2.0)
+        assert price is not None
+        costs.append(price.usd_request)
+    assert costs[1] >= costs[0] * 0.99
+
+
+@settings(max_examples=60)
+@given(shapes, cards, tokens, tokens, st.floats(0.05, 100), st.floats(0.003, 1))
+def test_what_is_found_holds_the_limits_and_fits(
+    shape: Shape, card: Card, prompt: int, output: int, ttft: float, tpot: float
+) -> None:
+    need = Need(prompt, output, 1.0, ttft, tpot)
+    for way in ways(shape, card, [("bf16", 2.0)], "vllm", need, K)[0]:
+        assert way.speed.fits
+        assert way.speed.ttft <= ttft
+        assert way.speed.tpot <= tpot
+        assert way.load <= way.speed.most
+
+
+@given(shapes, cards, layouts(), tokens, tokens, loads)
+def test_no_more_sequences_run_than_fit_or_are_in_flight(
+    shape: Shape, card: Card, layout: Layout, prompt: int, output: int, load: int
+) -> None:
+    found = speed_of(shape, card, layout, Traffic(prompt, output, load))
+    assume(found.fits)
+    assert found.running <= min(found.most, load) + 1e-9
+    assert (found.waiting > 0) == (load > found.most)
+
+
+@given(shapes, cards, st.floats(0.5, 8), st.integers(1, 16))
+def test_instances_are_bought_whole_as_they_are_sold(shape: Shape, card: Card, usd: float, size: int) -> None:
+    need = Need(1000, 300, 3.0, 60.0, 1.0)
+    for way in ways(shape, card, [("bf16", 2.0)], "vllm", need, K)[0]:
+        price = cost(way, need, size, usd)
+        if price is None:
+            assert size < way.layout.gpus
+            continue
+        assert price.usd_hour == price.instances * size * usd
+        assert price.instances * size >= price.replicas * way.layout.gpus or way.layout.gpus > size

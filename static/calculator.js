@@ -199,7 +199,7 @@ const render = () => {
 // Which models run: in slices, so that the page stays awake
 const findModels = async () => {
   const input = read(), n = checked(input), list = $("models"), bar = $("progress"), score = sheet.scores[Number(input.score)]?.[1];
-  if (!n) return;
+  if (!n) { list.textContent = "Something in the form can't be: it is said at the field."; return; }
   bar.hidden = false;
   const rows = [];
   for (const [i, model] of sheet.models.entries()) {

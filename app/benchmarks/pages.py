@@ -11,6 +11,7 @@ from app.calculator.presets import ELECTRICITY
 from app.errors import QueryError
 from app.estimate import cards, inputs, plan, speed
 from app.estimate.constants import CONSTANTS, fitted
+from app.estimate.shape import shape_of
 from app.models.naming import short_name, slug_of
 from app.web.answers import Answer, Ask
 from app.web.edge import public
@@ -115,7 +116,7 @@ async def methodology(ask: Ask) -> Answer:
     """Every formula, constant, source, error and known weakness, from the code and the file that predictions are made with."""
     ask.settle("/methodology")
     formulas = (
-        speed.terms, speed._attention_flop, speed.kv_elements, speed.weight_bytes_per_gpu, speed._flops, speed._fixed, speed._link,
+        shape_of, speed.terms, speed._attention_flop, speed.kv_elements, speed.weight_bytes_per_gpu, speed._flops, speed._fixed, speed._link,
         speed._experts_hit, speed._step, speed.at, plan.hold, plan.cost,
     )  # fmt: skip
     body = render(

@@ -166,7 +166,7 @@ def test_tokens_hit_the_expected_number_of_distinct_experts(tokens: int, hit: fl
 
 
 def test_requests_in_flight_are_throughput_times_latency() -> None:
-    # Little, "A proof for the queuing formula L = λW" (1961)
+    # John Little proved in 1961 that the number in flight is arrivals a second times seconds in the system
     k = {**IDEAL, "step": 0.01, "first_fixed": 0.5}
     found = speed.estimate(plain(10**9), card(1000, 100), BF16, Traffic(10, 200, 16), k)
     requests_per_second = found.running / found.tpot / 200

@@ -1,0 +1,454 @@
+"""The calculator in Chromium: one formula in two languages, and nothing that leaves the browser."""
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+
+from app.benchmarks.measured import shipped_shapes
+from app.calculator.sheet import known_cards
+from app.estimate.constants import fitted
+from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, Layout, Traffic
+from app.estimate.plan import Found, Need, cheapest, cost, hold, ways
+from app.estimate.shape import Shape
+from app.estimate.speed import Speed, estimate, terms
+from tests.conftest import ROOT, Site
+
+MARK = 987_123
+"""A number that stands in no page: what is typed can be found wherever it goes."""
+K = fitted()["constants"]
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    assert errors == []
+    assert context.cookies() == []
+
+
+def ready(page: Page) -> None:
+    page.goto("/calculator")
+    expect(page.locator("#answer")).to_contain_text("a month")
+
+
+def questions(count: int) -> list[tuple[Shape, Card, Layout, Traffic]]:
+    """Random set-ups of every kind, the same each time."""
+    draw = random.Random(20261124)
+    shapes, cards = list(shipped_shapes().values()), [card for _, card in known_cards().values()]
+    found = []
+    for _ in range(count):
+        layout = Layout(
+            draw.choice(list(WEIGHT_BYTES)), draw.choice([1.0, 2.0]), draw.choice(ENGINES), draw.choice([1, 2, 3, 4, 8, 16]), draw.choice([1, 1, 2, 4]),
+            draw.choice([1, 1, 2, 8]), draw.random() < 0.3,
+        )  # fmt: skip
+        rate = draw.random() < 0.2
+        traffic = Traffic(
+            int(10 ** draw.uniform(0, 5.5)), int(10 ** draw.uniform(0, 5)),
+            0.0 if rate else float(int(10 ** draw.uniform(0, 3.5))), 10 ** draw.uniform(-3, 2) if rate else 0.0,
+        )  # fmt: skip
+        found.append((draw.choice(shapes), draw.choice(cards), layout, traffic))
+    return found
+
+
+def card_list(card: Card) -> list[Any]:
+    return [
+        card.memory,
+        card.bandwidth,
+        card.flops16,
+        card.flops8,
+        card.flops4,
+        card.link,
+        card.switched,
+        card.stream,
+        card.gemm,
+        card.watts,
+    ]
+
+
+def split(layout: Layout) -> dict[str, Any]:
+    return {
+        "tensor": layout.tensor,
+        "pipeline": layout.pipeline,
+        "data": layout.data,
+        "experts_split": layout.experts_split,
+    }
+
+
+def figures(speed: Speed) -> list[float]:
+    return [
+        speed.ttft,
+        speed.tpot,
+        speed.prefill,
+        speed.waiting,
+        speed.running,
+        speed.most,
+        speed.weights,
+        speed.kv_sequence,
+        *speed.parts,
+    ]
+
+
+def close(mine: list[float], theirs: list[float]) -> bool:
+    return all(
+        abs(a - b) <= 1e-9 * max(abs(a), abs(b), 1e-300) or abs(a - b) < 1e-18
+        for a, b in zip(mine, theirs, strict=True)
+    )
+
+
+def in_browser(page: Page, work: str, given: Any) -> Any:
+    """Run ``work`` with the calculator's own module ``E`` and ``given``."""
+    page.goto("/calculator")
+    return page.evaluate(
+        "async (given) => { const E = await import(document.getElementById('calculator').dataset.estimate); "
+        + work
+        + " }",
+        given,
+    )
+
+
+def test_python_and_the_browser_agree_on_ten_thousand_random_inputs(page: Page) -> None:
+    asked = questions(10_000)
+    given = {
+        "k": K, "bytes": WEIGHT_BYTES,
+        "rows": [[s.as_list(), card_list(c), ly.precision, ly.kv_bytes, ly.engine, split(ly), t.input, t.output, t.concurrency, t.rate] for s, c, ly, t in asked],
+    }  # fmt: skip
+    work = """return given.rows.map(([s, c, precision, kv, engine, how, input, output, load, rate]) => {
+        const l = E.layout(precision, kv, engine, how), t = E.terms(E.shape(s), E.card(c), l, input, output, given.k, given.bytes), v = E.at(t, load, rate, given.k);
+        return [v.fits, v.fits ? E.limitedBy(v) : "", [v.ttft, v.tpot, v.prefill, v.waiting, v.running, v.most, v.weights, v.kv_sequence, ...v.parts]]; });"""
+    theirs = in_browser(page, work, given)
+    fitting = 0
+    for (shape, card, layout, traffic), (fits, limited, numbers) in zip(asked, theirs, strict=True):
+        mine = estimate(shape, card, layout, traffic, K)
+        assert (mine.fits, mine.limited_by if mine.fits else "") == (fits, limited)
+        assert close(figures(mine), numbers), (layout, traffic, figures(mine), numbers)
+        fitting += fits
+    assert fitting > 5_000
+
+
+def test_python_and_the_browser_choose_the_same_hardware_at_the_same_cost(page: Page) -> None:
+    draw = random.Random(7)
+    shapes, cards = list(shipped_shapes().values()), [card for _, card in known_cards().values()]
+    cases = [
+        (draw.choice(shapes), draw.choice(cards), draw.choice(["bf16", "fp8", "int4"]),
+         Need(draw.randint(1, 20_000), draw.randint(1, 4_000), draw.uniform(0.01, 50), draw.uniform(0.2, 20), draw.uniform(0.005, 0.2), draw.uniform(0.2, 1),
+              draw.randint(0, 2), draw.randint(1, 3), draw.uniform(1, 24)),
+         [(draw.choice([0, 1, 2, 4, 8]), draw.uniform(0.2, 12)) for _ in range(3)])
+        for _ in range(300)
+    ]  # fmt: skip
+    names = ("prompt", "output", "rate", "ttft", "tpot", "utilisation", "spare", "least", "hours")
+    given = {
+        "k": K,
+        "bytes": WEIGHT_BYTES,
+        "rows": [
+            [s.as_list(), card_list(c), p, {n: getattr(need, n) for n in names}, sold] for s, c, p, need, sold in cases
+        ],
+    }
+    work = """return given.rows.map(([s, c, precision, need, sold]) => {
+        const [held, nearest] = E.ways(E.shape(s), E.card(c), [[precision, 2]], "vllm", need, given.k, given.bytes), best = E.cheapest(held, need, sold), p = best?.cost;
+        return [held.map((h) => h.load), nearest?.tpot ?? null, best ? [best.load, best.offer, p.replicas, p.instances, p.size, p.usd_hour, p.usd_month, p.usd_request, p.usd_million_input, p.usd_million_output] : null]; });"""
+    some = 0
+    for (shape, card, precision, need, sold), (loads, nearest, best) in zip(
+        cases, in_browser(page, work, given), strict=True
+    ):
+        held, near = ways(shape, card, [(precision, 2.0)], "vllm", need, K)
+        assert [way.load for way in held] == loads
+        assert (near.tpot if near else None) == pytest.approx(nearest)
+        mine = cheapest(held, need, sold)
+        assert (mine is None) == (best is None)
+        if mine:
+            way, price, index = mine
+            some += 1
+            assert close([way.load, index, price.replicas, price.instances, price.size, price.usd_hour, price.usd_month, price.usd_request,
+                          price.usd_million_input, price.usd_million_output], best)  # fmt: skip
+    assert some > 50
+
+
+def test_the_browser_holds_and_costs_as_python_at_the_edges() -> None:
+    shape = shipped_shapes()["meta-llama/llama-3.1-70b-instruct"]
+    card = known_cards()["h100-sxm-80gb"][1]
+    need = Need(1000, 300, 1.0, 1e-6, 1e-6)
+    assert hold(terms(shape, card, Layout("fp8", 1.0, tensor=8), 1000, 300, K), need, K)[0] == 0
+    load, speed = hold(terms(shape, card, Layout("fp8", 1.0, tensor=8), 1000, 300, K), Need(1000, 300, 1.0, 9, 9), K)
+    assert cost(Found(Layout("fp8", 1.0, tensor=8), load, speed), need, 4, 1.0) is None
+
+
+class Recorded:
+    """Everything that a page sends: addresses, headers and bodies."""
+
+    def __init__(self, page: Page) -> None:
+        self.sent: list[str] = []
+        page.on("request", self._keep)
+        page.on("websocket", lambda socket: self.sent.append(socket.url))
+
+    def _keep(self, request: Request) -> None:
+        self.sent += [request.url, json.dumps(request.all_headers()), request.post_data or ""]
+
+    def holds(self, *words: str) -> list[str]:
+        return [text for text in self.sent if any(word.lower() in text.lower() for word in words)]
+
+
+@pytest.mark.parametrize("promise", ["P-2.4"])
+def test_nothing_typed_chosen_shared_or_saved_leaves_the_browser(context: BrowserContext, promise: str) -> None:
+    page = context.new_page()
+    recorded = Recorded(page)
+    ready(page)
+    before = len(recorded.sent)
+    words = [
+        str(MARK),
+        "98.7123",
+        "marker scenario",
+        "marker%20scenario",
+        "deepseek-ai--deepseek-r1",
+        "rtx-5090",
+        "nvfp4",
+        "sglang",
+    ]
+    for field in page.locator("#ask input[type=number]").all():
+        field.evaluate("(field) => field.closest('details')?.setAttribute('open', '')")
+        field.fill(str(MARK))
+    for name, value in (
+        ("model", "deepseek-ai--deepseek-r1"),
+        ("precision", "nvfp4"),
+        ("engine", "sglang"),
+        ("kv", "1"),
+        ("owngpu", "rtx-5090-32gb"),
+    ):
+        page.select_option(f"#c-{name}", value)
+    for box in page.locator("#ask input[type=checkbox]").all():
+        box.check()
+    for preset in page.locator("[data-preset]").all():
+        preset.click()
+    for name, value in (
+        ("utilisation", "60"),
+        ("hours", "24"),
+        ("least", "1"),
+        ("spare", "1"),
+        ("grid", "400"),
+        ("ownsize", "8"),
+        ("ownusd", "98.7123"),
+    ):
+        page.locator(f"#c-{name}").fill(value)
+    page.locator("#c-budget").fill(str(MARK))
+    page.locator("#rows .pick").first.click()
+    page.get_by_role("button", name="Show the models").click()
+    expect(page.locator("#models")).to_contain_text("within the limits")
+    page.locator("#c-name").fill("marker scenario")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#scenarios")).to_contain_text("marker scenario")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy a link").click()
+    expect(page.locator("#said")).to_contain_text("copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+    page.set_input_files("#import", download.value.path())
+    expect(page.locator("#scenarios li")).to_have_count(2)
+    assert recorded.sent[before:] == []
+    page.goto("/")
+    page.goto(link)
+    expect(page.locator("#c-budget")).to_have_value(str(MARK))
+    assert "#" not in page.url
+    page.reload()
+    expect(page.locator("#scenarios")).to_contain_text("marker scenario")
+    page.goto("/prices")
+    page.locator("#tier-1-on-demand").check()
+    expect(page).to_have_url(re.compile("tier=on-demand"))
+    fragment = link.split("#")[1]
+    assert recorded.sent
+    assert recorded.holds(*words, fragment, fragment[:40], "HX-Current-URL") == []
+    page.close()
+
+
+def test_a_shared_link_opens_what_was_shared(page: Page, context: BrowserContext) -> None:
+    ready(page)
+    page.select_option("#c-model", "qwen--qwen3-32b")
+    page.locator("#c-input").fill("4321")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy a link").click()
+    expect(page.locator("#said")).to_contain_text("copied")
+    answer = page.inner_text("#answer")
+    link = page.evaluate("navigator.clipboard.readText()")
+    other = context.new_page()
+    other.goto(link)
+    expect(other.locator("#answer")).to_have_text(answer)
+    expect(other.locator("#c-input")).to_have_value("4321")
+    other.goto("/calculator#s=cut-off")
+    other.reload()
+    expect(other.locator("#answer")).to_contain_text("a month")
+
+
+def test_scenarios_are_saved_compared_duplicated_deleted_and_cleared(page: Page) -> None:
+    ready(page)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#said")).to_contain_text("name first")
+    for name, model in (
+        ("large", "meta-llama--llama-3.1-70b-instruct"),
+        ("small", "meta-llama--llama-3.1-8b-instruct"),
+    ):
+        page.select_option("#c-model", model)
+        page.locator("#c-name").fill(name)
+        page.get_by_role("button", name="Save").click()
+        page.locator("#scenarios").get_by_role("checkbox", name=name).check()
+    expect(page.locator("#compared th[scope=col]")).to_have_text(["large", "small"])
+    expect(page.locator("#compared")).to_contain_text("Llama-3.1-8B-Instruct")
+    page.locator("#scenarios li").first.get_by_role("button", name="Duplicate").click()
+    expect(page.locator("#scenarios li")).to_have_count(3)
+    page.locator("#scenarios li").last.get_by_role("button", name="Delete").click()
+    expect(page.locator("#scenarios li")).to_have_count(2)
+    page.locator("#scenarios li").first.get_by_role("button", name="Open").click()
+    expect(page.locator("#c-model")).to_have_value("meta-llama--llama-3.1-70b-instruct")
+    page.get_by_role("button", name="Clear everything").click()
+    expect(page.locator("#said")).to_contain_text("gone")
+    assert page.evaluate("localStorage.length") == 0
+    page.reload()
+    expect(page.locator("#scenarios")).to_contain_text("None yet")
+
+
+def test_scenarios_of_an_older_version_are_brought_along(page: Page) -> None:
+    ready(page)
+    kept = {
+        "version": 1,
+        "items": [
+            {"id": "a", "title": "old one", "input": {"model": "qwen--qwen3-32b", "input": "77"}},
+            {"broken": True},
+        ],
+    }
+    page.evaluate("(kept) => localStorage.setItem('scenarios', JSON.stringify(kept))", kept)
+    page.reload()
+    expect(page.locator("#scenarios li")).to_have_count(1)
+    page.get_by_role("button", name="Open").click()
+    expect(page.locator("#c-input")).to_have_value("77")
+
+
+@pytest.mark.parametrize(("name", "words"), [("QuotaExceededError", "full"), ("SecurityError", "store nothing")])
+def test_full_or_forbidden_storage_is_told_kindly(context: BrowserContext, name: str, words: str) -> None:
+    page = context.new_page()
+    page.add_init_script(f"Storage.prototype.setItem = () => {{ throw new DOMException('no', '{name}'); }};")
+    ready(page)
+    page.locator("#c-name").fill("one")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#said")).to_contain_text(words)
+    expect(page.locator("#scenarios")).to_contain_text("None yet")
+    page.close()
+
+
+def test_a_file_without_scenarios_is_refused_and_loses_nothing(page: Page, tmp_path: Path) -> None:
+    ready(page)
+    page.locator("#c-name").fill("mine")
+    page.get_by_role("button", name="Save").click()
+    for content in ("not json", "[]", '{"version": 99, "items": []}', '{"version": 2, "items": "x"}'):
+        (tmp_path / "file.json").write_text(content)
+        page.set_input_files("#import", tmp_path / "file.json")
+        expect(page.locator("#said")).to_contain_text("holds no scenarios")
+    expect(page.locator("#scenarios li")).to_have_count(1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("input", "0", "from 1 to"), ("input", "", "A number is needed"), ("output", "1e99", "from 1 to"), ("output", "1.5", "whole"), ("rate", "-1", "above 0"),
+        ("input", "1000000", "context"), ("utilisation", "0", "from 1 to 100"), ("tpot", "0", "above 0"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_said_at_its_field_and_never_shows_nan(page: Page, field: str, value: str, words: str) -> None:
+    ready(page)
+    page.locator(f"#c-{field}").evaluate("(field) => field.closest('details')?.setAttribute('open', '')")
+    page.locator(f"#c-{field}").fill(value)
+    expect(page.locator(f"#c-{field}-error")).to_contain_text(words)
+    expect(page.locator(f"#c-{field}")).to_have_attribute("aria-invalid", "true")
+    assert not re.search(r"\b(NaN|Infinity|undefined|null)\b", page.inner_text("main"))
+    page.locator(f"#c-{field}").fill("10")
+    expect(page.locator(f"#c-{field}-error")).to_have_text("")
+
+
+def test_a_format_that_a_gpu_lacks_is_told_with_what_would_work(page: Page) -> None:
+    ready(page)
+    page.select_option("#c-precision", "fp8")
+    page.get_by_text("Why not the others").click()
+    expect(page.locator("#whynot")).to_contain_text("A100 SXM 80 GB: it has no FP8 units; bf16 or int4 would work")
+
+
+def test_limits_budget_tiers_and_own_prices_change_the_ranking(page: Page) -> None:
+    ready(page)
+    rows = page.locator("#rows tbody tr")
+    before = rows.count()
+    page.locator("#c-tpot").fill("12")
+    expect(rows).not_to_have_count(before)
+    page.locator("#c-tpot").fill("50")
+    page.locator("#c-budget").fill("6000")
+    expect(page.locator("#whynot")).to_contain_text("over the budget")
+    page.locator("#c-budget").fill("")
+    page.get_by_text("Prices", exact=True).last.click()
+    page.select_option("#c-owngpu", "h100-sxm-80gb")
+    page.locator("#c-ownusd").fill("0.01")
+    expect(page.locator("#answer")).to_contain_text("your own price")
+    expect(page.locator("#answer")).to_contain_text("H100 SXM")
+
+
+def test_the_slow_end_of_the_range_holds_the_limit_when_asked(page: Page) -> None:
+    ready(page)
+    page.get_by_label("Hold them at the slow end").check()
+    detail = page.locator("#detail dd").nth(1)
+    expect(detail).to_contain_text("to")
+    slow = float(re.findall(r"to ([\d.]+) ms", detail.inner_text())[0])
+    assert slow <= 50.05
+
+
+def test_every_result_is_explained(page: Page) -> None:
+    ready(page)
+    page.locator("#rows .pick").first.click()
+    expect(page.locator("#rows tr.chosen .pick")).to_have_attribute("aria-pressed", "true")
+    for words in (
+        "Where the time of a token goes",
+        "Where the memory of a GPU goes",
+        "Nearest measurements",
+        "Against an API",
+        "kWh",
+    ):
+        expect(page.locator("#detail")).to_contain_text(words)
+    expect(page.locator("#front svg path")).to_have_count(1)
+
+
+def test_the_keyboard_reaches_every_choice(page: Page) -> None:
+    ready(page)
+    page.locator("[data-preset=rag]").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#c-input")).to_have_value("8000")
+    page.locator("#rows .pick").nth(1).focus()
+    page.keyboard.press("Space")
+    expect(page.locator("#rows tbody tr").nth(1)).to_have_class("chosen")
+
+
+def test_without_scripts_the_way_to_the_hardware_pages_is_shown(browser: Browser, site: Site) -> None:
+    context = browser.new_context(base_url=site.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/calculator")
+    expect(page.get_by_text("The calculator needs JavaScript")).to_be_visible()
+    assert not page.locator("#ask").is_visible()
+    context.close()
+
+
+def test_no_field_of_the_calculator_has_a_name_that_a_form_would_send(site: Site) -> None:
+    text = httpx.get(f"{site.url}/calculator").text
+    form = text[text.index('<form id="ask"') : text.index("</form>")]
+    assert not re.search(r"<(input|select|textarea|button)[^>]*\sname=", form)
+    assert "action=" not in form
+
+
+def test_scripts_of_the_calculator_send_nothing_by_themselves() -> None:
+    for name in ("calculator.js", "estimate.js", "scenarios.js", "plots.js"):
+        text = (ROOT / "static" / name).read_text()
+        assert not re.search(
+            r"sendBeacon|XMLHttpRequest|WebSocket|EventSource|\.submit\(|http[s]?://(?!www\.w3\.org)", text
+        ), name
+        assert text.count("fetch(") == (1 if name == "calculator.js" else 0)

@@ -7,7 +7,7 @@ const SHAPE = ["layers", "hidden", "context", "mixer_parameters", "shared_parame
   "expert_layers", "experts", "active_experts", "expert_parameters", "shared_expert", "linear_layers", "latent", "state_bytes",
   "quantised_attention", "native_4bit", "tied", "spans"];
 const SPAN = ["layers", "elements", "window", "stride", "kv_heads", "decode_flop", "prefill_flop"];
-const CARD = ["memory", "bandwidth", "flops16", "flops8", "flops4", "link", "switched", "stream", "gemm", "watts"];
+const CARD = ["memory", "bandwidth", "flops16", "flops8", "flops4", "link", "switched", "stream", "gemm", "pace", "watts"];
 
 const named = (names, values) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
 export const card = (values) => named(CARD, values);
@@ -66,8 +66,8 @@ const link = (s, c, l, k) => {
   const ranks = l.tensor * l.data;
   if (ranks === 1) return [0, 0];
   const reach = c.link * (c.switched ? k.link_switched : k.link_other);
-  const hop = 2 * s.layers * k.allreduce * (c.switched ? 1 : k.allreduce_other);
-  return [2 * s.layers * s.hidden * 2 * 2 * (ranks - 1) / ranks / reach, hop * byEngine(l.engine, k, "allreduce")];
+  const hop = 2 * s.layers * k.allreduce * (c.switched ? 1 : k.allreduce_other) * (c.pace * byEngine(l.engine, k, "allreduce"));
+  return [2 * s.layers * s.hidden * 2 * 2 * (ranks - 1) / ranks / reach, hop];
 };
 
 const attentionFlop = (s, prompt, middle) => {
@@ -82,7 +82,7 @@ const attentionFlop = (s, prompt, middle) => {
 
 export const terms = (s, c, l, prompt, output, k, bytes) => {
   const ranks = l.tensor * l.data;
-  const pace = l.engine === "llama.cpp" ? k.pace_llamacpp : byEngine(l.engine, k, "pace");
+  const pace = c.pace * (l.engine === "llama.cpp" ? k.pace_llamacpp : byEngine(l.engine, k, "pace"));
   const bandwidth = c.bandwidth * c.stream;
   const attentionFlops = c.flops16 * c.gemm * k.attention;
   const dense = 2 * (s.mixer_parameters + s.shared_parameters) / k.gemm;
@@ -103,6 +103,7 @@ export const terms = (s, c, l, prompt, output, k, bytes) => {
   const held = l.pipeline * l.data / sequence;
   const most = Math.max(usual * held, Math.min(tight * held, TIGHT_SEQUENCES));
 
+  const begin = k.first_fixed + k.first_layer * s.layers + k.first_expert_layer * s.expert_layers;
   let one_expert = expert * l.pipeline * s.expert_layers / (bandwidth * k.stream_experts);
   one_expert *= (l.experts_split ? k.imbalance : 1) * (l.precision === "int4" ? k.unpack : 1);
   return {
@@ -111,7 +112,7 @@ export const terms = (s, c, l, prompt, output, k, bytes) => {
     one_expert, miss: s.experts > s.active_experts ? Math.log(1 - s.active_experts / s.experts) : 0,
     cache_one: Math.max((sequence + state) / (bandwidth * k.stream_cache), fresh / l.tensor / attentionFlops),
     request: k.request * pace,
-    alone: prefill * l.data ** k.data_prompts + k.first_fixed + k.first_layer * s.layers + k.first_expert_layer * s.expert_layers,
+    alone: prefill * l.data ** k.data_prompts + c.pace * begin,
     first: k.first * byEngine(l.engine, k, "first"), queue: k.queue * byEngine(l.engine, k, "queue"),
   };
 };

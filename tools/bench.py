@@ -1,7 +1,7 @@
 """The benchmark harness: ``make bench``. Ratios first: a machine's speed drifts, a ratio taken in turns holds.
 
 ``make bench ARGS="page edge"`` runs some of: page, edge, render, size, import, start, refresh,
-history, lighthouse.
+history, estimate, lighthouse.
 """
 
 import json
@@ -28,7 +28,7 @@ import httpx
 
 from tests import edge_server
 from tests.conftest import free_port
-from tools import bench_refresh
+from tools import bench_estimate, bench_refresh
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS, SECONDS = 5, 3
@@ -285,7 +285,7 @@ def bench_lighthouse(folder: Path) -> Iterator[Line]:
         )
     flags = "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
     with site(folder / "site", free_port()) as url:
-        for path in ("/", "/prices", "/gpus/h100-sxm-80gb"):
+        for path in ("/", "/prices", "/gpus/h100-sxm-80gb", "/calculator"):
             report = folder / "report.json"
             command: list[str | Path] = [tool / "node_modules" / ".bin" / "lighthouse", url + path, "--quiet", "--output=json", f"--output-path={report}", f"--chrome-flags={flags}",
                        "--only-categories=performance,accessibility,best-practices,seo"]  # fmt: skip
@@ -316,6 +316,7 @@ PARTS: dict[str, Callable[[Path], Iterator[Line]]] = {
     "start": bench_start,
     "refresh": lambda folder: bench_refresh.refresh(folder, site, free_port),
     "history": bench_refresh.history,
+    "estimate": lambda folder: bench_estimate.estimate(folder, site, free_port),
     "lighthouse": bench_lighthouse,
 }
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from app.benchmarks.predict import ranges_of
@@ -50,6 +51,19 @@ def offers_by_gpu(rows: Iterable[Mapping[str, Any]]) -> Offers:
     return {gpu: [row for row in group if not row["stale"]] or group for gpu, group in found.items()}
 
 
+@lru_cache(maxsize=8192)
+def held(shape: Shape, precision: str, card: Card, need: Need) -> tuple[Found, ...]:
+    """The layouts that hold ``need``, for each number of GPUs the one that does most. They don't depend on prices, so a
+    page that is rendered again because a price moved does not compute them again."""
+    found, _ = ways(shape, card, [(precision, kv_bytes(precision))], ENGINE, need, fitted()["constants"])
+    best: dict[int, Found] = {}
+    for way in found:
+        known = best.get(way.layout.gpus)
+        if known is None or way.speed.running / way.speed.tpot > known.speed.running / known.speed.tpot:
+            best[way.layout.gpus] = way
+    return tuple(best.values())
+
+
 def choose(
     shape: Shape, precision: str, gpu: Gpu, card: Card, sold: Sequence[Mapping[str, Any]], need: Need
 ) -> Choice | None:
@@ -58,10 +72,8 @@ def choose(
         check_card(card, precision, gpu.name)
     except EstimateError:
         return None
-    constants = fitted()["constants"]
-    held, _ = ways(shape, card, [(precision, kv_bytes(precision))], ENGINE, need, constants)
     prices = [(int(row["gpu_count_number"] or 0), row["usd_per_gpu_hour_micro"] / 1e6) for row in sold]
-    best = cheapest(held, need, prices)
+    best = cheapest(held(shape, precision, card, need), need, prices)
     if best is None:
         return None
     way, price, index = best

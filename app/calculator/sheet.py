@@ -97,6 +97,7 @@ def _card(card: Card) -> list[float | int]:
         int(card.switched),
         card.stream,
         card.gemm,
+        card.pace,
         card.watts,
     ]
 

@@ -29,7 +29,7 @@ class Card:
 
     ``switched`` says that all GPUs of a machine reach each other at ``link`` bytes/s per direction, as by NVLink with a
     switch, not over PCIe or a bridge of two. ``stream`` and ``gemm`` are what the vendor's cards reach of their stated
-    bandwidth and compute, relative to NVIDIA's. ``watts`` is 0 where it is not known.
+    bandwidth and compute, and ``pace`` how long its fixed times are, relative to NVIDIA's. ``watts`` is 0 where it is not known.
     """
 
     memory: float
@@ -41,6 +41,7 @@ class Card:
     switched: bool
     stream: float = 1.0
     gemm: float = 1.0
+    pace: float = 1.0
     watts: float = 0.0
 
 

@@ -153,9 +153,8 @@ def _link(shape: Shape, card: Card, layout: Layout, k: Mapping[str, float]) -> t
         return 0.0, 0.0
     reach = card.link * (k["link_switched"] if card.switched else k["link_other"])
     hop = 2 * shape.layers * k["allreduce"] * (1.0 if card.switched else k["allreduce_other"])
-    return 2 * shape.layers * shape.hidden * 2 * 2 * (ranks - 1) / ranks / reach, hop * _by_engine(
-        layout.engine, k, "allreduce"
-    )
+    hop *= card.pace * _by_engine(layout.engine, k, "allreduce")
+    return 2 * shape.layers * shape.hidden * 2 * 2 * (ranks - 1) / ranks / reach, hop
 
 
 def _attention_flop(shape: Shape, prompt: float, middle: float) -> tuple[float, float]:
@@ -175,7 +174,7 @@ def terms(shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k:
     """
     ranks = layout.tensor * layout.data
     engine, pipeline, data = layout.engine, layout.pipeline, layout.data
-    pace = k["pace_llamacpp"] if engine == "llama.cpp" else _by_engine(engine, k, "pace")
+    pace = card.pace * (k["pace_llamacpp"] if engine == "llama.cpp" else _by_engine(engine, k, "pace"))
     bandwidth = card.bandwidth * card.stream
     attention_flops = card.flops16 * card.gemm * k["attention"]
     dense = 2 * (shape.mixer_parameters + shape.shared_parameters) / k["gemm"]
@@ -202,6 +201,7 @@ def terms(shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k:
     held = pipeline * data / sequence
     most = max(usual * held, min(tight * held, TIGHT_SEQUENCES))
 
+    begin = k["first_fixed"] + k["first_layer"] * shape.layers + k["first_expert_layer"] * shape.expert_layers
     one_expert = expert * pipeline * shape.expert_layers / (bandwidth * k["stream_experts"])
     one_expert *= (k["imbalance"] if layout.experts_split else 1.0) * (
         k["unpack"] if layout.precision == "int4" else 1.0
@@ -224,10 +224,7 @@ def terms(shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k:
         miss=log(1 - shape.active_experts / shape.experts) if shape.experts > shape.active_experts else 0.0,
         cache_one=max((sequence + state) / (bandwidth * k["stream_cache"]), new / layout.tensor / attention_flops),
         request=k["request"] * pace,
-        alone=prefill * data ** k["data_prompts"]
-        + k["first_fixed"]
-        + k["first_layer"] * shape.layers
-        + k["first_expert_layer"] * shape.expert_layers,
+        alone=prefill * data ** k["data_prompts"] + card.pace * begin,
         first=k["first"] * _by_engine(engine, k, "first"),
         queue=k["queue"] * _by_engine(engine, k, "queue"),
     )

@@ -71,6 +71,7 @@ def card_list(card: Card) -> list[Any]:
         card.switched,
         card.stream,
         card.gemm,
+        card.pace,
         card.watts,
     ]
 

@@ -41,29 +41,32 @@ const say = (key, text) => {
   if (text) field.setAttribute("aria-invalid", "true"); else field.removeAttribute("aria-invalid");
 };
 
-// The numbers of the form, or null with what is wrong said at each field
-const checked = (input) => {
+// The numbers of a scenario, or null; `tell` hears what is wrong with each field, or "" where nothing is
+const numbersOf = (input, model, tell = () => {}) => {
   let good = true;
   const numbers = {};
   for (const [key, [low, high, hint, whole]] of Object.entries(RULES)) {
-    const text = String(input[key] ?? "").trim(), value = Number(text);
+    const text = String(input[key] ?? "").trim(), value = Number(text), empty = !text && OPTIONAL.has(key);
     let fault = "";
-    if (!text && OPTIONAL.has(key)) { say(key, ""); numbers[key] = null; continue; }
-    if (!text || !Number.isFinite(value)) fault = `A number is needed: ${hint}.`;
+    if (empty) fault = "";
+    else if (!text || !Number.isFinite(value)) fault = `A number is needed: ${hint}.`;
     else if (value < low || value > high) fault = `Must be ${hint}.`;
     else if (whole && !Number.isInteger(value)) fault = "Must be a whole number.";
-    say(key, fault);
-    if (fault) good = false;
-    numbers[key] = value;
+    else if (key === "input" && model.shape.context && value + Number(input.output) > model.shape.context) {
+      fault = `Prompt and answer are more than the ${model.shape.context.toLocaleString("en")} tokens of context that ${model.name} has.`;
+    }
+    tell(key, fault);
+    good &&= !fault;
+    numbers[key] = empty ? null : value;
   }
-  const model = sheet.bySlug.get(input.model);
-  if (good && model.shape.context && numbers.input + numbers.output > model.shape.context) {
-    say("input", `Prompt and answer are more than the ${model.shape.context.toLocaleString("en")} tokens of context that ${model.name} has.`);
-    good = false;
-  }
-  if (!input["on-demand"] && !input.spot && !input.reserved && !(input.owngpu && numbers.ownusd)) { $("error").textContent = "Choose at least one kind of price."; $("error").hidden = false; return null; }
-  $("error").hidden = true;
   return good ? numbers : null;
+};
+
+const checked = (input, model) => {
+  const n = numbersOf(input, model, say), priced = input["on-demand"] || input.spot || input.reserved || (input.owngpu && n?.ownusd);
+  $("error").hidden = Boolean(priced);
+  $("error").textContent = priced ? "" : "Choose at least one kind of price, or give one of your own.";
+  return priced ? n : null;
 };
 
 const needOf = (n, model, sure) => {
@@ -80,7 +83,7 @@ const optionsFor = (input, model, card) => {
     if (precision === "nvfp4" && model.shape.native_4bit) continue;
     if (precision === "fp8" && !card.flops8) reasons.push("it has no FP8 units; bf16 or int4 would work");
     else if (precision === "nvfp4" && !card.flops4) reasons.push("it has no FP4 units for NVFP4; fp8, mxfp4 or int4 may work");
-    else options.push([precision, Number(input.kv) || (["fp8", "nvfp4", "mxfp4"].includes(precision) ? 1 : 2)]);
+    else options.push([precision, Number(input.kv) || sheet.kv_bytes[precision]]);
   }
   return [options, reasons];
 };
@@ -191,14 +194,14 @@ const render = () => {
   const input = read(), model = sheet.bySlug.get(input.model);
   if (!model) { say("model", "Can't estimate: this model's configuration is not understood. Choose another."); return; }
   say("model", "");
-  const n = checked(input);
+  const n = checked(input, model);
   if (!n) { $("answer").textContent = "Something in the form can't be: it is said at the field. The results below are those before."; return; }
   show(input, n, model, rank(input, n, model));
 };
 
 // Which models run: in slices, so that the page stays awake
 const findModels = async () => {
-  const input = read(), n = checked(input), list = $("models"), bar = $("progress"), score = sheet.scores[Number(input.score)]?.[1];
+  const input = read(), n = checked(input, sheet.bySlug.get(input.model) ?? sheet.models[0]), list = $("models"), bar = $("progress"), score = sheet.scores[Number(input.score)]?.[1];
   if (!n) { list.textContent = "Something in the form can't be: it is said at the field."; return; }
   bar.hidden = false;
   const rows = [];
@@ -226,23 +229,11 @@ const fresh = () => `${Date.now().toString(36)}${Math.floor(performance.now() * 
 const compare = () => {
   const chosenOnes = scenarios.filter((s) => compared.has(s.id));
   if (chosenOnes.length < 2 || !sheet) { $("compared").replaceChildren(); return; }
-  const columns = chosenOnes.map((s) => { const model = sheet.bySlug.get(s.input.model), faults = !model, n = faults ? null : quiet(s.input, model); const [best] = n ? rank(s.input, n, model)[0] : []; return [s.name, best, model]; });
+  const columns = chosenOnes.map((s) => { const model = sheet.bySlug.get(s.input.model), n = model ? numbersOf(s.input, model) : null; const [best] = n ? rank(s.input, n, model)[0] : []; return [s.name, best, model]; });
   const line = (label, of) => html("tr", {}, html("th", { scope: "row" }, label), ...columns.map(([name, best, model]) => html("td", { "data-label": name }, best ? of(best, model) : "nothing holds it")));
   $("compared").replaceChildren(html("table", { class: "plain compare" }, html("thead", {}, html("tr", {}, html("td", {}), ...columns.map(([name]) => html("th", { scope: "col" }, name)))),
     html("tbody", {}, line("Model", (_, model) => model.name), line("Hardware", (b) => hardware(b)), line("USD a month", (b) => usd(b.cost.usd_month)), line("per million out", (b) => usd(b.cost.usd_million_output)), line("First token", (b) => ms(b.speed.ttft)), line("Per token", (b) => ms(b.speed.tpot)))));
 };
-// A stored scenario's numbers without saying faults at the form's fields
-const quiet = (input, model) => {
-  const numbers = {};
-  for (const [key, [low, high]] of Object.entries(RULES)) {
-    const text = String(input[key] ?? "").trim(), value = Number(text);
-    if (!text && OPTIONAL.has(key)) { numbers[key] = null; continue; }
-    if (!text || !Number.isFinite(value) || value < low || value > high) return null;
-    numbers[key] = value;
-  }
-  return model.shape.context && numbers.input + numbers.output > model.shape.context ? null : numbers;
-};
-
 const preset = (key) => {
   const p = sheet.presets.find(([k]) => k === key);
   write({ input: p[3], output: p[4], rate: p[5], ttft: p[6] / 1e3, tpot: p[7], utilisation: Math.round(p[8] * 100) });

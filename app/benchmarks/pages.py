@@ -115,10 +115,7 @@ def _accuracy() -> dict[str, Any]:
 async def methodology(ask: Ask) -> Answer:
     """Every formula, constant, source, error and known weakness, from the code and the file that predictions are made with."""
     ask.settle("/methodology")
-    formulas = (
-        shape_of, speed.terms, speed._attention_flop, speed.kv_elements, speed.weight_bytes_per_gpu, speed._flops, speed._fixed, speed._link,
-        speed._experts_hit, speed._step, speed.at, plan.hold, plan.cost,
-    )  # fmt: skip
+    formulas = (shape_of, *speed.FORMULAS, plan.hold, plan.cost)
     body = render(
         "benchmarks/methodology.html", settings=ask.settings, path="/methodology", canonical="/methodology", fitted=fitted(),
         constants=[(constant, fitted()["constants"][constant.name]) for constant in CONSTANTS], before=_BEFORE, vendors=cards.VENDORS,

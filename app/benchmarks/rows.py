@@ -10,6 +10,7 @@ from app.catalog.aliases import Resolved, resolve
 from app.catalog.facts import Gpu, gpus
 from app.estimate.cards import card_of, stand_in
 from app.estimate.inputs import (
+    ENGINES,
     Card,
     EstimateError,
     Layout,
@@ -61,7 +62,7 @@ def question(row: Mapping[str, str | None], shapes: Mapping[str, Shape]) -> Ques
     layout = Layout(
         precision=precision,
         kv_bytes=kv_bytes(precision),
-        engine=engine if engine in ("vllm", "sglang", "trtllm", "llama.cpp") else _STANDARD,
+        engine=engine if engine in ENGINES else _STANDARD,
         tensor=_whole(row, "tensor_parallel", 1),
         pipeline=_whole(row, "pipeline_parallel", 1),
         data=_whole(row, "attention_data_parallel", 1),

@@ -10,7 +10,7 @@ from app.calculator.presets import ELECTRICITY, PRESETS
 from app.catalog.facts import Gpu, gpus, providers
 from app.estimate.cards import card_of
 from app.estimate.constants import fitted
-from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, EstimateError
+from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, EstimateError, kv_bytes
 from app.estimate.shape import shape_of
 from app.models import store as models
 from app.pricing.store import Row
@@ -64,6 +64,7 @@ async def sheet(now: int) -> bytes:
         "constants": fitted()["constants"],
         "ranges": fitted()["ranges"],
         "bytes": WEIGHT_BYTES,
+        "kv_bytes": {name: kv_bytes(name) for name in WEIGHT_BYTES},
         "engines": ENGINES[:3],
         "presets": [[p.key, p.name, p.text, p.input_tokens, p.output_tokens, p.rate, p.ttft_ms, p.tpot_ms, p.utilisation] for p in PRESETS],
         "electricity": ELECTRICITY,

@@ -10,12 +10,13 @@ from math import ceil
 from app.estimate.inputs import Card, Layout, Traffic
 from app.estimate.shape import Shape
 from app.estimate.speed import Speed, Terms, at, terms
+from app.money import HOURS_PER
 
 COUNTS = (1, 2, 4, 8)
 """GPUs of one replica within one machine; what does not fit eight is also tried on two machines of eight."""
 MACHINE = 8
 MOST_IN_FLIGHT = 1024
-HOURS_PER_MONTH = 730
+HOURS_PER_MONTH = HOURS_PER["month"]
 HALVINGS = 4
 
 

@@ -272,3 +272,9 @@ def at(t: Terms, traffic: Traffic, k: Mapping[str, float]) -> Speed:
 def estimate(shape: Shape, card: Card, layout: Layout, traffic: Traffic, k: Mapping[str, float]) -> Speed:
     """Predict speed with the calibrated constants ``k``. The inputs must have passed the checks of ``inputs``."""
     return at(terms(shape, card, layout, traffic.input, traffic.output, k), traffic, k)
+
+
+FORMULAS = (
+    terms, _attention_flop, kv_elements, weight_bytes_per_gpu, _flops, _fixed, _link, _experts_hit, _step, at
+)  # fmt: skip
+"""What the methodology page tells, by their docstrings."""

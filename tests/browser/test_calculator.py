@@ -430,6 +430,16 @@ def test_the_keyboard_reaches_every_choice(page: Page) -> None:
     expect(page.locator("#rows tbody tr").nth(1)).to_have_class("chosen")
 
 
+def test_a_models_page_takes_in_more_hardware_without_telling_where_it_is(page: Page) -> None:
+    recorded = Recorded(page)
+    page.goto("/models/openai--gpt-oss-120b#s-marker")
+    few = page.locator("#choices tbody tr").count()
+    page.get_by_role("link", name="More hardware for each").click()
+    expect(page.locator("#choices tbody tr").nth(few)).to_be_visible()
+    expect(page).to_have_url(re.compile("/models/openai--gpt-oss-120b#s-marker$"))
+    assert recorded.holds("HX-Current-URL", "s-marker") == []
+
+
 def test_without_scripts_the_way_to_the_hardware_pages_is_shown(browser: Browser, site: Site) -> None:
     context = browser.new_context(base_url=site.url, java_script_enabled=False)
     page = context.new_page()

@@ -57,9 +57,12 @@ const flops = (c, precision, k) => {
 };
 
 const fixed = (s, l, pace, k) => {
-  const layer = k.layer + (l.precision === "nvfp4" ? k.layer_quantise : 0) + k.layer_latent * s.latent;
-  const expertLayer = k.layer_experts + k.layer_per_expert * s.active_experts + k.layer_shared_expert * s.shared_expert;
-  return pace * (layer * s.layers + expertLayer * s.expert_layers + k.layer_linear * s.linear_layers + k.step);
+  const experts = s.expert_layers;
+  const counts = [["layer", s.layers], ["layer_latent", s.latent * s.layers], ["layer_linear", s.linear_layers],
+    ["layer_quantise", l.precision === "nvfp4" ? s.layers - experts : 0], ["layer_experts", experts],
+    ["layer_experts_fp8", l.precision === "fp8" ? experts : 0], ["layer_per_expert", s.active_experts * experts],
+    ["layer_shared_expert", s.shared_expert * experts], ["step", 1]];
+  return pace * counts.reduce((sum, [name, count]) => sum + k[name] * count, 0);
 };
 
 const link = (s, c, l, k) => {
@@ -113,7 +116,7 @@ export const terms = (s, c, l, prompt, output, k, bytes) => {
     cache_one: Math.max((sequence + state) / (bandwidth * k.stream_cache), fresh / l.tensor / attentionFlops),
     request: k.request * pace,
     alone: prefill * l.data ** k.data_prompts + c.pace * begin,
-    first: k.first * byEngine(l.engine, k, "first"), queue: k.queue * byEngine(l.engine, k, "queue"),
+    first: k.first * byEngine(l.engine, k, "first") * (s.latent ? k.first_latent : 1), queue: k.queue * byEngine(l.engine, k, "queue"),
   };
 };
 

@@ -132,17 +132,19 @@ def _flops(card: Card, precision: str, k: Mapping[str, float]) -> float:
 
 def _fixed(shape: Shape, layout: Layout, pace: float, k: Mapping[str, float]) -> float:
     """Seconds of a step however little it does: kernels have a shortest time, and an engine schedules and samples."""
-    layer = (
-        k["layer"] + (k["layer_quantise"] if layout.precision == "nvfp4" else 0.0) + k["layer_latent"] * shape.latent
+    expert_layers = shape.expert_layers
+    counts = (
+        ("layer", shape.layers),
+        ("layer_latent", shape.latent * shape.layers),
+        ("layer_linear", shape.linear_layers),
+        ("layer_quantise", shape.layers - expert_layers if layout.precision == "nvfp4" else 0),
+        ("layer_experts", expert_layers),
+        ("layer_experts_fp8", expert_layers if layout.precision == "fp8" else 0),
+        ("layer_per_expert", shape.active_experts * expert_layers),
+        ("layer_shared_expert", shape.shared_expert * expert_layers),
+        ("step", 1),
     )
-    expert_layer = (
-        k["layer_experts"]
-        + k["layer_per_expert"] * shape.active_experts
-        + k["layer_shared_expert"] * shape.shared_expert
-    )
-    return pace * (
-        layer * shape.layers + expert_layer * shape.expert_layers + k["layer_linear"] * shape.linear_layers + k["step"]
-    )
+    return pace * sum(k[name] * count for name, count in counts)
 
 
 def _link(shape: Shape, card: Card, layout: Layout, k: Mapping[str, float]) -> tuple[float, float]:
@@ -225,7 +227,7 @@ def terms(shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k:
         cache_one=max((sequence + state) / (bandwidth * k["stream_cache"]), new / layout.tensor / attention_flops),
         request=k["request"] * pace,
         alone=prefill * data ** k["data_prompts"] + card.pace * begin,
-        first=k["first"] * _by_engine(engine, k, "first"),
+        first=k["first"] * _by_engine(engine, k, "first") * (k["first_latent"] if shape.latent else 1.0),
         queue=k["queue"] * _by_engine(engine, k, "queue"),
     )
 

@@ -1,5 +1,7 @@
 """Rendering templates. What every page needs is given here, once."""
 
+import base64
+import json
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -15,6 +17,9 @@ from app.pricing.store import CONFIRMATION_STEP_S
 from app.settings import ROOT, Settings
 from app.web import assets
 
+SCENARIO_VERSION = 2
+"""The version of a scenario, as ``static/scenarios.js`` reads it."""
+
 
 @cache
 def environment() -> Environment:
@@ -25,7 +30,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters.update(
         usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, figure=figure,
-        thousands=lambda n: f"{n:,}", duration=duration, place=place_name, months=months_text,
+        thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,
     )  # fmt: skip
     made.globals.update(
         asset=assets.address, gpus=facts.gpus(), providers=facts.providers(), countries=facts.countries(),
@@ -45,6 +50,12 @@ def duration(seconds: float) -> str:
     if seconds >= 1:
         return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
     return f"{seconds * 1e3:.3g} ms" if seconds < 0.9995 else "1.00 s"
+
+
+def opening(model: str) -> str:
+    """What follows ``/calculator`` in a link that opens it with ``model``: after #, where no request carries it."""
+    scenario = json.dumps({"version": SCENARIO_VERSION, "input": {"model": model}}, separators=(",", ":"))
+    return "#s=" + base64.urlsafe_b64encode(scenario.encode()).decode().rstrip("=")
 
 
 def _time(instant: datetime, text: str) -> Markup:

@@ -288,6 +288,18 @@ def test_a_shared_link_opens_what_was_shared(page: Page, context: BrowserContext
     expect(other.locator("#answer")).to_contain_text("a month")
 
 
+def test_a_models_page_opens_the_calculator_with_that_model_and_tells_nobody(page: Page) -> None:
+    recorded = Recorded(page)
+    page.goto("/models/qwen--qwen3-32b")
+    link = page.get_by_role("link", name="your own traffic in the calculator")
+    fragment = (link.get_attribute("href") or "").split("#s=")[1]
+    link.click()
+    expect(page.locator("#c-model")).to_have_value("qwen--qwen3-32b")
+    expect(page.locator("#answer")).to_contain_text("Qwen3-32B")
+    assert "#" not in page.url
+    assert recorded.holds(fragment[:30], fragment[-30:]) == []
+
+
 def test_scenarios_are_saved_compared_duplicated_deleted_and_cleared(page: Page) -> None:
     ready(page)
     page.get_by_role("button", name="Save").click()

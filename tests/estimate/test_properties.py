@@ -129,5 +129,6 @@ def test_instances_are_bought_whole_as_they_are_sold(shape: Shape, card: Card, u
         if price is None:
             assert size < way.layout.gpus
             continue
+        assert size >= way.layout.gpus or size * way.layout.pipeline == way.layout.gpus
         assert price.usd_hour == price.instances * size * usd
         assert price.instances * size >= price.replicas * way.layout.gpus or way.layout.gpus > size

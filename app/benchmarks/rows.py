@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
+from math import inf, isfinite
 
 from app.catalog.aliases import Resolved, resolve
 from app.catalog.facts import Gpu, gpus
@@ -29,6 +30,7 @@ COLUMNS = (
     "output_tokens_per_s", "ttft_ms", "tpot_ms", "statistic",
 )  # fmt: skip
 _ENGINES = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "trt-llm": "trtllm", "trt": "trtllm", "llamacpp": "llama.cpp", "llama_cpp": "llama.cpp"}  # fmt: skip
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _STANDARD = "vllm"
 """Engines that were not calibrated are taken for the most used one."""
 
@@ -97,13 +99,10 @@ def _number(row: Mapping[str, str | None], field: str) -> float:
     text = (row.get(field) or "").strip()
     if not text:
         return 0.0
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise EstimateError(field, f"{field} must be a number, for example 32; it is {text[:30]!r}") from None
-    if not value.is_finite():
+    value = float(text) if _PLAIN.fullmatch(text) else inf
+    if not isfinite(value):
         raise EstimateError(field, f"{field} must be a number, for example 32; it is {text[:30]!r}")
-    return float(value)
+    return value
 
 
 def _whole(row: Mapping[str, str | None], field: str, default: int | None = None) -> int:

@@ -55,6 +55,8 @@ def test_a_row_is_repeated_and_gains_the_promised_columns(tmp_path: Path) -> Non
         ({"input_tokens": "-5"}, "from 1 to"),
         ({"output_tokens": "nan"}, "must be a number"),
         ({"output_tokens": "Infinity"}, "must be a number"),
+        ({"input_tokens": "1e400"}, "must be a number"),
+        ({"input_tokens": "1_0"}, "must be a number"),
         ({"concurrency": ""}, "concurrency must be"),
         ({"concurrency": "1e99"}, "concurrency must be"),
         ({"concurrency": "many"}, "must be a number"),

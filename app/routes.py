@@ -37,6 +37,7 @@ HANDLERS = [
     machines.robots,
     machines.sitemap,
     machines.security_txt,
+    machines.gpc,
     machines.favicon,
     machines.home_preview,
     machines.gpu_preview,

@@ -99,6 +99,13 @@ async def security_txt(ask: Ask) -> Answer:
     return Answer("\n".join(lines).encode(), TEXT, valid_until=midnight + 86_400)
 
 
+@public("/.well-known/gpc.json")
+async def gpc(ask: Ask) -> Answer:
+    """That Global Privacy Control is honoured: nothing is sold or shared, with the signal and without it."""
+    ask.settle("/.well-known/gpc.json")
+    return Answer(to_json({"gpc": True, "lastUpdate": "2026-03-27"}), JSON)
+
+
 @public("/favicon.ico")
 async def favicon(ask: Ask) -> Answer:
     """The mark, for those who ask without reading the page."""

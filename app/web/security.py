@@ -1,6 +1,7 @@
 """The security headers of every response, errors and fragments included."""
 
 from app.settings import Settings
+from app.web.htmx import is_fragment
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -41,9 +42,15 @@ def is_data(path: str) -> bool:
     return path == "/prices.csv" or path.startswith("/api/")
 
 
+NOT_INDEXED = (("x-robots-tag", "noindex"),)
+"""Data and fragments are not what a search should lead to."""
+
+
 def headers(settings: Settings, path: str) -> list[tuple[bytes, bytes]]:
     """The security headers of an answer at ``path``, as ASGI wants them."""
     found = [*HEADERS, *(OPEN_TO_OTHERS if is_data(path) else CLOSED_TO_OTHERS)]
+    if is_data(path) or is_fragment(path) or path.endswith(".json"):
+        found += NOT_INDEXED
     if settings.is_https:
         found.append(STRICT_TRANSPORT_SECURITY)
     return [(name.encode(), value.encode()) for name, value in found]

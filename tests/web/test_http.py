@@ -98,11 +98,23 @@ def test_static_files_are_immutable_under_hashed_names(http: httpx.Client) -> No
         assert re.search(r"\.[0-9a-f]{12}\.", address)
 
 
-def test_the_same_bytes_whatever_a_browser_signals(http: httpx.Client) -> None:
-    for path in ("/", "/prices"):
+@pytest.mark.parametrize("promise", ["P-12"])
+def test_the_same_bytes_whatever_a_browser_signals(http: httpx.Client, promise: str) -> None:
+    for path in ("/", "/prices", "/calculator", "/calculator/sheet.json", "/benchmarks", "/models"):
         plain = http.get(path)
         for signal in ({"dnt": "1"}, {"sec-gpc": "1"}, {"cookie": "a=b"}, {"hx-request": "true"}):
             assert http.get(path, headers=signal).content == plain.content
+
+
+def test_the_signal_for_no_sale_is_answered(http: httpx.Client) -> None:
+    assert http.get("/.well-known/gpc.json").json()["gpc"] is True
+
+
+def test_data_and_fragments_are_kept_out_of_searches_and_pages_are_not(http: httpx.Client) -> None:
+    for path in ("/prices.csv", "/api/prices", "/prices/table", "/calculator/sheet.json", "/api/nothing"):
+        assert http.get(path).headers["x-robots-tag"] == "noindex", path
+    for path in ("/", "/prices", "/calculator", "/models"):
+        assert "x-robots-tag" not in http.get(path).headers
 
 
 @pytest.mark.parametrize(
@@ -344,7 +356,7 @@ def test_the_snapshots_age_is_said_plainly(http: httpx.Client) -> None:
 def test_the_sitemap_lists_pages_that_exist(http: httpx.Client, site: Site) -> None:
     tree = ET.fromstring(http.get("/sitemap.xml").content)
     addresses = [loc.text or "" for loc in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]
-    assert len(addresses) == 9 + len(gpus()) + len(providers()) + len(shipped_models())
+    assert len(addresses) == 12 + len(gpus()) + len(providers()) + 2 * len(shipped_models())
     for address in addresses:
         assert http.get(address.removeprefix(site.url)).status_code == 200, address
 

@@ -77,7 +77,7 @@ async def table(ask: Ask) -> Answer:
         body,
         valid_until=valid_until,
         shows=_shows(query),
-        headers=(push_url(query.address("/prices")), ("x-robots-tag", "noindex")),
+        headers=(push_url(query.address("/prices")),),
     )
 
 

@@ -24,6 +24,7 @@ check: $(VENV)/test.stamp ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@$(BIN)/inferencebench policy check
 
 bench: $(VENV)/test.stamp ## the benchmark harness: ratios, not only absolute times
 	@bash tools/need.sh chromium nginx wrk node

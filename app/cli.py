@@ -42,7 +42,37 @@ def _parser() -> argparse.ArgumentParser:
     estimate.add_argument("file", metavar="FILE.csv")
     estimate.add_argument("--output", metavar="OUT.csv", help="where the rows go; standard output if not given")
     estimate.set_defaults(run=_estimate)
+    policy = commands.add_parser(
+        "policy", help="versions of the policies", description="versions of the policies"
+    ).add_subparsers(required=True, metavar="WHAT")
+    for name, run, text in (
+        ("list", _policy_list, "every version and how it stands"),
+        ("check", _policy_check, "refuse what would cut a notice short or change the past"),
+    ):
+        policy.add_parser(name, help=text, description=text).set_defaults(run=run)
+    text = "write the next version's skeleton, with dates that hold"
+    new = policy.add_parser("new", help=text, description=text)
+    new.add_argument("policy", metavar="POLICY")
+    new.set_defaults(run=_policy_new)
     return parser
+
+
+def _policy_list(settings: Settings, _: argparse.Namespace) -> int:
+    from app.policies import command
+
+    return command.list_versions(settings)
+
+
+def _policy_check(settings: Settings, _: argparse.Namespace) -> int:
+    from app.policies import command
+
+    return command.check(settings)
+
+
+def _policy_new(settings: Settings, asked: argparse.Namespace) -> int:
+    from app.policies import command
+
+    return command.new(settings, asked.policy)
 
 
 def _estimate(_: Settings, asked: argparse.Namespace) -> int:

@@ -48,8 +48,16 @@ def examine(settings: Settings) -> Iterator[Finding]:
     ):
         yield "note", f"no queue for the worker: set {PREFIX}REDIS_URL or install redis-server; the web runs without"
     yield from _sources(settings)
+    yield from _policies(settings)
     if not settings.operator_email:
         yield "note", f"{PREFIX}OPERATOR_EMAIL is not set: nobody is reminded of deadlines"
+
+
+def _policies(settings: Settings) -> Iterator[Finding]:
+    from app.policies.files import Policies
+
+    for line in Policies(settings).troubles():
+        yield "fault", f"{line}; what is in force is served on"
 
 
 def _sources(settings: Settings) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from app.calculator import api as estimates
 from app.calculator import pages as calculator
 from app.catalog import pages as catalog
 from app.models import pages as models
+from app.policies import pages as policy_pages
 from app.pricing import changes_pages, compare, data
 from app.pricing import pages as pricing
 from app.site import machines
@@ -32,6 +33,12 @@ HANDLERS = [
     calculator.calculator,
     calculator.sheet_json,
     calculator.model_hardware,
+    policy_pages.policy_list,
+    policy_pages.policy_feed,
+    policy_pages.policy_page,
+    policy_pages.policy_version,
+    policy_pages.policy_changes,
+    policy_pages.privacy,
     machines.healthz,
     machines.readyz,
     machines.robots,

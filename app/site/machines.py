@@ -14,6 +14,8 @@ from app.errors import NotFoundError
 from app.models.shipping import MODELS_KEY
 from app.models.store import every_model
 from app.money import show
+from app.policies.documents import POLICIES
+from app.policies.files import policies
 from app.pricing import best as best_prices
 from app.pricing import store
 from app.pricing.data import to_json
@@ -43,8 +45,9 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     except Exception as error:  # whatever keeps the database from answering is the reason
         return Response({"ready": False, "why": f"the database does not answer: {type(error).__name__}"}, status_code=503,
                         headers={"cache-control": "no-store"})  # fmt: skip
+    mend = policies(request.app.state.settings).troubles()
     why = None if offers else "no prices are loaded yet; run inferencebench up"
-    return Response({"ready": why is None, "offers": offers, "version": __version__, **({"why": why} if why else {})},
+    return Response({"ready": why is None, "offers": offers, "version": __version__, **({"why": why} if why else {}), **({"mend": mend} if mend else {})},
                     status_code=200 if offers else 503, headers={"cache-control": "no-store"})  # fmt: skip
 
 
@@ -74,6 +77,8 @@ async def sitemap(ask: Ask) -> Answer:
         "/calculator",
         "/benchmarks",
         "/methodology",
+        "/policies",
+        *(f"/policies/{policy}" for policy in POLICIES),
     ]
     known = [row["slug"] for row in await every_model()]
     pages = [

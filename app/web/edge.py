@@ -7,6 +7,7 @@ until a version it shows is raised, by any process, or its ``valid_until`` comes
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -15,9 +16,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app import clock
+from app.policies.files import policies
 from app.settings import Settings
 from app.web import security
-from app.web.answers import Ask
+from app.web.answers import Answer, Ask
 from app.web.coding import encode, negotiate
 from app.web.prepared import (
     COMPRESS_IN_THREAD_BYTES,
@@ -63,6 +65,14 @@ def public(path: str, *, shows: tuple[str, ...] = ()) -> Callable[[Render], HTTP
     """
 
     def declare(render: Render) -> HTTPRouteHandler:
+        async def bounded(ask: Ask) -> Answer:
+            """Pages and feeds show which policies are announced: they hold no longer than that does."""
+            answer = await render(ask)
+            change = policies(ask.settings).next_change(ask.now)
+            if change is None or answer.immutable:
+                return answer
+            return replace(answer, valid_until=min(change, answer.valid_until or change))
+
         @get(path, name=f"{render.__module__}.{render.__name__}")
         async def handler(request: Request[Any, Any, Any]) -> ASGIApp:
             prepared: Prepared = request.app.state.prepared
@@ -72,7 +82,7 @@ def public(path: str, *, shows: tuple[str, ...] = ()) -> Callable[[Render], HTTP
                 request.scope["path"], parts, query.decode("latin-1"), clock.timestamp(), request.app.state.settings
             )
             keys = tuple(key.format(**{n: v[:80] for n, v in parts.items()}) for key in shows)
-            kept = await prepared.make((request.scope["path"], query), ask, keys, render)
+            kept = await prepared.make((request.scope["path"], query), ask, keys, bounded)
             return _Send(kept, request.app.state.settings)
 
         return handler

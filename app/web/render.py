@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from app import clock, money
 from app.catalog import facts
+from app.policies.files import policies
 from app.pricing.store import CONFIRMATION_STEP_S
 from app.settings import ROOT, Settings
 from app.web import assets
@@ -41,7 +42,9 @@ def environment() -> Environment:
 
 def render(template: str, *, settings: Settings, **values: Any) -> bytes:
     """The rendered ``template`` as UTF-8."""
-    text = environment().get_template(template).render(settings=settings, **values)
+    standing = policies(settings).standing(clock.timestamp())
+    notices = [(version, standing.in_force.get(version.policy)) for version in standing.announced]
+    text = environment().get_template(template).render(settings=settings, notices=notices, **values)
     return text.encode()
 
 

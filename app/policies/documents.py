@@ -1,0 +1,202 @@
+"""Versions of policies: what is in force at an instant, what is announced, what must be refused. Pure.
+
+A material change takes effect only when its notice was at least :data:`NOTICE_DAYS` long, counted from the later of the
+day it says it was announced and the instant it was first shown. Instants are seconds since 1970, days begin at 00:00 UTC.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+from app.errors import InferenceBenchError
+
+POLICIES = {"privacy": "Privacy policy", "terms": "Terms of use", "accessibility": "Accessibility statement",
+            "independence": "Independence statement", "security": "Security policy"}  # fmt: skip
+"""Policy → its usual name, in the order they are listed."""
+NOTICE_DAYS = 30
+SKELETON_DAYS = 35
+DAY_S = 86_400
+KEYS = ("title", "version", "announced", "effective", "material", "language", "summary")
+Shown = Mapping[tuple[str, str], int]
+"""(policy, effective date) → the instant that version was first shown."""
+
+
+class DocumentError(InferenceBenchError):
+    """A policy's file can't be read; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a policy. ``name`` is its effective date, which is also its file's name."""
+
+    policy: str
+    name: str
+    title: str
+    version: str
+    announced: date
+    effective: date
+    material: bool
+    language: str
+    summary: str
+    body: str
+    digest: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.policy, self.name
+
+    @property
+    def effective_at(self) -> int:
+        return instant(self.effective)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How policies stand at an instant: ``in_force`` by policy, ``announced`` with notice running, and what is ``refused`` and why."""
+
+    in_force: Mapping[str, Version]
+    announced: tuple[Version, ...]
+    refused: tuple[tuple[Version, str], ...]
+
+    def state(self, version: Version) -> str:
+        """``in force``, ``announced``, ``superseded`` or ``not in force``."""
+        current = self.in_force.get(version.policy)
+        if current == version:
+            return "in force"
+        if version in self.announced:
+            return "announced"
+        return "superseded" if current and version.effective < current.effective else "not in force"
+
+
+def instant(day: date) -> int:
+    """The first second of a day."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def parse(policy: str, name: str, text: str) -> Version:
+    """Read ``policies/{policy}/{name}.md``. Raises :class:`DocumentError`."""
+    where = f"policies/{policy}/{name}.md"
+    if policy not in POLICIES:
+        raise DocumentError(f"{where}: there is no policy {policy!r}; use one of {', '.join(POLICIES)}")
+    parts = re.fullmatch(r"---\n(.*?)\n---\n(.*)", text.replace("\r\n", "\n"), re.DOTALL)
+    if parts is None:
+        raise DocumentError(
+            f"{where}: begins without front matter; begin with a line ---, the keys {', '.join(KEYS)}, and a line ---"
+        )
+    front = dict(line.split(": ", 1) for line in parts[1].split("\n") if ": " in line)
+    if missing := [key for key in KEYS if not front.get(key, "").strip()]:
+        raise DocumentError(f"{where}: the front matter lacks {', '.join(missing)}; add it")
+    if unknown := [key for key in front if key not in KEYS]:
+        raise DocumentError(f"{where}: the front matter has {', '.join(unknown)}; use {', '.join(KEYS)} alone")
+    days = {}
+    for key in ("announced", "effective"):
+        try:
+            days[key] = date.fromisoformat(front[key])
+        except ValueError:
+            raise DocumentError(f"{where}: {key} is {front[key]!r}; write a date such as 2026-03-27") from None
+    if front["effective"] != name:
+        raise DocumentError(f"{where}: is effective {front['effective']}; name the file {front['effective']}.md")
+    if front["material"] not in ("true", "false"):
+        raise DocumentError(f"{where}: material is {front['material']!r}; write true or false")
+    return Version(
+        policy, name, front["title"], front["version"], days["announced"], days["effective"], front["material"] == "true",
+        front["language"], front["summary"], parts[2].strip() + "\n", hashlib.sha256(text.encode()).hexdigest(),
+    )  # fmt: skip
+
+
+def noticed_from(version: Version, shown: Shown, now: int) -> int:
+    """The instant its notice began: announced and really shown; a version that was never shown counts from now."""
+    return max(instant(version.announced), shown.get(version.key, now))
+
+
+def earliest_effect(version: Version, shown: Shown, now: int) -> date:
+    """The first day on which a material version may take effect."""
+    begun = datetime.fromtimestamp(noticed_from(version, shown, now) + NOTICE_DAYS * DAY_S, UTC)
+    return begun.date() + timedelta(days=0 if begun.timestamp() == instant(begun.date()) else 1)
+
+
+def _fault(version: Version, first: bool, shown: Shown, now: int) -> str:
+    """Why a version must not take effect, or nothing. The first version of a policy changes none."""
+    if version.effective < version.announced:
+        return "takes effect before it is announced; move its effective date"
+    if first or not version.material:
+        return ""
+    earliest = earliest_effect(version, shown, now)
+    if version.effective >= earliest:
+        return ""
+    return f"is material and would be announced less than {NOTICE_DAYS} full days before; the earliest effective date that holds is {earliest}"
+
+
+def standing(versions: Iterable[Version], shown: Shown, now: int) -> Standing:
+    """How policies stand at ``now``. A refused version is never in force: the one before it goes on."""
+    in_force: dict[str, Version] = {}
+    announced, refused = [], []
+    seen: set[str] = set()
+    for version in sorted(versions, key=lambda version: (version.policy, version.effective)):
+        fault = _fault(version, version.policy not in seen, shown, now)
+        seen.add(version.policy)
+        if fault:
+            refused.append((version, fault))
+        elif version.effective_at <= now:
+            in_force[version.policy] = version
+        elif noticed_from(version, shown, now) <= now:
+            announced.append(version)
+    return Standing(in_force, tuple(announced), tuple(refused))
+
+
+def next_change(versions: Iterable[Version], now: int) -> int | None:
+    """The next instant at which what is in force or announced may change."""
+    instants = (moment for version in versions for moment in (instant(version.announced), version.effective_at))
+    return min((moment for moment in instants if moment > now), default=None)
+
+
+def faults(versions: Sequence[Version], published: Mapping[tuple[str, str], tuple[str, int]], now: int) -> list[str]:
+    """What ``inferencebench policy check`` refuses. ``published`` holds (digest, first shown) of each published version."""
+    found = []
+    shown = {key: at for key, (_, at) in published.items()}
+    known = {version.key: version for version in versions}
+    for (policy, name), (digest, _) in published.items():
+        version = known.get((policy, name))
+        where = f"policies/{policy}/{name}.md"
+        if version is None:
+            found.append(f"{where}: was published and is gone; every version stays readable for ever, restore it")
+        elif version.digest != digest:
+            found.append(
+                f"{where}: was published and has changed; restore it and write a new version (inferencebench policy new {policy})"
+            )
+    for policy in POLICIES:
+        mine = sorted(
+            (version for version in versions if version.policy == policy), key=lambda version: version.effective
+        )
+        if not mine:
+            found.append(f"policies/{policy}: has no version; write one (inferencebench policy new {policy})")
+        labels = [version.version for version in mine]
+        found += [
+            f"policies/{policy}: version {label} stands twice; number them apart"
+            for label in sorted({label for label in labels if labels.count(label) > 1})
+        ]
+        for before, after in pairwise(mine):
+            if after.announced < before.announced:
+                found.append(
+                    f"policies/{policy}/{after.name}.md: is announced before the version it follows; order the dates"
+                )
+    found += [
+        f"policies/{version.policy}/{version.name}.md: {fault}"
+        for version, fault in standing(versions, shown, now).refused
+    ]
+    return found
+
+
+def skeleton(policy: str, latest: Version | None, today: date) -> tuple[str, str]:
+    """(file name, text) of the next version of a policy, with dates that satisfy the notice period."""
+    effective = today + timedelta(days=SKELETON_DAYS)
+    number = str(int(latest.version) + 1) if latest and latest.version.isdigit() else "1"
+    title, body = (latest.title, latest.body) if latest else (POLICIES[policy], "## 1. \n")
+    front = {"title": title, "version": number, "announced": today.isoformat(), "effective": effective.isoformat(), "material": "true",
+             "language": latest.language if latest else "en", "summary": "Say here in one sentence what changes."}  # fmt: skip
+    return effective.isoformat(), "---\n" + "".join(
+        f"{key}: {value}\n" for key, value in front.items()
+    ) + "---\n" + body

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -15,13 +14,10 @@ from tests.conftest import ROOT, free_port, serve
 
 
 @pytest.fixture(scope="module")
-def announcing(tmp_path_factory: pytest.TempPathFactory, prepared_data: Path) -> Iterator[str]:
+def announcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a site that has just announced a new privacy policy."""
     folder = tmp_path_factory.mktemp("announcing")
-    data, policies = (
-        shutil.copytree(prepared_data, folder / "data"),
-        shutil.copytree(ROOT / "policies", folder / "policies"),
-    )
+    policies = shutil.copytree(ROOT / "policies", folder / "policies")
     versions, _ = read_versions(policies)
     name, text = skeleton(
         "privacy", next(version for version in versions if version.policy == "privacy"), clock.now().date()
@@ -30,7 +26,7 @@ def announcing(tmp_path_factory: pytest.TempPathFactory, prepared_data: Path) ->
         text.replace("Say here in one sentence what changes.", "Logs are kept shorter.")
     )
     port = free_port()
-    process = serve(data, port, INFERENCEBENCH_POLICIES_DIR=str(policies))
+    process = serve(folder / "data", port, INFERENCEBENCH_POLICIES_DIR=str(policies))
     yield f"http://127.0.0.1:{port}"
     process.terminate()
     process.wait(15)

@@ -205,7 +205,7 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
         return {"data": kinds}
 
     code = ("import sys; from app import database, logs, settings, start; from app.pricing.refresh import refresh; s = settings.load();"
-            " database.use(s.database_path); print('go', flush=True); [database.run(refresh('lambda', s)) for _ in range(50)]")  # fmt: skip
+            " database.use(s.database_path); print('go', flush=True); [database.run(refresh('lambda', s)) for _ in range(int(sys.argv[1]))]")  # fmt: skip
     environment = {**os.environ, **server.environment("lambda"), "INFERENCEBENCH_DATA_DIR": str(data)}
     good = server.answers["/api/v1/instance-types"]
     flip = [200]
@@ -218,15 +218,29 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
 
     server.answers["/api/v1/instance-types"] = moving
     seen = set()
-    for _ in range(50):
+
+    def begun(refreshes: int) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(
-            [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [sys.executable, "-c", code, str(refreshes)],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
         assert process.stdout
         process.stdout.readline()
-        time.sleep(chance.uniform(0, 0.5))
+        return process
+
+    with begun(1) as whole:  # how long one takes here, so that the moments fall into one on a slow machine too
+        since = time.monotonic()
+        whole.wait()
+        one = time.monotonic() - since
+    for _ in range(50):
+        process = begun(50)
+        time.sleep(chance.uniform(0, 1.5 * one))
         process.kill()
         process.wait()
+        assert process.stdout
         process.stdout.close()
         with sqlite3.connect(path) as connection:
             prices = connection.execute(

@@ -42,3 +42,11 @@ class NotFoundError(InferenceBenchError):
 
 class BusyError(InferenceBenchError):
     """Too many pages are being prepared at once; try again in a moment."""
+
+
+class ForbiddenError(InferenceBenchError):
+    """A post that a page of another site made a browser send."""
+
+
+class TooLargeError(InferenceBenchError):
+    """A body larger than what is asked for can be."""

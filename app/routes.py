@@ -10,6 +10,7 @@ from app.pricing import changes_pages, compare, data
 from app.pricing import pages as pricing
 from app.site import machines
 from app.site import pages as site
+from app.telemetry import beacon
 
 HANDLERS = [
     site.home,
@@ -51,4 +52,5 @@ HANDLERS = [
     machines.provider_preview,
     machines.api,
     machines.openapi,
+    beacon.beacon,
 ]

@@ -1,14 +1,20 @@
 """The application: its routes, its middleware, nothing else."""
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from litestar import Litestar
 from litestar.datastructures import State
 
 from app import database, logs
 from app.settings import Settings, load
+from app.telemetry import beacon, running
+from app.telemetry.access import AccessLog
+from app.telemetry.counters import Counters
+from app.telemetry.places import Places
 from app.web import assets, errors
-from app.web.edge import Edge
+from app.web.edge import PAGES, Edge
 from app.web.prepared import Prepared
 
 
@@ -21,20 +27,34 @@ def create_app(settings: Settings | None = None) -> Edge:
     watch = database.VersionWatch(str(settings.database_path))
     prepared = Prepared(watch)
 
-    async def stop(_: Litestar) -> None:
+    from app import routes
+
+    counters = Counters()
+    places = Places(path for handler in routes.HANDLERS for path in handler.paths)
+    access = AccessLog(settings, places, counters)
+
+    @asynccontextmanager
+    async def beside(_: Litestar) -> AsyncIterator[None]:
+        async with running.beside(settings, access, counters):
+            yield
         await database.ENGINE.close_reader()
         watch.close()
 
-    from app import routes
-
+    state = {
+        "settings": settings,
+        "prepared": prepared,
+        "counters": counters,
+        "pages": PAGES,
+        "beacon_limit": beacon.limit(),
+    }
     litestar = Litestar(
         route_handlers=routes.HANDLERS,
         exception_handlers=errors.HANDLERS,
-        state=State({"settings": settings, "prepared": prepared}),
+        state=State(state),
         openapi_config=None,
-        on_shutdown=[stop],
+        lifespan=[beside],
         debug=False,
         logging_config=None,
         request_max_body_size=1_000_000,
     )
-    return Edge(litestar, prepared, settings, assets.prepared())
+    return Edge(litestar, prepared, settings, assets.prepared(), access)

@@ -8,6 +8,7 @@ until a version it shows is raised, by any process, or its ``valid_until`` comes
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from app import clock
 from app.policies.files import policies
 from app.settings import Settings
+from app.telemetry.access import UNNOTED, AccessLog
+from app.telemetry.places import shown
 from app.web import security
 from app.web.answers import Answer, Ask
 from app.web.coding import encode, negotiate
@@ -32,6 +35,10 @@ from app.web.prepared import (
     cache_headers,
     life,
 )
+from app.web.render import ROUTE
+
+PAGES: set[str] = set()
+"""The routes of public pages: what a page may say of itself names one of them."""
 
 
 async def body_of(kept: Kept, coding: str) -> bytes:
@@ -64,9 +71,12 @@ def public(path: str, *, shows: tuple[str, ...] = ()) -> Callable[[Render], HTTP
     The function gets an :class:`Ask` and returns an :class:`Answer`.
     """
 
+    PAGES.add(shown(path))
+
     def declare(render: Render) -> HTTPRouteHandler:
         async def bounded(ask: Ask) -> Answer:
             """Pages and feeds show which policies are announced: they hold no longer than that does."""
+            ROUTE.set(shown(path))
             answer = await render(ask)
             change = policies(ask.settings).next_change(ask.now)
             if change is None or answer.immutable:
@@ -101,8 +111,8 @@ class _Send:
         await send_kept(self._kept, self._settings, scope, send)
 
 
-async def send_kept(kept: Kept, settings: Settings, scope: Any, send: Send) -> None:
-    """Send a prepared answer: the right coding, 304 on a match, no body on HEAD."""
+async def send_kept(kept: Kept, settings: Settings, scope: Any, send: Send) -> int:
+    """Send a prepared answer: the right coding, 304 on a match, no body on HEAD. Returns the status."""
     accept = if_none_match = ""
     for name, value in scope["headers"]:
         if name == b"accept-encoding":
@@ -118,9 +128,10 @@ async def send_kept(kept: Kept, settings: Settings, scope: Any, send: Send) -> N
         head = [pair for pair in head if pair[0] not in (b"content-length", b"content-type", b"content-encoding")]
         await send({"type": "http.response.start", "status": 304, "headers": head})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-        return
+        return 304
     await send({"type": "http.response.start", "status": 200, "headers": head})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body, "more_body": False})
+    return 200
 
 
 def _head(kept: Kept, settings: Settings, path: str, coding: str, length: int) -> list[tuple[bytes, bytes]]:
@@ -147,8 +158,11 @@ def _head(kept: Kept, settings: Settings, path: str, coding: str, length: int) -
 class Edge:
     """The outermost application: prepared answers first, then Litestar; security headers on everything."""
 
-    def __init__(self, app: ASGIApp, prepared: Prepared, settings: Settings, assets: dict[str, Kept]) -> None:
+    def __init__(
+        self, app: ASGIApp, prepared: Prepared, settings: Settings, assets: dict[str, Kept], access: AccessLog
+    ) -> None:
         self.app = app
+        self.access = access
         self._prepared = prepared
         self._settings = settings
         self._assets = assets
@@ -157,33 +171,41 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        began, now = perf_counter(), clock.timestamp()
+        status = await self._answer(scope, receive, send, now)
+        if scope["path"] != UNNOTED:
+            self.access.note(now, scope, status, perf_counter() - began)
+
+    async def _answer(self, scope: Any, receive: Any, send: Any, now: int) -> int:
         path = scope["path"]
         if path.endswith("/") and path != "/":
-            await self._without_slash(scope, send)
-            return
+            return await self._without_slash(scope, send)
         if scope["method"] in ("GET", "HEAD"):
-            kept = self._prepared.find((path, scope["query_string"]), clock.timestamp()) or self._assets.get(path)
+            kept = self._prepared.find((path, scope["query_string"]), now) or self._assets.get(path)
             if kept is not None:
-                await send_kept(kept, self._settings, scope, send)
-                return
-        await self._through(scope, receive, send)
+                return await send_kept(kept, self._settings, scope, send)
+        return await self._through(scope, receive, send)
 
-    async def _without_slash(self, scope: Any, send: Any) -> None:
+    async def _without_slash(self, scope: Any, send: Any) -> int:
         """The canonical address has no slash at its end; what is not plain text stays escaped."""
         query = scope["query_string"]
         address = quote("/" + scope["path"].strip("/")).encode() + (b"?" + query if query else b"")
         head = [(b"location", address), (b"content-length", b"0"), *security.headers(self._settings, scope["path"])]
         await send({"type": "http.response.start", "status": 308, "headers": head})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return 308
 
-    async def _through(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _through(self, scope: Any, receive: Any, send: Any) -> int:
         """Through Litestar: HEAD is asked as GET and loses its body; every answer gets the security headers."""
         head_only = scope["method"] == "HEAD"
         extra = security.headers(self._settings, scope["path"])
         names = {name for name, _ in extra}
+        status = 500
 
         async def finish(message: Any) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 kept = [pair for pair in message["headers"] if pair[0].lower() not in names]
                 message = {**message, "headers": [*kept, *extra]}
             elif message["type"] == "http.response.body" and head_only:
@@ -192,3 +214,4 @@ class Edge:
 
         asked: Any = {**scope, "method": "GET"} if head_only else scope
         await self.app(asked, receive, finish)
+        return status

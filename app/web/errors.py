@@ -8,7 +8,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 
 from app import logs
-from app.errors import BusyError, NotFoundError, QueryError
+from app.errors import BusyError, ForbiddenError, NotFoundError, QueryError, TooLargeError
 from app.web import htmx, security
 from app.web.answers import MovedError
 from app.web.render import render
@@ -57,6 +57,16 @@ def on_busy(request: Request[Any, Any, Any], error: BusyError) -> Response[bytes
     return _answer(request, 503, str(error), headers={"retry-after": "2"})
 
 
+def on_forbidden(request: Request[Any, Any, Any], error: ForbiddenError) -> Response[bytes]:
+    """Sent by a page of another site."""
+    return _answer(request, 403, str(error))
+
+
+def on_too_large(request: Request[Any, Any, Any], error: TooLargeError) -> Response[bytes]:
+    """More than what is asked for can be."""
+    return _answer(request, 413, str(error))
+
+
 def on_moved(request: Request[Any, Any, Any], error: MovedError) -> Response[bytes]:
     """The canonical address is another: 308, which keeps the method and may be cached."""
     return Response(b"", status_code=308, headers={"location": error.address, "cache-control": "public, max-age=0, s-maxage=60"},
@@ -94,6 +104,8 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     QueryError: on_query_error,
     NotFoundError: on_not_found,
     BusyError: on_busy,
+    ForbiddenError: on_forbidden,
+    TooLargeError: on_too_large,
     MovedError: on_moved,
     HTTPException: on_http_error,
     Exception: on_crash,

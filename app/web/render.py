@@ -2,6 +2,7 @@
 
 import base64
 import json
+from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -16,8 +17,11 @@ from app.catalog import facts
 from app.policies.files import policies
 from app.pricing.store import CONFIRMATION_STEP_S
 from app.settings import ROOT, Settings
+from app.telemetry.counters import ERRORS, SHIFTS, TIMES_MS
 from app.web import assets
 
+ROUTE: ContextVar[str] = ContextVar("route", default="")
+"""The route of the page that is being rendered; empty for errors, which say nothing of themselves."""
 SCENARIO_VERSION = 2
 """The version of a scenario, as ``static/scenarios.js`` reads it."""
 
@@ -34,17 +38,22 @@ def environment() -> Environment:
         thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,
     )  # fmt: skip
     made.globals.update(
+        times=_edges(TIMES_MS), shifts=_edges(SHIFTS), errors=_edges(ERRORS),
         asset=assets.address, gpus=facts.gpus(), providers=facts.providers(), countries=facts.countries(),
         continents=facts.CONTINENTS,
     )  # fmt: skip
     return made
 
 
+def _edges(edges: tuple[int, ...]) -> str:
+    return " ".join(map(str, edges))
+
+
 def render(template: str, *, settings: Settings, **values: Any) -> bytes:
     """The rendered ``template`` as UTF-8."""
     standing = policies(settings).standing(clock.timestamp())
     notices = [(version, standing.in_force.get(version.policy)) for version in standing.announced]
-    text = environment().get_template(template).render(settings=settings, notices=notices, **values)
+    text = environment().get_template(template).render(settings=settings, notices=notices, route=ROUTE.get(), **values)
     return text.encode()
 
 

@@ -1,0 +1,91 @@
+"""What is kept, why, on what basis and how long. The one table: purge, policy page, status page and tests read it.
+
+Pure: values in, values out. Instants are seconds since 1970, UTC.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+DAY_S = 86_400
+ACCESS_LOG_DAYS = 90
+COUNTER_MONTHS = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A time of calendar months and days, to the second."""
+
+    months: int = 0
+    days: int = 0
+
+    def ends(self, start: int) -> int:
+        """The second in which what is counted from ``start`` is gone."""
+        return add_months(start, self.months) + self.days * DAY_S
+
+    def latest_start(self, now: int) -> int:
+        """No later start than this can have ended by ``now``. Month ends are not monotonic: ask :meth:`ends` of each."""
+        return add_months(now, -self.months) - self.days * DAY_S + (3 * DAY_S if self.months else 0)
+
+    def __str__(self) -> str:
+        months = f"{self.months} month{'s' * (self.months != 1)}" if self.months else ""
+        days = f"{self.days} day{'s' * (self.days != 1)}" if self.days else ""
+        return " and ".join(part for part in (months, days) if part)
+
+
+def add_months(start: int, months: int) -> int:
+    """``months`` calendar months later; where the month has no such day, its last: 29 February → 28 February."""
+    at = datetime.fromtimestamp(start, UTC)
+    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+    return int(at.replace(year=year, month=month + 1, day=min(at.day, monthrange(year, month + 1)[1])).timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of data. ``tables`` and ``files`` (patterns in the data folder) say where it lies."""
+
+    name: str
+    title: str
+    fields: str
+    purpose: str
+    basis: str
+    limit: Limit | None
+    kept: str
+    counted_from: str
+    erased: str
+    tables: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    personal: bool = True
+
+
+INTEREST = "legitimate interest (GDPR Art. 6(1)(f))"
+CONSENT = "consent (GDPR Art. 6(1)(a))"
+OBLIGATION = "legal obligation (GDPR Art. 6(1)(c))"
+NOT_PERSONAL = "not personal data"
+
+KINDS: tuple[Kind, ...] = (
+    Kind("access-log", "Server log",
+         "IP address, browser family, operating-system family, referring address without query, method, page, status, duration, time",
+         "security, stopping abuse, aggregate statistics", INTEREST, Limit(days=ACCESS_LOG_DAYS), "at most 90 days",
+         "the first request of the UTC day", "the day's file is deleted whole", files=("logs/*.tsv",)),
+    Kind("counters", "Anonymous counters", "how often a page was asked for, how quickly it showed, how many script errors: a number a page and day",
+         "seeing that the site is well, aggregate statistics", NOT_PERSONAL, Limit(months=COUNTER_MONTHS), "13 months",
+         "the end of the UTC day", "the rows are overwritten", tables=("daily_counter",), personal=False),
+    Kind("limits", "Limits on sending", "how often an address sent something this hour, under a salted hash; in memory only",
+         "stopping abuse", INTEREST, None, "an hour at most; the salt changes daily and is never stored", "the first request of the hour",
+         "forgotten with the hour"),
+    Kind("public", "Prices, models and measurements", "public facts from providers' price interfaces, the Hugging Face Hub and published benchmarks",
+         "what the site is for", NOT_PERSONAL, None, "as long as the site runs", "", "replaced by newer facts",
+         tables=("loaded_source", "offer", "offer_tally", "set_aside", "small_answer", "held_price", "exchange_rate", "price_series",
+                 "price_span", "price_move", "price_level", "model", "evaluation", "measured_speed"), personal=False),
+    Kind("housekeeping", "Housekeeping", "versions of the data, of the tables and of the policies that were shown",
+         "running the site", NOT_PERSONAL, None, "as long as the site runs", "", "with the data folder",
+         tables=("data_version", "migration", "purge_run"),
+         files=("inferencebench.sqlite", "inferencebench.sqlite-wal", "inferencebench.sqlite-shm", "inferencebench.lock", "policies-shown.json"),
+         personal=False),
+)  # fmt: skip
+
+
+def kind(name: str) -> Kind:
+    """The row called ``name``."""
+    return next(row for row in KINDS if row.name == name)

@@ -1,0 +1,58 @@
+"""Anonymous counters: so many of a thing on a page and day. No row a visit, no address, no identifier."""
+
+import threading
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
+
+Key = tuple[str, str, str, int]
+"""(UTC day, measure, page, bucket)."""
+
+TIMES_MS = (50, 100, 200, 300, 500, 800, 1200, 2000, 3000, 5000, 8000, 15_000)
+SHIFTS = (0, 10, 50, 100, 250, 500)
+"""Upper edges of the buckets, the last bucket being open: milliseconds, and layout shift in thousandths."""
+ERRORS = (0, 1, 5)
+MEASURES: Mapping[str, tuple[int, ...]] = {"load": TIMES_MS, "paint": TIMES_MS, "shift": SHIFTS, "errors": ERRORS}
+"""What a page reports of itself once a view, each as the number of its bucket."""
+REQUESTS, DROPPED = "requests", "dropped"
+FEW = 10
+"""A count under it is shown as "fewer than 10"."""
+
+
+class Counters:
+    """Counts in memory until they are written; safe between the log's thread and the server's."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[Key] = Counter()
+        self._lock = threading.Lock()
+
+    def add(self, counts: Mapping[Key, int]) -> None:
+        """Add ``counts``."""
+        with self._lock:
+            self._counts.update(counts)
+
+    def take(self) -> dict[Key, int]:
+        """Everything counted since the last time, which is forgotten here."""
+        with self._lock:
+            taken, self._counts = dict(self._counts), Counter()
+        return taken
+
+
+def bucket(value: float, edges: tuple[int, ...]) -> int:
+    """The number of the bucket that holds ``value``; the last one is open."""
+    return bisect_left(edges, value)
+
+
+def percentile(buckets: Mapping[int, int], edges: tuple[int, ...], share: float) -> int | None:
+    """The upper edge of the bucket in which the ``share`` quantile lies; None if that is the open one or there is none."""
+    total, passed = sum(buckets.values()), 0
+    for number in sorted(buckets):
+        passed += buckets[number]
+        if total and passed >= share * total:
+            return edges[number] if number < len(edges) else None
+    return None
+
+
+def hidden(count: int) -> str:
+    """A count for readers: small ones say no more than that they are small."""
+    return f"{count:,}" if count >= FEW else f"fewer than {FEW}"

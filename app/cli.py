@@ -54,7 +54,50 @@ def _parser() -> argparse.ArgumentParser:
     new = policy.add_parser("new", help=text, description=text)
     new.add_argument("policy", metavar="POLICY")
     new.set_defaults(run=_policy_new)
+    _retention(commands)
     return parser
+
+
+def _retention(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "what is kept, how long, and what is due for deletion"
+    retention = commands.add_parser("retention", help=text, description=text).add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    status = retention.add_parser("status", help=text, description=text)
+    text = "erase what is past its limit"
+    erase = retention.add_parser("run", help=text, description=text)
+    erase.add_argument("--dry-run", action="store_true", help="say what would go, and erase nothing")
+    for each in (status, erase):
+        each.add_argument(
+            "--now", default="", metavar="TIME", help="as if it were this instant, such as 2027-02-28T00:00:00Z"
+        )
+    status.set_defaults(run=_retention_status)
+    erase.set_defaults(run=_retention_run)
+    text = "who asks most and whose requests fail in bursts, from the access log"
+    abuse = commands.add_parser("abuse", help=text, description=text)
+    abuse.add_argument("--since", default="", metavar="TIME", help="from here on; a day ago if not given")
+    abuse.add_argument("--until", default="", metavar="TIME", help="up to here")
+    abuse.add_argument("--address", default="", metavar="IP", help="every row of one address instead")
+    abuse.add_argument("--top", type=int, default=10, metavar="N", help="so many addresses; 10 if not given")
+    abuse.set_defaults(run=_abuse)
+
+
+def _retention_status(settings: Settings, asked: argparse.Namespace) -> int:
+    from app.privacy import command
+
+    return command.status(settings, asked.now)
+
+
+def _retention_run(settings: Settings, asked: argparse.Namespace) -> int:
+    from app.privacy import command
+
+    return command.run(settings, asked.now, dry=asked.dry_run)
+
+
+def _abuse(settings: Settings, asked: argparse.Namespace) -> int:
+    from app.privacy import command
+
+    return command.abuse(settings, since=asked.since, until=asked.until, address=asked.address, top=asked.top)
 
 
 def _policy_list(settings: Settings, _: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import io
 import os
 import sqlite3
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -162,6 +162,13 @@ async def raise_versions(keys: Iterable[str]) -> None:
             "INSERT INTO data_version (key, version) VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET version = version + 1",
             rows,
         )
+
+
+async def data_versions(names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(name, "version N") of the keys of ``names``, and of the tables."""
+    found = dict(await fetch("SELECT key, version FROM data_version"))
+    tables = await fetch("SELECT max(name) FROM migration")
+    return [*((name, f"version {found.get(key, 0):,}") for key, name in names.items()), ("tables", str(tables[0][0]))]
 
 
 async def execute_many(sql: str, rows: Iterable[Sequence[Any]]) -> None:

@@ -49,6 +49,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield "note", f"no queue for the worker: set {PREFIX}REDIS_URL or install redis-server; the web runs without"
     yield from _sources(settings)
     yield from _policies(settings)
+    yield from _processors(settings)
     if not settings.operator_email:
         yield "note", f"{PREFIX}OPERATOR_EMAIL is not set: nobody is reminded of deadlines"
 
@@ -58,6 +59,16 @@ def _policies(settings: Settings) -> Iterator[Finding]:
 
     for line in Policies(settings).troubles():
         yield "fault", f"{line}; what is in force is served on"
+
+
+def _processors(settings: Settings) -> Iterator[Finding]:
+    from app.privacy.processors import FILE, processors
+
+    names = ", ".join(row.name for row in processors(settings) or ()) or "nobody"
+    yield (
+        "note",
+        f"the privacy policy names as processors: {names}; whoever hosts this site or its mail belongs into {FILE} too",
+    )
 
 
 def _sources(settings: Settings) -> Iterator[Finding]:

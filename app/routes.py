@@ -8,6 +8,7 @@ from app.models import pages as models
 from app.policies import pages as policy_pages
 from app.pricing import changes_pages, compare, data
 from app.pricing import pages as pricing
+from app.privacy import pages as privacy_pages
 from app.site import machines
 from app.site import pages as site
 from app.telemetry import beacon
@@ -40,6 +41,8 @@ HANDLERS = [
     policy_pages.policy_version,
     policy_pages.policy_changes,
     policy_pages.privacy,
+    privacy_pages.rights,
+    privacy_pages.clear,
     machines.healthz,
     machines.readyz,
     machines.robots,

@@ -1,26 +1,23 @@
-// One anonymous report a page view: which bucket its times fell into. No identifier, nothing typed or chosen; /status shows the counts.
-(() => {
-  const { page, ...edges } = document.getElementById("beacon").dataset;
-  const bucket = (name, value) => {
-    const found = edges[name].split(" ").findIndex((edge) => value <= edge);
-    return found < 0 ? edges[name].split(" ").length : found;
+// Anonymous buckets; /status shows sums.
+{
+  const { page, ...edges } = document.currentScript.dataset;
+  const rank = (name, value) => {
+    const all = edges[name].split(" "), at = all.findIndex((edge) => value <= edge);
+    return at < 0 ? all.length : at;
   };
-  let shift = 0, errors = 0, sent = false;
+  const time = (kind) => performance.getEntriesByType(kind)[0];
+  let shift = 0, errors = 0, sent;
   addEventListener("error", () => errors++);
   try {
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (!entry.hadRecentInput) shift += entry.value;
+      for (const e of list.getEntries()) if (!e.hadRecentInput) shift += e.value;
     }).observe({ type: "layout-shift", buffered: true });
-  } catch {
-    // Not every browser tells of shifts; they then count as none.
-  }
+  } catch {}
   addEventListener("visibilitychange", () => {
-    const [load] = performance.getEntriesByType("navigation"), [paint] = performance.getEntriesByType("paint");
-    if (sent || document.visibilityState !== "hidden" || !load?.loadEventEnd) return;
-    sent = true;
-    navigator.sendBeacon("/beacon", new URLSearchParams({
-      page, load: bucket("times", load.loadEventEnd), paint: bucket("times", paint?.startTime ?? load.loadEventEnd),
-      shift: bucket("shifts", shift * 1000), errors: bucket("errors", errors),
+    const end = time("navigation").loadEventEnd;
+    if (!sent && end && document.hidden) sent = navigator.sendBeacon("/beacon", new URLSearchParams({
+      page, load: rank("times", end), paint: rank("times", time("paint")?.startTime ?? end),
+      shift: rank("shifts", shift * 1e3), errors: rank("errors", errors),
     }));
   });
-})();
+}

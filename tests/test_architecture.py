@@ -10,7 +10,7 @@ MODULES = sorted(path for path in (ROOT / "app").rglob("*.py") if "migrations" n
 PURE = ("app/pricing/normalise.py", "app/pricing/batch.py", "app/pricing/parsing.py", "app/pricing/changes.py", "app/pricing/query.py", "app/pricing/words.py", "app/pricing/chart.py",
         "app/pricing/offers.py", "app/money.py", "app/web/coding.py", "app/catalog/aliases.py",
         "app/estimate/inputs.py", "app/estimate/shape.py", "app/estimate/speed.py", "app/estimate/plan.py", "app/estimate/cards.py", "app/benchmarks/rows.py",
-        "app/benchmarks/query.py", "app/policies/documents.py", "app/policies/difference.py", "app/calculator/presets.py", "app/calculator/hardware.py")  # fmt: skip
+        "app/benchmarks/query.py", "app/policies/documents.py", "app/policies/difference.py", "app/privacy/retention.py", "app/privacy/rights.py", "app/telemetry/counters.py", "app/calculator/presets.py", "app/calculator/hardware.py")  # fmt: skip
 NO_IO = {"asyncio", "sqlite3", "aiosqlite", "httpx", "socket", "os", "pathlib", "piccolo", "litestar", "app.database", "app.clock",
          "datetime.now", "random", "time"}  # fmt: skip
 

@@ -47,3 +47,10 @@ async def roll_up(_: dict[str, Any]) -> int:
         gone = await recording.roll_up(clock.timestamp())
     logs.get("worker").info("rolled up", extra={"rows": gone})
     return gone
+
+
+async def purge(ctx: dict[str, Any]) -> dict[str, int]:
+    """Erase what the retention table says is past its limit."""
+    from app.privacy.purge import run
+
+    return await run(ctx["settings"], clock.timestamp())

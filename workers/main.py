@@ -20,7 +20,7 @@ from app.database import fetch
 from app.errors import InferenceBenchError
 from app.settings import Settings, load
 from workers import jobs
-from workers.timetable import TIMETABLE, Entry, due
+from workers.timetable import PURGE, TIMETABLE, Entry, due
 
 QUEUE = "inferencebench"
 MAX_JOBS = 8
@@ -130,6 +130,7 @@ def _cron(entry: Entry) -> CronJob:
 async def _enqueue_due(pool: ArqRedis) -> None:
     """What is due already, since the worker was not there at its time, is done now, a second apart."""
     tried = dict(await fetch("SELECT name, tried_at FROM loaded_source"))
+    tried |= dict(await fetch("SELECT ?, min(ran_at) FROM purge_run", PURGE))
     for behind, entry in enumerate(due(tried, clock.timestamp())):
         arguments: list[Any] = [entry.argument, 0] if entry.argument else []
         await pool.enqueue_job(entry.job, *arguments, _job_id=f"due:{entry.name}", _defer_by=behind)

@@ -8,6 +8,8 @@ from app.pricing.sources import RATES, SOURCES
 
 DAY_MIN = 24 * 60
 PRICES_TIMEOUT_S = 540
+PURGE = "purge"
+PURGE_MINUTE = 35
 TRIES = 3
 JITTER_S = 20
 """A job waits up to so many seconds before it begins, so that not every site asks a provider at the same instant."""
@@ -69,6 +71,7 @@ TIMETABLE: tuple[Entry, ...] = (
     *_prices(),
     Entry("refresh_models", "", DAY_MIN, 3 * 60 + 10, 3000, recorded_as=MODELS),
     Entry("roll_up", "", DAY_MIN, 2 * 60 + 5, 600),
+    Entry("purge", "", 60, PURGE_MINUTE, 3000, recorded_as=PURGE),
 )
 
 

@@ -16,7 +16,7 @@ from app.models.shipping import MODELS_KEY, model_key
 from app.models.stored import to_plain
 from app.models.tables import EvaluationRow, ModelRow, SpeedRow
 from app.pricing.importer import SOURCES_KEY, Written
-from app.pricing.outcomes import Outcome, as_fault, failed, record_answer
+from app.pricing.outcomes import Outcome, as_fault, counted, failed, record_answer
 from app.settings import Settings
 
 NAME, TITLE = "models", "Hugging Face Hub"
@@ -28,9 +28,9 @@ _EVALUATION = ("benchmark", "task", "setup", "value", "day", "source_name", "sou
 async def refresh_models(settings: Settings) -> Outcome:
     """Ask the Hub for every tracked model and for the measured speeds. Never raises for what the Hub does."""
     try:
-        return await _refresh(settings)
+        return await counted(await _refresh(settings))
     except Exception as error:  # the Hub's answer must never take the worker down
-        return await failed(NAME, TITLE, as_fault(error, NAME))
+        return await counted(await failed(NAME, TITLE, as_fault(error, NAME)))
 
 
 async def _refresh(settings: Settings) -> Outcome:

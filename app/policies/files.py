@@ -5,6 +5,7 @@ from pathlib import Path
 
 from app import clock, logs
 from app.policies.documents import DocumentError, Standing, Version, next_change, parse, standing
+from app.privacy.processors import processor_faults
 from app.settings import Settings
 
 PUBLISHED = "published.json"
@@ -42,7 +43,7 @@ class Policies:
 
     def __init__(self, settings: Settings) -> None:
         self.versions, faults = read_versions(settings.policies_dir)
-        self._faults = list(faults)
+        self._faults = [*faults, *processor_faults(settings)]
         self._record = settings.data_dir / RECORD
         self._shown: dict[tuple[str, str], int] = {}
         try:

@@ -9,6 +9,8 @@ from app.errors import NotFoundError
 from app.policies.difference import difference
 from app.policies.documents import POLICIES, Version
 from app.policies.files import Policies, policies
+from app.privacy.processors import processors
+from app.privacy.retention import KINDS
 from app.settings import Settings
 from app.web.answers import Answer, Ask, MovedError
 from app.web.edge import public
@@ -84,7 +86,8 @@ def _page(ask: Ask, version: Version, here: str) -> Answer:
     body = render(
         "policies/page.html", settings=ask.settings, path="/policies", canonical=here, version=version, text=text, contents=contents,
         state=standing.state(version), history=[(other, standing.state(other)) for other in history], title=version.title,
-        description=f"{version.title} of InferenceBench, effective {version.effective}.",
+        description=f"{version.title} of InferenceBench, effective {version.effective}.", kinds=KINDS,
+        annex=here == "/policies/privacy", processors=processors(ask.settings),
     )  # fmt: skip
     return Answer(body)
 

@@ -9,6 +9,7 @@ from app.database import fetch, transaction
 from app.fetch import Fault, FetchError
 from app.pricing.importer import SOURCES_KEY, Written, source_key
 from app.pricing.tables import LoadedSource
+from app.telemetry import store
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,14 @@ class Outcome:
     def keys(self) -> set[str]:
         """The keys of data that it changed."""
         return self.written.keys if self.written else set()
+
+
+async def counted(outcome: Outcome) -> Outcome:
+    """Count the try that ended so, for the status page's uptime of sources."""
+    if outcome.state in ("ok", "failed"):
+        with contextlib.suppress(sqlite3.OperationalError, OSError):
+            await store.tried(outcome.source, well=outcome.state == "ok")
+    return outcome
 
 
 async def failed(name: str, title: str, error: FetchError) -> Outcome:

@@ -21,7 +21,7 @@ from app.pricing.checks import Judged, Small, judge, leaps
 from app.pricing.exchange import ensure_rates, rates, refresh_rates
 from app.pricing.importer import replace_source
 from app.pricing.offers import Batch, Offer, RawOffer, Reason, SetAside
-from app.pricing.outcomes import Outcome, as_fault, failed
+from app.pricing.outcomes import Outcome, as_fault, counted, failed
 from app.pricing.sources.base import Source
 from app.pricing.store import stored_offers
 from app.settings import Settings
@@ -33,17 +33,17 @@ FETCH_S = 480
 async def refresh(name: str, settings: Settings, *, accept: bool = False) -> Outcome:
     """Refresh one source by name. Never raises for what a source does: the outcome says it."""
     if name == sources.RATES.name:
-        return await refresh_rates(settings)
+        return await counted(await refresh_rates(settings))
     source = sources.SOURCES[name](settings)
     if not source.is_configured:
         return Outcome(name, "not configured", f"set INFERENCEBENCH_SOURCE_{name.upper()}_KEY")
     try:
         with _alone(settings.data_dir, name):
-            return await _refresh(source, accept)
+            return await counted(await _refresh(source, accept))
     except BlockingIOError:
         return Outcome(name, "busy", "another process refreshes it right now")
     except Exception as error:  # a source's answer must never take the others down
-        return await failed(name, source.title, as_fault(error, name))
+        return await counted(await failed(name, source.title, as_fault(error, name)))
 
 
 async def _refresh(source: Source, accept: bool) -> Outcome:

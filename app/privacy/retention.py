@@ -41,8 +41,21 @@ def add_months(start: int, months: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Aged:
+    """Rows of a kind that age: those of ``table``, from the instant (seconds) or UTC day (its midnight) in ``column``.
+
+    A row whose column is null does not age. ``limit`` and ``where`` stand for a part of a kind that goes sooner.
+    """
+
+    table: str
+    column: str
+    where: str = ""
+    limit: Limit | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of data. ``tables`` and ``files`` (patterns in the data folder) say where it lies."""
+    """One kind of data. ``tables`` and ``files`` (patterns in the data folder) say where it lies; ``aged`` which rows go by age."""
 
     name: str
     title: str
@@ -55,7 +68,13 @@ class Kind:
     erased: str
     tables: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    aged: tuple[Aged, ...] = ()
     personal: bool = True
+
+    @property
+    def ages(self) -> bool:
+        """True if the purge has to do with it."""
+        return bool(self.aged) or (self.limit is not None and bool(self.files))
 
 
 INTEREST = "legitimate interest (GDPR Art. 6(1)(f))"
@@ -70,7 +89,7 @@ KINDS: tuple[Kind, ...] = (
          "the first request of the UTC day", "the day's file is deleted whole", files=("logs/*.tsv",)),
     Kind("counters", "Anonymous counters", "how often a page was asked for, how quickly it showed, how many script errors: a number a page and day",
          "seeing that the site is well, aggregate statistics", NOT_PERSONAL, Limit(months=COUNTER_MONTHS), "13 months",
-         "the end of the UTC day", "the rows are overwritten", tables=("daily_counter",), personal=False),
+         "the beginning of the UTC day", "the rows are overwritten", tables=("daily_counter",), aged=(Aged("daily_counter", "day"),), personal=False),
     Kind("limits", "Limits on sending", "how often an address sent something this hour, under a salted hash; in memory only",
          "stopping abuse", INTEREST, None, "an hour at most; the salt changes daily and is never stored", "the first request of the hour",
          "forgotten with the hour"),
@@ -84,6 +103,11 @@ KINDS: tuple[Kind, ...] = (
          files=("inferencebench.sqlite", "inferencebench.sqlite-wal", "inferencebench.sqlite-shm", "inferencebench.lock", "policies-shown.json"),
          personal=False),
 )  # fmt: skip
+
+
+def start_of(value: int | str) -> int:
+    """The second from which a row's age counts: an instant as it is, a UTC day from its midnight."""
+    return value if isinstance(value, int) else int(datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp())
 
 
 def kind(name: str) -> Kind:

@@ -77,6 +77,7 @@ async def sitemap(ask: Ask) -> Answer:
         "/calculator",
         "/benchmarks",
         "/methodology",
+        "/privacy/rights",
         "/policies",
         *(f"/policies/{policy}" for policy in POLICIES),
     ]

@@ -1,16 +1,31 @@
 """The front page and the status page."""
 
+import asyncio
+
 from app.catalog.facts import gpus, providers
 from app.catalog.pages import SEGMENTS
+from app.database import data_versions
+from app.estimate.constants import fitted
+from app.models.shipping import MODELS_KEY
+from app.policies.files import policies
 from app.pricing import best as best_prices
 from app.pricing import past, states, store
 from app.pricing.importer import HISTORY_KEY, OFFERS_KEY, SOURCES_KEY
 from app.pricing.offers import REASONS, Reason
+from app.privacy import purge
+from app.privacy.purge import RETENTION_KEY
+from app.telemetry import rows as log_rows
+from app.telemetry.access import FOLDER
+from app.telemetry.report import report
+from app.telemetry.store import TELEMETRY_KEY
 from app.web.answers import Answer, Ask
 from app.web.edge import public
 from app.web.render import render
 
 SHOWN_ASIDE = 200
+HOUR_S = 3_600
+WATCHED = {OFFERS_KEY: "prices", HISTORY_KEY: "price history", SOURCES_KEY: "sources", MODELS_KEY: "models"}
+"""Key → what it counts the changes of, on the status page."""
 
 
 @public("/", shows=(OFFERS_KEY,))
@@ -30,7 +45,7 @@ async def home(ask: Ask) -> Answer:
     return Answer(body, valid_until=await store.next_stale(ask.now))
 
 
-@public("/status", shows=(OFFERS_KEY, SOURCES_KEY, HISTORY_KEY))
+@public("/status", shows=(OFFERS_KEY, SOURCES_KEY, HISTORY_KEY, TELEMETRY_KEY, RETENTION_KEY))
 async def status(ask: Ask) -> Answer:
     """How fresh everything is, and what was set aside and why: every row a source stated is accounted for."""
     ask.settle("/status")
@@ -42,6 +57,17 @@ async def status(ask: Ask) -> Answer:
         extent=await store.freshness(ask.now), offered=await store.offered(), sources=await states.of_sources(None, ask.settings), aside=aside,
         reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()], aside_count=sum(reasons.values()),
         rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],
-        history=await past.history_extent(),
+        history=await past.history_extent(), counts=await report(ask.now), kept=await purge.states(ask.settings, ask.now),
+        oldest_row=await asyncio.to_thread(log_rows.oldest_row, ask.settings.data_dir / FOLDER, ask.now),
+        versions=[*await data_versions(WATCHED), ("estimator's constants", f"fitted {fitted()['date']}"), *_policies(ask)],
     )  # fmt: skip
-    return Answer(body, valid_until=await store.next_stale(ask.now))
+    stale = await store.next_stale(ask.now)
+    return Answer(body, valid_until=min(stale or ask.now + HOUR_S, ask.now + HOUR_S))
+
+
+def _policies(ask: Ask) -> list[tuple[str, str]]:
+    standing = policies(ask.settings).standing(ask.now)
+    return [
+        (version.title.lower(), f"{version.version}, in force since {version.effective}")
+        for version in standing.in_force.values()
+    ]

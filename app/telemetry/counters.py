@@ -12,9 +12,12 @@ TIMES_MS = (50, 100, 200, 300, 500, 800, 1200, 2000, 3000, 5000, 8000, 15_000)
 SHIFTS = (0, 10, 50, 100, 250, 500)
 """Upper edges of the buckets, the last bucket being open: milliseconds, and layout shift in thousandths."""
 ERRORS = (0, 1, 5)
+Histogram = dict[int, int]
+"""Bucket → count."""
 MEASURES: Mapping[str, tuple[int, ...]] = {"load": TIMES_MS, "paint": TIMES_MS, "shift": SHIFTS, "errors": ERRORS}
 """What a page reports of itself once a view, each as the number of its bucket."""
-REQUESTS, DROPPED = "requests", "dropped"
+REQUESTS, DROPPED, SOURCE = "requests", "dropped", "source"
+"""Requests by route and class of status; rows the log let go; tries of a source, bucket 1 for those that failed."""
 FEW = 10
 """A count under it is shown as "fewer than 10"."""
 

@@ -53,7 +53,7 @@ class Places:
             return "-"
         if parts.scheme not in ("http", "https") or not host:
             return "-"
-        origin = f"{parts.scheme}://{quote(host, safe='.:[]')}"
+        origin = f"{parts.scheme}://{quote(parts.netloc.rpartition('@')[2][:LONGEST], safe='.:[]')}"
         if host == urlsplit(base_url).hostname:
             route = self.route(parts.path)
             path = self.path(route, parts.path, 200)

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from app import clock
@@ -91,16 +91,6 @@ def parse(line: str) -> Row | None:
         return None
 
 
-def oldest_row(folder: Path) -> int | None:
-    """When the oldest request that is still noted came, in seconds."""
-    for _, path in files(folder):
-        with path.open(encoding="ascii", errors="replace") as lines:
-            for line in lines:
-                if row := parse(line):
-                    return row.at
-    return None
-
-
-def last_day_kept(now: int) -> str:
-    """The oldest day of which anything may still be noted at ``now``."""
-    return f"{clock.from_timestamp(now) - timedelta(days=ACCESS_LOG_DAYS):%Y-%m-%d}"
+def oldest_row(folder: Path, now: int) -> int | None:
+    """When the oldest request came that is noted still, in seconds; the rows past their limit count as gone."""
+    return next((row.at for row in read(folder, now)), None)

@@ -3,25 +3,38 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
+from app import clock
 from app.database import execute_many, fetch, transaction
-from app.telemetry.counters import MEASURES, REQUESTS, Key
+from app.telemetry.counters import DROPPED, MEASURES, REQUESTS, SOURCE, Histogram, Key
 
 TELEMETRY_KEY = "telemetry"
 
-Histogram = dict[int, int]
-"""Bucket → count."""
 
-
-async def write(counts: Mapping[Key, int]) -> None:
-    """Add ``counts`` to the table."""
+async def write(counts: Mapping[Key, int], *, tell: bool = True) -> None:
+    """Add ``counts`` to the table; with ``tell`` the pages that show them are made anew."""
     if not counts:
         return
-    async with transaction(TELEMETRY_KEY):
+    async with transaction(*[TELEMETRY_KEY][: int(tell)]):
         await execute_many(
             "INSERT INTO daily_counter (day, measure, page, bucket, count) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (day, measure, page, bucket) DO UPDATE SET count = count + excluded.count",
             [(*key, count) for key, count in counts.items()],
         )
+
+
+async def tried(source: str, *, well: bool) -> None:
+    """Count one try of a source."""
+    await write({(f"{clock.now():%Y-%m-%d}", SOURCE, source, int(not well)): 1}, tell=False)
+
+
+async def tries(since: str) -> dict[str, tuple[int, int]]:
+    """Source → (tries that went well, tries that failed), from the day ``since`` on."""
+    rows = await fetch(
+        "SELECT page, sum(count * (bucket = 0)), sum(count * (bucket = 1)) FROM daily_counter WHERE day >= ? AND measure = ? GROUP BY page",
+        since,
+        SOURCE,
+    )
+    return {page: (well, failed) for page, well, failed in rows}
 
 
 async def histograms(since: str) -> dict[str, dict[str, Histogram]]:
@@ -50,15 +63,12 @@ async def requests(since: str) -> dict[str, Histogram]:
     return dict(found)
 
 
-async def total(since: str, measure: str) -> int:
-    """The sum of one measure, from the day ``since`` on."""
-    return int(
-        (
-            await fetch(
-                "SELECT coalesce(sum(count), 0) FROM daily_counter WHERE day >= ? AND measure = ?", since, measure
-            )
-        )[0][0]
+async def dropped(since: str) -> int:
+    """Rows the access log let go, from the day ``since`` on."""
+    rows = await fetch(
+        "SELECT coalesce(sum(count), 0) FROM daily_counter WHERE day >= ? AND measure = ?", since, DROPPED
     )
+    return int(rows[0][0])
 
 
 async def by_day(since: str) -> list[tuple[str, int]]:

@@ -1,0 +1,56 @@
+"""Who works for the controller and may see personal data. The one list: ``processors.json`` beside the policies."""
+
+import json
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+from app.errors import InferenceBenchError
+from app.settings import Settings
+
+FILE = "processors.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """One processor: what it does, which data it may see, where, what protects the transfer, and its own privacy policy."""
+
+    name: str
+    does: str
+    data: str
+    country: str
+    safeguard: str
+    privacy: str
+
+
+def processors(settings: Settings) -> tuple[Processor, ...] | None:
+    """The list, None while it can't be read: the page says so and goes on."""
+    try:
+        return _read(settings.policies_dir / FILE)
+    except InferenceBenchError:
+        return None
+
+
+def processor_faults(settings: Settings) -> list[str]:
+    """What an operator should mend in the list."""
+    try:
+        _read(settings.policies_dir / FILE)
+    except InferenceBenchError as error:
+        return [str(error)]
+    return []
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path) -> tuple[Processor, ...]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        found = tuple(Processor(**row) for row in rows)
+    except (OSError, ValueError, TypeError) as error:
+        raise InferenceBenchError(f"{path} can't be read as the list of processors: {error}") from None
+    for row in found:
+        empty = [field.name for field in fields(row) if not getattr(row, field.name)]
+        if empty or not row.privacy.startswith("https://"):
+            raise InferenceBenchError(
+                f"{path}: {row.name or 'a processor'} lacks {', '.join(empty) or 'an https:// address of its privacy policy'}"
+            )
+    return found

@@ -1,0 +1,77 @@
+"""What the counters say to the public: quantiles of load times, error rates, uptime of sources. Small counts are hidden."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app import clock
+from app.telemetry import store
+from app.telemetry.counters import ERRORS, FEW, MEASURES, Histogram, hidden, percentile
+
+DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One route: requests and the shares of them that failed, views and their quantiles; None where too few to say.
+
+    Times in milliseconds, each the upper edge of its bucket; ``shift`` is the 75th percentile of layout shift.
+    """
+
+    route: str
+    requests: str
+    wrong: float | None
+    broken: float | None
+    views: str
+    load: tuple[str, str, str] | None
+    paint: str
+    shift: str
+    script_errors: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The last :data:`DAYS` days."""
+
+    since: str
+    pages: list[Page]
+    days: list[tuple[str, str]]
+    dropped: int
+    tries: dict[str, tuple[int, int]]
+
+
+async def report(now: int) -> Report:
+    """The report as it stands at ``now``."""
+    since = f"{clock.from_timestamp(now) - timedelta(days=DAYS):%Y-%m-%d}"
+    said, asked = await store.histograms(since), await store.requests(since)
+    pages = [_page(route, asked.get(route, {}), said.get(route, {})) for route in sorted(set(said) | set(asked))]
+    days = [(day, hidden(count)) for day, count in await store.by_day(since)]
+    return Report(since, pages, days, await store.dropped(since), await store.tries(since))
+
+
+def _page(route: str, asked: Histogram, said: dict[str, Histogram]) -> Page:
+    requests, views = sum(asked.values()), sum(said.get("load", {}).values())
+    enough, seen = requests >= FEW, views >= FEW
+    errors = said.get("errors", {})
+    return Page(
+        route,
+        hidden(requests),
+        asked.get(4, 0) / requests if enough else None,
+        asked.get(5, 0) / requests if enough else None,
+        hidden(views),
+        (_time(said, "load", 0.5), _time(said, "load", 0.75), _time(said, "load", 0.95)) if seen else None,
+        _time(said, "paint", 0.75) if seen else "",
+        _shift(said) if seen else "",
+        1 - errors.get(ERRORS.index(0), 0) / views if seen else None,
+    )
+
+
+def _time(said: dict[str, Histogram], measure: str, share: float) -> str:
+    edges = MEASURES[measure]
+    found = percentile(said[measure], edges, share)
+    return f"over {edges[-1]:,} ms" if found is None else f"{found:,} ms"
+
+
+def _shift(said: dict[str, Histogram]) -> str:
+    edges = MEASURES["shift"]
+    found = percentile(said["shift"], edges, 0.75)
+    return f"over {edges[-1] / 1000:g}" if found is None else f"{found / 1000:g}"

@@ -1,0 +1,176 @@
+"""The retention table and the purge: exact to the second, whole, short locks, nothing left in any file."""
+
+import re
+import shutil
+import sqlite3
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import clock, database
+from app.errors import InferenceBenchError
+from app.privacy import command, purge, retention
+from app.privacy.retention import KINDS, Limit, add_months, kind
+from app.settings import load
+from app.telemetry import store
+from tests.conftest import Inside, Site, free_port, serve
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("start", "months", "end"),
+    [
+        ("2027-01-31T10:00:00", 1, "2027-02-28T10:00:00"), ("2028-01-31T10:00:00", 1, "2028-02-29T10:00:00"), ("2028-02-29T23:59:59", 12, "2029-02-28T23:59:59"),
+        ("2027-02-28T00:00:00", 12, "2028-02-28T00:00:00"), ("2026-11-24T14:00:01", 13, "2027-12-24T14:00:01"), ("2026-12-31T00:00:00", 2, "2027-02-28T00:00:00"),
+        ("2028-03-31T00:00:00", -1, "2028-02-29T00:00:00"),
+    ],
+)  # fmt: skip
+def test_calendar_months_and_leap_days(start: str, months: int, end: str) -> None:
+    assert add_months(at(start), months) == at(end)
+    assert Limit(months=months).ends(at(start)) == at(end)
+
+
+def test_a_limit_never_looks_past_what_can_have_ended() -> None:
+    for months, days in ((1, 0), (12, 0), (0, 90), (0, 30), (1, 7)):
+        limit = Limit(months=months, days=days)
+        for start in range(at("2027-01-25T00:00:00"), at("2027-03-05T00:00:00"), 6 * 3600 + 1):
+            assert start <= limit.latest_start(limit.ends(start))
+
+
+def tables_and_files(data: Path) -> tuple[set[str], set[str]]:
+    with sqlite3.connect(data / "inferencebench.sqlite") as connection:
+        tables = {
+            row[0]
+            for row in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            )
+        }
+    connection.close()
+    return tables, {str(path.relative_to(data)) for path in data.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("promise", ["P-3a", "P-4"])
+def test_everything_that_is_stored_has_one_row_of_the_table_with_purpose_and_basis(
+    tmp_path: Path, promise: str
+) -> None:
+    """A site that ran and was used: each table and file belongs to one kind, and a kind names nothing that is not there."""
+    port = free_port()
+    process = serve(tmp_path, port)
+    httpx.get(f"http://127.0.0.1:{port}/prices")
+    httpx.post(f"http://127.0.0.1:{port}/beacon", content="page=%2Fprices&load=3&paint=2&shift=0&errors=0")
+    time.sleep(1.3)
+    process.terminate()
+    process.wait(15)
+    tables, files = tables_and_files(tmp_path)
+    named = [table for row in KINDS for table in row.tables]
+    assert sorted(named) == sorted(tables)
+    for file in files:
+        owners = [row.name for row in KINDS if any(Path(file).match(pattern) for pattern in row.files)]
+        assert len(owners) == 1, (file, owners)
+    for row in KINDS:
+        assert row.fields
+        assert row.purpose
+        assert row.basis
+        assert row.kept
+        assert all(aged.table in row.tables for aged in row.aged)
+        assert (
+            row.basis.startswith(("legitimate interest", "consent", "legal obligation", "contract")) or not row.personal
+        )
+
+
+@pytest.mark.parametrize("promise", ["P-8a"])
+def test_the_policys_words_and_the_table_state_the_same_limits(site: Site, promise: str) -> None:
+    page = " ".join(re.sub(r"<[^>]+>", " ", httpx.get(f"{site.url}/policies/privacy").text).split())
+    assert f"at most {kind('access-log').limit}, then purged" in page
+    for path in ("/policies/privacy", "/status"):
+        shown = httpx.get(f"{site.url}{path}").text
+        for row in KINDS:
+            assert row.title in shown
+            assert row.kept in shown
+
+
+@pytest.mark.parametrize("promise", ["P-2.2c"])
+def test_counters_go_at_their_limit_to_the_second_and_leave_no_trace_in_any_file(inside: Inside, promise: str) -> None:
+    day = "2027-01-31"
+    end = add_months(at("2027-01-31T00:00:00"), retention.COUNTER_MONTHS)
+    assert end == at("2028-02-29T00:00:00")
+
+    async def work(_: httpx.AsyncClient) -> None:
+        await store.write({(day, "load", "/MarkerRoute", n): 1 for n in range(5)})
+        await store.write({("2027-02-01", "load", "/prices", 1): 1})
+        assert (await purge.run(inside.settings, end - 1))["counters"] == 0
+        assert (await purge.states(inside.settings, end))[1].due == 5
+        assert (await purge.run(inside.settings, end))["counters"] == 5
+        state = (await purge.states(inside.settings, end))[1]
+        assert (state.held, state.due, state.erased) == (1, 0, 5)
+        assert state.next_at == at("2028-03-01T00:00:00")
+
+    inside.run(work)
+    for path in inside.settings.data_dir.rglob("*"):
+        assert path.is_dir() or b"markerroute" not in path.read_bytes().lower(), path
+    wal = Path(f"{inside.settings.database_path}-wal")
+    assert not wal.exists() or wal.stat().st_size == 0 or b"markerroute" not in wal.read_bytes().lower()
+
+
+def test_erasing_waits_for_readers_until_the_log_is_cut(inside: Inside) -> None:
+    reader = sqlite3.connect(inside.settings.database_path, check_same_thread=False)
+
+    async def work(_: httpx.AsyncClient) -> None:
+        await store.write({("2020-01-01", "load", "/MarkerRoute", 1): 1})
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM daily_counter").fetchone()
+        threading.Timer(0.5, reader.rollback).start()
+        assert (await purge.run(inside.settings, clock.timestamp()))["counters"] == 1
+
+    inside.run(work)
+    reader.close()
+    for path in inside.settings.data_dir.rglob("*"):
+        assert path.is_dir() or b"markerroute" not in path.read_bytes().lower(), path
+
+
+def test_a_large_purge_goes_in_many_short_transactions(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    real = purge.execute
+
+    async def watched(sql: str, *arguments: object) -> None:
+        sizes.append(sql.count(",") + 1)
+        await real(sql, *arguments)
+
+    monkeypatch.setattr(purge, "execute", watched)
+
+    async def work(_: httpx.AsyncClient) -> None:
+        await store.write({(f"2020-{1 + n % 12:02}-01", "load", f"/{n // 12}", n % 7): 1 for n in range(30_000)})
+        rows = (await database.fetch("SELECT count(*) FROM daily_counter"))[0][0]
+        assert (await purge.run(inside.settings, clock.timestamp()))["counters"] == rows
+        assert await database.fetch("SELECT count(*) FROM daily_counter") == [(0,)]
+
+    inside.run(work)
+    assert len(sizes) > 5
+    assert max(sizes) <= purge.MOST_IN_BATCH
+    assert sizes[0] <= purge.FIRST_BATCH
+
+
+def test_the_commands_say_what_is_due_and_a_dry_run_erases_nothing(
+    tmp_path: Path, prepared_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = shutil.copytree(prepared_data, tmp_path / "data")
+    settings = load({"INFERENCEBENCH_DATA_DIR": str(data)})
+    database.use(settings.database_path)
+    database.run(store.write({("2026-11-24", "load", "/prices", 1): 1}))
+    assert command.run(settings, "2028-01-01", dry=True) == 0
+    assert "counters: 1 would go" in capsys.readouterr().out
+    assert command.status(settings, "2028-01-01") == 0
+    assert "counters" in capsys.readouterr().out
+    assert command.run(settings, "2028-01-01T00:00:00Z", dry=False) == 0
+    assert "counters: 1 gone" in capsys.readouterr().out
+    with pytest.raises(InferenceBenchError, match="for example 2026-11-24"):
+        command.status(settings, "tomorrow")
+    with pytest.raises(InferenceBenchError, match="no IP address"):
+        command.abuse(settings, since="", until="", address="here", top=3)

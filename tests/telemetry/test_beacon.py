@@ -1,0 +1,173 @@
+"""The beacon: anonymous, bounded, and unable to store a text."""
+
+import re
+import sqlite3
+
+import httpx
+import pytest
+
+from app import clock
+from app.errors import QueryError
+from app.telemetry import beacon, report, store
+from app.telemetry.counters import FEW, MEASURES, TIMES_MS, bucket, hidden, percentile
+from app.telemetry.running import write
+from app.web.edge import PAGES
+from app.web.limits import Limit
+from tests.conftest import Inside, Site
+
+GOOD = "page=%2Fprices&load=3&paint=2&shift=0&errors=0"
+
+
+@pytest.mark.parametrize("promise", ["P-2.2c"])
+def test_a_beacon_adds_to_counters_and_leaves_no_row_of_its_own(inside: Inside, promise: str) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        for _ in range(12):
+            answer = await client.post("/beacon", content=GOOD)
+            assert (answer.status_code, answer.content) == (204, b"")
+            assert "set-cookie" not in answer.headers
+        inside.app.access.flush()
+        taken = dict(inside.app.access._counters._counts)
+        await write(inside.app.access._counters)
+        day = f"{clock.now():%Y-%m-%d}"
+        assert taken == {
+            (day, "load", "/prices", 3): 12,
+            (day, "paint", "/prices", 2): 12,
+            (day, "shift", "/prices", 0): 12,
+            (day, "errors", "/prices", 0): 12,
+        }
+        assert "views" in (await client.get("/status")).text.casefold()
+
+    inside.run(work)
+    assert not list(inside.app.access.folder.glob("*")), "the beacon's own request is not in the log"
+    with sqlite3.connect(inside.settings.database_path) as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(daily_counter)")]
+    assert columns == ["day", "measure", "page", "bucket", "count"]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "page=/prices", "page=/nothing&load=3&paint=2&shift=0&errors=0", "page=/prices&load=99&paint=2&shift=0&errors=0", "page=/prices&load=-1&paint=2&shift=0&errors=0",
+     "page=/prices&load=1e3&paint=2&shift=0&errors=0", "page=/prices&load=٣&paint=2&shift=0&errors=0", GOOD + "&text=hello", "page=/gpus/l4-24gb&load=3&paint=2&shift=0&errors=0",
+     "x" * 199, '{"page": "/prices"}', "page=%2Fprices&load=3&paint=2&shift=0&errors=<script>"],
+)  # fmt: skip
+def test_what_is_no_bucket_of_a_known_page_is_refused_and_stored_nowhere(inside: Inside, body: str) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        answer = await client.post("/beacon", content=body.encode())
+        assert answer.status_code == 400
+        assert "for example" in answer.text
+
+    inside.run(work)
+    assert inside.app.access._counters.take() == {}
+
+
+def test_a_long_body_and_a_foreign_page_are_refused(inside: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        assert (await client.post("/beacon", content=GOOD + "&" + "x" * 100_000)).status_code == 413
+        for said in ({"sec-fetch-site": "cross-site"}, {"origin": "https://elsewhere.example"}, {"origin": "null"}):
+            assert (await client.post("/beacon", content=GOOD, headers=said)).status_code == 403
+        for said in ({"sec-fetch-site": "same-origin", "origin": "http://inside"}, {"origin": "http://inside"}):
+            assert (await client.post("/beacon", content=GOOD, headers=said)).status_code == 204
+
+    inside.run(work)
+    assert sum(inside.app.access._counters.take().values()) == 2 * len(MEASURES)
+
+
+def test_one_sender_counts_for_no_more_than_its_share(inside: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        for _ in range(beacon.MOST_AN_HOUR + 60):
+            assert (await client.post("/beacon", content=GOOD)).status_code == 204
+
+    inside.run(work)
+    assert sum(inside.app.access._counters.take().values()) == beacon.MOST_AN_HOUR * len(MEASURES)
+
+
+def test_a_limit_counts_an_ipv6_network_as_one_forgets_with_its_window_and_is_bounded() -> None:
+    limit = Limit(2, 3600, addresses=3)
+    assert [limit.allows(f"2001:db8:0:1::{n}", 0) for n in range(4)] == [True, True, False, False]
+    assert limit.allows("2001:db8:0:2::1", 0)
+    assert limit.allows("2001:db8:0:1::1", 3600)
+    assert limit.wait_s(3500) == 100
+    fresh = Limit(5, 3600, addresses=3)
+    assert [fresh.allows(f"192.0.2.{n}", 0) for n in range(5)] == [True, True, True, False, False]
+    assert fresh.allows("192.0.2.0", 1)
+
+
+@pytest.mark.parametrize("promise", ["P-2.2c"])
+def test_a_limit_keeps_no_address_and_its_salt_turns_over_with_the_day(promise: str) -> None:
+    limit = Limit(5, 3600)
+    limit.allows("198.51.100.77", 0)
+    first = (limit._salt, set(limit._counts))
+    assert b"198.51" not in repr(vars(limit)).encode()
+    limit.allows("198.51.100.77", 86_400)
+    assert (limit._salt, set(limit._counts)) != first
+
+
+@pytest.fixture
+def counted(inside: Inside) -> Inside:
+    """A site with 40 quick views, 10 slow ones, and a page seen nine times."""
+    day = f"{clock.now():%Y-%m-%d}"
+
+    async def work(_: httpx.AsyncClient) -> None:
+        views = {(day, "load", "/prices", 3): 40, (day, "load", "/prices", 9): 10, (day, "load", "/gpus", 3): 9}
+        rest = {
+            (day, measure, page, 0): n
+            for measure in ("paint", "shift", "errors")
+            for page, n in (("/prices", 50), ("/gpus", 9))
+        }
+        asked = {
+            (day, "requests", "/prices", 2): 90,
+            (day, "requests", "/prices", 4): 9,
+            (day, "requests", "/prices", 5): 1,
+            (day, "requests", "/gpus", 2): 9,
+        }
+        await store.write({**views, **rest, **asked})
+
+    inside.run(work)
+    return inside
+
+
+@pytest.mark.parametrize("promise", ["P-4"])
+def test_small_counts_are_hidden_and_no_figure_is_made_of_them(counted: Inside, promise: str) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        found = {page.route: page for page in (await report.report(clock.timestamp())).pages}
+        assert found["/prices"].load == (f"{TIMES_MS[3]} ms", f"{TIMES_MS[3]} ms", "5,000 ms")
+        assert (found["/prices"].requests, found["/prices"].wrong, found["/prices"].broken) == ("100", 0.09, 0.01)
+        assert (found["/gpus"].requests, found["/gpus"].views) == ("fewer than 10", "fewer than 10")
+        assert (found["/gpus"].wrong, found["/gpus"].load, found["/gpus"].script_errors) == (None, None, None)
+        page = (await client.get("/status")).text
+        row = re.search(r'<td role="cell" class="what">/gpus</td>.*?</tr>', page, re.DOTALL)
+        assert row
+        assert "fewer than 10" in row[0]
+        assert not re.search(r"\d", re.sub(r"fewer than 10|<[^>]*>", "", row[0]).replace("/gpus", ""))
+
+    counted.run(work)
+    assert (hidden(FEW - 1), hidden(FEW), hidden(12_345)) == ("fewer than 10", "10", "12,345")
+
+
+def test_quantiles_and_buckets() -> None:
+    assert [bucket(value, (50, 100)) for value in (0, 50, 50.1, 100, 101)] == [0, 0, 1, 1, 2]
+    assert percentile({0: 50, 1: 50}, (50, 100), 0.5) == 50
+    assert percentile({0: 50, 1: 50}, (50, 100), 0.51) == 100
+    assert percentile({2: 1}, (50, 100), 0.5) is None
+    assert percentile({}, (50, 100), 0.5) is None
+
+
+def test_every_page_says_what_it_is_and_errors_say_nothing(site: Site) -> None:
+    for path, route in (
+        ("/", "/"),
+        ("/gpus/l4-24gb", "/gpus/{gpu}"),
+        ("/policies/privacy", "/policies/{policy}"),
+        ("/calculator", "/calculator"),
+    ):
+        assert f'data-page="{route}"' in httpx.get(f"{site.url}{path}").text
+        assert route in PAGES
+    assert "beacon" not in httpx.get(f"{site.url}/nothing-here").text
+    script = re.search(r'src="(/static/beacon[^"]+)"', httpx.get(site.url).text)
+    assert script
+    assert len(httpx.get(f"{site.url}{script[1]}").content) < 1000
+
+
+def test_a_page_that_is_no_route_is_refused() -> None:
+    with pytest.raises(QueryError):
+        beacon.read(GOOD.encode(), {"/"}, "2026-11-24")

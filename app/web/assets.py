@@ -1,5 +1,6 @@
 """Static files under names that hold their content's hash: cached for ever, compressed once."""
 
+import base64
 import hashlib
 import mimetypes
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=ut
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A static file: its public address and content."""
+    """A static file: its public address, content, and the hash that browsers check it against."""
 
     address: str
     media_type: str
     body: bytes
+    integrity: str
 
 
 @cache
@@ -33,15 +35,25 @@ def assets() -> dict[str, Asset]:
 
 def _asset(path: Path) -> Asset:
     body = path.read_bytes()
-    digest = hashlib.sha256(body).hexdigest()[:12]
+    hashed = hashlib.sha256(body)
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     name = path.relative_to(FOLDER).with_suffix("")
-    return Asset(f"/static/{name}.{digest}{path.suffix}", kind, body)
+    return Asset(
+        f"/static/{name}.{hashed.hexdigest()[:12]}{path.suffix}",
+        kind,
+        body,
+        f"sha256-{base64.b64encode(hashed.digest()).decode()}",
+    )
 
 
 def address(name: str) -> str:
     """The public address of the static file ``name``."""
     return assets()[name].address
+
+
+def integrity(name: str) -> str:
+    """What a browser checks the static file ``name`` against (Subresource Integrity)."""
+    return assets()[name].integrity
 
 
 def prepared() -> dict[str, Kept]:

@@ -39,7 +39,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.globals.update(
         times=_edges(TIMES_MS), shifts=_edges(SHIFTS), errors=_edges(ERRORS),
-        asset=assets.address, gpus=facts.gpus(), providers=facts.providers(), countries=facts.countries(),
+        asset=assets.address, integrity=assets.integrity, gpus=facts.gpus(), providers=facts.providers(), countries=facts.countries(),
         continents=facts.CONTINENTS,
     )  # fmt: skip
     return made

@@ -62,9 +62,31 @@ def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+RUNNING = os.environ.pop("SITE_UNDER_TEST", "")
+"""Address and data folder of a site that runs already, such as one in a container: the tests over HTTP then ask that."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With a site given from outside only the tests that ask a site over HTTP are run."""
+    if RUNNING:
+        asks = [
+            i
+            for i in items
+            if "site" in getattr(i, "fixturenames", ()) and not {"chromium", "edge"} & set(i.fixturenames)
+        ]  # type: ignore[attr-defined]
+        config.hook.pytest_deselected(items=[item for item in items if item not in asks])
+        items[:] = asks
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The whole site on loopback, shared by the tests that only read."""
+    if RUNNING:
+        url, data = RUNNING.split(" ", 1)
+        with subprocess.Popen(["sleep", "3600"]) as stand_in:
+            yield Site(url, int(url.rsplit(":", 1)[1]), Path(data), stand_in)
+            stand_in.kill()
+        return
     data, port = tmp_path_factory.mktemp("site"), free_port()
     process = serve(data, port)
     yield Site(f"http://127.0.0.1:{port}", port, data, process)

@@ -7,7 +7,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_NO_PROGRESS := 1
 unexport PYTHONPATH
 
-.PHONY: run test check bench calibrate accuracy api-prices lock format help clean
+.PHONY: run test check bench audit calibrate accuracy api-prices lock format help clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -39,6 +39,9 @@ api-prices: $(VENV)/data.stamp ## write the prices of token APIs anew from the l
 accuracy: $(VENV)/run.stamp ## the estimator's errors on rows it was not fitted on; fails past a limit
 	$(BIN)/python -m tools.accuracy
 
+audit: $(VENV)/audit.stamp ## known faults and licences of the locked dependencies; writes the bill of materials to dist/sbom.json
+	$(BIN)/python -m tools.audit
+
 format: $(VENV)/test.stamp ## let the formatter and the linter's fixes run
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -47,6 +50,7 @@ lock: $(VENV)/uv.stamp ## lock the dependencies anew, with hashes
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml tools/build.in -o requirements.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra test -c requirements.lock pyproject.toml tools/build.in -o requirements-test.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra data -c requirements.lock pyproject.toml tools/build.in -o requirements-data.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra audit -c requirements.lock pyproject.toml tools/build.in -o requirements-audit.lock
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -67,4 +71,8 @@ $(VENV)/test.stamp: $(VENV)/run.stamp requirements-test.lock
 
 $(VENV)/data.stamp: $(VENV)/run.stamp requirements-data.lock
 	@$(UV) pip install -q --require-hashes -r requirements-data.lock
+	@touch $@
+
+$(VENV)/audit.stamp: $(VENV)/run.stamp requirements-audit.lock
+	@$(UV) pip install -q --require-hashes -r requirements-audit.lock
 	@touch $@

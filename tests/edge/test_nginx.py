@@ -75,7 +75,8 @@ def test_plain_http_leads_to_https_and_errors_are_not_kept(edge: httpx.Client) -
         assert answer.headers["content-security-policy"]
 
 
-def test_old_tls_is_refused(edge: httpx.Client) -> None:
+@pytest.mark.parametrize("promise", ["P-10a"])
+def test_old_tls_is_refused(edge: httpx.Client, promise: str) -> None:
     port = edge.base_url.port
     done = subprocess.run(
         ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_1"], input=b"", capture_output=True, check=False

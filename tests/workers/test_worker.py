@@ -261,8 +261,9 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
     assert len(seen) >= 2, "the kills hit different moments"
 
 
-def test_the_web_process_opens_no_connection(data: Path, tmp_path: Path, site: Any) -> None:
-    """P-6: every page is asked for while an audit hook writes down each connection that the web process opens."""
+@pytest.mark.parametrize("promise", ["P-6", "P-5"])
+def test_the_web_process_opens_no_connection(data: Path, tmp_path: Path, site: Any, promise: str) -> None:
+    """Every page is asked for while an audit hook writes down each connection that the web process opens."""
     hook = tmp_path / "hook"
     hook.mkdir()
     record = tmp_path / "connections.txt"

@@ -122,3 +122,40 @@ def test_stale_pages_stand_in_while_the_app_is_down_but_never_past_their_instant
             assert (still.status_code, still.text) == (200, lasting.text)
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("promise", ["P-2.2a"])
+def test_the_app_learns_the_visitors_address_from_the_edge_and_the_edge_keeps_none(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], promise: str
+) -> None:
+    """A visitor at 127.0.0.5 who says to be somebody else; only the edge, at 127.0.0.1, is trusted."""
+    port = free_port()
+    process = serve(tmp_path / "data", port, INFERENCEBENCH_TRUSTED_PROXIES="127.0.0.1/32")
+    server = edge_server.start(tmp_path / "edge", port, free_port(), free_port())
+    try:
+        with httpx.Client(
+            base_url=server.url, verify=False, transport=httpx.HTTPTransport(local_address="127.0.0.5", verify=False)
+        ) as client:
+            assert client.get("/gpus?marker=1", headers={"x-forwarded-for": "198.51.100.99"}).status_code in (200, 308)
+            assert client.get("/nothing-marker", headers={"x-forwarded-for": "198.51.100.99"}).status_code == 404
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", transport=httpx.HTTPTransport(local_address="127.0.0.6")
+        ) as client:
+            client.get("/providers", headers={"x-forwarded-for": "198.51.100.99"})
+        time.sleep(1.5)
+    finally:
+        server.stop()
+        process.terminate()
+        process.wait(15)
+    rows = [
+        line.split("\t")
+        for path in (tmp_path / "data" / "logs").glob("*.tsv")
+        for line in path.read_text().splitlines()[1:]
+    ]
+    assert {row[1] for row in rows if row[6] in ("/gpus", "(no such page)")} == {"127.0.0.5"}
+    assert {row[1] for row in rows if row[6] == "/providers"} == {"127.0.0.6"}, "who is not trusted is not believed"
+    out, err = capfd.readouterr()
+    kept = [path for path in (tmp_path / "edge").rglob("*") if path.is_file() and b"127.0.0.5" in path.read_bytes()]
+    assert kept == []
+    for secret in ("127.0.0.5", "127.0.0.6", "198.51.100.99", "marker"):
+        assert secret not in out + err

@@ -309,3 +309,41 @@ def test_the_log_can_be_searched_by_address_and_period(tmp_path: Path, capsys: p
         settings, since=f"{clock.from_timestamp(now - 3600):%Y-%m-%dT%H:%M:%SZ}", until="", address="2001:db8::7", top=3
     )
     assert capsys.readouterr().out == "0 rows\n"
+
+
+@pytest.mark.parametrize("promise", ["P-2.2a"])
+def test_what_the_site_prints_holds_no_address_query_header_or_body(
+    tmp_path: Path, prepared_data: Path, capfd: pytest.CaptureFixture[str], promise: str
+) -> None:
+    data, port = shutil.copytree(prepared_data, tmp_path / "data"), free_port()
+    process = serve(data, port, INFERENCEBENCH_TRUSTED_PROXIES="127.0.0.0/8")
+    try:
+        said = {
+            "user-agent": "markeragent",
+            "referer": "http://markerreferrer/",
+            "x-forwarded-for": "198.51.100.23",
+            "origin": "http://markerorigin",
+        }
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=said) as client:
+            for path in (
+                "/prices?max_usd=markerquery",
+                "/gpus/markergpu",
+                "/prices?q=markersearch",
+                "/%ff%fe",
+                "/prices?" + "markerlong=1&" * 5000,
+                "/compare?gpu=markercompare",
+            ):
+                client.get(path)
+            client.post("/api/estimate", content=b"markerbody" * 200_000)
+            client.post("/beacon", content=b"page=markerpage")
+            client.request("PUT", "/prices", content=b"markerput")
+        (data / "inferencebench.sqlite").rename(data / "away.sqlite")  # a fault in the middle
+        httpx.get(f"http://127.0.0.1:{port}/prices?max_usd=3&q=markerfault", headers=said)
+        (data / "away.sqlite").rename(data / "inferencebench.sqlite")
+    finally:
+        process.terminate()
+        process.wait(15)
+    out, err = capfd.readouterr()
+    assert "stopped" in err
+    assert "marker" not in (out + err).casefold()
+    assert "198.51.100" not in out + err

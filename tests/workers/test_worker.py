@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import ROOT, free_port
 from tests.fake_clouds import Clouds, Reply, clouds
-from workers.timetable import TIMETABLE, due
+from workers.timetable import PURGE, TIMETABLE, due
 
 
 @pytest.fixture(scope="module")
@@ -261,8 +261,44 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
     assert len(seen) >= 2, "the kills hit different moments"
 
 
-@pytest.mark.parametrize("promise", ["P-6", "P-5"])
-def test_the_web_process_opens_no_connection(data: Path, tmp_path: Path, site: Any, promise: str) -> None:
+@pytest.mark.parametrize("promise", ["P-5", "P-6"])
+def test_a_refresh_tells_the_clouds_and_the_hub_nothing_of_any_visitor(
+    data: Path, server: Clouds, started: list[Any], promise: str
+) -> None:
+    """A visitor comes, with markers in everything a browser sends; then every source is asked, and the worker purges."""
+    running = Running("up", data, server)
+    started.append(running)
+    until(running.serves)
+    said = {
+        "user-agent": "MarkerBrowser/7",
+        "referer": "http://marker.example/a",
+        "x-forwarded-for": "198.51.100.66",
+        "cookie": "marker=1",
+        "accept-language": "mar-MARKER",
+    }
+    with httpx.Client(base_url=f"http://127.0.0.1:{running.port}", headers=said) as client:
+        for path in ("/prices?max_usd=3.1234567", "/gpus/l4-24gb", "/marker", "/calculator"):
+            client.get(path)
+        client.post("/api/estimate", json={"model": "marker/marker", "input_tokens": 7654321})
+    server.asked.clear()
+    subprocess.run([sys.executable, "-m", "app", "refresh"], cwd=ROOT, env={**os.environ, **server.environment(), "INFERENCEBENCH_DATA_DIR": str(data)}, check=False, capture_output=True, timeout=120)  # fmt: skip
+    until(lambda: "purged" in running.log.read_text(), 60)
+    assert len(server.asked) > 10
+    for asked in server.asked:
+        everything = asked.everything.casefold()
+        for secret in ("marker", "3.1234567", "7654321", "198.51.100", "accept-language"):
+            assert secret not in everything, asked.path
+        assert "cookie" not in {name.casefold() for name in asked.headers}
+    with sqlite3.connect(data / "inferencebench.sqlite") as connection:
+        ran = dict(connection.execute("SELECT kind, erased FROM purge_run"))
+        tries = connection.execute("SELECT count(*) FROM daily_counter WHERE measure = 'source'").fetchone()[0]
+    connection.close()
+    assert set(ran) >= {"access-log", "counters"}, "a worker purges when it starts"
+    assert tries > 5, "tries of sources are counted"
+
+
+@pytest.mark.parametrize("promise", ["P-6"])
+def test_the_web_process_opens_no_connection(data: Path, tmp_path: Path, promise: str) -> None:
     """Every page is asked for while an audit hook writes down each connection that the web process opens."""
     hook = tmp_path / "hook"
     hook.mkdir()
@@ -337,7 +373,7 @@ def test_a_start_makes_up_for_what_is_due_and_for_nothing_else() -> None:
     from app.pricing.sources import RATES, SOURCES
 
     now = 10**9
-    everything = {RATES.name, NAME, *SOURCES}
+    everything = {RATES.name, NAME, PURGE, *SOURCES}
     assert {entry.recorded_as for entry in due({}, now)} == everything
     assert due(dict.fromkeys(everything, now), now) == []
     assert {entry.recorded_as for entry in due({**dict.fromkeys(everything, now - 700), "akash": None}, now)} == {

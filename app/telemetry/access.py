@@ -24,6 +24,7 @@ FOLDER = "logs"
 EVERY_S = 1.0
 """Rows wait so long at most; a process that is killed loses no more than what waits."""
 MOST_WAITING = 4_000
+KNOWN = 8_192
 REPORTS = ("/submit", "/submissions")
 UNNOTED = "/beacon"
 HOUR_S = 3_600
@@ -39,6 +40,9 @@ class AccessLog:
         self._settings = settings
         self._places = places
         self._counters = counters
+        self._trusted = settings.trusted_proxies
+        self._place = lru_cache(maxsize=KNOWN)(self._place_of)  # most rows are like others: each part is made once
+        self._referrer = lru_cache(maxsize=KNOWN)(self._referrer_of)
         self._waiting: deque[tuple[int, Mapping[str, Any], int, float]] = deque()
         self._dropped = 0
         self._stop = threading.Event()
@@ -83,7 +87,7 @@ class AccessLog:
                 dropped += len(lines)
                 log.warning("rows of the access log could not be written", extra={"why": error.strerror})
         if dropped:
-            counts[(_day(clock.timestamp()), DROPPED, "", 0)] += dropped
+            counts[(_instant(clock.timestamp())[:10], DROPPED, "", 0)] += dropped
         self._counters.add(counts)
 
     def _append(self, name: str, lines: list[str]) -> None:
@@ -97,28 +101,41 @@ class AccessLog:
             os.utime(path, (hour, hour))
 
     def _line(self, now: int, scope: Mapping[str, Any], status: int, seconds: float) -> tuple[str, str, Key]:
-        path = scope["path"]
-        route = self._places.route(path)
+        route, place = self._place(scope["path"], status)
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
-        browser, system = agents.families(visitor.header(scope, b"user-agent"))
-        referrer = self._places.referrer(visitor.header(scope, b"referer"), self._settings.base_url)
-        kind = "access"
-        milliseconds = f"{seconds * 1e3:.1f}"
-        if method == "POST" and path.startswith(REPORTS):
+        user_agent = referrer = ""
+        for name, value in scope["headers"]:
+            if name == b"user-agent":
+                user_agent = value.decode("latin-1")
+            elif name == b"referer":
+                referrer = value.decode("latin-1")
+        kind, milliseconds = "access", f"{seconds * 1e3:.1f}"
+        if method == "POST" and route.startswith(REPORTS):
             kind, now, milliseconds = "reports", now // HOUR_S * HOUR_S, "-"
-        day = _day(now)
-        fields = (_instant(now), visitor.of(scope, self._settings.trusted_proxies), browser, system, referrer, method, route,
-                  self._places.path(route, path, status), str(status), milliseconds)  # fmt: skip
-        return f"{kind}-{day}.tsv", "\t".join(map(_plain, fields)) + "\n", (day, REQUESTS, route, status // 100)
+        instant = _instant(now)
+        line = (
+            f"{instant}\t{visitor.of(scope, self._trusted)}\t{_families(user_agent)}\t{self._referrer(referrer)}\t"
+            f"{method}\t{place}\t{status}\t{milliseconds}\n"
+        )
+        return f"{kind}-{instant[:10]}.tsv", line, (instant[:10], REQUESTS, route, status // 100)
+
+    def _place_of(self, path: str, status: int) -> tuple[str, str]:
+        """The route of a path, and route and path as fields."""
+        route = self._places.route(path)
+        return route, f"{_plain(route)}\t{_plain(self._places.path(route, path, status))}"
+
+    def _referrer_of(self, text: str) -> str:
+        return _plain(self._places.referrer(text, self._settings.base_url))
+
+
+@lru_cache(maxsize=KNOWN)
+def _families(user_agent: str) -> str:
+    return "\t".join(map(_plain, agents.families(user_agent)))
 
 
 @lru_cache(maxsize=512)
 def _instant(now: int) -> str:
     return f"{clock.from_timestamp(now):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _day(now: int) -> str:
-    return _instant(now)[:10]
 
 
 def _plain(field: str) -> str:

@@ -1,11 +1,8 @@
 """The family of a browser and of an operating system, out of a user-agent line that is not kept."""
 
-from functools import lru_cache
-
 LONGEST = 400
 
 
-@lru_cache(maxsize=8192)
 def families(user_agent: str) -> tuple[str, str]:
     """(browser family, operating-system family), such as ``("Firefox", "Ubuntu")``; ``-`` where it is not known."""
     from ua_parser import parse  # 0.1 s to load: in the log's thread, not at the start

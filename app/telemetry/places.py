@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 NOWHERE = "(no such page)"
@@ -25,9 +24,8 @@ class Places:
         self.routes = known
         self._fixed = {route for route in known if "{" not in route}
         self._patterns = [(route, re.compile(_pattern(route))) for route in sorted(known - self._fixed)]
-        self.route = lru_cache(maxsize=8192)(self._route)
 
-    def _route(self, path: str) -> str:
+    def route(self, path: str) -> str:
         """The route of a path; fixed ones win, as in the router."""
         path = path.rstrip("/") or "/"
         if path in self._fixed:

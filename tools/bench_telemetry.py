@@ -1,0 +1,231 @@
+"""What the access log costs, and what a purge of much does to those who read meanwhile."""
+
+import os
+import socket
+import sqlite3
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+ROUNDS, SECONDS, RATE = 7, 6, 2_000
+ROWS, DAYS = 10_000_000, 10
+COUNTERS = 1_000_000
+TICKS = os.sysconf("SC_CLK_TCK")
+REQUEST = b"GET /prices HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0\r\n\r\n"
+Line = tuple[str, str, str]
+
+
+def access_log(
+    folder: Path,
+    running: Callable[..., AbstractContextManager[Any]],
+    wait_for: Callable[[str], None],
+    wrk: Callable[[str], float],
+    free_port: Callable[[], int],
+) -> Iterator[Line]:
+    """CPU at a steady rate and throughput at saturation, with the log and without, in turns."""
+    ports = {"app": free_port(), "tools.bench_unlogged": free_port()}
+    commands = {
+        "app": [sys.executable, "-m", "app", "serve"],
+        "tools.bench_unlogged": [sys.executable, "-m", "tools.bench_unlogged"],
+    }
+    settings = {
+        name: {"INFERENCEBENCH_DATA_DIR": str(folder / name), "INFERENCEBENCH_PORT": str(port)}
+        for name, port in ports.items()
+    }
+    with (
+        running(commands["app"], **settings["app"]) as logged,
+        running(commands["tools.bench_unlogged"], **settings["tools.bench_unlogged"]) as bare,
+    ):
+        for port in ports.values():
+            wait_for(f"http://127.0.0.1:{port}/prices")
+        pairs = []
+        for turn in range(ROUNDS + 1):
+            order = [(logged, ports["app"]), (bare, ports["tools.bench_unlogged"])]
+            costs = {}
+            for process, port in order if turn % 2 else reversed(order):
+                costs[port] = cpu_at_rate(process.pid, port)
+            if turn:
+                pairs.append((costs[ports["app"]], costs[ports["tools.bench_unlogged"]]))
+        ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
+        more = statistics.median(a / b for a, b in pairs) - 1
+        points = statistics.median(a - b for a, b in pairs) * 100
+        yield (
+            f"CPU of the web process at {RATE:,} requests/s, with the log against without",
+            f"{points:+.1f} % of a core ({ours:.1%} against {theirs:.1%}; relative {more:+.1%})",
+            "≤ 3 % more",
+        )
+        urls = [f"http://127.0.0.1:{port}/prices" for port in ports.values()]
+        [wrk(url) for url in urls]
+        rates = [(wrk(urls[0]), wrk(urls[1])) for _ in range(ROUNDS)]
+        ratio = statistics.median(a / b for a, b in rates)
+        yield (
+            "throughput of /prices at saturation, with the log ÷ without",
+            f"{ratio:.2f} ({statistics.median(a for a, _ in rates):,.0f} ÷ {statistics.median(b for _, b in rates):,.0f} requests/s)",
+            "≥ 0.90",
+        )
+
+
+def cpu_at_rate(pid: int, port: int) -> float:
+    """Cores that the process and its children used while :data:`RATE` requests a second came for :data:`SECONDS`."""
+    connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
+    began, used = time.perf_counter(), cpu(pid)
+    sent, total = 0, RATE * SECONDS
+    while sent < total:
+        due = min(total, int((time.perf_counter() - began) * RATE))
+        while sent < due:
+            connection = connections[sent % len(connections)]
+            connection.sendall(REQUEST)
+            read_answer(connection)
+            sent += 1
+        time.sleep(0.0005)
+    took, used = time.perf_counter() - began, cpu(pid) - used
+    for connection in connections:
+        connection.close()
+    return used / took
+
+
+def read_answer(connection: socket.socket) -> None:
+    data = connection.recv(65_536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
+    while len(body) < length:
+        body += connection.recv(65_536)
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor time of a process and all below it so far."""
+    parents, spent = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(path.parent.name)], spent[int(path.parent.name)] = (
+            int(fields[1]),
+            (int(fields[11]) + int(fields[12])) / TICKS,
+        )
+    mine, grown = {pid}, True
+    while grown:
+        more = {child for child, parent in parents.items() if parent in mine} - mine
+        mine |= more
+        grown = bool(more)
+    return sum(spent.get(one, 0) for one in mine)
+
+
+def purge(
+    folder: Path, site: Callable[..., AbstractContextManager[str]], free_port: Callable[[], int]
+) -> Iterator[Line]:
+    """Ten million rows of the log past their limit, and a million rows of counters, go while pages are read."""
+    from app import clock, database, start
+    from app.privacy import purge as privacy_purge
+    from app.settings import load
+    from app.telemetry import rows
+
+    data = folder / "site"
+    settings = load({"INFERENCEBENCH_DATA_DIR": str(data)})
+    start.prepare(settings)
+    port = free_port()
+    with site(data, port):
+        fill_log(data / "logs")
+        now = clock.timestamp()
+        calm = latencies(port, lambda: time.sleep(3))
+        began = time.perf_counter()
+        busy = latencies(port, lambda: rows.delete_expired(data / "logs", now))
+        took = time.perf_counter() - began
+        left = len(list((data / "logs").glob("access-2020*")))
+        yield (
+            f"{ROWS:,} expired rows of the access log deleted while /prices is read: time, slowest request during, before",
+            f"{took:.2f} s, {max(busy or [0]) * 1e3:.1f} ms, {max(calm) * 1e3:.1f} ms; {left} files left",
+            "the site serves",
+        )
+        database.use(settings.database_path)
+        fill_counters(settings.database_path)
+        waits: list[float] = []
+        watch = threading.Event()
+        watcher = threading.Thread(target=write_beside, args=(str(settings.database_path), waits, watch))
+        watcher.start()
+        began = time.perf_counter()
+        busy = latencies(port, lambda: database.run(privacy_purge.run(settings, now)))
+        took = time.perf_counter() - began
+        watch.set()
+        watcher.join()
+        waits.sort()
+        yield (
+            f"{COUNTERS:,} expired rows of counters deleted: time; the write lock as another writer waits for it, p99 and longest",
+            f"{took:.1f} s; {waits[int(len(waits) * 0.99)] * 1e3:.0f} ms, {waits[-1] * 1e3:.0f} ms",
+            "< 50 ms",
+        )
+        yield ("slowest /prices during that deletion", f"{max(busy) * 1e3:.1f} ms of {len(busy):,}", "the site serves")
+
+
+def fill_log(folder: Path) -> None:
+    from app.telemetry.access import COLUMNS
+
+    folder.mkdir(exist_ok=True)
+    block = "".join(
+        f"2020-01-01T00:00:{n % 60:02}Z\t203.0.113.{n % 256}\tFirefox\tUbuntu\t-\tGET\t/prices\t/prices\t200\t0.{n % 10}\n"
+        for n in range(100_000)
+    )
+    for day in range(DAYS):
+        with (folder / f"access-2020-01-{day + 1:02}.tsv").open("w") as file:
+            file.write("\t".join(COLUMNS) + "\n")
+            for _ in range(ROWS // DAYS // 100_000):
+                file.write(block)
+
+
+def fill_counters(path: Path) -> None:
+    from app import clock
+
+    first = clock.from_timestamp(0)
+    with sqlite3.connect(path) as connection:
+        connection.executemany(
+            "INSERT INTO daily_counter (day, measure, page, bucket, count) VALUES (?, 'load', ?, 1, 1)",
+            ((f"{first + timedelta(days=n // 100):%Y-%m-%d}", f"/{n % 100}") for n in range(COUNTERS)),
+        )
+    connection.close()
+
+
+def latencies(port: int, work: Callable[[], Any]) -> list[float]:
+    """Seconds that each request for /prices took while ``work`` ran."""
+    found: list[float] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            while not done.is_set():
+                began = time.perf_counter()
+                connection.sendall(REQUEST)
+                read_answer(connection)
+                found.append(time.perf_counter() - began)
+                time.sleep(0.001)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    work()
+    done.set()
+    thread.join()
+    return found
+
+
+def write_beside(path: str, waits: list[float], stop: threading.Event) -> None:
+    """Take the write lock again and again, as a refresh would, and note how long each taking waited."""
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None)
+    connection.execute("PRAGMA busy_timeout = 0")
+    while not stop.is_set():
+        began = time.perf_counter()
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                break
+            except sqlite3.OperationalError:
+                time.sleep(0.0005)
+        waits.append(time.perf_counter() - began)
+        connection.execute("ROLLBACK")
+        time.sleep(0.01)
+    connection.close()

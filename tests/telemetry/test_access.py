@@ -73,11 +73,12 @@ def test_a_row_holds_the_registers_fields_and_nothing_else(own: Site, promise: s
             client.get("/calculator?model=markerchoice")
             client.get("/", headers={"referer": f"{own.url}/gpus/l4-24gb?q=markerreferrer"})
             client.request("BREW", "/")
-        found = logged(own.data, 7)
+            client.get("/gpus/markergpu")
+        found = logged(own.data, 8)
     finally:
         own.process.terminate()
         own.process.wait(15)
-    assert len(found) == 7
+    assert len(found) == 8
     at = dict(zip(COLUMNS, found[0], strict=True))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", at["time"])
     assert {k: v for k, v in at.items() if k not in ("time", "ms")} == {
@@ -90,6 +91,7 @@ def test_a_row_holds_the_registers_fields_and_nothing_else(own: Site, promise: s
     assert (found[4][6], found[4][7]) == ("/calculator", "-")
     assert found[5][4] == f"{own.url}/gpus/l4-24gb"
     assert found[6][5] == "OTHER"
+    assert found[7][6:9] == ["/gpus/{gpu}", "-", "404"]
     everything = b"".join(path.read_bytes() for path in own.data.rglob("*") if path.is_file())
     for secret in (b"3.7321", b"secret", b"marker", b"Gecko", b"rv:133"):
         assert secret not in everything, secret

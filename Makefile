@@ -30,8 +30,8 @@ bench: $(VENV)/test.stamp ## the benchmark harness: ratios, not only absolute ti
 	@bash tools/need.sh chromium nginx wrk node
 	$(BIN)/python -m tools.bench $(ARGS)
 
-calibrate: $(VENV)/data.stamp ## refit the estimator's constants from the measured rows and print its errors
-	$(BIN)/python -m tools.calibrate
+calibrate: $(VENV)/data.stamp ## refit the estimator's constants from the measured rows (COMMUNITY=FILE.csv adds reported ones) and print its errors
+	COMMUNITY=$(COMMUNITY) $(BIN)/python -m tools.calibrate
 
 api-prices: $(VENV)/data.stamp ## write the prices of token APIs anew from the library that keeps them
 	$(BIN)/python -m tools.make_api_prices

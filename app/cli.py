@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("policy", metavar="POLICY")
     new.set_defaults(run=_policy_new)
     _retention(commands)
+    _submissions(commands)
     return parser
 
 
@@ -98,6 +99,58 @@ def _abuse(settings: Settings, asked: argparse.Namespace) -> int:
     from app.privacy import command
 
     return command.abuse(settings, since=asked.since, until=asked.until, address=asked.address, top=asked.top)
+
+
+def _submissions(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "the community's reports: look at them and decide"
+    reports = commands.add_parser("submissions", help=text, description=text).add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    text = "the queue, or reports of another state"
+    listing = reports.add_parser("list", help=text, description=text)
+    listing.add_argument("--state", default="waiting", choices=("waiting", "approved", "rejected", "withdrawn", "all"))
+    listing.add_argument("--kind", default="", choices=("price", "benchmark", "experience"))
+    listing.set_defaults(run=_submissions_list)
+    text = "one report whole, with what is known of the same thing beside it"
+    show = reports.add_parser("show", help=text, description=text)
+    show.add_argument("id", metavar="NUMBER")
+    show.set_defaults(run=_submissions_show)
+    for action, text in (
+        ("approve", "publish reports, marked community"),
+        ("reject", "refuse reports, with a reason for their senders"),
+    ):
+        decide = reports.add_parser(action, help=text, description=text)
+        decide.add_argument("ids", nargs="+", metavar="NUMBER")
+        decide.add_argument("--reason", default="", help="what the sender reads; a rejection needs one")
+        decide.set_defaults(run=_submissions_decide, action=action)
+    text = "write approved benchmarks as measured rows, for make calibrate COMMUNITY=FILE.csv"
+    benchmarks = reports.add_parser("benchmarks", help=text, description=text)
+    benchmarks.add_argument("output", metavar="FILE.csv")
+    benchmarks.set_defaults(run=_submissions_benchmarks)
+
+
+def _submissions_list(settings: Settings, asked: argparse.Namespace) -> int:
+    from app.submissions import command
+
+    return command.listing(settings, asked.state, asked.kind)
+
+
+def _submissions_show(settings: Settings, asked: argparse.Namespace) -> int:
+    from app.submissions import command
+
+    return command.showing(settings, asked.id)
+
+
+def _submissions_decide(settings: Settings, asked: argparse.Namespace) -> int:
+    from app.submissions import command
+
+    return command.decide(settings, asked.ids, asked.action, asked.reason)
+
+
+def _submissions_benchmarks(settings: Settings, asked: argparse.Namespace) -> int:
+    from app.submissions import command
+
+    return command.benchmarks(settings, asked.output)
 
 
 def _policy_list(settings: Settings, _: argparse.Namespace) -> int:

@@ -11,6 +11,8 @@ from app.pricing import pages as pricing
 from app.privacy import pages as privacy_pages
 from app.site import machines
 from app.site import pages as site
+from app.submissions import manage as own_reports
+from app.submissions import pages as reports
 from app.telemetry import beacon
 
 HANDLERS = [
@@ -41,6 +43,11 @@ HANDLERS = [
     policy_pages.policy_version,
     policy_pages.policy_changes,
     policy_pages.privacy,
+    reports.submit,
+    reports.form,
+    reports.send,
+    own_reports.submissions,
+    own_reports.manage,
     privacy_pages.rights,
     privacy_pages.clear,
     machines.healthz,

@@ -28,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Edge:
     prepared = Prepared(watch)
 
     from app import routes
+    from app.submissions import pages as reports
 
     counters = Counters()
     places = Places(path for handler in routes.HANDLERS for path in handler.paths)
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> Edge:
         "counters": counters,
         "pages": PAGES,
         "beacon_limit": beacon.limit(),
+        "submit_limits": reports.limits(),
     }
     litestar = Litestar(
         route_handlers=routes.HANDLERS,

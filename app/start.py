@@ -19,12 +19,29 @@ def prepare(settings: Settings) -> bool:
     A folder that is ready is left alone, without loading what would change it: the start is quicker for that.
     """
     if is_ready(settings.database_path):
+        _replay(settings)
         return False
     from app import database
 
     database.use(settings.database_path)
     with database.exclusive(settings.database_path):
-        return database.run(_prepare())
+        loaded = database.run(_prepare())
+    _replay(settings)
+    return loaded
+
+
+def _replay(settings: Settings) -> None:
+    """Erase again what the journal says was erased, should an older database have been put back."""
+    from app.submissions import journal
+
+    back = journal.risen(settings.data_dir, settings.database_path)
+    if back:
+        from app import database
+        from app.submissions import replay
+
+        database.use(settings.database_path)
+        with database.exclusive(settings.database_path):
+            database.run(replay.erase_again(settings, back))
 
 
 async def _prepare() -> bool:

@@ -9,8 +9,8 @@ from tests.policies.test_pages import SAID
 from tools import promises
 
 REGISTER = ROOT.parent / "shared" / "promises.md"
-NOT_KEPT_YET = {"P-2.1b", "P-2.3c", "P-3b", "P-8b", "P-8c", "P-11", "P-14"}
-"""Those about reports and mail, which the site does not take in yet: nothing is kept of what nobody can send."""
+NOT_KEPT_YET = {"P-2.1b", "P-8c", "P-14"}
+"""Those about mail, which the software does not take in yet."""
 
 
 def test_the_page_of_promises_is_current() -> None:

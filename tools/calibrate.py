@@ -4,11 +4,15 @@ Errors are told on folds that leave whole model × GPU pairs, whole models or wh
 every fold are kept, so that ``make accuracy`` can judge the formulas again without fitting anything.
 """
 
+import csv
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +20,8 @@ from scipy.optimize import least_squares
 
 from app import clock
 from app.benchmarks.accuracy import FOLDS, Row, fold_groups, load_rows, told, widths
+from app.benchmarks.measured import shipped_shapes
+from app.benchmarks.rows import question
 from app.estimate.constants import CONSTANTS, FITTED
 from app.estimate.speed import estimate
 
@@ -60,28 +66,45 @@ def fit(rows: Sequence[Row], start: Vector | None = None) -> dict[str, float]:
     return {name: float(f"{math.exp(value):.6g}") for name, value in zip(NAMES, solved.x, strict=True)}
 
 
+@cache
+def every_row() -> tuple[Row, ...]:
+    """The shipped rows and, with ``COMMUNITY=FILE.csv``, those of ``inferencebench submissions benchmarks FILE.csv``."""
+    if not (path := os.environ.get("COMMUNITY")):
+        return load_rows()
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        told = list(csv.DictReader(file))
+    shapes = shipped_shapes()
+    return (
+        *load_rows(),
+        *(
+            Row(row, question(row, shapes), float(row["tpot_ms"]) / 1e3, float(row["ttft_ms"] or 0) / 1e3, row["model"])
+            for row in told
+        ),
+    )
+
+
 def _fold(task: tuple[str, str, list[int], dict[str, float]]) -> tuple[str, str, dict[str, float]]:
     kind, name, kept, whole = task
-    rows = load_rows()
+    rows = every_row()
     start = np.log([whole[constant] for constant in NAMES])
     return kind, name, fit([rows[i] for i in kept], start)
 
 
 def main() -> None:
     rows = load_rows()
-    whole = fit(rows)
+    whole = fit(every_row())
     tasks = []
     for kind in ("pair", "model", "gpu"):
         for name, left_out in fold_groups(rows, kind).items():
-            out = set(left_out)
-            tasks.append((kind, name, [i for i in range(len(rows)) if i not in out], whole))
+            out = {getattr(rows[i], kind) for i in left_out}
+            tasks.append((kind, name, [i for i, row in enumerate(every_row()) if getattr(row, kind) not in out], whole))
     folds: dict[str, dict[str, dict[str, float]]] = {"pair": {}, "model": {}, "gpu": {}}
     with ProcessPoolExecutor() as pool:
         for kind, name, constants in pool.map(_fold, tasks):
             folds[kind][name] = constants
             print(f"fold {kind}: without {name}", flush=True)
     FOLDS.write_text(json.dumps(folds, indent=1) + "\n", encoding="utf-8")
-    fitted = {"date": clock.now().date().isoformat(), "data": f"{len(rows)} measured rows", "constants": whole, "ranges": widths(rows, folds)}  # fmt: skip
+    fitted = {"date": clock.now().date().isoformat(), "data": f"{len(every_row())} measured rows", "constants": whole, "ranges": widths(rows, folds)}  # fmt: skip
     FITTED.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
     print(told(rows, folds))
 

@@ -13,6 +13,8 @@ from app.estimate import cards, inputs, plan, speed
 from app.estimate.constants import CONSTANTS, fitted
 from app.estimate.shape import shape_of
 from app.models.naming import short_name, slug_of
+from app.submissions.publish import benchmark_rows
+from app.submissions.store import COMMUNITY_KEY
 from app.web.answers import Answer, Ask
 from app.web.edge import public
 from app.web.render import render
@@ -71,7 +73,7 @@ def plot(rows: list[Any]) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-@public("/benchmarks")
+@public("/benchmarks", shows=(COMMUNITY_KEY,))
 async def benchmarks(ask: Ask) -> Answer:
     """Measured results with our prediction for the same row and its error."""
     query = parse(ask.pairs(), _choices())
@@ -85,17 +87,18 @@ async def benchmarks(ask: Ask) -> Answer:
             "For example page=1.",
             status=404,
         )
+    reported = await benchmark_rows() if query.page == 1 else []
     errors = sorted(abs(row["error"]) for row in found)
     first = (query.page - 1) * PAGE_SIZE
     body = render(
-        "benchmarks/page.html", settings=ask.settings, path="/benchmarks", canonical=query.address(), query=query, rows=found[first : first + PAGE_SIZE],
+        "benchmarks/page.html", settings=ask.settings, path="/benchmarks", canonical=query.address(), query=query, rows=found[first : first + PAGE_SIZE], reported=reported,
         total=len(found), every=len(_rows()), first=first + 1, pages=pages, choices=_choices(), sorts=SORTS, plot=plot(found),
         middle=errors[len(errors) // 2] if errors else None, within=sum(e <= 0.2 for e in errors) / len(errors) if errors else None,
         inside=sum(row["inside"] for row in found) / len(found) if found else None,
         title="Benchmarks: measured and predicted",
         description=f"{len(_rows())} measured results of serving language models, each beside our prediction for the same set-up and its error.",
     )  # fmt: skip
-    return Answer(body)
+    return Answer(body, valid_until=ask.now + 60 if reported else None)
 
 
 @cache

@@ -13,7 +13,7 @@ from app.estimate.constants import fitted
 from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, EstimateError, kv_bytes
 from app.estimate.shape import shape_of
 from app.models import store as models
-from app.pricing.store import Row
+from app.pricing.store import COMMUNITY, Row
 from app.pricing.tables import OfferRow
 
 VERSION = 1
@@ -39,7 +39,9 @@ async def best_offers(now: int) -> list[Row]:
     """The cheapest offer of each GPU, tier, term and size of instance; a fresh one goes before any stale one."""
     rows = (
         await OfferRow.select(*_OFFER)
-        .where((OfferRow.tier != "reserved") | OfferRow.commitment_months.is_not_null())
+        .where(
+            ((OfferRow.tier != "reserved") | OfferRow.commitment_months.is_not_null()) & (OfferRow.source != COMMUNITY)
+        )
         .run()
     )
     best: dict[tuple[Any, ...], Row] = {}

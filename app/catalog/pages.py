@@ -13,6 +13,8 @@ from app.pricing import chart, history, past, states, store
 from app.pricing.importer import OFFERS_KEY, SOURCES_KEY, source_key
 from app.pricing.query import encode
 from app.pricing.tables import OfferRow
+from app.submissions.forms import TOPICS
+from app.submissions.publish import experiences
 from app.web.answers import Answer, Ask, MovedError
 from app.web.edge import public
 from app.web.render import render
@@ -82,15 +84,19 @@ async def provider_page(ask: Ask) -> Answer:
     offers = await store.offers_of(OfferRow.provider, provider.slug)
     authorities = _authorities(provider.slug)
     names = dict.fromkeys((*authorities, *sorted({row["source"] for row in offers})))
+    told = await experiences(provider.slug)
     aside = await store.set_aside_of({provider.slug, *(spelling.casefold() for spelling in provider.spellings)})
     body = render(
         "providers/page.html", settings=ask.settings, path="/providers", canonical=f"/providers/{provider.slug}",
         now=ask.now, provider=provider, shown=offers[:SHOWN_OFFERS], total=len(offers), aside=aside,
-        sources=await states.of_sources(names, ask.settings), reach=_reach(provider.slug),
+        told=told, topics=dict(TOPICS), sources=await states.of_sources(names, ask.settings), reach=_reach(provider.slug),
         preview=f"/previews/providers/{provider.slug}.png", title=f"{provider.name} GPU prices",
         description=f"{len(offers)} GPU offers of {provider.name}, with source, date and what the price includes.",
     )  # fmt: skip
-    return Answer(body, valid_until=await store.next_stale(ask.now), shows=tuple(map(source_key, names)))
+    until = await store.next_stale(ask.now)
+    if told:  # one that is withdrawn is gone from every cache within a minute
+        until = min(until or ask.now + 60, ask.now + 60)
+    return Answer(body, valid_until=until, shows=tuple(map(source_key, names)))
 
 
 def _authorities(provider: str) -> tuple[str, ...]:

@@ -1,18 +1,18 @@
-"""The best prices: any fresh price goes before every stale one, and terms never rank against each other."""
+"""The best prices, of providers' own and not of reported ones: any fresh price goes before every stale one, and terms never rank against each other."""
 
 from collections.abc import Iterable
 
 from piccolo.columns.combination import And
 from piccolo.query.functions import Max, Min
 
-from app.pricing.store import Row
+from app.pricing.store import COMMUNITY, Row
 from app.pricing.tables import OfferRow
 
 
 async def best_by_gpu(now: int, tiers: Iterable[str] = ("on-demand", "spot")) -> dict[tuple[str, str], Row]:
     """(GPU, tier) → its cheapest offer. Any fresh price goes before every stale one."""
     best: dict[tuple[str, str], Row] = {}
-    wanted = OfferRow.tier.is_in(list(tiers))
+    wanted = OfferRow.tier.is_in(list(tiers)) & (OfferRow.source != COMMUNITY)
     for age in (OfferRow.stale_at > now, OfferRow.stale_at <= now):
         lowest = await (
             OfferRow.select(OfferRow.gpu, OfferRow.tier, Min(OfferRow.usd_per_gpu_hour_micro))
@@ -38,7 +38,10 @@ def _among(prices: list[int]) -> And:
 def best_of(rows: Iterable[Row], now: int) -> dict[tuple[str, int | None], Row]:
     """(tier, months) → the cheapest of ``rows``; terms never rank against each other, fresh goes before stale."""
     best: dict[tuple[str, int | None], Row] = {}
-    for row in sorted(rows, key=lambda r: (r["stale_at"] <= now, r["usd_per_gpu_hour_micro"], r["id"])):
+    for row in sorted(
+        (row for row in rows if row["source"] != COMMUNITY),
+        key=lambda r: (r["stale_at"] <= now, r["usd_per_gpu_hour_micro"], r["id"]),
+    ):
         best.setdefault((row["tier"], row["commitment_months"]), row)
     order = ("on-demand", "spot", "reserved")
     return dict(sorted(best.items(), key=lambda item: (order.index(item[0][0]), item[0][1] or 10**6)))
@@ -54,7 +57,7 @@ async def dearest_by_gpu() -> dict[str, tuple[int, int]]:
             Min(OfferRow.provider, alias="first"),
             Max(OfferRow.provider, alias="last"),
         )
-        .where(OfferRow.tier == "on-demand")
+        .where((OfferRow.tier == "on-demand") & (OfferRow.source != COMMUNITY))
         .group_by(OfferRow.gpu)
         .run()
     )

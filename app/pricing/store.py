@@ -116,14 +116,21 @@ async def counts_by(name: str) -> dict[str, int]:
     return (await _grouped([name], PriceQuery()))[name]
 
 
+COMMUNITY = "community"
+"""The source of reported prices."""
+
+
 async def next_stale(now: int) -> int | None:
     """The next second after ``now`` at which time alone changes a page.
 
     That is when some price turns stale or, where prices are confirmed, the next step to which pages round the
-    instant of a confirmation.
+    instant of a confirmation. While a reported price is among the offers no cache keeps a page for over a minute, so
+    that one that is withdrawn is gone from every cache by then.
     """
     found = await OfferRow.select(Min(OfferRow.stale_at)).where(OfferRow.stale_at > now).first().run()
     stale = found["min"] if found else None
+    if await OfferRow.exists().where(OfferRow.source == COMMUNITY).run():
+        return min(stale or now + 60, now + 60)
     if not await LoadedSource.exists().where(LoadedSource.live.eq(True)).run():
         return stale
     step = now - now % CONFIRMATION_STEP_S + CONFIRMATION_STEP_S

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 DAY_S = 86_400
 ACCESS_LOG_DAYS = 90
 COUNTER_MONTHS = 13
+REJECTED_DAYS, WITHDRAWN_DAYS = 30, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,18 @@ KINDS: tuple[Kind, ...] = (
     Kind("counters", "Anonymous counters", "how often a page was asked for, how quickly it showed, how many script errors: a number a page and day",
          "seeing that the site is well, aggregate statistics", NOT_PERSONAL, Limit(months=COUNTER_MONTHS), "13 months",
          "the beginning of the UTC day", "the rows are overwritten", tables=("daily_counter",), aged=(Aged("daily_counter", "day"),), personal=False),
+    Kind("submissions", "Reports of the community", "what you filled in, the UTC day, the sentence you agreed to, a hash of your receipt",
+         "publishing prices, measurements and experiences", CONSENT, None,
+         "until you ask for deletion or it is no longer needed; rejected ones 30 days, withdrawn ones 7 days", "the UTC day of rejection or withdrawal",
+         "the row is overwritten and the write-ahead log cut", tables=("submission",),
+         aged=(Aged("submission", "ended_on", "state = 'rejected'", Limit(days=REJECTED_DAYS)),
+               Aged("submission", "ended_on", "state = 'withdrawn'", Limit(days=WITHDRAWN_DAYS)))),
+    Kind("contacts", "Addresses for questions", "the e-mail address that you gave with a report, kept apart from it", "asking you about the report", CONSENT, None,
+         "as long as the report", "", "with its report", tables=("submission_contact",)),
+    Kind("moderation", "Moderation", "the number of a report, what was decided, when and why; nothing personal", "showing that decisions were made evenly", NOT_PERSONAL,
+         Limit(months=COUNTER_MONTHS), "13 months", "the decision", "the rows are overwritten", tables=("moderation",), aged=(Aged("moderation", "at"),), personal=False),
+    Kind("erasures", "Journal of erasures", "the number and kind of what was erased, nothing else", "erasing again what a restored backup brings back",
+         OBLIGATION, None, "as long as the site runs", "", "with the data folder", files=("erasures.journal",), personal=False),
     Kind("limits", "Limits on sending", "how often an address sent something this hour, under a salted hash; in memory only",
          "stopping abuse", INTEREST, None, "an hour at most; the salt changes daily and is never stored", "the first request of the hour",
          "forgotten with the hour"),

@@ -23,6 +23,7 @@ from app.pricing.importer import OFFERS_KEY
 from app.pricing.tables import OfferRow
 from app.site import preview
 from app.site.openapi import description
+from app.submissions.forms import FORMS
 from app.web import assets
 from app.web.answers import JSON, Answer, Ask
 from app.web.edge import public
@@ -78,6 +79,9 @@ async def sitemap(ask: Ask) -> Answer:
         "/benchmarks",
         "/methodology",
         "/privacy/rights",
+        "/submit",
+        *(f"/submit/{kind}" for kind in FORMS),
+        "/submissions",
         "/policies",
         *(f"/policies/{policy}" for policy in POLICIES),
     ]

@@ -1,0 +1,80 @@
+"""Is a report plausible against what is known? A doubt is said and may be confirmed; nothing is refused for it."""
+
+from decimal import Decimal
+
+from app.benchmarks.measured import measured_rows, shipped_shapes
+from app.benchmarks.predict import speed_of
+from app.benchmarks.rows import gpu_slug, question
+from app.database import fetch
+from app.estimate.inputs import EstimateError
+from app.money import show, to_micro
+from app.submissions.forms import Values
+from app.submissions.publish import as_row
+from app.submissions.store import Submission
+
+FAR = Decimal(2)
+"""Prices under half the lowest or over twice the highest are asked about, and so are speeds."""
+FEWEST = 2
+
+
+async def doubts(kind: str, values: Values) -> dict[str, str]:
+    """Field → what is odd about it."""
+    if kind == "price":
+        return await _price(values)
+    return _benchmark(values) if kind == "benchmark" else {}
+
+
+async def _price(values: Values) -> dict[str, str]:
+    rows = await fetch(
+        "SELECT usd_per_gpu_hour_micro FROM offer WHERE gpu = ? AND tier = ? AND source <> 'community' ORDER BY 1",
+        values["gpu"],
+        values["tier"],
+    )
+    amount = Decimal(values["price"]) / (1 if values["per"] == "gpu-hour" else Decimal(values["gpu_count"]))
+    if len(rows) < FEWEST:
+        return {}
+    low, high, mine = rows[0][0], rows[-1][0], to_micro(amount)
+    if mine * FAR < low:
+        return {
+            "price": f"That is {amount * 1_000_000 / low:.2f} times the lowest of {len(rows)} offers known ({show(low)} per GPU-hour): please check."
+        }
+    if mine > high * FAR:
+        return {
+            "price": f"That is {amount * 1_000_000 / high:.1f} times the highest of {len(rows)} offers known ({show(high)} per GPU-hour): please check."
+        }
+    return {}
+
+
+def _benchmark(values: Values) -> dict[str, str]:
+    row = as_row(Submission("", "benchmark", "", "", False, values, "", "", "", "", ""))
+    field = "tpot_ms" if "tpot_ms" in values else "output_tokens_per_s"
+    if {"tpot_ms", "output_tokens_per_s"} <= values.keys():
+        most = Decimal(1000) * Decimal(values["concurrency"]) / Decimal(values["tpot_ms"])
+        if Decimal(values["output_tokens_per_s"]) > most * Decimal("1.1"):
+            return {
+                "output_tokens_per_s": f"{values['concurrency']} requests at {values['tpot_ms']} ms a token give at most {most:,.0f} tokens/s: please check."
+            }
+    try:
+        asked = question(row, shipped_shapes())
+        guess = speed_of(asked).tpot * 1000
+    except EstimateError as error:
+        return {"gpu": f"By our estimate this does not run so: {error.message}. Please check."}
+    mine = float(row["tpot_ms"])
+    fastest = min((float(r["tpot_ms"]) for r in measured_rows() if _same(r, row) and r["tpot_ms"]), default=0.0)
+    if fastest and mine * float(FAR) < fastest:
+        return {
+            field: f"That is {fastest / mine:.1f} times as quick as the fastest measured ({fastest:.1f} ms a token): please check."
+        }
+    if mine * 3 < guess or mine > guess * 3:
+        return {field: f"That is {mine:.1f} ms a token where {guess:.1f} ms is predicted: please check."}
+    return {}
+
+
+def _same(measured: dict[str, str], row: dict[str, str]) -> bool:
+    """The same model on the same GPU with the same split."""
+    if measured["model"].casefold() != row["model"].casefold() or measured["tensor_parallel"] != row["tensor_parallel"]:
+        return False
+    try:
+        return gpu_slug(measured["gpu"]) == row["gpu"]
+    except EstimateError:
+        return False

@@ -1,0 +1,123 @@
+"""What of approved reports is shown: prices among the offers, benchmarks beside the measured rows, experiences.
+
+A provider's own price is never replaced: a reported one joins only where no source states that GPU at that provider and tier.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+
+from app import clock
+from app.benchmarks.predict import added
+from app.database import fetch
+from app.pricing.batch import normalise_batch
+from app.pricing.exchange import rates
+from app.pricing.importer import Written, replace_source
+from app.pricing.offers import RawOffer
+from app.submissions.store import Submission, published
+
+SOURCE, TITLE = "community", "Reports of the community"
+AGREE = Decimal("0.01")
+"""Two prices agree within 1 %."""
+SAME_SPEED = 0.2
+
+
+def as_instant(day: str) -> int:
+    """The first second of a UTC day."""
+    return int(clock.parse_instant(day).timestamp())
+
+
+def grouped(reports: Iterable[Submission]) -> list[tuple[Submission, int]]:
+    """(the newest, how many independent reports agree) of each group that names the same thing at the same price."""
+    alike: dict[tuple[str, ...], list[Submission]] = defaultdict(list)
+    for report in reports:
+        v = report.values
+        alike[
+            tuple(
+                v.get(name, "")
+                for name in ("provider", "gpu", "gpu_count", "tier", "commitment_months", "region", "per")
+            )
+        ].append(report)
+    found = []
+    for rows in alike.values():
+        rows.sort(key=lambda row: (row.values["seen_on"], row.id), reverse=True)
+        price = Decimal(rows[0].values["price"])
+        found.append((rows[0], sum(abs(Decimal(row.values["price"]) / price - 1) <= AGREE for row in rows)))
+    return found
+
+
+def as_raw(report: Submission, agreeing: int) -> RawOffer:
+    """A reported price as any source would state it."""
+    v = report.values
+    amount = Decimal(v["price"])
+    per_gpu = v["per"] == "gpu-hour"
+    others = "1 report" if agreeing == 1 else f"{agreeing} independent reports agree"
+    return RawOffer(
+        source=SOURCE, provider=v["provider"], gpu=v["gpu"], gpu_count=v["gpu_count"], tier=v["tier"], region=v.get("region", ""),
+        amount_per_gpu_hour=amount if per_gpu else None, amount_per_instance_hour=None if per_gpu else amount,
+        commitment_months=int(v["commitment_months"]) if "commitment_months" in v else None, remark=f"community, {others}",
+        source_url=v.get("link", f"/providers/{v['provider']}"), fetched_at=as_instant(v["seen_on"]), reference=report.id,
+    )  # fmt: skip
+
+
+async def publish_prices() -> Written:
+    """Bring the community's offers in line with the approved reports; nothing of them enters the history."""
+    own = {
+        (provider, gpu, tier)
+        for provider, gpu, tier in await fetch(
+            "SELECT DISTINCT provider, gpu, tier FROM offer WHERE source <> ?", SOURCE
+        )
+    }
+    raws = [as_raw(report, agreeing) for report, agreeing in grouped(await published("price"))]
+    batch = normalise_batch(raws, await rates(), clock.timestamp())
+    offers = [offer for offer in batch.offers if (offer.provider, offer.gpu, str(offer.tier)) not in own]
+    standing = await fetch("SELECT count(*) FROM loaded_source WHERE name = ?", SOURCE)
+    if not offers and not standing[0][0]:
+        return Written(0, 0, 0, 0)
+    return await replace_source(SOURCE, TITLE, offers, [], clock.timestamp())
+
+
+def as_row(report: Submission) -> dict[str, str]:
+    """An approved benchmark in the columns of the measured rows."""
+    v = report.values
+    throughput, load = v.get("output_tokens_per_s", ""), Decimal(v["concurrency"])
+    tpot = v.get("tpot_ms") or (f"{1000 * load / Decimal(throughput):.4f}" if throughput else "")
+    return {
+        "source": SOURCE, "measured_on": v["measured_on"], "engine": v["engine"], "engine_version": v["engine_version"], "model": v["model"],
+        "precision": v["precision"], "gpu": v["gpu"], "tensor_parallel": v["tensor_parallel"], "pipeline_parallel": v["pipeline_parallel"],
+        "attention_data_parallel": "1", "expert_parallel": "1", "input_tokens": v["input_tokens"], "output_tokens": v["output_tokens"],
+        "concurrency": v["concurrency"], "request_rate_per_s": "", "output_tokens_per_s": throughput, "ttft_ms": v.get("ttft_ms", ""), "tpot_ms": tpot,
+        "statistic": "median",
+    }  # fmt: skip
+
+
+async def benchmark_rows() -> list[dict[str, str]]:
+    """Approved benchmarks with the prediction for the same set-up, the newest first; ``agree`` counts independent ones within 20 %."""
+    rows = [
+        as_row(report) | {"id": report.id, "how": report.values["how"], "link": report.values.get("link", "")}
+        for report in await published("benchmark")
+    ]
+    same = (
+        "model",
+        "gpu",
+        "engine",
+        "precision",
+        "tensor_parallel",
+        "pipeline_parallel",
+        "input_tokens",
+        "output_tokens",
+        "concurrency",
+    )
+    found = []
+    for row in rows:
+        alike = [other for other in rows if all(other[name] == row[name] for name in same)]
+        agree = sum(abs(float(other["tpot_ms"]) / float(row["tpot_ms"]) - 1) <= SAME_SPEED for other in alike)
+        found.append({**row, **added(row), "agree": str(agree)})
+    return sorted(found, key=lambda row: (row["measured_on"], row["id"]), reverse=True)
+
+
+async def experiences(provider: str) -> list[Submission]:
+    """Approved experiences with a provider, the newest first."""
+    rows = [row for row in await published("experience") if row.values["provider"] == provider]
+    return sorted(rows, key=lambda row: (date.fromisoformat(row.day), row.id), reverse=True)

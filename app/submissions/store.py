@@ -1,0 +1,187 @@
+"""Reports in the database: sending, finding by receipt, correcting, ending, erasing. No HTTP, no HTML."""
+
+import asyncio
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app import clock
+from app.database import execute, fetch, transaction
+from app.submissions import journal
+from app.submissions.forms import CONTACT, Values
+from app.submissions.receipts import hash_of, new_id, new_receipt
+
+COMMUNITY_KEY = "community"
+QUEUE_KEY = "submissions"
+MOST_WAITING = 5_000
+"""So many reports wait for a look at most; past that the site asks to try later, whoever sends."""
+_COLUMNS = "s.id, s.kind, s.day, s.state, s.restricted, s.body, s.policy, s.consent, s.ended_on, s.reason, c.address"
+_FROM = "FROM submission s LEFT JOIN submission_contact c ON c.submission = s.id"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One report. ``day`` is the UTC day on which it was sent; nothing finer is kept."""
+
+    id: str
+    kind: str
+    day: str
+    state: str
+    restricted: bool
+    values: Values
+    policy: str
+    consent: str
+    ended_on: str
+    reason: str
+    contact: str
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of data that show it, when it is shown."""
+        provider, gpu = self.values.get("provider"), self.values.get("gpu")
+        return (COMMUNITY_KEY, *((f"provider:{provider}",) if provider else ()), *((f"gpu:{gpu}",) if gpu else ()))
+
+
+class FullError(Exception):
+    """So many reports wait that none is taken in for now."""
+
+
+def _read(row: tuple[Any, ...]) -> Submission:
+    return Submission(
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        bool(row[4]),
+        json.loads(row[5]),
+        row[6],
+        row[7],
+        row[8] or "",
+        row[9],
+        row[10] or "",
+    )
+
+
+def fingerprint(kind: str, values: Values) -> str:
+    """The same for the same report."""
+    told = {name: value for name, value in values.items() if name != CONTACT.name}
+    return hashlib.sha256(json.dumps([kind, told], sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[str, str] | None:
+    """Keep a report; (id, receipt), or None if this very report is here already. Raises :class:`FullError`."""
+    receipt, one, contact = new_receipt(), new_id(), values.get(CONTACT.name, "")
+    told = {name: value for name, value in values.items() if name != CONTACT.name}
+    async with transaction(QUEUE_KEY):
+        if await fetch("SELECT 1 FROM submission WHERE fingerprint = ?", fingerprint(kind, values)):
+            return None
+        if (await fetch("SELECT count(*) FROM submission WHERE state = 'waiting'"))[0][0] >= MOST_WAITING:
+            raise FullError
+        await execute(
+            "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent) VALUES (?, ?, ?, ?, 'waiting', ?, ?, ?, ?)",
+            one, kind, f"{clock.now():%Y-%m-%d}", hash_of(receipt), json.dumps(told, ensure_ascii=False), fingerprint(kind, values), policy, consent,
+        )  # fmt: skip
+        if contact:
+            await execute("INSERT INTO submission_contact (submission, address) VALUES (?, ?)", one, contact.casefold())
+    return one, receipt
+
+
+async def by_receipt(receipt: str) -> Submission | None:
+    """The report of a receipt."""
+    rows = await fetch(f"SELECT {_COLUMNS} {_FROM} WHERE s.receipt_hash = ?", hash_of(receipt))
+    return _read(rows[0]) if rows else None
+
+
+async def by_id(one: str) -> Submission | None:
+    """The report of that number."""
+    rows = await fetch(f"SELECT {_COLUMNS} {_FROM} WHERE s.id = ?", one)
+    return _read(rows[0]) if rows else None
+
+
+async def by_contact(address: str) -> list[Submission]:
+    """Every report with that contact address."""
+    rows = await fetch(f"SELECT {_COLUMNS} {_FROM} WHERE c.address = ? ORDER BY s.day, s.id", address.casefold())
+    return [_read(row) for row in rows]
+
+
+async def listed(state: str = "", kind: str = "") -> list[Submission]:
+    """Reports by state and kind, the oldest first."""
+    rows = await fetch(
+        f"SELECT {_COLUMNS} {_FROM} WHERE (? = '' OR s.state = ?) AND (? = '' OR s.kind = ?) ORDER BY s.day, s.id",
+        state, state, kind, kind,
+    )  # fmt: skip
+    return [_read(row) for row in rows]
+
+
+async def published(kind: str) -> list[Submission]:
+    """Approved reports that are not frozen."""
+    return [row for row in await listed("approved", kind) if not row.restricted]
+
+
+async def correct(report: Submission, values: Values) -> bool:
+    """Put other values into a report; it waits for a look again. False if another report says the same already."""
+    told = {name: value for name, value in values.items() if name != CONTACT.name}
+    async with transaction(QUEUE_KEY, *report.keys):
+        mark = fingerprint(report.kind, values)
+        if await fetch("SELECT 1 FROM submission WHERE fingerprint = ? AND id <> ?", mark, report.id):
+            return False
+        await execute("UPDATE submission SET body = ?, fingerprint = ?, state = 'waiting', ended_on = NULL, reason = '' WHERE id = ?",
+                      json.dumps(told, ensure_ascii=False), mark, report.id)  # fmt: skip
+        await execute("DELETE FROM submission_contact WHERE submission = ?", report.id)
+        if values.get(CONTACT.name):
+            await execute(
+                "INSERT INTO submission_contact (submission, address) VALUES (?, ?)",
+                report.id,
+                values[CONTACT.name].casefold(),
+            )
+    return True
+
+
+async def withdraw(folder: Path, report: Submission) -> None:
+    """End consent: the report is shown nowhere from now on, and the purge erases it. A restored backup erases it too."""
+    await _journal(folder, [report.id])
+    async with transaction(QUEUE_KEY, *report.keys):
+        await execute(
+            "UPDATE submission SET state = 'withdrawn', ended_on = ? WHERE id = ?", f"{clock.now():%Y-%m-%d}", report.id
+        )
+
+
+async def erase(folder: Path, reports: list[Submission]) -> None:
+    """Erase reports with their contact addresses, journalled first."""
+    await _journal(folder, [report.id for report in reports])
+    async with transaction(QUEUE_KEY, *dict.fromkeys(key for report in reports for key in report.keys)):
+        for report in reports:
+            await execute("DELETE FROM submission_contact WHERE submission = ?", report.id)
+            await execute("DELETE FROM submission WHERE id = ?", report.id)
+
+
+async def _journal(folder: Path, ids: list[str]) -> None:
+    """Journal off the event loop: a sync of the disk may take a while."""
+    if ids:
+        await asyncio.to_thread(journal.append, folder, "submission", ids)
+
+
+async def decide(report: Submission, action: str, reason: str) -> None:
+    """Approve or reject, with a line in the audit trail that holds nothing personal."""
+    state, ended = ("approved", None) if action == "approve" else ("rejected", f"{clock.now():%Y-%m-%d}")
+    async with transaction(QUEUE_KEY, *report.keys):
+        await execute(
+            "UPDATE submission SET state = ?, ended_on = ?, reason = ? WHERE id = ?", state, ended, reason, report.id
+        )
+        await execute(
+            "INSERT INTO moderation (at, submission, kind, action, reason) VALUES (?, ?, ?, ?, ?)",
+            clock.timestamp(),
+            report.id,
+            report.kind,
+            action,
+            reason,
+        )
+
+
+async def restrict(reports: list[Submission], frozen: bool) -> None:
+    """Freeze reports, or let them go on: kept, and shown nowhere while frozen."""
+    async with transaction(QUEUE_KEY, *dict.fromkeys(key for report in reports for key in report.keys)):
+        for report in reports:
+            await execute("UPDATE submission SET restricted = ? WHERE id = ?", int(frozen), report.id)

@@ -1,0 +1,668 @@
+"""Reports end to end: sent, approved, shown, corrected, exported, withdrawn, erased, and gone from every file."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import time_machine
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app import clock, database, start
+from app.privacy import purge
+from app.submissions import command, journal, pages, publish, store
+from app.submissions.forms import FORMS
+from app.submissions.receipts import hash_of, looks_right, new_receipt
+from tests.conftest import Inside, Site
+
+PRICE = {"provider": "coreweave", "gpu": "l4-24gb", "gpu_count": "1", "tier": "spot", "region": "us-marker-1", "price": "0.3141", "per": "gpu-hour",
+         "seen_on": "2026-11-20", "seen_where": "their console, MARKERWHERE", "link": "https://example.org/markerlink"}  # fmt: skip
+BENCHMARK = {"model": "meta-llama/Llama-3.1-8B-Instruct", "gpu": "h100-sxm-80gb", "tensor_parallel": "1", "pipeline_parallel": "1", "engine": "vllm", "engine_version": "0.11.0",
+             "precision": "bf16", "input_tokens": "1024", "output_tokens": "256", "concurrency": "8", "ttft_ms": "61.25", "tpot_ms": "8.1", "measured_on": "2026-11-20",
+             "how": "vllm bench serve, MARKERHOW"}  # fmt: skip
+EXPERIENCE = {
+    "provider": "lambda",
+    "topic": "availability",
+    "rating": "4",
+    "text": "Eight cards were there within a minute. MARKERTEXT <b>bold</b> & more",
+}
+REPORTS = {"price": PRICE, "benchmark": BENCHMARK, "experience": EXPERIENCE}
+
+
+def agreed(client: httpx.AsyncClient, values: dict[str, str], **more: str) -> dict[str, str]:
+    return {**values, "consent": "yes", "age": "yes", "policy": "2026-03-27", **more}
+
+
+async def send(client: httpx.AsyncClient, kind: str, values: dict[str, str], **more: str) -> tuple[str, str]:
+    """Send a report; its number and receipt."""
+    answer = await client.post(f"/submit/{kind}", data=agreed(client, values, **more))
+    assert answer.status_code == 200, re.findall(r'class="wrong"[^>]*>([^<]+)', answer.text)
+    found = re.search(r'id="receipt">(ib-[^<]+)<', answer.text)
+    number = re.search(r"has the number (r\w+)", answer.text)
+    assert found
+    assert number
+    return number[1], found[1]
+
+
+@pytest.fixture
+def house(inside: Inside) -> Iterator[Inside]:
+    """A site whose limits don't stand in the way of a test."""
+    inside.app.app.state["submit_limits"]["sent"].most = 10**6
+    inside.app.app.state["submit_limits"]["posts"].most = 10**6
+    yield inside
+    database.use(inside.settings.database_path)
+
+
+def everything(folder: Path) -> bytes:
+    return b"\0".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()).lower()
+
+
+@pytest.mark.parametrize("promise", ["P-2.1a"])
+@pytest.mark.parametrize("kind", FORMS)
+def test_what_people_send_is_what_is_kept_and_nothing_else(house: Inside, kind: str, promise: str) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        said = {
+            "user-agent": "SneakyAgent/1.0",
+            "referer": "http://sneaky.example/x",
+            "accept-language": "sn-EAKY",
+            "cookie": "sneaky=1",
+        }
+        answer = await client.post(
+            f"/submit/{kind}",
+            data=agreed(client, REPORTS[kind], contact="Person@Example.org", website="", sneaky="sneaky"),
+            headers=said,
+        )
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-store"
+        row = (await store.listed())[0]
+        assert row.values == REPORTS[kind]
+        assert (row.contact, row.state, row.policy) == ("person@example.org", "waiting", "2026-03-27")
+        assert (
+            row.consent
+            in unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", (await client.get(f"/submit/{kind}")).text)))
+            or "16 years" in row.consent
+        )
+
+    house.run(work)
+    with sqlite3.connect(house.settings.database_path) as connection:
+        columns = {
+            row[1]
+            for table in ("submission", "submission_contact")
+            for row in connection.execute(f"PRAGMA table_info({table})")
+        }
+        stored = repr(
+            [connection.execute(f"SELECT * FROM {table}").fetchall() for table in ("submission", "submission_contact")]
+        )
+    connection.close()
+    assert columns == {
+        "id",
+        "kind",
+        "day",
+        "receipt_hash",
+        "state",
+        "restricted",
+        "body",
+        "fingerprint",
+        "policy",
+        "consent",
+        "ended_on",
+        "reason",
+        "submission",
+        "address",
+    }
+    assert "sneaky" not in stored.lower()
+    assert "127.0.0.1" not in stored
+    assert not re.search(r"\d\d:\d\d", stored), "the day, not the second"
+    assert f"{clock.now():%Y-%m-%d}" in stored
+
+
+def test_the_receipt_is_shown_once_and_only_its_hash_is_kept(house: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        number, receipt = await send(client, "price", PRICE)
+        again = await client.post("/submit/price", data=agreed(client, PRICE))
+        assert "Already received" in again.text
+        assert "ib-" not in again.text
+        shown = await client.post("/submissions", data={"receipt": f"  {receipt.upper().replace('-', ' ')} "})
+        assert f"Report {number}" in shown.text
+        assert "waiting for a look" in shown.text
+        assert receipt not in re.search(r"<title>.*?</title>", shown.text)[0]  # type: ignore[index]
+        assert (await client.post("/submissions", data={"receipt": new_receipt()})).status_code == 422
+        assert (await client.post("/submissions", data={"receipt": "x' OR 1=1"})).status_code == 422
+        house.app.access.flush()
+        raw = everything(house.settings.data_dir)
+        assert receipt.encode() not in raw
+        assert receipt.replace("-", "").encode() not in raw
+        assert hash_of(receipt).encode() in raw
+
+    house.run(work)
+    assert looks_right(new_receipt())
+    assert len({new_receipt() for _ in range(1000)}) == 1000
+
+
+@pytest.mark.parametrize("promise", ["P-3b", "P-8b"])
+def test_approved_reports_are_shown_and_withdrawn_ones_are_gone_at_the_next_answer(house: Inside, promise: str) -> None:
+    places = [
+        "/prices?gpu=l4-24gb&provider=coreweave",
+        "/gpus/l4-24gb",
+        "/providers/coreweave",
+        "/prices.csv",
+        "/api/prices?gpu=l4-24gb&provider=coreweave",
+        "/providers/lambda",
+        "/benchmarks",
+        "/prices/table?gpu=l4-24gb&provider=coreweave",
+    ]
+
+    async def pages_that_tell(client: httpx.AsyncClient) -> set[str]:
+        found = set()
+        for place in places:
+            answer = await client.get(place)
+            assert answer.status_code == 200, place
+            if "markertext" in answer.text.casefold() or "us-marker-1" in answer.text or "8.1 ms" in answer.text:
+                found.add(place)
+                held = re.search(r"s-maxage=(\d+)", answer.headers["cache-control"])
+                assert held
+                assert int(held[1]) <= 60
+                if_error = re.search(r"stale-if-error=(\d+)", answer.headers.get("cdn-cache-control", ""))
+                assert if_error is None or int(if_error[1]) <= 60
+        return found
+
+    async def work(client: httpx.AsyncClient) -> None:
+        sent = [await send(client, kind, REPORTS[kind]) for kind in FORMS]
+        assert await pages_that_tell(client) == set()
+        await command._decide(house.settings, [number for number, _ in sent], "approve", "")
+        assert await pages_that_tell(client) == set(places)
+        text = (await client.get("/providers/lambda")).text
+        assert "&lt;b&gt;bold" in text
+        assert "<b>bold" not in text
+        assert "community, 1 report" in (await client.get(places[0])).text
+        for _, receipt in sent:
+            answer = await client.post("/submissions", data={"receipt": receipt, "do": "withdraw"})
+            assert "Withdrawn" in answer.text
+        assert await pages_that_tell(client) == set()
+        assert await store.published("price") == []
+
+    house.run(work)
+
+
+def test_a_reported_price_never_replaces_a_providers_own_nor_the_best(house: Inside) -> None:
+    own = {**PRICE, "provider": "aws", "gpu": "l4-24gb", "tier": "on-demand", "price": "0.5", "region": ""}
+
+    async def work(client: httpx.AsyncClient) -> None:
+        best = (await client.get("/api/prices?gpu=l4-24gb&tier=spot")).json()
+        number, _ = await send(client, "price", own, checked="yes")
+        cheap, _ = await send(client, "price", {**PRICE, "price": "0.02"}, checked="yes")
+        before = re.findall(r'class="usd">([^<]+)', (await client.get("/")).text)
+        await command._decide(house.settings, [number, cheap], "approve", "")
+        rows = await database.fetch("SELECT provider, usd_per_gpu_hour_micro FROM offer WHERE source = 'community'")
+        assert rows == [("coreweave", 20_000)], "AWS states its own price for that"
+        assert re.findall(r'class="usd">([^<]+)', (await client.get("/")).text) == before, (
+            "reported prices are no best prices"
+        )
+        assert best
+
+    house.run(work)
+
+
+def test_independent_reports_of_the_same_price_are_counted(house: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        ids = [
+            (await send(client, "price", {**PRICE, "seen_where": f"place {n}", "price": price}, checked="yes"))[0]
+            for n, price in enumerate(("0.3141", "0.3142", "0.9"))
+        ]
+        await command._decide(house.settings, ids, "approve", "")
+        rows = await database.fetch("SELECT remark FROM offer WHERE source = 'community'")
+        assert len(rows) == 1
+        assert rows[0][0] in ("community, 2 independent reports agree", "community, 1 report")
+        assert len(publish.grouped(await store.published("price"))) == 1
+
+    house.run(work)
+
+
+def test_a_report_can_be_seen_corrected_and_exported(house: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        number, receipt = await send(client, "experience", EXPERIENCE, contact="person@example.org")
+        await command._decide(house.settings, [number], "approve", "")
+        form = await client.post("/submissions", data={"receipt": receipt, "do": "correct"})
+        assert "MARKERTEXT" in form.text
+        assert 'value="person@example.org"' in form.text
+        wrong = await client.post("/submissions", data={"receipt": receipt, "do": "save", **EXPERIENCE, "rating": "9"})
+        assert wrong.status_code == 422
+        assert "is none that is known here" in wrong.text
+        saved = await client.post(
+            "/submissions",
+            data={
+                "receipt": receipt,
+                "do": "save",
+                **EXPERIENCE,
+                "text": "Quite another text than the first one, after all.",
+            },
+        )
+        assert "waits for a look again" in saved.text
+        assert "Quite another" not in (await client.get("/providers/lambda")).text
+        told = (await client.post("/submissions", data={"receipt": receipt, "do": "json"})).json()
+        assert told["report"]["text"].startswith("Quite another")
+        assert told["contact"] is None
+        assert told["consent"].endswith(pages.AGE)
+        answer = await client.post("/submissions", data={"receipt": receipt, "do": "csv"})
+        assert 'filename="' in answer.headers["content-disposition"]
+        assert {"field": "rating", "value": "4"}.items() <= next(
+            row for row in csv.DictReader(io.StringIO(answer.text)) if row["field"] == "rating"
+        ).items()
+
+    house.run(work)
+
+
+@pytest.mark.parametrize("promise", ["P-3b", "P-8b", "P-11"])
+def test_what_is_erased_is_in_no_file_and_a_restored_database_erases_it_again(
+    house: Inside, tmp_path: Path, promise: str
+) -> None:
+    async def sent(client: httpx.AsyncClient) -> list[tuple[str, str]]:
+        found = [await send(client, kind, REPORTS[kind], contact="marker@example.org") for kind in FORMS]
+        await command._decide(house.settings, [number for number, _ in found], "approve", "")
+        return found
+
+    ids = house.run(sent)
+    with sqlite3.connect(house.settings.database_path) as live, sqlite3.connect(tmp_path / "backup.sqlite") as kept:
+        live.backup(kept)
+    live.close()
+    kept.close()
+    journalled = house.settings.data_dir / journal.FILE
+    assert not journalled.exists()
+
+    async def gone(client: httpx.AsyncClient) -> None:
+        for _, receipt in ids:
+            assert "Tick the box" in (await client.post("/submissions", data={"receipt": receipt, "do": "erase"})).text
+            assert (
+                "Erased"
+                in (await client.post("/submissions", data={"receipt": receipt, "do": "erase", "sure": "yes"})).text
+            )
+        await purge.run(house.settings, clock.timestamp())
+
+    house.run(gone)
+    assert b"marker" not in everything(house.settings.data_dir)
+    assert sorted(journalled.read_text().splitlines()) == sorted(f"submission\t{number}" for number, _ in ids), (
+        "id and kind, nothing else"
+    )
+    for suffix in ("-wal", "-shm"):
+        Path(f"{house.settings.database_path}{suffix}").unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup.sqlite", house.settings.database_path)
+    assert b"marker" in everything(house.settings.data_dir)
+    start.prepare(house.settings)
+    assert b"marker" not in everything(house.settings.data_dir)
+    with sqlite3.connect(house.settings.database_path) as connection:
+        assert connection.execute("SELECT count(*) FROM submission").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM offer WHERE source = 'community'").fetchone() == (0,)
+    connection.close()
+
+
+@pytest.mark.parametrize("promise", ["P-8b"])
+def test_rejected_and_withdrawn_reports_go_at_their_limits_and_others_stay(house: Inside, promise: str) -> None:
+    at = int(clock.parse_instant("2026-11-24T15:00:00Z").timestamp())
+    day = 86_400
+
+    async def work(client: httpx.AsyncClient) -> None:
+        ids = [
+            await send(client, "experience", {**EXPERIENCE, "text": f"{EXPERIENCE['text']} number {n}"})
+            for n in range(3)
+        ]
+        await command._decide(house.settings, [ids[0][0]], "reject", "not about this provider")
+        assert "not about this provider" in (await client.post("/submissions", data={"receipt": ids[0][1]})).text
+        await client.post("/submissions", data={"receipt": ids[1][1], "do": "withdraw"})
+        midnight = at - at % day
+        assert (await purge.run(house.settings, midnight + 7 * day - 1))["submissions"] == 0
+        assert (await purge.run(house.settings, midnight + 7 * day))["submissions"] == 1
+        assert (await purge.run(house.settings, midnight + 30 * day - 1))["submissions"] == 0
+        assert (await purge.run(house.settings, midnight + 30 * day))["submissions"] == 1
+        assert (await purge.run(house.settings, midnight + 3650 * day))["submissions"] == 0
+        assert [row.id for row in await store.listed()] == [ids[2][0]]
+
+    with time_machine.travel(at, tick=False):
+        house.run(work)
+
+
+def test_without_consent_age_or_with_a_filled_trap_nothing_is_kept(house: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        form = (await client.get("/submit/price")).text
+        for name in ("consent", "age"):
+            box = re.search(rf'<input type="checkbox" id="{name}"[^>]*>', form)
+            assert box
+            assert "checked" not in box[0], "consent is never ticked beforehand"
+        for change in ({"consent": ""}, {"age": ""}, {"website": "http://spam"}, {"policy": "2020-01-01"}):
+            answer = await client.post("/submit/price", data=agreed(client, PRICE, **change))
+            assert answer.status_code == 422
+            assert 'class="wrong"' in answer.text
+            assert "us-marker-1" in answer.text, "nothing typed is lost"
+        assert await store.listed() == []
+
+    house.run(work)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "field", "words"),
+    [
+        ("price", {"price": "cheap"}, "price", "is not a plain number"), ("price", {"price": "0"}, "price", "between 0.001 and 10,000"), ("price", {"price": "-1"}, "price", "plain number"),
+        ("price", {"price": "1e3"}, "price", "plain number"), ("price", {"price": "NaN"}, "price", "plain number"), ("price", {"gpu_count": "1.5"}, "gpu_count", "whole number"),
+        ("price", {"gpu": "h9000"}, "gpu", "none that is known"), ("price", {"provider": ""}, "provider", "is needed"), ("price", {"seen_on": "2999-01-01"}, "seen_on", "lies in the future"),
+        ("price", {"seen_on": "20.11.2026"}, "seen_on", "for example 2026-11-20"), ("price", {"link": "javascript:alert(1)"}, "link", "must begin with http"), ("price", {"link": "ftp://x.example/"}, "link", "must begin with http"),
+        ("price", {"tier": "reserved"}, "commitment_months", "needs its term"), ("price", {"commitment_months": "12"}, "commitment_months", "Only a reserved price"),
+        ("price", {"seen_where": "x\u202eevil"}, "seen_where", "right-to-left override"), ("price", {"region": "a\u200bb"}, "region", "zero width space"), ("price", {"region": "a" * 81}, "region", "at most 80"),
+        ("price", {"contact": "nobody"}, "contact", "is not an e-mail address"), ("price", {"contact": "a@b.c\r\nBcc: x@y.zz"}, "contact", "holds"),
+        ("experience", {"text": "My card 4111 1111 1111 1111 was charged twice"}, "text", "payment card"), ("experience", {"text": "they asked for my number 123-45-6789, why?"}, "text", "social security"),
+        ("experience", {"text": "fullwidth \uff14\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11 digits here"}, "text", "payment card"), ("experience", {"text": "short"}, "text", "at least 20"),
+        ("benchmark", {"model": "no/such"}, "model", "none that is known"), ("benchmark", {"tpot_ms": "", "output_tokens_per_s": ""}, "tpot_ms", "the throughput, or both"), ("benchmark", {"how": ""}, "how", "is needed"),
+    ],
+)  # fmt: skip
+def test_an_error_is_said_at_its_field_and_nothing_is_kept_or_lost(
+    house: Inside, kind: str, change: dict[str, str], field: str, words: str
+) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        answer = await client.post(f"/submit/{kind}", data=agreed(client, {**REPORTS[kind], **change}))
+        assert answer.status_code == 422
+        said = re.search(rf'<p class="wrong" id="{field}-wrong">([^<]*)</p>', answer.text)
+        assert said, re.findall(r'class="wrong"[^>]*>([^<]+)', answer.text)
+        assert words in unescape(said[1])
+        assert re.search(rf'id="{field}"[^>]*aria-invalid="true"', answer.text)
+        assert await store.listed() == []
+        for name, value in {**REPORTS[kind], **change}.items():
+            if name in ("seen_where", "how", "text") and value and name != field:
+                assert value.split(" ")[-1].replace("&", "&amp;") in answer.text
+
+    house.run(work)
+
+
+@pytest.mark.parametrize("promise", ["P-2.3c"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111111111111111",
+        "5555 5555 5555 4444",
+        "3782-822463-10005",
+        "123-45-6789",
+        "123 45 6789",
+        "(6011 1111 1111 1117)",
+    ],
+)
+def test_numbers_of_cards_and_people_are_refused_and_not_stored(house: Inside, text: str, promise: str) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        for kind, field in (("experience", "text"), ("price", "seen_where"), ("benchmark", "how")):
+            answer = await client.post(
+                f"/submit/{kind}",
+                data=agreed(client, {**REPORTS[kind], field: f"It happened on a day like this: {text} and then"}),
+            )
+            assert answer.status_code == 422
+            assert "must not keep it" in answer.text
+        assert await store.listed() == []
+
+    house.run(work)
+    assert text.encode() not in everything(house.settings.data_dir)
+
+
+def test_figures_of_benchmarks_are_no_card_numbers() -> None:
+    from app.submissions.text import refuse_numbers_of_people
+
+    for fine in ("tpot 0.4111111111111111 s", "4111111111111111.5 tokens", "build 4111111111111112", "took 1234567890123456789012 ns", "id 123-45-67890", "v4.111111111111111", "2026-11-20 12:30:45",
+                 "a4111111111111111", "+49 30 123456", "000-12-3456", "8.4532167890123, 9.3321456789012"):  # fmt: skip
+        refuse_numbers_of_people(fine)
+
+
+def test_odd_values_are_asked_about_and_can_be_confirmed(house: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        odd: list[tuple[str, dict[str, str], str]] = [
+            ("price", {**PRICE, "gpu": "h100-sxm-80gb", "tier": "on-demand", "price": "0.05"}, "times the lowest of"),
+            ("price", {**PRICE, "gpu": "h100-sxm-80gb", "tier": "on-demand", "price": "900"}, "times the highest of"),
+            ("benchmark", {**BENCHMARK, "tpot_ms": "0.9"}, "please check"),
+            ("benchmark", {**BENCHMARK, "tpot_ms": "400"}, "is predicted"),
+            ("benchmark", {**BENCHMARK, "output_tokens_per_s": "99999"}, "give at most"),
+            ("benchmark", {**BENCHMARK, "model": "deepseek-ai/DeepSeek-R1", "gpu": "l4-24gb"}, "does not run so"),
+        ]
+        for kind, values, words in odd:
+            answer = await client.post(f"/submit/{kind}", data=agreed(client, values))
+            assert answer.status_code == 422, words
+            assert words in answer.text
+            assert 'name="checked"' in answer.text
+        await send(client, odd[0][0], odd[0][1], checked="yes")
+        assert len(await store.listed()) == 1
+
+    house.run(work)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "filled"),
+    [
+        ("vllm.json", {"date": "20261120-093000", "backend": "vllm", "model_id": "meta-llama/llama-3.1-8b-instruct", "completed": 100, "total_input_tokens": 102400, "total_output_tokens": 25600,
+                       "max_concurrency": 8, "output_throughput": 912.345, "median_ttft_ms": 61.25, "median_tpot_ms": 8.1},
+         {"engine": "vllm", "model": "meta-llama/Llama-3.1-8B-Instruct", "input_tokens": "1024", "output_tokens": "256", "concurrency": "8", "ttft_ms": "61.25", "tpot_ms": "8.1", "measured_on": "2026-11-20"}),
+        ("sglang.jsonl", {"backend": "sglang", "random_input_len": 512, "random_output_len": 128, "max_concurrency": 4, "mean_ttft_ms": 40.0, "mean_tpot_ms": 7.25, "output_throughput": 500},
+         {"engine": "sglang", "input_tokens": "512", "output_tokens": "128", "concurrency": "4", "ttft_ms": "40", "tpot_ms": "7.25"}),
+        ("llama.json", [{"build_number": 6100, "n_prompt": 512, "n_gen": 0, "avg_ts": 5120.0, "test_time": "2026-11-20T10:00:00Z"}, {"build_number": 6100, "n_prompt": 0, "n_gen": 128, "avg_ts": 125.0}],
+         {"engine": "llama.cpp", "engine_version": "b6100", "input_tokens": "512", "output_tokens": "128", "ttft_ms": "100", "tpot_ms": "8", "concurrency": "1"}),
+        ("llama.csv", "build_number,n_prompt,n_gen,avg_ts\n6100,0,128,125.0\n", {"engine": "llama.cpp", "output_tokens": "128", "tpot_ms": "8"}),
+    ],
+)  # fmt: skip
+def test_a_result_file_fills_the_form_and_is_not_kept(
+    house: Inside, name: str, data: Any, filled: dict[str, str]
+) -> None:
+    text = data if isinstance(data, str) else json.dumps(data)
+
+    def check(page: str) -> None:
+        for field, value in filled.items():
+            chosen = re.search(rf'<select id="{field}".*?</select>', page, re.DOTALL)
+            assert (
+                f'value="{value}" selected' in chosen[0]
+                if chosen
+                else re.search(rf'id="{field}" name="{field}" value="{value}"', page)
+            ), field
+
+    async def work(client: httpx.AsyncClient) -> None:
+        uploaded = await client.post(
+            "/submit/benchmark", data={"how": "kept as typed"}, files={"file": (name, text + " " * 3)}
+        )
+        assert uploaded.status_code == 200
+        check(uploaded.text)
+        assert "kept as typed" in uploaded.text
+        check((await client.post("/submit/benchmark", data={"pasted": text, "do": "fill"})).text)
+        assert await store.listed() == []
+
+    house.run(work)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b"{",
+        b"[1,2]",
+        b"\xff\xfe\x00",
+        b'{"a": 1}',
+        b"x,y\n1,2\n",
+        b"[" * 100_000,
+        b'{"median_tpot_ms": "NaN"}',
+        b'{"median_tpot_ms": 1e999}',
+        b'{"median_tpot_ms": -5}',
+    ],
+)
+def test_a_file_that_is_no_result_says_so(house: Inside, bad: bytes) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        answer = await client.post("/submit/benchmark", data={"do": "fill"}, files={"file": ("x.json", bad)})
+        assert answer.status_code == 422
+        assert re.search(r'id="file-wrong">[^<]+<', answer.text)
+
+    house.run(work)
+
+
+def test_a_page_of_another_site_cannot_send(house: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        for path in ("/submit/price", "/submissions"):
+            assert (
+                await client.post(path, data=agreed(client, PRICE), headers={"sec-fetch-site": "cross-site"})
+            ).status_code == 403
+        assert await store.listed() == []
+
+    house.run(work)
+
+
+def test_one_address_can_send_ten_an_hour_and_nothing_typed_is_lost(inside: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        for n in range(pages.MOST_SENT):
+            await send(client, "experience", {**EXPERIENCE, "text": f"{EXPERIENCE['text']} {n}"})
+        late = await client.post(
+            "/submit/experience", data=agreed(client, {**EXPERIENCE, "text": "One more text that would be lost."})
+        )
+        assert late.status_code == 429
+        assert "One more text that would be lost." in late.text
+        assert 0 < int(late.headers["retry-after"]) <= 3600
+        statuses = [
+            (await client.post("/submit/experience", data=agreed(client, EXPERIENCE))).status_code
+            for _ in range(pages.MOST_POSTS)
+        ]
+        assert set(statuses) == {429}
+        assert (await client.get("/prices")).status_code == 200
+        assert len(await store.listed()) == pages.MOST_SENT
+        page = await client.post("/submit/experience", data=agreed(client, EXPERIENCE))
+        assert len(page.content) < 300, "past the second limit an answer costs nothing"
+
+    inside.run(work)
+
+
+def test_a_full_queue_asks_to_try_later(house: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_WAITING", 1)
+
+    async def work(client: httpx.AsyncClient) -> None:
+        await send(client, "price", PRICE)
+        late = await client.post("/submit/experience", data=agreed(client, EXPERIENCE))
+        assert late.status_code == 429
+        assert "MARKERTEXT" in late.text
+
+    house.run(work)
+
+
+def test_the_operator_sees_the_queue_beside_what_is_known(house: Inside, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = house.run(_all)
+    command.listing(house.settings, "waiting", "")
+    said = capsys.readouterr().out
+    assert "3 reports" in said
+    for number in ids:
+        command.showing(house.settings, number)
+    said = capsys.readouterr().out
+    assert "USD per GPU-hour; known of coreweave" in said
+    assert "80 % range" in said
+    assert command.decide(house.settings, [ids[0], ids[1]], "approve", "") == 0
+    assert command.decide(house.settings, [ids[2]], "reject", "about somebody else") == 0
+    with pytest.raises(Exception, match="needs its reason"):
+        command.decide(house.settings, [ids[2]], "reject", "")
+    with pytest.raises(Exception, match="there is no report"):
+        command.decide(house.settings, ["rnothing"], "approve", "")
+    with sqlite3.connect(house.settings.database_path) as connection:
+        trail = connection.execute("SELECT submission, kind, action, reason FROM moderation").fetchall()
+    connection.close()
+    assert {row[2] for row in trail} == {"approve", "reject"}
+    assert "marker" not in repr(trail).casefold()
+    target = house.settings.data_dir / "rows.csv"
+    command.benchmarks(house.settings, str(target))
+    assert target.read_text().count("\n") == 2
+    target.unlink()
+
+
+async def _all(client: httpx.AsyncClient) -> list[str]:
+    return [(await send(client, kind, REPORTS[kind], contact="marker@example.org"))[0] for kind in FORMS]
+
+
+def test_a_frozen_report_is_shown_nowhere_and_not_changed(house: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        number, receipt = await send(client, "experience", EXPERIENCE)
+        await command._decide(house.settings, [number], "approve", "")
+        report = await store.by_id(number)
+        assert report
+        await store.restrict([report], frozen=True)
+        assert "MARKERTEXT" not in (await client.get("/providers/lambda")).text
+        assert (
+            await client.post("/submissions", data={"receipt": receipt, "do": "save", **EXPERIENCE})
+        ).status_code == 409
+        assert (await client.post("/submissions", data={"receipt": receipt, "do": "json"})).json()["frozen"] is True
+        await store.restrict([report], frozen=False)
+        assert "MARKERTEXT" in (await client.get("/providers/lambda")).text
+
+    house.run(work)
+
+
+FUZZED = st.dictionaries(
+    st.sampled_from(
+        [
+            *{field.name for form in FORMS.values() for field in form.fields},
+            "contact",
+            "consent",
+            "age",
+            "policy",
+            "website",
+            "do",
+            "checked",
+            "pasted",
+            "receipt",
+            "sure",
+            "other",
+        ]
+    ),
+    st.one_of(
+        st.text(max_size=60),
+        st.sampled_from(
+            [
+                "yes",
+                "2026-03-27",
+                "1",
+                "0.5",
+                "1e9",
+                "-1",
+                "l4-24gb",
+                "aws",
+                "vllm",
+                "2026-11-20",
+                "http://[",
+                "https://x.example/\ud800".encode("utf-8", "replace").decode(),
+            ]
+        ),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    kind=st.sampled_from([*FORMS, "nothing"]),
+    values=FUZZED,
+    raw=st.binary(max_size=80),
+    how=st.sampled_from(["form", "multipart", "raw", "manage", "json"]),
+)
+def test_no_post_whatever_breaks_a_form(site: Site, kind: str, values: dict[str, str], raw: bytes, how: str) -> None:
+    path = "/submissions" if how == "manage" else f"/submit/{kind}"
+    with httpx.Client(base_url=site.url) as client:
+        if how in ("form", "manage"):
+            answer = client.post(path, data=values)
+        elif how == "multipart":
+            answer = client.post(path, data=values, files={"file": ("x", raw)})
+        elif how == "json":
+            answer = client.post(path, json=values)
+        else:
+            answer = client.post(
+                path,
+                content=raw,
+                headers={
+                    "content-type": "multipart/form-data; boundary="
+                    + values.get("other", "x")
+                    .encode("ascii", "ignore")
+                    .decode()
+                    .strip()
+                    .replace("\n", "")
+                    .replace("\r", "")[:20]
+                },
+            )
+    assert answer.status_code < 500
+    assert answer.headers["cache-control"] in ("no-store", "no-cache") or answer.status_code in (404, 400, 413)

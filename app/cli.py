@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from app.errors import InferenceBenchError
+from app.privacy import cli as privacy
 from app.settings import Settings, load
 
 
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     new.set_defaults(run=_policy_new)
     _retention(commands)
     _submissions(commands)
+    privacy.add(commands)
     return parser
 
 

@@ -56,3 +56,15 @@ async def purge(ctx: dict[str, Any]) -> dict[str, int]:
 
     await publish_prices()  # a provider that speaks for itself since puts a reported price out
     return await run(ctx["settings"], clock.timestamp())
+
+
+async def mail(ctx: dict[str, Any]) -> dict[str, int]:
+    """Read privacy requests, answer, remind, and let go of copies."""
+    from app.privacy.mailbox import MailboxError
+    from app.privacy.poll import poll
+
+    try:
+        return await poll(ctx["settings"])
+    except MailboxError as error:
+        logs.get("worker").warning("mail", extra={"why": str(error)})
+        return {}

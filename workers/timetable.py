@@ -71,6 +71,7 @@ TIMETABLE: tuple[Entry, ...] = (
     *_prices(),
     Entry("refresh_models", "", DAY_MIN, 3 * 60 + 10, 3000, recorded_as=MODELS),
     Entry("roll_up", "", DAY_MIN, 2 * 60 + 5, 600),
+    Entry("mail", "", 2, 1, 110),
     Entry("purge", "", 60, PURGE_MINUTE, 3000, recorded_as=PURGE),
 )
 

@@ -54,6 +54,8 @@ async def _state(kind: Kind, settings: Settings, now: int, ran_at: int | None, e
         return State(
             kind, len(files), files[0][0] if files else None, len(due), min(later, default=None), ran_at, erased
         )
+    if kind.name == "mail-copies":
+        return await _copies(kind, now, ran_at, erased)
     held, due_count, oldest, next_at = 0, 0, None, None
     for aged in kind.aged:
         limit = _limit(kind, aged)
@@ -66,6 +68,33 @@ async def _state(kind: Kind, settings: Settings, now: int, ran_at: int | None, e
             if ends > now:
                 next_at = ends if next_at is None else min(next_at, ends)
     return State(kind, held, oldest, due_count, next_at, ran_at, erased)
+
+
+async def _copies(kind: Kind, now: int, ran_at: int | None, erased: int | None) -> State:
+    """Copies go where they lie, and their record with them."""
+    found = [at for (at,) in await fetch("SELECT stored_at FROM mail_copy ORDER BY 1")]
+    assert kind.limit is not None
+    ends = [kind.limit.ends(at) for at in found]
+    return State(
+        kind,
+        len(found),
+        min(found, default=None),
+        sum(end <= now for end in ends),
+        min((end for end in ends if end > now), default=None),
+        ran_at,
+        erased,
+    )
+
+
+async def _files(kind: Kind, settings: Settings, now: int) -> int:
+    """Delete what is due of kinds that lie in files of their own."""
+    if kind.name == "access-log":
+        return await asyncio.to_thread(rows.delete_expired, settings.data_dir / access.FOLDER, now)
+    if kind.name == "mail-copies":
+        from app.privacy import mailbox, poll
+
+        return await poll.let_go(settings, await asyncio.to_thread(mailbox.inbox, settings), now=now)
+    return 0
 
 
 def _where(aged: Aged) -> str:
@@ -84,11 +113,7 @@ async def run(settings: Settings, now: int) -> dict[str, int]:
     for kind in KINDS:
         if not kind.ages:
             continue
-        erased = (
-            await asyncio.to_thread(rows.delete_expired, settings.data_dir / access.FOLDER, now)
-            if kind.name == "access-log"
-            else 0
-        )
+        erased = await _files(kind, settings, now)
         for aged in kind.aged:
             erased += await _erase(kind, aged, now)
         gone[kind.name] = erased

@@ -11,6 +11,7 @@ DAY_S = 86_400
 ACCESS_LOG_DAYS = 90
 COUNTER_MONTHS = 13
 REJECTED_DAYS, WITHDRAWN_DAYS = 30, 7
+CASE_MONTHS, SPAM_DAYS, COPY_DAYS = 12, 30, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,15 @@ KINDS: tuple[Kind, ...] = (
          Limit(months=COUNTER_MONTHS), "13 months", "the decision", "the rows are overwritten", tables=("moderation",), aged=(Aged("moderation", "at"),), personal=False),
     Kind("erasures", "Journal of erasures", "the number and kind of what was erased, nothing else", "erasing again what a restored backup brings back",
          OBLIGATION, None, "as long as the site runs", "", "with the data folder", files=("erasures.journal",), personal=False),
+    Kind("requests", "Correspondence and privacy requests", "your address, what you wrote and we answered, kind, deadlines, how identity was shown; nothing attached",
+         "answering you and keeping the deadlines", CONSENT, Limit(months=CASE_MONTHS), "at most 12 months after the matter was resolved; spam 30 days",
+         "the second in which it was resolved; a case silent for 60 days after our answer is resolved", "the rows are overwritten and the write-ahead log cut",
+         tables=("privacy_case", "correspondence", "case_event", "mail_out"),
+         aged=(Aged("privacy_case", "resolved_at"), Aged("privacy_case", "received_at", "state = 'spam'", Limit(days=SPAM_DAYS)),
+               Aged("mail_out", "sent_at", "reference IS NULL", Limit(days=COPY_DAYS)))),
+    Kind("mail-copies", "Copies of mail", "the messages as they came and went, in mailbox, Maildir and outbox", "storing them safely before anything is deleted", CONSENT,
+         Limit(days=COPY_DAYS), "7 days after they were safely stored", "the second in which they were stored", "the copy is deleted where it lies",
+         tables=("mail_copy",), files=("mail/*/*/*",)),
     Kind("limits", "Limits on sending", "how often an address sent something this hour, under a salted hash; in memory only",
          "stopping abuse", INTEREST, None, "an hour at most; the salt changes daily and is never stored", "the first request of the hour",
          "forgotten with the hour"),

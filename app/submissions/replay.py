@@ -16,6 +16,9 @@ async def erase_again(settings: Settings, back: dict[str, list[str]]) -> None:
         async with transaction(store.QUEUE_KEY, *(report.keys if report else ())):
             await execute("DELETE FROM submission_contact WHERE submission = ?", one)
             await execute("DELETE FROM submission WHERE id = ?", one)
+    async with transaction():
+        for one in back.get("case", ()):
+            await execute("DELETE FROM privacy_case WHERE reference = ?", one)
     await publish.publish_prices()
     await empty_log()
     log.warning(

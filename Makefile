@@ -17,7 +17,7 @@ run: $(VENV)/run.stamp ## install, migrate, load the shipped prices and serve on
 	@$(BIN)/inferencebench up
 
 test: check ## install what the tests need and run all of them
-	@bash tools/need.sh chromium nginx openssl bwrap redis-server varnishd ps
+	@bash tools/need.sh chromium nginx openssl bwrap redis-server varnishd ps dovecot
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/test.stamp ## lint, format and types

@@ -11,7 +11,7 @@ from typing import Any
 from app import clock
 from app.database import execute, fetch, transaction
 from app.errors import InferenceBenchError
-from app.privacy import cases, poll, purge, requests, writing
+from app.privacy import cases, letters, poll, purge, requests, writing
 from app.privacy.cases import Case
 from app.privacy.mailbox import inbox
 from app.privacy.processors import processors
@@ -214,6 +214,6 @@ async def conclude(settings: Settings, reference: str, counts: list[tuple[str, i
     text = writing.certificate(reference, counts, kept, clock.timestamp())
     case = await cases.known(reference)
     if case.address:
-        await cases.answer(settings, reference, text)
+        await letters.answer(settings, reference, text)
     else:
         await cases.close(reference, requests.RESOLVED, "erased; the certificate is to be told another way")

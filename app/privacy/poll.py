@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from app import clock, logs
 from app.database import execute, fetch, transaction
-from app.privacy import cases, requests, writing
+from app.privacy import cases, letters, requests, writing
 from app.privacy.mailbox import OUTBOX, Mailbox, MailboxError, inbox, outbox
 from app.privacy.reading import read
 from app.privacy.retention import COPY_DAYS, DAY_S
@@ -37,13 +37,13 @@ async def poll(settings: Settings) -> dict[str, int]:
 async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) -> None:
     known = {name for (name,) in await fetch("SELECT name FROM mail_copy WHERE place = ?", box.place)}
     items = iter(await asyncio.to_thread(box.new, known))
-    ours = cases.ours(settings)
+    ours = letters.ours(settings)
     while counts["read"] < MOST_AT_ONCE:
         item = await asyncio.to_thread(next, items, None)
         if item is None:
             break
         message = await asyncio.to_thread(read, item.raw, item.size, ours)
-        reference = await cases.keep_message(settings, message, box.place, item.name)
+        reference = await letters.keep_message(settings, message, box.place, item.name)
         await asyncio.to_thread(box.stored, item.name)
         counts["read"] += 1
         counts["cases"] += bool(reference)
@@ -65,7 +65,7 @@ async def remind(settings: Settings) -> int:
     letter = writing.Letter(f"ibr{now}", settings.operator_email, f"{len(due)} privacy requests are due",
                             writing.reminder([(c.reference, c.kind, c.deadline_at, left) for c, _, left in due], now), automatic=False)  # fmt: skip
     async with transaction(cases.CASES_KEY):
-        raw = writing.composed(letter, cases.letterhead(settings), now)
+        raw = writing.composed(letter, letters.letterhead(settings), now)
         await execute(
             "INSERT OR IGNORE INTO mail_out (id, reference, recipient, automatic, created_at, message) VALUES (?, NULL, ?, 0, ?, ?)",
             letter.id,

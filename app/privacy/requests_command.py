@@ -6,7 +6,7 @@ from typing import Any
 from app import clock, database, start
 from app.database import transaction
 from app.errors import InferenceBenchError
-from app.privacy import carry_out, cases, poll, requests, writing
+from app.privacy import carry_out, cases, letters, poll, requests, writing
 from app.privacy.command import instant
 from app.privacy.retention import DAY_S
 from app.settings import Settings
@@ -37,7 +37,7 @@ def record(settings: Settings, asked: Any) -> int:
         async with transaction(cases.CASES_KEY):
             reference = await cases.open_case(asked.kind, asked.law, received, asked.address, asked.way)
             if text:
-                await cases.add(
+                await letters.add(
                     reference,
                     received,
                     "in",
@@ -144,12 +144,12 @@ def verify(settings: Settings, asked: Any) -> int:
             if asked.code:
                 if not case.code_hash:
                     raise InferenceBenchError("no code is open for this case; send one with --send-code")
-                right = await cases.try_codes(settings, case, requests.codes_in(asked.code) or [asked.code])
+                right = await letters.try_codes(settings, case, requests.codes_in(asked.code) or [asked.code])
                 return "the code is right" if right else "the code is wrong"
             if asked.send_code:
                 code = requests.new_code()
                 text = writing.acknowledgement(case.reference, case.kind, case.law, case.deadline_at, code, "")
-                if not await cases.write(
+                if not await letters.write(
                     settings,
                     case,
                     f"Your privacy request {case.reference}",
@@ -159,7 +159,7 @@ def verify(settings: Settings, asked: Any) -> int:
                 ):
                     raise InferenceBenchError("no address is known for this case")
                 await cases.set_values(
-                    case.reference, code_hash=cases.hash_of(code), wrong_codes=0, state=requests.WAITING
+                    case.reference, code_hash=letters.hash_of(code), wrong_codes=0, state=requests.WAITING
                 )
                 return "a new code waits to be sent; the worker or inferencebench privacy poll sends it"
         raise InferenceBenchError("say --code CODE, --proof TEXT, --send-code, or --kind and --law")
@@ -192,7 +192,7 @@ def export(settings: Settings, asked: Any) -> int:
             )
         if asked.send:
             text = "Enclosed is what we hold about you, with a README that explains each file. What was not found is not held."
-            await cases.answer(settings, asked.reference, text, (f"{asked.reference.upper()}.zip", bundle))
+            await letters.answer(settings, asked.reference, text, (f"{asked.reference.upper()}.zip", bundle))
         return bundle, counts
 
     bundle, counts = database.run(go())
@@ -250,7 +250,7 @@ def resolve(settings: Settings, asked: Any) -> int:
                 await cases.set_values(case.reference, deadline_at=due, extended=asked.reason[:300])
                 await cases.note(case.reference, f"extended to {writing.day(due)}: {asked.reason}")
                 told = f"Your request {case.reference} takes longer: you get the answer by {writing.day(due)}. The reason: {asked.reason}"
-                await cases.write(
+                await letters.write(
                     settings,
                     case,
                     f"Your privacy request {case.reference}",
@@ -260,7 +260,7 @@ def resolve(settings: Settings, asked: Any) -> int:
                 )
             return f"due {writing.day(due)}; the notice waits to be sent"
         if text:
-            await cases.answer(settings, case.reference, text)
+            await letters.answer(settings, case.reference, text)
         if asked.state == "answered":
             return "answered; it resolves itself after 60 days of silence"
         await cases.close(case.reference, asked.state, asked.reason)

@@ -12,7 +12,7 @@ from app.pricing import best as best_prices
 from app.pricing import past, states, store
 from app.pricing.importer import HISTORY_KEY, OFFERS_KEY, SOURCES_KEY
 from app.pricing.offers import REASONS, Reason
-from app.privacy import purge
+from app.privacy import cases, purge
 from app.privacy.purge import RETENTION_KEY
 from app.telemetry import rows as log_rows
 from app.telemetry.access import FOLDER
@@ -45,7 +45,7 @@ async def home(ask: Ask) -> Answer:
     return Answer(body, valid_until=await store.next_stale(ask.now))
 
 
-@public("/status", shows=(OFFERS_KEY, SOURCES_KEY, HISTORY_KEY, TELEMETRY_KEY, RETENTION_KEY))
+@public("/status", shows=(OFFERS_KEY, SOURCES_KEY, HISTORY_KEY, TELEMETRY_KEY, RETENTION_KEY, cases.CASES_KEY))
 async def status(ask: Ask) -> Answer:
     """How fresh everything is, and what was set aside and why: every row a source stated is accounted for."""
     ask.settle("/status")
@@ -58,7 +58,7 @@ async def status(ask: Ask) -> Answer:
         reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()], aside_count=sum(reasons.values()),
         rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],
         history=await past.history_extent(), counts=await report(ask.now), kept=await purge.states(ask.settings, ask.now),
-        oldest_row=await asyncio.to_thread(log_rows.oldest_row, ask.settings.data_dir / FOLDER, ask.now),
+        requests=await cases.figures(ask.now), oldest_row=await asyncio.to_thread(log_rows.oldest_row, ask.settings.data_dir / FOLDER, ask.now),
         versions=[*await data_versions(WATCHED), ("estimator's constants", f"fitted {fitted()['date']}"), *_policies(ask)],
     )  # fmt: skip
     stale = await store.next_stale(ask.now)

@@ -17,7 +17,7 @@ from app.catalog import facts
 from app.policies.files import policies
 from app.pricing.store import CONFIRMATION_STEP_S
 from app.settings import ROOT, Settings
-from app.telemetry.counters import ERRORS, SHIFTS, TIMES_MS
+from app.telemetry.counters import ERRORS, SHIFTS, TIMES_MS, hidden
 from app.web import assets
 
 ROUTE: ContextVar[str] = ContextVar("route", default="")
@@ -34,7 +34,7 @@ def environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     made.filters.update(
-        usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, figure=figure,
+        usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden, figure=figure,
         thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,
     )  # fmt: skip
     made.globals.update(

@@ -1,0 +1,763 @@
+"""Requests by mail with real parts: Maildirs, Dovecot, an SMTP server; nothing lost, nothing doubled, nothing before identity."""
+
+import asyncio
+import io
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import time_machine
+
+from app import clock, database, start
+from app.errors import InferenceBenchError
+from app.privacy import carry_out, cases, poll, purge, requests, requests_command
+from app.privacy import letters as desk
+from app.privacy.mailbox import Imap, Maildir
+from app.privacy.reading import HEAD_BYTES, MOST_BYTES, read
+from app.privacy.rights import RIGHTS
+from app.settings import Settings, load
+from app.submissions import command, store
+from tests.conftest import ROOT, Inside, free_port
+from tests.privacy.corpus import CORPUS, Entry, plain
+from tests.submissions.test_reports import EXPERIENCE, PRICE, everything, send
+
+DAY = 86_400
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+
+
+@pytest.fixture
+def office(tmp_path: Path, prepared_data: Path) -> Settings:
+    """A data folder with the Maildirs of an office that nobody configured a server for."""
+    data = shutil.copytree(prepared_data, tmp_path / "data")
+    settings = load({"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_OPERATOR_EMAIL": "operator@example.net"})
+    database.use(settings.database_path)
+    return settings
+
+
+def arrive(settings: Settings, raw: bytes, name: str) -> None:
+    Maildir(settings.data_dir / "mail/inbox").put(name, raw)
+
+
+def letters(settings: Settings) -> list[EmailMessage]:
+    """What lies in the outbox."""
+    box = settings.data_dir / "mail/outbox"
+    return [
+        message_from_bytes(path.read_bytes(), policy=policy.default)
+        for path in sorted((*box.glob("new/*"), *box.glob("cur/*")))
+    ]  # type: ignore[misc]
+
+
+def polled(settings: Settings) -> dict[str, int]:
+    return database.run(poll.poll(settings))
+
+
+def all_cases() -> list[cases.Case]:
+    return database.run(cases.every(closed=True))
+
+
+def mail(text: str, subject: str = "a request", sender: str = "person@example.org", **headers: str) -> bytes:
+    return (
+        plain(text, **headers)
+        .replace(b"person@example.org", sender.encode())
+        .replace(b"Subject: a request", f"Subject: {subject}".encode())
+    )
+
+
+def code_in(letter: EmailMessage) -> str:
+    found = requests.CODE.search(letter.get_content() if not letter.is_multipart() else letter.get_body().get_content())  # type: ignore[union-attr]
+    assert found
+    return found[0]
+
+
+# Reading
+
+
+def test_the_corpus_is_large_enough() -> None:
+    assert len(CORPUS) >= 60
+    assert len({name for name, *_ in CORPUS}) == len(CORPUS)
+
+
+@pytest.mark.parametrize("entry", CORPUS, ids=[name for name, *_ in CORPUS])
+def test_any_message_is_read_and_automatic_ones_are_told(entry: Entry) -> None:
+    _, raw, words, answerable = entry
+    found = read(raw, len(raw), frozenset({"privacy@inferencebench.io"}))
+    assert words in found.text
+    assert bool(found.automatic) is not answerable, found.automatic
+    assert len(found.text) <= 20_000
+    assert len(found.subject) <= 200
+    assert "\r" not in found.subject + found.sender
+    assert "\n" not in found.subject + found.sender
+    assert "\x00" not in found.text
+    found.text.encode("utf-8", "strict") if "surrogates" not in entry[0] else None
+    assert found == read(raw, len(raw), frozenset({"privacy@inferencebench.io"}))
+
+
+def test_every_message_of_the_corpus_becomes_a_case_exactly_once(office: Settings) -> None:
+    for number, (_, raw, _, _) in enumerate(CORPUS):
+        arrive(office, raw, f"{number:03}.corpus")
+    assert polled(office)["read"] == len(CORPUS)
+    keys = {read(raw, len(raw), frozenset({"privacy@inferencebench.io"})).key for _, raw, _, _ in CORPUS}
+    assert len(all_cases()) == len(keys)
+    assert polled(office)["read"] == 0
+    for path in (office.data_dir / "mail/inbox").glob("*/*"):
+        path.rename(path.with_name(f"again-{path.name}"))  # the same mailbox, read as if it were another
+    assert polled(office)["read"] == len(CORPUS)
+    assert len(all_cases()) == len(keys)
+    assert len(letters(office)) == 1, "one automatic mail a recipient and day"
+
+
+def test_what_is_too_large_is_answered_politely_and_its_attachment_not_kept(office: Settings) -> None:
+    big = EmailMessage()
+    big["From"], big["To"], big["Subject"] = "person@example.org", "privacy@inferencebench.io", "scan"
+    big.set_content("Please delete me, see the scan.")
+    big.add_attachment(os.urandom(30_000_000), maintype="application", subtype="pdf", filename="scan.pdf")
+    raw = big.as_bytes()
+    assert len(raw) > 30_000_000
+    arrive(office, raw, "big")
+    polled(office)
+    case = all_cases()[0]
+    kept = database.run(cases.correspondence(case.reference))
+    assert "see the scan" in kept[0]["body"]
+    assert "only the beginning was read" in kept[0]["note"]
+    assert "could be kept" in letters(office)[0].get_content()
+    assert office.database_path.stat().st_size < 20_000_000
+    assert HEAD_BYTES < MOST_BYTES
+
+
+# Acknowledging
+
+
+@pytest.mark.parametrize("promise", ["P-2.1b", "P-9.3", "P-14"])
+def test_a_request_is_acknowledged_with_reference_deadline_and_a_code(office: Settings, promise: str) -> None:
+    with time_machine.travel(at("2027-01-31T10:00:00"), tick=False):
+        arrive(
+            office,
+            mail(
+                "My data please",
+                subject="Privacy request [access]: Access",
+                Message_ID="<abc@example.org>",
+                Reply_To="elsewhere@example.org",
+            ),
+            "1",
+        )
+        assert polled(office) == {"read": 1, "cases": 1, "settled": 0, "reminded": 0, "sent": 1, "copies": 0}
+    case = all_cases()[0]
+    assert (case.kind, case.law, case.state, case.address) == ("access", "GDPR", requests.WAITING, "person@example.org")
+    assert case.deadline_at == at("2027-02-28T10:00:00"), "the calendar month is the earlier"
+    letter = letters(office)[0]
+    text = letter.get_content()
+    assert case.reference in letter["Subject"]
+    assert case.reference in text
+    assert "28 February 2027" in text
+    assert code_in(letter)
+    assert letter["To"] == "person@example.org"
+    assert (letter["Auto-Submitted"], letter["In-Reply-To"]) == ("auto-replied", "<abc@example.org>")
+    assert "My data please" not in text, "nothing of the original goes back"
+    assert requests.CODE.search(str(database.run(cases.correspondence(case.reference)))) is None, (
+        "the code is kept as a hash"
+    )
+
+
+@pytest.mark.parametrize(
+    ("received", "law", "due"),
+    [
+        ("2026-11-24T12:00:00", "GDPR", "2026-12-24T12:00:00"), ("2027-01-31T10:00:00", "GDPR", "2027-02-28T10:00:00"), ("2028-01-31T10:00:00", "GDPR", "2028-02-29T10:00:00"),
+        ("2027-02-01T00:00:00", "GDPR", "2027-03-01T00:00:00"), ("2026-12-05T00:00:00", "GDPR", "2027-01-04T00:00:00"), ("2026-11-24T12:00:00", "CCPA", "2027-01-08T12:00:00"), ("2026-12-05T00:00:00", "other", "2027-01-04T00:00:00"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("promise", ["P-9.3"])
+def test_deadlines(received: str, law: str, due: str, promise: str) -> None:
+    assert requests.deadline(at(received), law) == at(due)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "kind", "law"),
+    [
+        ("", "Under Art. 15 GDPR send me a copy of my data", "access", "GDPR"), ("", "please delete my report", "erasure", "other"), ("CCPA request", "delete my personal information", "delete", "CCPA"),
+        ("", "What do you hold about me? I live in California", "know", "CCPA"), ("", "Do not sell my data", "opt-out", "other"), ("", "I withdraw my consent", "withdrawal", "other"), ("", "Ich verlange Auskunft nach DSGVO", "access", "GDPR"),
+        ("", "I object to this", "objection", "other"), ("", "how are you?", "question", "other"), ("[portability] x", "delete delete", "portability", "GDPR"), ("[nonsense]", "delete", "erasure", "other"),
+    ],
+)  # fmt: skip
+def test_kind_and_law_are_guessed_from_the_words(subject: str, text: str, kind: str, law: str) -> None:
+    assert requests.guess(subject, text) == (kind, law)
+
+
+@pytest.mark.parametrize("promise", ["P-9.1", "P-9.2"])
+def test_the_links_of_the_rights_page_open_a_case_of_their_kind(office: Settings, promise: str) -> None:
+    for number, right in enumerate(RIGHTS):
+        arrive(office, mail(right.asks, subject=right.subject, sender=f"p{number}@example.org"), f"{number:02}")
+    polled(office)
+    assert sorted(case.kind for case in all_cases()) == sorted(right.kind for right in RIGHTS)
+    asked = {letter["To"]: bool(requests.CODE.search(letter.get_content())) for letter in letters(office)}
+    assert asked == {f"p{n}@example.org": right.kind in requests.IDENTITY for n, right in enumerate(RIGHTS)}
+
+
+def test_loops_and_floods_end(office: Settings) -> None:
+    for number in range(160):
+        arrive(office, mail(f"request {number}", sender=f"p{number}@example.org"), f"a{number:03}")
+    for number in range(40):
+        arrive(office, mail(f"again {number}", sender="p1@example.org"), f"b{number:03}")
+    polled(office)
+    assert len(all_cases()) == 200
+    assert len(letters(office)) == desk.AUTOMATIC_AN_HOUR
+    reply = letters(office)[0]
+    arrive(office, reply.as_bytes(), "loop")  # our own mail comes back
+    polled(office)
+    assert len(letters(office)) == desk.AUTOMATIC_AN_HOUR
+
+
+# Identity
+
+
+def waiting(settings: Settings, kind: str = "access") -> tuple[cases.Case, str]:
+    """A case that waits for its code, and the code."""
+    arrive(settings, mail("please", subject=f"[{kind}]", Message_ID="<first@example.org>"), "first")
+    polled(settings)
+    return all_cases()[0], code_in(letters(settings)[0])
+
+
+@pytest.mark.parametrize("promise", ["P-9.4"])
+def test_nothing_is_sent_changed_or_erased_before_identity_is_shown(office: Settings, promise: str) -> None:
+    case, _ = waiting(office)
+    for work in (
+        carry_out.export(office, case.reference, [], []),
+        carry_out.erase(office, case.reference, [], dry=False),
+        carry_out.restrict(office, case.reference, [], frozen=True, dry=False),
+    ):
+        with pytest.raises(InferenceBenchError, match="identity is not shown"):
+            database.run(work)
+
+
+@pytest.mark.parametrize("promise", ["P-9.4"])
+def test_a_code_confirms_once_from_the_address_on_record_only(office: Settings, promise: str) -> None:
+    case, code = waiting(office)
+    first = letters(office)[0]["Message-ID"]
+    arrive(office, mail(f"{code}", subject=f"Re: {case.reference}", sender="thief@example.org"), "thief")
+    polled(office)
+    assert database.run(cases.known(case.reference)).verified_at is None
+    arrive(
+        office,
+        mail(f"> the code\r\n> {code.lower()}\r\n", subject="Re: yours", In_Reply_To=first),
+        "reply",
+    )
+    polled(office)
+    found = database.run(cases.known(case.reference))
+    assert found.state == requests.VERIFIED
+    assert found.code_hash == "", "single use"
+
+
+@pytest.mark.parametrize("promise", ["P-9.4"])
+def test_wrong_codes_are_limited(office: Settings, promise: str) -> None:
+    case, code = waiting(office)
+    for number in range(requests.WRONG_CODES):
+        arrive(office, mail(f"IB-2222-222{number + 2}", subject=f"Re: {case.reference}"), f"wrong{number}")
+    arrive(office, mail(code, subject=f"Re: {case.reference}"), "zlate")
+    polled(office)
+    found = database.run(cases.known(case.reference))
+    assert (found.verified_at, found.wrong_codes) == (None, requests.WRONG_CODES)
+
+
+@pytest.mark.parametrize("promise", ["P-9.4"])
+def test_log_rows_are_given_only_on_further_proof_that_is_recorded(office: Settings, promise: str) -> None:
+    with pytest.raises(InferenceBenchError, match="proves no IP address"):
+        database.run(carry_out.log_rows(office, "203.0.113.9", 0, None, " "))
+    (office.data_dir / "logs").mkdir()
+    row = "\t".join(
+        (
+            f"{clock.now():%Y-%m-%dT%H:%M:%SZ}",
+            "203.0.113.9",
+            "Firefox",
+            "Ubuntu",
+            "-",
+            "GET",
+            "/prices",
+            "/prices",
+            "200",
+            "0.4",
+        )
+    )
+    (office.data_dir / f"logs/access-{clock.now():%Y-%m-%d}.tsv").write_text(row + "\n")
+    assert (
+        len(
+            database.run(
+                carry_out.log_rows(office, "203.0.113.9", 0, clock.timestamp() + 9, "statement of the provider")
+            )
+        )
+        == 1
+    )
+
+
+# End to end
+
+
+@pytest.mark.parametrize("promise", ["P-9.1", "P-8b", "P-11"])
+def test_a_report_is_sent_approved_shown_exported_by_mail_erased_and_gone_from_every_file(
+    inside: Inside, promise: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = inside.settings
+    numbers: list[str] = []
+
+    async def work(client: httpx.AsyncClient) -> None:
+        for kind, values in (("experience", EXPERIENCE), ("price", PRICE)):
+            number, _ = await send(client, kind, values, contact="person@example.org")
+            numbers.append(number)
+        await command._decide(settings, numbers, "approve", "")
+        assert "MARKERTEXT" in (await client.get("/providers/lambda")).text
+
+    inside.run(work)
+    case, code = waiting(settings, "erasure")
+    arrive(settings, mail(code, subject=case.reference, In_Reply_To="<x@y>"), "reply")
+    polled(settings)
+    asked = requests_command
+    arguments = type(
+        "Asked",
+        (),
+        {
+            "reference": case.reference,
+            "receipt": [],
+            "ip": "",
+            "ip_proof": "",
+            "since": "",
+            "until": "",
+            "send": True,
+            "output": "",
+            "yes": False,
+            "end": False,
+            "dry_run": False,
+        },
+    )
+    assert asked.export(settings, arguments) == 0
+    polled(settings)
+    bundle = next(part for letter in letters(settings) for part in letter.iter_attachments())
+    with zipfile.ZipFile(io.BytesIO(bundle.get_content())) as files:
+        assert set(files.namelist()) == {
+            "README.txt",
+            "reports.json",
+            "reports.csv",
+            "correspondence.json",
+            "correspondence.csv",
+            "purposes.json",
+        }
+        told = json.loads(files.read("reports.json"))
+        assert {row["id"] for row in told} == set(numbers)
+        assert "MARKERTEXT" in files.read("reports.csv").decode()
+        readme = files.read("README.txt").decode()
+        for name in ("reports.json", "supervisory", "Who receives it"):
+            assert name in readme
+        assert json.loads(files.read("purposes.json"))["kinds"]
+    assert asked.restrict(settings, arguments) == 0
+    inside.run(_not_shown)
+    assert asked.erase(settings, arguments) == 0
+    assert "dry run" in capsys.readouterr().out
+    assert b"markertext" in everything(settings.data_dir)
+    arguments.yes = True  # type: ignore[attr-defined]
+    assert asked.erase(settings, arguments) == 0
+    polled(settings)
+    assert b"marker" not in everything(settings.data_dir)
+    final = letters(settings)[-1].get_content()
+    assert "2 reports" in final
+    assert "Kept:" in final
+    assert database.run(cases.known(case.reference)).state == requests.ANSWERED
+    assert database.run(store.listed()) == []
+
+
+async def _not_shown(client: httpx.AsyncClient) -> None:
+    assert "MARKERTEXT" not in (await client.get("/providers/lambda")).text
+
+
+# Time
+
+
+@pytest.mark.parametrize("promise", ["P-8c"])
+def test_correspondence_goes_twelve_calendar_months_after_it_was_resolved(office: Settings, promise: str) -> None:
+    with time_machine.travel(at("2028-02-29T12:00:00"), tick=False):
+        arrive(office, mail("A MARKERQUESTION about privacy", subject="[question]"), "q")
+        polled(office)
+        case = all_cases()[0]
+        database.run(cases.close(case.reference, requests.RESOLVED, "told"))
+    end = at("2029-02-28T12:00:00")
+    assert database.run(purge.run(office, end - 1))["requests"] == 0
+    with time_machine.travel(end, tick=False):
+        assert database.run(purge.run(office, end))["requests"] == 1
+    assert all_cases() == []
+    assert b"markerquestion" not in everything(office.data_dir)
+
+
+@pytest.mark.parametrize("promise", ["P-8c"])
+def test_spam_goes_after_thirty_days_and_copies_after_seven(office: Settings, promise: str) -> None:
+    began = at("2026-11-24T12:00:00")
+    with time_machine.travel(began, tick=False):
+        arrive(office, mail("Buy MARKERPILLS now"), "spam")
+        polled(office)
+        database.run(cases.close(all_cases()[0].reference, requests.SPAM, ""))
+    inbox = office.data_dir / "mail/inbox"
+    with time_machine.travel(began + 7 * DAY - 1, tick=False):
+        assert polled(office)["copies"] == 0
+    assert list(inbox.glob("*/*"))
+    with time_machine.travel(began + 7 * DAY, tick=False):
+        assert polled(office)["copies"] == 2
+    assert not list(inbox.glob("*/*"))
+    assert database.run(purge.run(office, began + 30 * DAY - 1))["requests"] == 0
+    assert database.run(purge.run(office, began + 30 * DAY))["requests"] == 1
+    assert b"markerpills" not in everything(office.data_dir)
+
+
+@pytest.mark.parametrize("promise", ["P-8c", "P-9.3"])
+def test_a_case_silent_for_sixty_days_after_our_answer_resolves_itself_and_a_word_wakes_it(
+    office: Settings, promise: str
+) -> None:
+    began = at("2026-11-24T12:00:00")
+    with time_machine.travel(began, tick=False):
+        arrive(office, mail("why?", subject="[question]"), "q")
+        polled(office)
+        case = all_cases()[0]
+        database.run(desk.answer(office, case.reference, "Because."))
+    with time_machine.travel(began + 60 * DAY - 1, tick=False):
+        assert polled(office)["settled"] == 0
+    with time_machine.travel(began + 60 * DAY, tick=False):
+        assert polled(office)["settled"] == 1
+        assert all_cases()[0].state == requests.RESOLVED
+        arrive(office, mail("but why?", subject=f"Re: {case.reference}"), "again")
+        polled(office)
+    assert (all_cases()[0].state, all_cases()[0].resolved_at) == (requests.RECEIVED, None)
+
+
+@pytest.mark.parametrize("promise", ["P-9.3", "P-14"])
+def test_the_operator_is_reminded_ten_three_and_no_days_before_each_once(office: Settings, promise: str) -> None:
+    began = at("2026-12-05T12:00:00")
+    with time_machine.travel(began, tick=False):
+        arrive(office, mail("why?", subject="[question]"), "q")
+        polled(office)
+    due = all_cases()[0].deadline_at
+    reminded = []
+    for hours in range(0, 32 * 24, 6):
+        with time_machine.travel(began + hours * 3600, tick=False):
+            if polled(office)["reminded"]:
+                reminded.append((due - began) / DAY - hours / 24)
+    assert [int(days) for days in reminded] == [10, 3, 0]
+    told = [letter for letter in letters(office) if letter["To"] == "operator@example.net"]
+    assert told
+    assert "Auto-Submitted" not in told[0]
+
+
+def test_a_request_that_came_another_way_has_the_same_deadline(
+    office: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = type(
+        "Asked",
+        (),
+        {
+            "kind": "erasure",
+            "law": "CCPA",
+            "address": "",
+            "way": "GitHub issue 12",
+            "received": "2026-11-20",
+            "text": "",
+        },
+    )
+    assert requests_command.record(office, asked) == 0
+    assert "due 4 January 2027" in capsys.readouterr().out
+    assert requests_command.listing(office, type("Asked", (), {"all": False})) == 0
+    assert "1 case" in capsys.readouterr().out
+    reference = all_cases()[0].reference
+    proof = type(
+        "Asked",
+        (),
+        {
+            "reference": reference,
+            "kind": "",
+            "law": "",
+            "proof": "passport seen, not kept",
+            "code": "",
+            "send_code": False,
+        },
+    )
+    assert requests_command.verify(office, proof) == 0
+    more = type(
+        "Asked",
+        (),
+        {"reference": reference, "state": "resolved", "answer": "", "extend": True, "reason": "many requests"},
+    )
+    assert requests_command.resolve(office, more) == 0
+    assert database.run(cases.known(reference)).deadline_at == at("2026-11-20T00:00:00") + 90 * DAY
+    with pytest.raises(InferenceBenchError, match="extended once"):
+        requests_command.resolve(office, more)
+    assert requests_command.show(office, type("Asked", (), {"reference": reference})) == 0
+    assert "passport seen" in capsys.readouterr().out
+
+
+# Kills, servers
+
+
+def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: Path, prepared_data: Path) -> None:
+    data = shutil.copytree(prepared_data, tmp_path / "data")
+    settings = load({"INFERENCEBENCH_DATA_DIR": str(data)})
+    database.use(settings.database_path)
+    total, randomly = 400, random.Random(7)
+    for number in range(total):
+        arrive(
+            settings,
+            mail(f"request number {number}", sender=f"p{number}@example.org", Message_ID=f"<{number}@example.org>"),
+            f"{number:04}",
+        )
+    code = "import time\nfrom app import database\nfrom app.privacy import cases, poll\nfrom app.settings import load\ncases.AUTOMATIC_AN_HOUR = 10**6\npoll.AGAIN_S = 0\nsettings = load()\ndatabase.use(settings.database_path)\nprint('ready', flush=True)\nwhile True:\n    database.run(poll.poll(settings))\n    time.sleep(0.01)\n"
+    for _ in range(50):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={**os.environ, "INFERENCEBENCH_DATA_DIR": str(data)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert process.stdout
+        process.stdout.readline()
+        time.sleep(randomly.uniform(0.0, 0.25))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    cases_before = len(all_cases())
+    assert cases_before > 0
+    limit, again = desk.AUTOMATIC_AN_HOUR, poll.AGAIN_S
+    desk.AUTOMATIC_AN_HOUR, poll.AGAIN_S = 10**6, 0
+    try:
+        for _ in range(3):
+            polled(settings)
+    finally:
+        desk.AUTOMATIC_AN_HOUR, poll.AGAIN_S = limit, again
+    found = all_cases()
+    assert sorted(case.address for case in found) == sorted(f"p{n}@example.org" for n in range(total))
+    with sqlite3.connect(settings.database_path) as connection:
+        assert connection.execute("SELECT count(*) FROM correspondence WHERE direction = 'in'").fetchone() == (total,)
+    connection.close()
+    assert sorted(letter["To"] for letter in letters(settings)) == sorted(f"p{n}@example.org" for n in range(total))
+
+
+@pytest.fixture
+def dovecot(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A real IMAP server on loopback; its address and its Maildir."""
+    program = shutil.which("dovecot", path=os.environ["PATH"] + ":/usr/sbin")
+    if program is None:
+        pytest.skip("no dovecot on this machine; install the package dovecot-imapd")
+    if os.geteuid() != 0:
+        pytest.skip("dovecot wants to be started as root here")
+    port, folder = free_port(), tmp_path / "dovecot"
+    (folder / "run").mkdir(parents=True)
+    for path in (tmp_path, *tmp_path.parents):
+        if path.owner() == Path.home().owner() and path != Path("/"):
+            path.chmod(path.stat().st_mode | 0o011)
+    boxes = folder / "boxes"
+    boxes.mkdir()
+    boxes.chmod(0o777)
+    (folder / "users").write_text("privacy:{PLAIN}a/b c@d:65534:65534::" + str(boxes) + "\n")
+    (folder / "users").chmod(0o644)
+    (folder / "dovecot.conf").write_text(f"""
+base_dir = {folder}/run
+log_path = {folder}/log
+protocols = imap
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+default_internal_user = nobody
+default_login_user = nobody
+default_internal_group = nogroup
+first_valid_uid = 1
+last_valid_uid = 65534
+first_valid_gid = 1
+mail_location = maildir:{boxes}/Maildir
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+passdb {{
+  driver = passwd-file
+  args = {folder}/users
+}}
+userdb {{
+  driver = passwd-file
+  args = {folder}/users
+}}
+""")
+    process = subprocess.Popen(
+        [program, "-F", "-c", str(folder / "dovecot.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"imap://privacy:a%2Fb%20c%40d@127.0.0.1:{port}"
+    for _ in range(100):
+        try:
+            list(Imap(url).new(set()))
+            break
+        except InferenceBenchError:
+            time.sleep(0.1)
+    else:
+        process.kill()
+        raise AssertionError((folder / "log").read_text() if (folder / "log").exists() else "dovecot did not start")
+    yield url, boxes / "Maildir"
+    process.terminate()
+    process.wait(10)
+
+
+class Sink:
+    """What an SMTP server took in."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, list[str], bytes]] = []
+        self.refuse = False
+
+    async def handle_DATA(self, _: Any, __: Any, envelope: Any) -> str:
+        if self.refuse:
+            return "451 try again later"
+        self.taken.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
+        return "250 taken"
+
+
+@pytest.fixture
+def smtp() -> Iterator[tuple[str, Sink]]:
+    from aiosmtpd.controller import Controller
+
+    sink, port = Sink(), free_port()
+    controller = Controller(sink, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield f"smtp://127.0.0.1:{port}", sink
+    controller.stop()
+
+
+def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
+    tmp_path: Path, prepared_data: Path, dovecot: tuple[str, Path], smtp: tuple[str, Sink]
+) -> None:
+    (imap_url, maildir), (smtp_url, sink) = dovecot, smtp
+    data = shutil.copytree(prepared_data, tmp_path / "data")
+    settings = load(
+        {"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_IMAP_URL": imap_url, "INFERENCEBENCH_SMTP_URL": smtp_url}
+    )
+    database.use(settings.database_path)
+
+    def deliver(raw: bytes, name: str) -> None:
+        path = maildir / "new" / name
+        path.write_bytes(raw)
+        os.chown(path, 65534, 65534)
+
+    for number, (_, raw, _, _) in enumerate(CORPUS):
+        deliver(raw or b"\r\n", f"{number:03}.corpus.host")
+    counts = polled(settings)
+    assert counts["read"] >= len(CORPUS) - 1
+    assert len(sink.taken) == 1
+    sender, recipients, content = sink.taken[0]
+    assert (sender, recipients) == ("<>", ["person@example.org"]), "an empty sender on the envelope"
+    letter = message_from_bytes(content, policy=policy.default)
+    assert letter["Auto-Submitted"] == "auto-replied"
+    assert polled(settings)["read"] == 0
+    reference = requests.reference_in(letter["Subject"])
+    code = requests.CODE.search(letter.get_content())  # type: ignore[attr-defined]
+    if code:
+        deliver(mail(code[0], subject=f"Re: {reference}"), "999.reply.host")
+        assert polled(settings)["read"] == 1
+        assert database.run(cases.known(reference)).verified_at
+    sink.refuse = True
+    deliver(mail("another", sender="other@example.org", subject="[question]"), "9991.other.host")
+    assert polled(settings)["sent"] == 0
+    sink.refuse = False
+    with time_machine.travel(clock.timestamp() + poll.AGAIN_S + 1):
+        assert polled(settings)["sent"] == 1
+    assert len(list(maildir.glob("*/*.host*"))) >= len(CORPUS), "nothing is deleted before its time"
+    with time_machine.travel(clock.timestamp() + 7 * DAY + 60):
+        assert polled(settings)["copies"] >= len(CORPUS)
+    assert not list(maildir.glob("new/*.host*")) + list(maildir.glob("cur/*.host*"))
+
+
+def test_a_mailbox_that_does_not_answer_is_said_in_one_line_and_loses_nothing(office: Settings) -> None:
+    away = load(
+        {
+            "INFERENCEBENCH_DATA_DIR": str(office.data_dir),
+            "INFERENCEBENCH_IMAP_URL": f"imap://u:markersecret@127.0.0.1:{free_port()}",
+        }
+    )
+    with pytest.raises(InferenceBenchError, match="can't be read") as error:
+        polled(away)
+    assert "markersecret" not in str(error.value)
+
+
+def test_erased_cases_of_a_restored_database_are_erased_again(office: Settings, tmp_path: Path) -> None:
+    arrive(office, mail("an old MARKERMATTER", subject="[question]"), "old")
+    polled(office)
+    old = all_cases()[0]
+    database.run(cases.close(old.reference, requests.RESOLVED, "told"))
+    with sqlite3.connect(office.database_path) as live, sqlite3.connect(tmp_path / "backup.sqlite") as kept:
+        live.backup(kept)
+    live.close()
+    kept.close()
+    with time_machine.travel(clock.timestamp() + 2 * DAY):
+        arrive(office, mail("please", subject="[erasure]"), "erase")
+        polled(office)
+        case = next(one for one in all_cases() if one.kind == "erasure")
+        asked = type(
+            "Asked",
+            (),
+            {"reference": case.reference, "kind": "", "law": "", "proof": "seen", "code": "", "send_code": False},
+        )
+        requests_command.verify(office, asked)
+        database.run(carry_out.erase(office, case.reference, [], dry=False))
+    assert b"markermatter" not in everything(office.data_dir)
+    for suffix in ("-wal", "-shm"):
+        Path(f"{office.database_path}{suffix}").unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup.sqlite", office.database_path)
+    start.prepare(office)
+    assert b"markermatter" not in everything(office.data_dir)
+
+
+def test_the_worker_reads_mail_every_two_minutes() -> None:
+    from workers.timetable import TIMETABLE
+
+    assert next(entry for entry in TIMETABLE if entry.job == "mail").every_minutes == 2
+    assert asyncio.iscoroutinefunction(poll.poll)
+    assert re.fullmatch(requests.REFERENCE, requests.new_reference())
+
+
+def test_the_status_page_tells_how_many_were_answered_in_time_and_hides_small_counts(inside: Inside) -> None:
+    now = clock.timestamp()
+
+    async def work(client: httpx.AsyncClient) -> None:
+        async with database.transaction(cases.CASES_KEY):
+            for number in range(12):
+                reference = await cases.open_case(
+                    "question", "GDPR", now - 40 * DAY, f"p{number}@example.org", "letter"
+                )
+                await cases.set_values(
+                    reference, answered_at=now - (11 if number else 5) * DAY, state=requests.ANSWERED
+                )
+        found = await cases.figures(now)
+        assert (found["answered"], found["open"]) == (12, 0)
+        assert found["in_time"] == pytest.approx(11 / 12)
+        page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", (await client.get("/status")).text))
+        assert "Answered in time 91.7 %" in page
+        assert "Open fewer than 10" in page
+
+    inside.run(work)

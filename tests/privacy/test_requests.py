@@ -519,7 +519,7 @@ def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: 
             mail(f"request number {number}", sender=f"p{number}@example.org", Message_ID=f"<{number}@example.org>"),
             f"{number:04}",
         )
-    code = "import time\nfrom app import database\nfrom app.privacy import cases, poll\nfrom app.settings import load\ncases.AUTOMATIC_AN_HOUR = 10**6\npoll.AGAIN_S = 0\nsettings = load()\ndatabase.use(settings.database_path)\nprint('ready', flush=True)\nwhile True:\n    database.run(poll.poll(settings))\n    time.sleep(0.01)\n"
+    code = "import time\nfrom app import database\nfrom app.privacy import letters, poll\nfrom app.settings import load\nletters.AUTOMATIC_AN_HOUR = 10**6\npoll.AGAIN_S = 0\nsettings = load()\ndatabase.use(settings.database_path)\nprint('ready', flush=True)\nwhile True:\n    database.run(poll.poll(settings))\n    time.sleep(0.01)\n"
     for _ in range(50):
         process = subprocess.Popen(
             [sys.executable, "-c", code],

@@ -50,6 +50,16 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _sources(settings)
     yield from _policies(settings)
     yield from _processors(settings)
+    if not settings.imap_url:
+        yield (
+            "note",
+            f"{PREFIX}IMAP_URL is not set: privacy requests are read from the Maildir {settings.data_dir}/mail/inbox",
+        )
+    if not settings.smtp_url:
+        yield (
+            "note",
+            f"{PREFIX}SMTP_URL is not set: answers are put into the Maildir {settings.data_dir}/mail/outbox and sent by nobody",
+        )
     if not settings.operator_email:
         yield "note", f"{PREFIX}OPERATOR_EMAIL is not set: nobody is reminded of deadlines"
 

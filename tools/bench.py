@@ -1,7 +1,7 @@
 """The benchmark harness: ``make bench``. Ratios first: a machine's speed drifts, a ratio taken in turns holds.
 
 ``make bench ARGS="page edge"`` runs some of: page, edge, render, size, import, start, refresh,
-history, estimate, log, purge, lighthouse.
+history, estimate, log, purge, flood, mailbox, lighthouse.
 """
 
 import json
@@ -28,7 +28,7 @@ import httpx
 
 from tests import edge_server
 from tests.conftest import free_port
-from tools import bench_estimate, bench_refresh, bench_telemetry
+from tools import bench_estimate, bench_refresh, bench_submissions, bench_telemetry
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS, SECONDS = 5, 3
@@ -319,6 +319,8 @@ PARTS: dict[str, Callable[[Path], Iterator[Line]]] = {
     "estimate": lambda folder: bench_estimate.estimate(folder, site, free_port),
     "log": lambda folder: bench_telemetry.access_log(folder, running, wait_for, wrk, free_port),
     "purge": lambda folder: bench_telemetry.purge(folder, site, free_port),
+    "flood": lambda folder: bench_submissions.flood(folder, site, free_port),
+    "mailbox": bench_submissions.mailbox,
     "lighthouse": bench_lighthouse,
 }
 

@@ -159,3 +159,15 @@ def test_the_app_learns_the_visitors_address_from_the_edge_and_the_edge_keeps_no
     assert kept == []
     for secret in ("127.0.0.5", "127.0.0.6", "198.51.100.99", "marker"):
         assert secret not in out + err
+
+
+def test_posts_pass_and_are_never_kept(edge: httpx.Client) -> None:
+    own = {"origin": str(edge.base_url), "sec-fetch-site": "same-origin"}
+    for _ in range(2):
+        answer = edge.post("/submissions", data={"receipt": "ib-2222-2222-2222-2222-2222-2222"}, headers=own)
+        assert answer.status_code == 422
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-cache"] != "HIT"
+    assert "ib-2222" not in edge.get("/submissions").text
+    assert edge.post("/beacon", content="page=%2F&load=1&paint=1&shift=0&errors=0", headers=own).status_code == 204
+    assert edge.post("/submit/price", data={"region": "x" * 900_000}, headers=own).status_code in (413, 422)

@@ -1,6 +1,8 @@
 """The arrows of the house point one way."""
 
 import ast
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,12 @@ def test_only_the_clock_asks_the_time(path: Path) -> None:
             "date.today",
             "datetime.today",
         )
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in (ROOT / "app" / "migrations").glob("*.py") if p.stem != "__init__"], ids=name
+)
+def test_a_migration_is_named_like_no_library(path: Path) -> None:
+    """Piccolo imports migrations by their bare names: one called ``requests`` would stand in that library's place."""
+    assert path.stem not in sys.stdlib_module_names
+    assert path.stem not in packages_distributions()

@@ -1,6 +1,6 @@
 """Write ``docs/promises.md``: promise → section of the policy that makes it → tests that keep it. ``--check`` compares.
 
-A test says which promises it keeps by a parameter ``promise``; the policy's words stand in :mod:`tests.policies.test_pages`.
+A test says which promises it keeps by a parameter ``promise``, one or more with spaces between; the policy's words stand in :mod:`tests.policies.test_pages`.
 """
 
 import ast
@@ -33,7 +33,7 @@ def _named(test: ast.FunctionDef) -> list[str]:
             and mark.args[0].value == "promise"
             and isinstance(mark.args[1], ast.List)
         ):
-            return [str(ast.literal_eval(item)) for item in mark.args[1].elts]
+            return [promise for item in mark.args[1].elts for promise in str(ast.literal_eval(item)).split()]
     return []
 
 

@@ -5,7 +5,7 @@ import imaplib
 import os
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -37,7 +37,7 @@ class Mailbox(Protocol):
 
     place: str
 
-    def new(self, known: set[str]) -> Iterator[Item]:
+    def new(self, known: set[str]) -> Generator[Item, None, None]:
         """Messages whose names are not ``known``, the oldest first, one in memory at a time."""
 
     def stored(self, name: str) -> None:
@@ -63,7 +63,7 @@ class Maildir:
             if entry.is_file(follow_symlinks=False)
         }
 
-    def new(self, known: set[str]) -> Iterator[Item]:
+    def new(self, known: set[str]) -> Generator[Item, None, None]:
         files = {name: path for name, path in self._files().items() if name not in known}
         for name in sorted(files):
             with contextlib.suppress(FileNotFoundError):
@@ -128,7 +128,7 @@ class Imap:
         except (imaplib.IMAP4.error, OSError) as error:
             raise MailboxError(f"the mailbox at {host} can't be read: {type(error).__name__}") from None
 
-    def new(self, known: set[str]) -> Iterator[Item]:
+    def new(self, known: set[str]) -> Generator[Item, None, None]:
         with self._open() as (client, validity):
             past = max(
                 (int(uid) for name in known for v, _, uid in [name.partition(".")] if v == validity and uid.isdigit()),

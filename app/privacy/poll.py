@@ -2,6 +2,7 @@
 
 import asyncio
 import smtplib
+import sqlite3
 import ssl
 from email import message_from_bytes
 from typing import Any
@@ -23,7 +24,7 @@ log = logs.get("mail")
 async def poll(settings: Settings) -> dict[str, int]:
     """Read what is new, settle what is silent, remind, send, and let go of copies. Counts of each."""
     box = await asyncio.to_thread(inbox, settings)
-    counts = {"read": 0, "cases": 0, "settled": 0, "reminded": 0, "sent": 0, "copies": 0}
+    counts = {"read": 0, "failed": 0, "cases": 0, "settled": 0, "reminded": 0, "sent": 0, "copies": 0}
     try:
         await _read_all(settings, box, counts)
     finally:
@@ -36,17 +37,25 @@ async def poll(settings: Settings) -> dict[str, int]:
 
 async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) -> None:
     known = {name for (name,) in await fetch("SELECT name FROM mail_copy WHERE place = ?", box.place)}
-    items = iter(await asyncio.to_thread(box.new, known))
+    items = await asyncio.to_thread(box.new, known)
     ours = letters.ours(settings)
-    while counts["read"] < MOST_AT_ONCE:
-        item = await asyncio.to_thread(next, items, None)
-        if item is None:
-            break
-        message = await asyncio.to_thread(read, item.raw, item.size, ours)
-        reference = await letters.keep_message(settings, message, box.place, item.name)
-        await asyncio.to_thread(box.stored, item.name)
-        counts["read"] += 1
-        counts["cases"] += bool(reference)
+    try:
+        while (
+            counts["read"] + counts["failed"] < MOST_AT_ONCE
+            and (item := await asyncio.to_thread(next, items, None)) is not None
+        ):
+            try:
+                message = await asyncio.to_thread(read, item.raw, item.size, ours)
+                reference = await letters.keep_message(settings, message, box.place, item.name)
+                await asyncio.to_thread(box.stored, item.name)
+            except (ValueError, sqlite3.Error) as error:  # one message stands in nobody else's way; it is tried again
+                log.error("a message could not be kept", extra={"kind": type(error).__name__})
+                counts["failed"] += 1
+                continue
+            counts["read"] += 1
+            counts["cases"] += bool(reference)
+    finally:
+        await asyncio.to_thread(items.close)
 
 
 async def remind(settings: Settings) -> int:

@@ -62,7 +62,8 @@ def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
     except Exception:  # a parser's fault must lose nobody's request
         message = Message()
         sender, subject, text, left_out = "", "", raw[:MOST_TEXT].decode("utf-8", "replace"), 0
-    text = _SPACE.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    sender, subject = _sound(sender), _sound(subject)
+    text = _SPACE.sub(" ", _sound(text).replace("\r\n", "\n").replace("\r", "\n")).strip()
     notes = [f"cut at {MOST_TEXT:,} characters"] * (len(text) > MOST_TEXT) + [
         f"{left_out} attachments not kept"
     ] * bool(left_out)
@@ -87,6 +88,11 @@ def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
         _checks(message),
         "; ".join(notes)[:300],
     )
+
+
+def _sound(text: str) -> str:
+    """Without lone surrogates, which no database takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _id(text: str) -> str:

@@ -13,6 +13,7 @@ from app.models.shipping import MODELS_KEY
 from app.models.store import every_model
 from app.policies.documents import Version
 from app.policies.files import policies
+from app.privacy.retention import DAY_S
 from app.settings import Settings
 from app.submissions import plausible, store
 from app.submissions.forms import CONTACT, FORMS, Form, Known, read
@@ -96,7 +97,8 @@ async def form(ask: Ask) -> Answer:
     found = _form(ask.parts["kind"])
     here = f"/submit/{found.kind}"
     ask.settle(here)
-    return Answer(await form_page(ask.settings, found, {}, canonical=here))
+    midnight = ask.now - ask.now % DAY_S + DAY_S  # the latest day that a date may be
+    return Answer(await form_page(ask.settings, found, {}, canonical=here), valid_until=midnight)
 
 
 async def typed_in(request: Request[Any, Any, Any]) -> tuple[dict[str, str], bytes]:

@@ -24,7 +24,7 @@ def sent(context: BrowserContext) -> list[str]:
     return bodies
 
 
-@pytest.mark.parametrize("promise", ["P-2.2c", "P-2.3b"])
+@pytest.mark.parametrize("promise", ["P-2.2c P-2.3b"])
 def test_one_beacon_a_view_says_buckets_and_nothing_else(page: Page, sent: list[str], promise: str) -> None:
     for path in ("/prices?tier=spot&max_usd=3.7321", "/gpus/l4-24gb"):
         page.goto(path, wait_until="load")

@@ -107,7 +107,7 @@ def test_any_message_is_read_and_automatic_ones_are_told(entry: Entry) -> None:
     assert "\r" not in found.subject + found.sender
     assert "\n" not in found.subject + found.sender
     assert "\x00" not in found.text
-    found.text.encode("utf-8", "strict") if "surrogates" not in entry[0] else None
+    (found.text + found.subject + found.sender).encode("utf-8", "strict")
     assert found == read(raw, len(raw), frozenset({"privacy@inferencebench.io"}))
 
 
@@ -146,7 +146,7 @@ def test_what_is_too_large_is_answered_politely_and_its_attachment_not_kept(offi
 # Acknowledging
 
 
-@pytest.mark.parametrize("promise", ["P-2.1b", "P-9.3", "P-14"])
+@pytest.mark.parametrize("promise", ["P-2.1b P-9.3 P-14"])
 def test_a_request_is_acknowledged_with_reference_deadline_and_a_code(office: Settings, promise: str) -> None:
     with time_machine.travel(at("2027-01-31T10:00:00"), tick=False):
         arrive(
@@ -159,7 +159,15 @@ def test_a_request_is_acknowledged_with_reference_deadline_and_a_code(office: Se
             ),
             "1",
         )
-        assert polled(office) == {"read": 1, "cases": 1, "settled": 0, "reminded": 0, "sent": 1, "copies": 0}
+        assert polled(office) == {
+            "read": 1,
+            "failed": 0,
+            "cases": 1,
+            "settled": 0,
+            "reminded": 0,
+            "sent": 1,
+            "copies": 0,
+        }
     case = all_cases()[0]
     assert (case.kind, case.law, case.state, case.address) == ("access", "GDPR", requests.WAITING, "person@example.org")
     assert case.deadline_at == at("2027-02-28T10:00:00"), "the calendar month is the earlier"
@@ -201,7 +209,7 @@ def test_kind_and_law_are_guessed_from_the_words(subject: str, text: str, kind: 
     assert requests.guess(subject, text) == (kind, law)
 
 
-@pytest.mark.parametrize("promise", ["P-9.1", "P-9.2"])
+@pytest.mark.parametrize("promise", ["P-9.1 P-9.2"])
 def test_the_links_of_the_rights_page_open_a_case_of_their_kind(office: Settings, promise: str) -> None:
     for number, right in enumerate(RIGHTS):
         arrive(office, mail(right.asks, subject=right.subject, sender=f"p{number}@example.org"), f"{number:02}")
@@ -209,6 +217,22 @@ def test_the_links_of_the_rights_page_open_a_case_of_their_kind(office: Settings
     assert sorted(case.kind for case in all_cases()) == sorted(right.kind for right in RIGHTS)
     asked = {letter["To"]: bool(requests.CODE.search(letter.get_content())) for letter in letters(office)}
     assert asked == {f"p{n}@example.org": right.kind in requests.IDENTITY for n, right in enumerate(RIGHTS)}
+
+
+def test_a_message_that_cannot_be_kept_stands_in_nobodys_way(office: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrive(office, mail("the first"), "1")
+    arrive(office, mail("the second", sender="second@example.org"), "2")
+    real = poll.read
+    monkeypatch.setattr(poll, "read", lambda raw, *rest: _refuse() if b"the first" in raw else real(raw, *rest))
+    assert polled(office)["failed"] == 1
+    assert [case.address for case in all_cases()] == ["second@example.org"]
+    monkeypatch.setattr(poll, "read", real)
+    assert polled(office)["read"] == 1
+    assert len(all_cases()) == 2
+
+
+def _refuse() -> None:
+    raise ValueError("unreadable")
 
 
 def test_loops_and_floods_end(office: Settings) -> None:
@@ -309,7 +333,7 @@ def test_log_rows_are_given_only_on_further_proof_that_is_recorded(office: Setti
 # End to end
 
 
-@pytest.mark.parametrize("promise", ["P-9.1", "P-8b", "P-11"])
+@pytest.mark.parametrize("promise", ["P-9.1 P-8b P-11"])
 def test_a_report_is_sent_approved_shown_exported_by_mail_erased_and_gone_from_every_file(
     inside: Inside, promise: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -421,7 +445,7 @@ def test_spam_goes_after_thirty_days_and_copies_after_seven(office: Settings, pr
     assert b"markerpills" not in everything(office.data_dir)
 
 
-@pytest.mark.parametrize("promise", ["P-8c", "P-9.3"])
+@pytest.mark.parametrize("promise", ["P-8c P-9.3"])
 def test_a_case_silent_for_sixty_days_after_our_answer_resolves_itself_and_a_word_wakes_it(
     office: Settings, promise: str
 ) -> None:
@@ -441,7 +465,7 @@ def test_a_case_silent_for_sixty_days_after_our_answer_resolves_itself_and_a_wor
     assert (all_cases()[0].state, all_cases()[0].resolved_at) == (requests.RECEIVED, None)
 
 
-@pytest.mark.parametrize("promise", ["P-9.3", "P-14"])
+@pytest.mark.parametrize("promise", ["P-9.3 P-14"])
 def test_the_operator_is_reminded_ten_three_and_no_days_before_each_once(office: Settings, promise: str) -> None:
     began = at("2026-12-05T12:00:00")
     with time_machine.travel(began, tick=False):

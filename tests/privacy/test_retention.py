@@ -56,7 +56,7 @@ def tables_and_files(data: Path) -> tuple[set[str], set[str]]:
     return tables, {str(path.relative_to(data)) for path in data.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("promise", ["P-3a", "P-4"])
+@pytest.mark.parametrize("promise", ["P-3a P-4"])
 def test_everything_that_is_stored_has_one_row_of_the_table_with_purpose_and_basis(
     tmp_path: Path, promise: str
 ) -> None:

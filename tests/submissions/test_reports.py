@@ -148,7 +148,7 @@ def test_the_receipt_is_shown_once_and_only_its_hash_is_kept(house: Inside) -> N
     assert len({new_receipt() for _ in range(1000)}) == 1000
 
 
-@pytest.mark.parametrize("promise", ["P-3b", "P-8b"])
+@pytest.mark.parametrize("promise", ["P-3b P-8b"])
 def test_approved_reports_are_shown_and_withdrawn_ones_are_gone_at_the_next_answer(house: Inside, promise: str) -> None:
     places = [
         "/prices?gpu=l4-24gb&provider=coreweave",
@@ -261,7 +261,7 @@ def test_a_report_can_be_seen_corrected_and_exported(house: Inside) -> None:
     house.run(work)
 
 
-@pytest.mark.parametrize("promise", ["P-3b", "P-8b", "P-11"])
+@pytest.mark.parametrize("promise", ["P-3b P-8b P-11"])
 def test_what_is_erased_is_in_no_file_and_a_restored_database_erases_it_again(
     house: Inside, tmp_path: Path, promise: str
 ) -> None:

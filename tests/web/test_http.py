@@ -392,7 +392,19 @@ def test_a_page_has_title_description_preview_and_no_inline_anything(http: httpx
     )
 
 
-@pytest.mark.parametrize(("path", "limit"), [("/", 14_000), ("/prices", 14_000), ("/gpus/h100-sxm-80gb", 14_000)])
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [
+        ("/", 14_000),
+        ("/prices", 14_000),
+        ("/gpus/h100-sxm-80gb", 14_000),
+        ("/status", 14_000),
+        ("/submit/benchmark", 14_000),
+        ("/submit/price", 14_000),
+        ("/privacy/rights", 14_000),
+        ("/policies/privacy", 14_000),
+    ],
+)
 def test_the_first_view_fits_its_budget(http: httpx.Client, path: str, limit: int) -> None:
     with (
         httpx.Client(base_url=http.base_url) as client,

@@ -261,7 +261,7 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
     assert len(seen) >= 2, "the kills hit different moments"
 
 
-@pytest.mark.parametrize("promise", ["P-5", "P-6"])
+@pytest.mark.parametrize("promise", ["P-5 P-6"])
 def test_a_refresh_tells_the_clouds_and_the_hub_nothing_of_any_visitor(
     data: Path, server: Clouds, started: list[Any], promise: str
 ) -> None:

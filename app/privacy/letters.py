@@ -26,10 +26,10 @@ def ours(settings: Settings) -> frozenset[str]:
     return frozenset(address.casefold() for address in (settings.contact_email,) if address)
 
 
-async def keep_message(settings: Settings, message: Read, place: str, name: str) -> str:
+async def keep_message(settings: Settings, message: Read, place: str, name: str, arrived: int = 0) -> str:
     """Store one message, exactly once: with its case, the answer it gets and the record of its copy, or not at all.
 
-    Returns the reference, ``""`` if this very message was here already.
+    A deadline counts from when the message ``arrived`` in the mailbox, however late it is read. Returns the reference, ``""`` if this very message was here already.
     """
     now = clock.timestamp()
     async with transaction(cases.CASES_KEY):
@@ -40,7 +40,9 @@ async def keep_message(settings: Settings, message: Read, place: str, name: str)
             new = case is None
             if case is None:
                 guess = requests.guess(message.subject, message.text)
-                reference = await cases.open_case(guess.kind, guess.law, now, message.sender, "e-mail")
+                reference = await cases.open_case(
+                    guess.kind, guess.law, min(arrived or now, now), message.sender, "e-mail"
+                )
                 case = await cases.known(reference)
             reference = case.reference
             await add(

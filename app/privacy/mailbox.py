@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import mktime
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -25,11 +26,12 @@ class MailboxError(InferenceBenchError):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One message in a mailbox: its lasting name there, its whole size, and as much of it as is read."""
+    """One message in a mailbox: its lasting name there, its whole size, as much of it as is read, and when it arrived (seconds)."""
 
     name: str
     size: int
     raw: bytes
+    arrived: int
 
 
 class Mailbox(Protocol):
@@ -68,10 +70,11 @@ class Maildir:
         for name in sorted(files):
             with contextlib.suppress(FileNotFoundError):
                 path = files[name]
-                size = path.stat().st_size
+                told = path.stat()
+                size = told.st_size
                 with path.open("rb") as file:
                     raw = file.read(HEAD_BYTES if size > MOST_BYTES else MOST_BYTES)
-                yield Item(name, size, raw)
+                yield Item(name, size, raw, int(told.st_mtime))
 
     def stored(self, name: str) -> None:
         new = self.folder / "new" / name
@@ -139,19 +142,21 @@ class Imap:
             for uid in sorted(int(part) for part in (found[0] or b"").split()):
                 if f"{validity}.{uid}" in held:
                     continue
-                size = self._size(client, uid)
+                size, arrived = self._about(client, uid)
                 most = HEAD_BYTES if size > MOST_BYTES else MOST_BYTES
                 _, answer = client.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{most}>)")
                 raw = next((part[1] for part in answer if isinstance(part, tuple)), b"")
                 if raw:
-                    yield Item(f"{validity}.{uid}", size, raw)
+                    yield Item(f"{validity}.{uid}", size, raw, arrived)
 
     @staticmethod
-    def _size(client: imaplib.IMAP4, uid: int) -> int:
-        _, answer = client.uid("FETCH", str(uid), "(RFC822.SIZE)")
+    def _about(client: imaplib.IMAP4, uid: int) -> tuple[int, int]:
+        """Size in bytes and the second of arrival, as the server noted them."""
+        _, answer = client.uid("FETCH", str(uid), "(RFC822.SIZE INTERNALDATE)")
         text = b" ".join(part if isinstance(part, bytes) else part[0] for part in answer if part)
         found = re.search(rb"RFC822\.SIZE (\d+)", text)
-        return int(found[1]) if found else 0
+        came = imaplib.Internaldate2tuple(text)
+        return int(found[1]) if found else 0, int(mktime(came)) if came else 0
 
     def stored(self, name: str) -> None:
         """Nothing is to be done: the record of copies knows it."""

@@ -6,7 +6,7 @@ from litestar import Request, Response, post
 
 from app.privacy.rights import RIGHTS, mail_link
 from app.web import origin
-from app.web.answers import HTML, Answer, Ask
+from app.web.answers import Answer, Ask, unkept
 from app.web.edge import public
 from app.web.render import render
 
@@ -33,8 +33,4 @@ async def clear(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Tell the browser to clear everything it stores of this site (``Clear-Site-Data``)."""
     settings = request.app.state.settings
     origin.refuse_foreign(request.scope, settings)
-    return Response(
-        _page(settings, cleared=True),
-        media_type=HTML,
-        headers={"clear-site-data": '"cache", "cookies", "storage"', "cache-control": "no-store"},
-    )
+    return unkept(_page(settings, cleared=True), headers={"clear-site-data": '"cache", "cookies", "storage"'})

@@ -46,7 +46,7 @@ async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) ->
         ):
             try:
                 message = await asyncio.to_thread(read, item.raw, item.size, ours)
-                reference = await letters.keep_message(settings, message, box.place, item.name)
+                reference = await letters.keep_message(settings, message, box.place, item.name, item.arrived)
                 await asyncio.to_thread(box.stored, item.name)
             except (ValueError, sqlite3.Error) as error:  # one message stands in nobody else's way; it is tried again
                 log.error("a message could not be kept", extra={"kind": type(error).__name__})

@@ -25,7 +25,7 @@ from app.site import preview
 from app.site.openapi import description
 from app.submissions.forms import FORMS
 from app.web import assets
-from app.web.answers import JSON, Answer, Ask
+from app.web.answers import JSON, Answer, Ask, unkept
 from app.web.edge import public
 from app.web.render import render
 
@@ -33,9 +33,9 @@ TEXT = "text/plain; charset=utf-8"
 
 
 @get("/healthz")
-async def healthz() -> Response[str]:
+async def healthz() -> Response[bytes]:
     """The process answers."""
-    return Response("ok\n", media_type=TEXT, headers={"cache-control": "no-store"})
+    return unkept(b"ok\n", TEXT)
 
 
 @get("/readyz")

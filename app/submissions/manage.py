@@ -10,10 +10,10 @@ from litestar import Request, Response, post
 from app import clock
 from app.submissions import plausible, publish, store
 from app.submissions.forms import CONTACT, FORMS, read
-from app.submissions.pages import form_page, known, page, refused_often, too_often, typed_in
+from app.submissions.pages import form_page, known, refused_often, too_often, typed_in
 from app.submissions.receipts import looks_right
 from app.submissions.store import Submission
-from app.web.answers import Answer, Ask
+from app.web.answers import Answer, Ask, unkept
 from app.web.edge import public
 from app.web.render import render
 
@@ -54,7 +54,7 @@ async def manage(request: Request[Any, Any, Any]) -> Response[bytes]:
             if receipt.strip()
             else "Type the receipt that you got when you sent the report."
         )
-        return page(_page(settings, error=words), 422)
+        return unkept(_page(settings, error=words), status=422)
     done = _ACTIONS.get(action, _show)
     return await done(settings, report, receipt, typed)
 
@@ -63,7 +63,9 @@ def _shown(
     settings: Any, report: Submission | None, receipt: str, notice: str = "", error: str = "", status: int = 200
 ) -> Response[bytes]:
     listed = labels(report) if report else ()
-    return page(_page(settings, report=report, receipt=receipt, notice=notice, error=error, labels=listed), status)
+    return unkept(
+        _page(settings, report=report, receipt=receipt, notice=notice, error=error, labels=listed), status=status
+    )
 
 
 async def _show(settings: Any, report: Submission, receipt: str, _: dict[str, str]) -> Response[bytes]:
@@ -72,7 +74,7 @@ async def _show(settings: Any, report: Submission, receipt: str, _: dict[str, st
 
 async def _correct(settings: Any, report: Submission, receipt: str, _: dict[str, str]) -> Response[bytes]:
     typed = {**report.values, CONTACT.name: report.contact}
-    return page(await form_page(settings, FORMS[report.kind], typed, receipt=receipt, action="/submissions"))
+    return unkept(await form_page(settings, FORMS[report.kind], typed, receipt=receipt, action="/submissions"))
 
 
 async def _save(settings: Any, report: Submission, receipt: str, typed: dict[str, str]) -> Response[bytes]:
@@ -88,14 +90,14 @@ async def _save(settings: Any, report: Submission, receipt: str, typed: dict[str
     values, errors = read(form, typed, await known(), clock.now().date())
     doubts = {} if errors or typed.get("checked") == "yes" else await plausible.doubts(report.kind, values)
     if errors or doubts:
-        return page(
+        return unkept(
             await form_page(
                 settings, form, typed, errors=errors, doubts=doubts, receipt=receipt, action="/submissions"
             ),
-            422,
+            status=422,
         )
     if not await store.correct(report, values):
-        return page(
+        return unkept(
             await form_page(
                 settings,
                 form,
@@ -104,7 +106,7 @@ async def _save(settings: Any, report: Submission, receipt: str, typed: dict[str
                 receipt=receipt,
                 action="/submissions",
             ),
-            409,
+            status=409,
         )
     await publish.publish_prices()
     return _shown(
@@ -157,11 +159,7 @@ def as_json(reports: list[Submission]) -> str:
 
 
 def _file(text: str, kind: str, name: str) -> Response[bytes]:
-    return Response(
-        text.encode(),
-        media_type=kind,
-        headers={"cache-control": "no-store", "content-disposition": f'attachment; filename="{name}"'},
-    )
+    return unkept(text.encode(), kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
 async def _withdraw(settings: Any, report: Submission, receipt: str, _: dict[str, str]) -> Response[bytes]:

@@ -19,7 +19,7 @@ from app.submissions import plausible, store
 from app.submissions.forms import CONTACT, FORMS, Form, Known, read
 from app.submissions.uploads import UploadError, read_result
 from app.web import origin, visitor
-from app.web.answers import HTML, Answer, Ask
+from app.web.answers import Answer, Ask, unkept
 from app.web.edge import public
 from app.web.limits import Limit
 from app.web.render import render
@@ -124,11 +124,6 @@ async def typed_in(request: Request[Any, Any, Any]) -> tuple[dict[str, str], byt
     return fields, file
 
 
-def page(body: bytes, status: int = 200, **headers: str) -> Response[bytes]:
-    """A page that no cache keeps."""
-    return Response(body, status_code=status, media_type=HTML, headers={"cache-control": "no-store", **headers})
-
-
 def too_often(request: Request[Any, Any, Any], name: str) -> int:
     """Seconds to wait if the visitor's address did it too often, 0 if it may."""
     state, now = request.app.state, clock.timestamp()
@@ -138,8 +133,8 @@ def too_often(request: Request[Any, Any, Any], name: str) -> int:
 
 def refused_often(wait_s: int) -> Response[bytes]:
     """A short answer that costs next to nothing: the browser keeps what was typed."""
-    return Response(b"Too many posts from your network within the hour. Go back, nothing you typed is lost, and send it later.\n", status_code=429,
-                    media_type="text/plain; charset=utf-8", headers={"cache-control": "no-store", "retry-after": str(wait_s)})  # fmt: skip
+    words = "Too many posts from your network within the hour. Go back, nothing you typed is lost, and send it later.\n"
+    return unkept(words.encode(), "text/plain; charset=utf-8", 429, headers={"retry-after": str(wait_s)})
 
 
 @post("/submit/{kind:str}", status_code=200)
@@ -157,10 +152,10 @@ async def send(request: Request[Any, Any, Any]) -> Response[bytes]:
     policy = policy_in_force(settings)
     errors |= _agreement(typed, policy)
     if errors:
-        return page(await form_page(settings, found, typed, errors=errors), 422)
+        return unkept(await form_page(settings, found, typed, errors=errors), status=422)
     doubts = await plausible.doubts(found.kind, values)
     if doubts and typed.get("checked") != "yes":
-        return page(await form_page(settings, found, typed, doubts=doubts), 422)
+        return unkept(await form_page(settings, found, typed, doubts=doubts), status=422)
     return await _keep(request, found, typed, values, policy)
 
 
@@ -169,12 +164,14 @@ async def _keep(
 ) -> Response[bytes]:
     settings: Settings = request.app.state.settings
     if wait := too_often(request, "sent"):
-        return page(await form_page(settings, found, typed, notice=LATER), 429, **{"retry-after": str(wait)})
+        return unkept(
+            await form_page(settings, found, typed, notice=LATER), status=429, headers={"retry-after": str(wait)}
+        )
     try:
         kept = await store.send(found.kind, values, policy.name, f"{consent_words(policy)} {AGE}")
     except store.FullError:
-        return page(await form_page(settings, found, typed, notice=FULL), 429, **{"retry-after": "3600"})
-    return page(
+        return unkept(await form_page(settings, found, typed, notice=FULL), status=429, headers={"retry-after": "3600"})
+    return unkept(
         render(
             "submissions/received.html",
             settings=settings,
@@ -207,13 +204,13 @@ async def _fill(settings: Settings, found: Form, typed: dict[str, str], data: by
     try:
         result = read_result(data)
     except UploadError as error:
-        return page(await form_page(settings, found, typed, errors={"file": str(error)}), 422)
+        return unkept(await form_page(settings, found, typed, errors={"file": str(error)}), status=422)
     names = {name.casefold(): name for name in (await known()).models}
     if "model" in result:
         result["model"] = names.get(result["model"].casefold(), "")
     filled = [field.label for field in found.fields if result.get(field.name)]
     notice = f"Filled in from the file: {', '.join(filled)}. Please check them, add the rest and send."
-    return page(
+    return unkept(
         await form_page(
             settings, found, typed | {name: value for name, value in result.items() if value}, notice=notice
         )

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from litestar import Response
+
 from app.settings import Settings
 
 HTML = "text/html; charset=utf-8"
@@ -45,6 +47,15 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     shows: tuple[str, ...] = ()
     immutable: bool = False
+
+
+def unkept(
+    body: bytes, media_type: str = HTML, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response[bytes]:
+    """An answer that no cache keeps, its type as given (Litestar would add a second charset to one that has its own)."""
+    return Response(
+        body, status_code=status, headers={"content-type": media_type, "cache-control": "no-store", **(headers or {})}
+    )
 
 
 class MovedError(Exception):

@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException
 from app import logs
 from app.errors import BusyError, ForbiddenError, NotFoundError, QueryError, TooLargeError
 from app.web import htmx, security
-from app.web.answers import MovedError
+from app.web.answers import MovedError, unkept
 from app.web.render import render
 
 PROBLEM = "application/problem+json"
@@ -27,18 +27,18 @@ log = logs.get("web")
 def _answer(request: Request[Any, Any, Any], status: int, title: str, hint: str = "",
             links: tuple[tuple[str, str], ...] = (), parameter: str = "", headers: dict[str, str] | None = None) -> Response[bytes]:  # fmt: skip
     path = request.scope["path"]
-    given = {"cache-control": "no-store", **(headers or {})}
+    given = dict(headers or {})
     if security.is_data(path):
         problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": title}
         problem |= {k: v for k, v in (("hint", hint), ("parameter", parameter), ("help", "/api")) if v}
         body = json.dumps(problem).replace("<", "\\u003c").encode()
-        return Response(body, media_type=PROBLEM, status_code=status, headers=given)
+        return unkept(body, PROBLEM, status, given)
     template = "errors/_fragment.html" if htmx.is_fragment(path) else "errors/page.html"
     if status >= 500:
         given["hx-reswap"] = "none"
     body = render(template, settings=request.app.state.settings, status=status,
                   title=title, hint=hint, links=links, path="", description=title)  # fmt: skip
-    return Response(body, media_type="text/html; charset=utf-8", status_code=status, headers=given)
+    return unkept(body, status=status, headers=given)
 
 
 def on_query_error(request: Request[Any, Any, Any], error: QueryError) -> Response[bytes]:

@@ -55,6 +55,7 @@ def office(tmp_path: Path, prepared_data: Path) -> Settings:
 
 def arrive(settings: Settings, raw: bytes, name: str) -> None:
     Maildir(settings.data_dir / "mail/inbox").put(name, raw)
+    os.utime(settings.data_dir / "mail/inbox/new" / name, (clock.timestamp(),) * 2)
 
 
 def letters(settings: Settings) -> list[EmailMessage]:
@@ -233,6 +234,14 @@ def test_a_message_that_cannot_be_kept_stands_in_nobodys_way(office: Settings, m
 
 def _refuse() -> None:
     raise ValueError("unreadable")
+
+
+def test_a_deadline_counts_from_the_arrival_however_late_the_mailbox_is_read(office: Settings) -> None:
+    with time_machine.travel(at("2026-11-24T10:00:00"), tick=False):
+        arrive(office, mail("why?", subject="[question]"), "q")
+    with time_machine.travel(at("2026-11-29T10:00:00"), tick=False):
+        polled(office)
+    assert all_cases()[0].deadline_at == at("2026-12-24T10:00:00")
 
 
 def test_loops_and_floods_end(office: Settings) -> None:

@@ -76,6 +76,7 @@ def test_every_answer_carries_the_security_headers(http: httpx.Client, path: str
     assert "cross-origin-resource-policy" in headers
     assert "permissions-policy" in headers
     assert "set-cookie" not in headers
+    assert headers["content-type"].count("charset") <= 1
 
 
 def test_codings_hold_the_same_content_under_different_validators(http: httpx.Client) -> None:

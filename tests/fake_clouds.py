@@ -64,6 +64,9 @@ class Clouds:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = (
+                True  # head and body go in two writes; the second must not wait for the first's receipt
+            )
 
             def _do(self) -> None:
                 parts = urlsplit(self.path)

@@ -7,10 +7,8 @@ import os
 import random
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -33,7 +31,8 @@ from app.privacy.reading import HEAD_BYTES, MOST_BYTES, read
 from app.privacy.rights import RIGHTS
 from app.settings import Settings, load
 from app.submissions import command, store
-from tests.conftest import ROOT, Inside, free_port
+from tests.conftest import Inside, free_port
+from tests.lives import Lives
 from tests.privacy.corpus import CORPUS, Entry, plain
 from tests.submissions.test_reports import EXPERIENCE, PRICE, everything, send
 
@@ -552,21 +551,12 @@ def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: 
             mail(f"request number {number}", sender=f"p{number}@example.org", Message_ID=f"<{number}@example.org>"),
             f"{number:04}",
         )
-    code = "import time\nfrom app import database\nfrom app.privacy import letters, poll\nfrom app.settings import load\nletters.AUTOMATIC_AN_HOUR = 10**6\npoll.AGAIN_S = 0\nsettings = load()\ndatabase.use(settings.database_path)\nprint('ready', flush=True)\nwhile True:\n    database.run(poll.poll(settings))\n    time.sleep(0.01)\n"
-    for _ in range(50):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            env={**os.environ, "INFERENCEBENCH_DATA_DIR": str(data)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert process.stdout
-        process.stdout.readline()
-        time.sleep(randomly.uniform(0.0, 0.25))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+    before = "import time\nfrom app import database\nfrom app.privacy import letters, poll\nfrom app.settings import load\nletters.AUTOMATIC_AN_HOUR = 10**6\npoll.AGAIN_S = 0\nsettings = load()\ndatabase.use(settings.database_path)"
+    life = "while True:\n    database.run(poll.poll(settings))\n    time.sleep(0.01)"
+    with Lives(before, life, {"INFERENCEBENCH_DATA_DIR": str(data)}) as lives:
+        for _ in range(50):
+            with lives.cut_short():
+                time.sleep(randomly.uniform(0.0, 0.25))
     cases_before = len(all_cases())
     assert cases_before > 0
     limit, again = desk.AUTOMATIC_AN_HOUR, poll.AGAIN_S

@@ -18,6 +18,7 @@ import pytest
 
 from tests.conftest import ROOT, free_port
 from tests.fake_clouds import Clouds, Reply, clouds
+from tests.lives import Lives
 from workers.timetable import PURGE, TIMETABLE, due
 
 
@@ -204,9 +205,9 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
         }
         return {"data": kinds}
 
-    code = ("import sys; from app import database, logs, settings, start; from app.pricing.refresh import refresh; s = settings.load();"
-            " database.use(s.database_path); print('go', flush=True); [database.run(refresh('lambda', s)) for _ in range(int(sys.argv[1]))]")  # fmt: skip
-    environment = {**os.environ, **server.environment("lambda"), "INFERENCEBENCH_DATA_DIR": str(data)}
+    before = "from app import database, settings; from app.pricing.refresh import refresh; s = settings.load(); database.use(s.database_path); database.run(refresh('lambda', s))"
+    life = "for _ in range(int(argument)): database.run(refresh('lambda', s))"
+    environment = {**server.environment("lambda"), "INFERENCEBENCH_DATA_DIR": str(data)}
     good = server.answers["/api/v1/instance-types"]
     flip = [200]
 
@@ -219,40 +220,25 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
     server.answers["/api/v1/instance-types"] = moving
     seen = set()
 
-    def begun(refreshes: int) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, str(refreshes)],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert process.stdout
-        process.stdout.readline()
-        return process
-
-    with begun(1) as whole:  # how long one takes here, so that the moments fall into one on a slow machine too
+    with Lives(before, life, environment) as lives:
+        lives.whole("0")
         since = time.monotonic()
-        whole.wait()
+        lives.whole("1")  # how long one takes here, so that the moments fall into one on a slow machine too
         one = time.monotonic() - since
-    for _ in range(50):
-        process = begun(50)
-        time.sleep(chance.uniform(0, 1.5 * one))
-        process.kill()
-        process.wait()
-        assert process.stdout
-        process.stdout.close()
-        with sqlite3.connect(path) as connection:
-            prices = connection.execute(
-                "SELECT usd_per_gpu_hour_micro, count(*) FROM offer WHERE source = 'lambda' GROUP BY 1"
-            ).fetchall()
-            assert prices in ([], [(2_000_000, 400)], [(3_300_000, 400)]), prices
-            spans = connection.execute(
-                "SELECT count(*) FROM price_span s JOIN price_series p ON p.id = s.series WHERE p.offer IN (SELECT id FROM offer WHERE source = 'lambda') AND s.valid_to IS NULL"
-            ).fetchone()
-            assert spans == ((400,) if prices else (0,))
-            seen.add(prices[0][0] if prices else 0)
-        connection.close()
+        for _ in range(50):
+            with lives.cut_short("50"):
+                time.sleep(chance.uniform(0, 1.5 * one))
+            with sqlite3.connect(path) as connection:
+                prices = connection.execute(
+                    "SELECT usd_per_gpu_hour_micro, count(*) FROM offer WHERE source = 'lambda' GROUP BY 1"
+                ).fetchall()
+                assert prices in ([], [(2_000_000, 400)], [(3_300_000, 400)]), prices
+                spans = connection.execute(
+                    "SELECT count(*) FROM price_span s JOIN price_series p ON p.id = s.series WHERE p.offer IN (SELECT id FROM offer WHERE source = 'lambda') AND s.valid_to IS NULL"
+                ).fetchone()
+                assert spans == ((400,) if prices else (0,))
+                seen.add(prices[0][0] if prices else 0)
+            connection.close()
     server.answers["/api/v1/instance-types"] = good
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -114,10 +114,11 @@ async def open_case(kind: str, law: str, received: int, address: str, way: str, 
 
 
 async def settle(now: int) -> int:
-    """Resolve cases that were silent for 60 days after our answer; returns how many."""
+    """Resolve answered cases in which nobody wrote for 60 days, neither they nor we; returns how many."""
     async with transaction(CASES_KEY):
         rows = await fetch(
-            "SELECT reference FROM privacy_case WHERE state = ? AND resolved_at IS NULL AND max(answered_at, last_heard_at) + ? <= ?",
+            "SELECT reference FROM privacy_case c WHERE state = ? AND resolved_at IS NULL "
+            "AND max(answered_at, last_heard_at, coalesce((SELECT max(at) FROM correspondence WHERE reference = c.reference), 0)) + ? <= ?",
             requests.ANSWERED, requests.SILENT_DAYS * DAY_S, now,
         )  # fmt: skip
         for (reference,) in rows:

@@ -470,7 +470,13 @@ def test_a_case_silent_for_sixty_days_after_our_answer_resolves_itself_and_a_wor
         assert all_cases()[0].state == requests.RESOLVED
         arrive(office, mail("but why?", subject=f"Re: {case.reference}"), "again")
         polled(office)
-    assert (all_cases()[0].state, all_cases()[0].resolved_at) == (requests.RECEIVED, None)
+        assert (all_cases()[0].state, all_cases()[0].resolved_at) == (requests.RECEIVED, None)
+    with time_machine.travel(began + 65 * DAY, tick=False):
+        database.run(desk.answer(office, case.reference, "Because of this."))
+    with time_machine.travel(began + 125 * DAY - 1, tick=False):
+        assert polled(office)["settled"] == 0, "the sixty days count from the last letter"
+    with time_machine.travel(began + 125 * DAY, tick=False):
+        assert polled(office)["settled"] == 1
 
 
 @pytest.mark.parametrize("promise", ["P-9.3 P-14"])

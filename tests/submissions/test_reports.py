@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -296,12 +297,65 @@ def test_what_is_erased_is_in_no_file_and_a_restored_database_erases_it_again(
         Path(f"{house.settings.database_path}{suffix}").unlink(missing_ok=True)
     shutil.copy(tmp_path / "backup.sqlite", house.settings.database_path)
     assert b"marker" in everything(house.settings.data_dir)
+    other = sqlite3.connect(
+        house.settings.database_path
+    )  # as the worker has it open: nothing is folded back by closing
+    other.execute("SELECT count(*) FROM submission").fetchone()
     start.prepare(house.settings)
     assert b"marker" not in everything(house.settings.data_dir)
+    other.close()
     with sqlite3.connect(house.settings.database_path) as connection:
         assert connection.execute("SELECT count(*) FROM submission").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM offer WHERE source = 'community'").fetchone() == (0,)
     connection.close()
+
+
+@pytest.mark.parametrize("way", ["withdraw", "erase"])
+def test_an_ending_is_in_the_journal_and_on_the_disk_before_it_is_in_the_database_and_a_backup_cannot_undo_it(
+    house: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    path, folder, synced = house.settings.database_path, house.settings.data_dir, []
+    number, receipt = house.run(lambda client: send(client, "experience", EXPERIENCE))
+    with sqlite3.connect(path) as live, sqlite3.connect(tmp_path / "backup.sqlite") as kept:
+        live.backup(kept)
+    live.close()
+    kept.close()
+    real = os.fsync
+
+    def watched(file: int) -> None:
+        real(file)
+        with sqlite3.connect(path) as beside:
+            states = [state for (state,) in beside.execute("SELECT state FROM submission")]
+        beside.close()
+        synced.append((Path(f"/proc/self/fd/{file}").readlink().name, states, journal.read(folder)))
+
+    monkeypatch.setattr(journal.os, "fsync", watched)
+    ended = house.run(lambda client: client.post("/submissions", data={"receipt": receipt, "do": way, "sure": "yes"}))
+    assert ended.status_code == 200
+    assert [name for name, _, _ in synced] == [journal.FILE, folder.name], "the file, and the folder's entry of it"
+    assert all(told[1:] == (["waiting"], {"submission": {number}}) for told in synced), "before anything else happens"
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup.sqlite", path)
+    start.prepare(house.settings)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM submission").fetchone() == (0,)
+    connection.close()
+
+
+def test_the_same_text_typed_on_another_keyboard_is_the_same_text(house: Inside) -> None:
+    composed, apart = (
+        "Ein Gerät war gleich da, gut für uns alle.",
+        "Ein Gera\u0308t war gleich da, gut fu\u0308r uns alle.",
+    )
+
+    async def work(client: httpx.AsyncClient) -> None:
+        await send(client, "experience", {**EXPERIENCE, "text": apart})
+        again = await client.post("/submit/experience", data=agreed(client, {**EXPERIENCE, "text": composed}))
+        assert "already received" in again.text.casefold()
+        assert [report.values["text"] for report in await store.listed()] == [composed]
+
+    house.run(work)
 
 
 @pytest.mark.parametrize("promise", ["P-8b"])

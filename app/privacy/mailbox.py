@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import mktime
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from app.errors import InferenceBenchError
@@ -18,6 +18,8 @@ from app.settings import Settings
 
 INBOX, OUTBOX = "mail/inbox", "mail/outbox"
 TIMEOUT_S = 30
+WINDOW = 50_000
+"""So many message numbers are asked for at once: the library takes no line of an answer over a million bytes."""
 
 
 class MailboxError(InferenceBenchError):
@@ -133,14 +135,8 @@ class Imap:
 
     def new(self, known: set[str]) -> Generator[Item, None, None]:
         with self._open() as (client, validity):
-            past = max(
-                (int(uid) for name in known for v, _, uid in [name.partition(".")] if v == validity and uid.isdigit()),
-                default=0,
-            )
-            _, found = client.uid("SEARCH", f"UID {past + 1}:*")
-            held = {name for name in known if name.startswith(f"{validity}.")}
-            for uid in sorted(int(part) for part in (found[0] or b"").split()):
-                if f"{validity}.{uid}" in held:
+            for uid in self._uids(client):
+                if f"{validity}.{uid}" in known:
                     continue
                 size, arrived = self._about(client, uid)
                 most = HEAD_BYTES if size > MOST_BYTES else MOST_BYTES
@@ -149,14 +145,24 @@ class Imap:
                 if raw:
                     yield Item(f"{validity}.{uid}", size, raw, arrived)
 
+    def _uids(self, client: imaplib.IMAP4) -> Iterator[int]:
+        """The numbers of all messages, those passed over earlier too, in answers of bounded length."""
+        held = client.response("EXISTS")[1]
+        if not held or not int(held[0] or 0):
+            return
+        _, lowest = client.fetch("1", "(UID)")
+        _, status = client.status(f'"{self._folder}"', "(UIDNEXT)")
+        first, end = _number(rb"UID (\d+)", lowest), _number(rb"UIDNEXT (\d+)", status)
+        for start in range(first, end, WINDOW):
+            _, found = client.uid("SEARCH", f"UID {start}:{start + WINDOW - 1}")
+            yield from sorted(int(part) for part in (found[0] or b"").split())
+
     @staticmethod
     def _about(client: imaplib.IMAP4, uid: int) -> tuple[int, int]:
         """Size in bytes and the second of arrival, as the server noted them."""
         _, answer = client.uid("FETCH", str(uid), "(RFC822.SIZE INTERNALDATE)")
-        text = b" ".join(part if isinstance(part, bytes) else part[0] for part in answer if part)
-        found = re.search(rb"RFC822\.SIZE (\d+)", text)
-        came = imaplib.Internaldate2tuple(text)
-        return int(found[1]) if found else 0, int(mktime(came)) if came else 0
+        came = imaplib.Internaldate2tuple(_joined(answer))
+        return _number(rb"RFC822\.SIZE (\d+)", answer), int(mktime(came)) if came else 0
 
     def stored(self, name: str) -> None:
         """Nothing is to be done: the record of copies knows it."""
@@ -171,6 +177,16 @@ class Imap:
             elif mine:
                 client.expunge()
         return names
+
+
+def _joined(answer: list[Any]) -> bytes:
+    return b" ".join(part if isinstance(part, bytes) else part[0] for part in answer if part)
+
+
+def _number(pattern: bytes, answer: list[Any]) -> int:
+    """A number in a server's answer, 0 where it is not said."""
+    found = re.search(pattern, _joined(answer))
+    return int(found[1]) if found else 0
 
 
 def inbox(settings: Settings) -> Mailbox:

@@ -126,11 +126,11 @@ def verify(settings: Settings, asked: Any) -> int:
         async with transaction(cases.CASES_KEY):
             if asked.kind or asked.law:
                 kind, law = asked.kind or case.kind, asked.law or case.law
-                await cases.set_values(
-                    case.reference, kind=kind, law=law, deadline_at=requests.deadline(case.received_at, law)
-                )
+                due = requests.deadline(case.received_at, law)
+                due = requests.extended(case.received_at, due, law) if case.extended else due
+                await cases.set_values(case.reference, kind=kind, law=law, deadline_at=due)
                 await cases.note(case.reference, f"confirmed as {kind} ({law})")
-                return f"filed as {kind} ({law}), due {writing.day(requests.deadline(case.received_at, law))}"
+                return f"filed as {kind} ({law}), due {writing.day(due)}"
             if asked.proof:
                 await cases.set_values(
                     case.reference,

@@ -24,7 +24,7 @@ import time_machine
 
 from app import clock, database, start
 from app.errors import InferenceBenchError
-from app.privacy import carry_out, cases, poll, purge, requests, requests_command
+from app.privacy import carry_out, cases, mailbox, poll, purge, requests, requests_command
 from app.privacy import letters as desk
 from app.privacy.mailbox import Imap, Maildir
 from app.privacy.reading import HEAD_BYTES, MOST_BYTES, read
@@ -539,6 +539,11 @@ def test_a_request_that_came_another_way_has_the_same_deadline(
     assert database.run(cases.known(reference)).deadline_at == at("2026-11-20T00:00:00") + 90 * DAY
     with pytest.raises(InferenceBenchError, match="extended once"):
         requests_command.resolve(office, more)
+    proof.law, proof.proof = "GDPR", ""
+    assert requests_command.verify(office, proof) == 0
+    assert database.run(cases.known(reference)).deadline_at == at("2027-02-20T00:00:00"), (
+        "the extension stands under the other law"
+    )
     assert requests_command.show(office, type("Asked", (), {"reference": reference})) == 0
     assert "passport seen" in capsys.readouterr().out
 
@@ -680,7 +685,11 @@ def smtp() -> Iterator[tuple[str, Sink]]:
 
 
 def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
-    tmp_path: Path, prepared_data: Path, dovecot: tuple[str, Path], smtp: tuple[str, Sink]
+    tmp_path: Path,
+    prepared_data: Path,
+    dovecot: tuple[str, Path],
+    smtp: tuple[str, Sink],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (imap_url, maildir), (smtp_url, sink) = dovecot, smtp
     data = shutil.copytree(prepared_data, tmp_path / "data")
@@ -704,6 +713,23 @@ def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
     letter = message_from_bytes(content, policy=policy.default)
     assert letter["Auto-Submitted"] == "auto-replied"
     assert polled(settings)["read"] == 0
+    keep, stood = desk.keep_message, len(all_cases())
+
+    async def once_not(*given: Any) -> str:
+        if given[1].sender == "first@example.org":
+            raise ValueError("the disk hiccups")
+        return await keep(*given)
+
+    monkeypatch.setattr(desk, "keep_message", once_not)
+    deliver(mail("one", sender="first@example.org"), "9981.one.host")
+    deliver(mail("two", sender="second@example.org"), "9982.two.host")
+    counts = polled(settings)
+    assert (counts["read"], counts["failed"]) == (1, 1)
+    monkeypatch.setattr(desk, "keep_message", keep)
+    monkeypatch.setattr(mailbox, "WINDOW", 7)
+    assert polled(settings)["read"] == 1, "what could not be kept is tried again, though a later one was"
+    assert len(all_cases()) == stood + 2
+    sink.taken.clear()
     reference = requests.reference_in(letter["Subject"])
     code = requests.CODE.search(letter.get_content())  # type: ignore[attr-defined]
     if code:

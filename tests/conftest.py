@@ -12,10 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 
 from app import database, server, start
 from app.settings import Settings, load
+
+hypothesis.settings.register_profile("explore")
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile("same")
+"""A run is the same as the last; ``make test ARGS=--hypothesis-profile=explore`` looks for cases that nobody has seen."""
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"

@@ -198,7 +198,6 @@ async def erase(
     async with transaction(cases.CASES_KEY):
         for one in earlier:
             await execute("DELETE FROM privacy_case WHERE reference = ?", one.reference)
-        await execute("UPDATE mail_out SET message = '' WHERE reference = ? AND sent_at IS NOT NULL", case.reference)
         await cases.note(
             case.reference, "erased: " + (", ".join(f"{count} {what}" for what, count in counts) or "nothing was held")
         )

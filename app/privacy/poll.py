@@ -88,17 +88,19 @@ async def remind(settings: Settings) -> int:
 
 
 async def deliver(settings: Settings) -> int:
-    """Send every letter that waits. One whose sending was cut off is sent again under the same Message-ID."""
+    """Send every letter that waits, up to ``TRIES`` times. One whose sending was cut off is sent again under the same Message-ID."""
     now, sent = clock.timestamp(), 0
-    rows = await fetch("SELECT id, reference, recipient, automatic, message FROM mail_out WHERE sent_at IS NULL AND tries < ? AND (tried_at IS NULL OR tried_at <= ?) ORDER BY created_at, id",
+    rows = await fetch("SELECT id, reference, recipient, automatic, message, tries FROM mail_out WHERE sent_at IS NULL AND tries < ? AND (tried_at IS NULL OR tried_at <= ?) ORDER BY created_at, id",
                        TRIES, now - AGAIN_S)  # fmt: skip
-    for one, reference, recipient, automatic, raw in rows:
+    for one, reference, recipient, automatic, raw, tries in rows:
         async with transaction():
             await execute("UPDATE mail_out SET tried_at = ?, tries = tries + 1 WHERE id = ?", now, one)
         try:
             await asyncio.to_thread(_hand_over, settings, one, recipient, bool(automatic), bytes(raw))
         except (OSError, smtplib.SMTPException) as error:
             log.warning("a letter could not be sent", extra={"why": type(error).__name__, "again_in_s": AGAIN_S})
+            if tries + 1 >= TRIES:
+                await _give_up(one, reference)
             continue
         async with transaction(cases.CASES_KEY):
             await execute("UPDATE mail_out SET sent_at = ?, message = '' WHERE id = ?", clock.timestamp(), one)
@@ -112,6 +114,14 @@ async def deliver(settings: Settings) -> int:
                 )
         sent += 1
     return sent
+
+
+async def _give_up(one: str, reference: str | None) -> None:
+    """Let go of a letter that can't be sent; its text stands in the correspondence, and the operator is told in the history."""
+    async with transaction(cases.CASES_KEY):
+        await execute("UPDATE mail_out SET message = '' WHERE id = ?", one)
+        if reference:
+            await cases.note(reference, f"a letter could not be sent in {TRIES} tries: answer another way, or again")
 
 
 def _hand_over(settings: Settings, one: str, recipient: str, automatic: bool, raw: bytes) -> None:

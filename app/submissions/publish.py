@@ -29,7 +29,7 @@ def as_instant(day: str) -> int:
 
 
 def grouped(reports: Iterable[Submission]) -> list[tuple[Submission, int]]:
-    """(the newest, how many independent reports agree) of each group that names the same thing at the same price."""
+    """(the report shown, how many agree with it) of each group that names the same thing: the newest, of a day's the one most agree with."""
     alike: dict[tuple[str, ...], list[Submission]] = defaultdict(list)
     for report in reports:
         v = report.values
@@ -41,10 +41,14 @@ def grouped(reports: Iterable[Submission]) -> list[tuple[Submission, int]]:
         ].append(report)
     found = []
     for rows in alike.values():
-        rows.sort(key=lambda row: (row.values["seen_on"], row.id), reverse=True)
-        price = Decimal(rows[0].values["price"])
-        found.append((rows[0], sum(abs(Decimal(row.values["price"]) / price - 1) <= AGREE for row in rows)))
+        _, agreeing, _, shown = max((row.values["seen_on"], _agreeing(row, rows), row.id, row) for row in rows)
+        found.append((shown, agreeing))
     return found
+
+
+def _agreeing(report: Submission, rows: list[Submission]) -> int:
+    price = Decimal(report.values["price"])
+    return sum(abs(Decimal(row.values["price"]) / price - 1) <= AGREE for row in rows)
 
 
 def as_raw(report: Submission, agreeing: int) -> RawOffer:

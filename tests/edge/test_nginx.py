@@ -165,7 +165,7 @@ def test_posts_pass_and_are_never_kept(edge: httpx.Client) -> None:
     own = {"origin": str(edge.base_url), "sec-fetch-site": "same-origin"}
     for _ in range(2):
         answer = edge.post("/submissions", data={"receipt": "ib-2222-2222-2222-2222-2222-2222"}, headers=own)
-        assert answer.status_code == 422
+        assert answer.status_code in (422, 429)
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers.get("x-cache") != "HIT"
     assert "ib-2222" not in edge.get("/submissions").text

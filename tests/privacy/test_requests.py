@@ -539,6 +539,9 @@ def test_a_request_that_came_another_way_has_the_same_deadline(
     assert database.run(cases.known(reference)).deadline_at == at("2026-11-20T00:00:00") + 90 * DAY
     with pytest.raises(InferenceBenchError, match="extended once"):
         requests_command.resolve(office, more)
+    no = type("Asked", (), {"reference": reference, "state": "refused", "answer": "", "extend": False, "reason": ""})
+    with pytest.raises(InferenceBenchError, match="a refusal needs its --reason"):
+        requests_command.resolve(office, no)
     proof.law, proof.proof = "GDPR", ""
     assert requests_command.verify(office, proof) == 0
     assert database.run(cases.known(reference)).deadline_at == at("2027-02-20T00:00:00"), (
@@ -583,6 +586,14 @@ def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: 
         assert connection.execute("SELECT count(*) FROM correspondence WHERE direction = 'in'").fetchone() == (total,)
     connection.close()
     assert sorted(letter["To"] for letter in letters(settings)) == sorted(f"p{n}@example.org" for n in range(total))
+
+
+def waiting_letters(settings: Settings) -> int:
+    """How many letters are held in the queue, with their text."""
+    with sqlite3.connect(settings.database_path) as connection:
+        found = connection.execute("SELECT count(*) FROM mail_out WHERE length(message) > 0").fetchone()[0]
+    connection.close()
+    return int(found)
 
 
 @pytest.fixture
@@ -742,6 +753,17 @@ def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
     sink.refuse = False
     with time_machine.travel(clock.timestamp() + poll.AGAIN_S + 1):
         assert polled(settings)["sent"] == 1
+    assert waiting_letters(settings) == 0, "what was sent is not kept as a letter"
+    sink.refuse = True
+    monkeypatch.setattr(poll, "TRIES", 2)
+    deliver(mail("a third", sender="third@example.org", subject="[question]"), "9992.third.host")
+    polled(settings)
+    assert waiting_letters(settings) == 1
+    with time_machine.travel(clock.timestamp() + poll.AGAIN_S + 1):
+        assert polled(settings)["sent"] == 0
+    third = next(case for case in all_cases() if case.address == "third@example.org")
+    assert waiting_letters(settings) == 0
+    assert any("could not be sent" in what for _, what in database.run(cases.events(third.reference)))
     assert len(list(maildir.glob("*/*.host*"))) >= len(CORPUS), "nothing is deleted before its time"
     with time_machine.travel(clock.timestamp() + 7 * DAY + 60):
         assert polled(settings)["copies"] >= len(CORPUS)
@@ -772,6 +794,8 @@ def test_erased_cases_of_a_restored_database_are_erased_again(office: Settings, 
     with time_machine.travel(clock.timestamp() + 2 * DAY):
         arrive(office, mail("please", subject="[erasure]"), "erase")
         polled(office)
+        arrive(office, mail("and another matter, still open", subject="[question]"), "open")
+        polled(office)
         case = next(one for one in all_cases() if one.kind == "erasure")
         asked = type(
             "Asked",
@@ -781,6 +805,7 @@ def test_erased_cases_of_a_restored_database_are_erased_again(office: Settings, 
         requests_command.verify(office, asked)
         database.run(carry_out.erase(office, case.reference, [], dry=False))
     assert b"markermatter" not in everything(office.data_dir)
+    assert sorted(one.kind for one in all_cases()) == ["erasure", "question"], "what is open is still to be answered"
     for suffix in ("-wal", "-shm"):
         Path(f"{office.database_path}{suffix}").unlink(missing_ok=True)
     shutil.copy(tmp_path / "backup.sqlite", office.database_path)

@@ -1,13 +1,13 @@
 // Memory, speed and cost of serving a model: the formulas of app/estimate, term by term in the same order.
 // Seconds, bytes, dollars. A test compares both languages on random inputs.
 
-const ROUNDS = 4, RATE_ROUNDS = 24, RESERVE = 2e9, TIGHT_USE = 0.97, TIGHT_RESERVE = 1e9, TIGHT_SEQUENCES = 32;
+const ROUNDS = 4, RATE_ROUNDS = 24, RESERVE = 2e9, TIGHT_USE = 0.97, TIGHT_RESERVE = 1e9, TIGHT_SEQUENCES = 32, MOST_STARTED = 256, BUSIEST = 0.95;
 const COUNTS = [1, 2, 4, 8], MACHINE = 8, MOST_IN_FLIGHT = 1024, HOURS_PER_MONTH = 730, HALVINGS = 4;
 const SHAPE = ["layers", "hidden", "context", "mixer_parameters", "shared_parameters", "head_parameters", "other_parameters",
   "expert_layers", "experts", "active_experts", "expert_parameters", "shared_expert", "linear_layers", "latent", "state_bytes",
   "quantised_attention", "native_4bit", "tied", "spans"];
 const SPAN = ["layers", "elements", "window", "stride", "kv_heads", "decode_flop", "prefill_flop"];
-const CARD = ["memory", "bandwidth", "flops16", "flops8", "flops4", "link", "switched", "stream", "gemm", "pace", "watts"];
+const CARD = ["memory", "bandwidth", "flops16", "flops8", "flops4", "link", "switched", "staged", "stream", "gemm", "pace", "watts"];
 
 const named = (names, values) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
 export const card = (values) => named(CARD, values);
@@ -68,9 +68,9 @@ const fixed = (s, l, pace, k) => {
 const link = (s, c, l, k) => {
   const ranks = l.tensor * l.data;
   if (ranks === 1) return [0, 0];
-  const reach = c.link * (c.switched ? k.link_switched : k.link_other);
-  const hop = 2 * s.layers * k.allreduce * (c.switched ? 1 : k.allreduce_other) * (c.pace * byEngine(l.engine, k, "allreduce"));
-  return [2 * s.layers * s.hidden * 2 * 2 * (ranks - 1) / ranks / reach, hop];
+  const way = c.switched ? "switched" : c.staged ? "staged" : "other", times = way === "staged" ? ranks / 2 : 2 * (ranks - 1) / ranks;
+  const hop = 2 * s.layers * k.allreduce * (way === "switched" ? 1 : k[`allreduce_${way}`]) * (c.pace * byEngine(l.engine, k, "allreduce"));
+  return [2 * s.layers * s.hidden * 2 * times / (c.link * k[`link_${way}`]), hop];
 };
 
 const attentionFlop = (s, prompt, middle) => {
@@ -117,6 +117,7 @@ export const terms = (s, c, l, prompt, output, k, bytes) => {
     request: k.request * pace,
     alone: prefill * l.data ** k.data_prompts + c.pace * begin,
     first: k.first * byEngine(l.engine, k, "first") * (s.latent ? k.first_latent : 1), queue: k.queue * byEngine(l.engine, k, "queue"),
+    interleave: k.interleave * (l.engine === "sglang" ? k.interleave_sglang : 1),
   };
 };
 
@@ -125,30 +126,32 @@ const stepParts = (t, running, k) => {
   const hit = t.miss ? t.experts * (1 - Math.exp(t.miss * together ** k.routing)) : t.experts;
   const read = t.always + t.one_expert * hit;
   const compute = t.token_compute * together;
-  const prompts = k.interleave * Math.max(running - 1, 0) / t.output * t.prefill;
+  const prompts = t.interleave * Math.max(running - 1, 0) / t.output * t.prefill;
   const weights = Math.sqrt(read * read + compute * compute);
   return [read, t.cache_one * rank, weights - read, t.hop + t.token_link * rank, t.fixed, t.request * rank, prompts];
 };
 
 export const at = (t, load, rate, k) => {
-  const most = t.most;
-  const speed = { fits: most >= 1, ttft: 0, tpot: 0, prefill: 0, waiting: 0, running: 0, most: Math.max(most, 0),
-    weights: t.stored, kv_sequence: t.sequence, parts: [0, 0, 0, 0, 0, 0, 0] };
+  const most = rate ? Math.min(t.most, MOST_STARTED) : t.most;
+  const speed = { fits: most >= 1, ttft: 0, tpot: 0, prefill: 0, waiting: 0, running: 0, most: Math.max(t.most, 0),
+    weights: t.stored, kv_sequence: t.sequence, parts: [0, 0, 0, 0, 0, 0, 0], sustained: true };
   if (!speed.fits) return speed;
-  let running = rate ? 1 : Math.min(load, most), step = 0, own = 0, decoding = 0, parts = speed.parts;
+  let running = rate ? 1 : Math.min(load, most), step = 0, own = 0, decoding = 0, parts = speed.parts, wanted = running;
+  const busy = Math.min(rate * t.prefill, BUSIEST);
   for (let round = rate ? RATE_ROUNDS : ROUNDS; round > 0; round--) {
     parts = stepParts(t, running, k);
     step = 0;
     for (const part of parts) step += part;
     decoding = step * t.output;
     const flight = rate ? running : Math.min(load, most);
-    const ahead = t.queue * Math.max(flight - 1, 0) ** k.queue_growth;
+    const ahead = rate ? busy / (1 - busy) / 2 : t.queue * Math.max(flight - 1, 0) ** k.queue_growth;
     own = t.alone * (t.first + ahead) + k.first_request * flight + k.first_step * 0.5 * step;
-    const wanted = rate ? rate * decoding : load * decoding / (own + decoding);
+    wanted = rate ? rate * decoding : load * decoding / (own + decoding);
     running = wanted < most ? 0.3 * running + 0.7 * wanted : most;
   }
   const waiting = !rate && load > most ? (load / most - 1) * decoding : 0;
-  return { ...speed, ttft: own + waiting, tpot: step, prefill: t.prefill, waiting, running, parts };
+  const sustained = !rate || (wanted < most && rate * t.prefill < BUSIEST);
+  return { ...speed, ttft: own + waiting, tpot: step, prefill: t.prefill, waiting, running, parts, sustained };
 };
 
 export const layouts = (s, precision, kv_bytes, engine) => {

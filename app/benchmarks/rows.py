@@ -23,6 +23,7 @@ from app.estimate.inputs import (
     kv_bytes,
 )
 from app.estimate.shape import Shape
+from app.models.naming import same_architecture
 
 COLUMNS = (
     "source", "measured_on", "engine", "engine_version", "model", "precision", "gpu", "tensor_parallel", "pipeline_parallel",
@@ -47,9 +48,10 @@ class Question:
 
 
 def question(row: Mapping[str, str | None], shapes: Mapping[str, Shape]) -> Question:
-    """Read one row; ``shapes`` holds the known models by repository name. Raises :class:`EstimateError`."""
+    """Read one row; ``shapes`` holds the known models by repository name. A variant of one that is tuned, dated or
+    quantised otherwise is taken for it. Raises :class:`EstimateError`."""
     model = (row.get("model") or "").strip()
-    shape = shapes.get(model.lower())
+    shape = shapes.get(model.lower()) or shapes.get(same_architecture(model, shapes))
     if shape is None:
         raise EstimateError(
             "model",

@@ -21,13 +21,15 @@ async def for_model(row: models.Row, now: int) -> dict[str, Any]:
     if architecture is None:
         return {
             "choices": [],
+            "near": {},
             "reason": f"can't estimate, because its configuration is not understood: {row['fault'] or 'unknown'}",
         }
     offers = await _offers(now)
     found = await asyncio.to_thread(
         hardware.for_model, shape_of(architecture), architecture.precision, known_cards(), offers
     )
-    return {"choices": found, "reason": ""}
+    near = {preset.key: hardware.measured_near(row["model"], preset, best[0]) for preset, best in found if best}
+    return {"choices": found, "near": near, "reason": ""}
 
 
 async def for_gpu(gpu: Gpu, now: int) -> list[tuple[Mapping[str, Any], hardware.Choice]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from app.benchmarks.accuracy import Row, load_rows
+from app.benchmarks.near import SetUp, nearest
 from app.benchmarks.predict import ranges_of
 from app.calculator.presets import PRESETS, Preset
 from app.catalog.facts import Gpu
@@ -16,6 +18,7 @@ from app.estimate.shape import Shape
 
 ENGINE = "vllm"
 SHOWN = 5
+NEAR = 2
 TIERS = ("on-demand",)
 Offers = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -95,6 +98,22 @@ def for_model(
         choices.sort(key=lambda choice: (choice.offer["stale"], choice.cost.usd_hour, choice.gpu.slug))
         found.append((preset, choices[:SHOWN]))
     return found
+
+
+def measured_near(model: str, preset: Preset, choice: Choice) -> list[Row]:
+    """The measured rows nearest to a choice: what its prediction can be held against."""
+    layout = choice.found.layout
+    asked = SetUp(
+        model,
+        choice.gpu.slug,
+        layout.precision,
+        layout.engine,
+        layout.gpus,
+        preset.input_tokens,
+        preset.output_tokens,
+        choice.found.load,
+    )
+    return nearest(asked, load_rows(), NEAR)
 
 
 def for_gpu(

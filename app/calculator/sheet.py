@@ -98,6 +98,7 @@ def _card(card: Card) -> list[float | int]:
         card.flops4,
         card.link,
         int(card.switched),
+        int(card.staged),
         card.stream,
         card.gemm,
         card.pace,

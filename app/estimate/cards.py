@@ -11,6 +11,9 @@ STAND_INS = {"b200-180gb": "b200-sxm-180gb", "h200-141gb": "h200-sxm-141gb", "h1
 """A row that does not say which variant was measured is taken for the one sold most; prices never are."""
 GIB = 2**30
 """A card sold with 80 GB has 80 binary gigabytes, as the drivers report it."""
+STAGED = ("gaming", "PCIe")
+"""Segment and interconnect of cards whose driver lets no card read another's memory: what they exchange passes through the
+host (NVIDIA of the RTX 4090 in its developer forum: no peer-to-peer over PCIe; NCCL then takes shared memory)."""
 SLOWEST_LINK = 16.0
 """GB/s per direction where the catalogue states none: PCIe 3.0 with 16 lanes."""
 VENDORS = {"AMD": (0.88, 0.63, 1.3)}
@@ -44,6 +47,7 @@ def card_of(gpu: Gpu) -> Card:
         flops4=float(gpu.fp4_tflops or 0) * 1e12,
         link=float(gpu.interconnect_gb_s or SLOWEST_LINK) * 1e9,
         switched=gpu.interconnect.startswith(SWITCHED) and "bridge" not in gpu.interconnect,
+        staged=gpu.segment == STAGED[0] and gpu.interconnect.startswith(STAGED[1]),
         stream=stream,
         gemm=gemm,
         pace=pace,

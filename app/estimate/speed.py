@@ -18,6 +18,10 @@ ROUNDS = 4
 RATE_ROUNDS = 24
 RESERVE = 2e9
 """Bytes of a GPU for activations, graphs and the runtime."""
+MOST_STARTED = 256
+"""Sequences that an engine runs at once where requests come at a rate and nobody told it otherwise: ``max_num_seqs`` of vLLM."""
+BUSIEST = 0.95
+"""Share of the time spent on prompts beyond which waiting is not told: it grows as long as the load lasts."""
 TIGHT_USE, TIGHT_RESERVE, TIGHT_SEQUENCES = 0.97, 1e9, 32
 """Where fewer sequences would fit, an engine is told to take more of the memory; measured set-ups do so."""
 LIMITS = ("bandwidth", "compute", "interconnect", "launch overhead", "memory")
@@ -30,6 +34,8 @@ class Speed:
     ``parts`` are the seconds of one step: weights, KV cache, arithmetic, interconnect, layers and steps, requests,
     prompts of others. ``running`` sequences are decoding at once on average, ``most`` fit into memory; ``waiting`` is
     the time a request queues for memory. ``fits`` is false where not one sequence does: then there are no times.
+    ``sustained`` is false where requests arrive faster than they are served: the time to the first token then grows as long
+    as the load lasts, and what is told of it leaves that out.
     """
 
     fits: bool
@@ -42,6 +48,7 @@ class Speed:
     weights: float
     kv_sequence: float
     parts: tuple[float, float, float, float, float, float, float]
+    sustained: bool = True
 
     @property
     def limited_by(self) -> str:
@@ -110,6 +117,7 @@ class Terms:
     alone: float
     first: float
     queue: float
+    interleave: float
 
 
 def _by_engine(engine: str, k: Mapping[str, float], name: str) -> float:
@@ -149,14 +157,15 @@ def _fixed(shape: Shape, layout: Layout, pace: float, k: Mapping[str, float]) ->
 
 def _link(shape: Shape, card: Card, layout: Layout, k: Mapping[str, float]) -> tuple[float, float]:
     """Two all-reduces of a layer: seconds for each token, and however small they are. Ring: 2 (N-1)/N of the bytes
-    (Patarasuk and Yuan, 2009)."""
+    (Patarasuk and Yuan, 2009); through the host's memory, which all N share, N/2 times the bytes."""
     ranks = layout.tensor * layout.data
     if ranks == 1:
         return 0.0, 0.0
-    reach = card.link * (k["link_switched"] if card.switched else k["link_other"])
-    hop = 2 * shape.layers * k["allreduce"] * (1.0 if card.switched else k["allreduce_other"])
+    way = "switched" if card.switched else "staged" if card.staged else "other"
+    times = ranks / 2 if way == "staged" else 2 * (ranks - 1) / ranks
+    hop = 2 * shape.layers * k["allreduce"] * (1.0 if way == "switched" else k[f"allreduce_{way}"])
     hop *= card.pace * _by_engine(layout.engine, k, "allreduce")
-    return 2 * shape.layers * shape.hidden * 2 * 2 * (ranks - 1) / ranks / reach, hop
+    return 2 * shape.layers * shape.hidden * 2 * times / (card.link * k[f"link_{way}"]), hop
 
 
 def _attention_flop(shape: Shape, prompt: float, middle: float) -> tuple[float, float]:
@@ -229,6 +238,7 @@ def terms(shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k:
         alone=prefill * data ** k["data_prompts"] + card.pace * begin,
         first=k["first"] * _by_engine(engine, k, "first") * (k["first_latent"] if shape.latent else 1.0),
         queue=k["queue"] * _by_engine(engine, k, "queue"),
+        interleave=k["interleave"] * (k["interleave_sglang"] if engine == "sglang" else 1.0),
     )
 
 
@@ -247,28 +257,35 @@ def _step(t: Terms, running: float, k: Mapping[str, float]) -> tuple[float, floa
     rank = max(together / t.data, 1.0)
     read = t.always + t.one_expert * _experts_hit(t, together, k["routing"])
     compute = t.token_compute * together
-    prompts = k["interleave"] * max(running - 1, 0.0) / t.output * t.prefill
+    prompts = t.interleave * max(running - 1, 0.0) / t.output * t.prefill
     weights = sqrt(read * read + compute * compute)
     return read, t.cache_one * rank, weights - read, t.hop + t.token_link * rank, t.fixed, t.request * rank, prompts
 
 
 def at(t: Terms, traffic: Traffic, k: Mapping[str, float]) -> Speed:
-    """The prediction under a load: a fixed point, since sequences still waiting for their prompt don't decode (Little's law)."""
-    most, rate, load = t.most, traffic.rate, traffic.concurrency
+    """The prediction under a load: a fixed point, since sequences still waiting for their prompt don't decode (Little's law).
+
+    With a fixed number in flight a prompt waits for a share of the others'. Where requests arrive at a rate, it waits as in a queue
+    with random arrivals and equal services (Pollaczek-Khinchine: half of b/(1-b) services, b the share of time that is busy).
+    """
+    rate, load = traffic.rate, traffic.concurrency
+    most = min(t.most, MOST_STARTED) if rate else t.most
     if most < 1:
         return Speed(False, 0.0, 0.0, 0.0, 0.0, 0.0, max(most, 0.0), t.stored, t.sequence, (0.0,) * 7)
-    running = 1.0 if rate else min(load, most)
+    running = wanted = 1.0 if rate else min(load, most)
+    busy = min(rate * t.prefill, BUSIEST)
     for _ in range(RATE_ROUNDS if rate else ROUNDS):
         parts = _step(t, running, k)
         step = sum(parts)
         decoding = step * t.output
         flight = running if rate else min(load, most)
-        ahead = t.queue * max(flight - 1, 0.0) ** k["queue_growth"]
+        ahead = busy / (1 - busy) / 2 if rate else t.queue * max(flight - 1, 0.0) ** k["queue_growth"]
         own = t.alone * (t.first + ahead) + k["first_request"] * flight + k["first_step"] * 0.5 * step
         wanted = rate * decoding if rate else load * decoding / (own + decoding)
         running = 0.3 * running + 0.7 * wanted if wanted < most else most
     waiting = (load / most - 1) * decoding if not rate and load > most else 0.0
-    return Speed(True, own + waiting, step, t.prefill, waiting, running, most, t.stored, t.sequence, parts)
+    sustained = not rate or (wanted < most and rate * t.prefill < BUSIEST)
+    return Speed(True, own + waiting, step, t.prefill, waiting, running, t.most, t.stored, t.sequence, parts, sustained)
 
 
 def estimate(shape: Shape, card: Card, layout: Layout, traffic: Traffic, k: Mapping[str, float]) -> Speed:

@@ -1,7 +1,9 @@
 """Names of models: slugs, families, and the precision that a repository's name states. Pure."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from app.models.architecture import Architecture
@@ -18,6 +20,13 @@ FAMILIES = (
 """Family name → what its repositories are called; the first that fits."""
 
 
+_VARIANT = re.compile(
+    r"[-_.](nvfp4|mxfp4|fp8|fp4|int4|int8|awq|gptq|w4a16|w8a8|bf16|fp16|gguf|dynamic|static|pertensor|quantized|instruct|chat|it|base|"
+    r"thinking|hf|\d{4})(?=$|[-_.])"
+)
+"""Words of a name that tell weights apart, not architectures: how they are stored, what they were tuned for, when."""
+
+
 def slug_of(model: str) -> str:
     """The slug of a repository: ``meta-llama/Llama-3.1-8B`` → ``meta-llama--llama-3.1-8b``."""
     return model.lower().replace("/", "--")
@@ -32,6 +41,24 @@ def family_of(model: str) -> str:
 def short_name(model: str) -> str:
     """The name without its owner."""
     return model.rsplit("/", maxsplit=1)[-1]
+
+
+@lru_cache(maxsize=4096)
+def base_name(model: str) -> str:
+    """What a model shares with its tuned and quantised variants: ``nvidia/Kimi-K2.5-NVFP4`` → ``kimi-k2.5``."""
+    name = short_name(model).lower().removeprefix("meta-")
+    while (shorter := _VARIANT.sub("", name)) != name:
+        name = shorter
+    return name
+
+
+def same_architecture(model: str, known: Iterable[str]) -> str:
+    """Of the ``known`` repositories the one that ``model`` is a variant of, ``""`` where there is none.
+
+    A variant that was tuned, dated or quantised has the layers of its base; the shortest name stands for all.
+    """
+    base = base_name(model)
+    return min((name for name in known if base_name(name) == base), key=lambda name: (len(name), name), default="")
 
 
 def understood(model: str, config: Any) -> Architecture:

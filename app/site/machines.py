@@ -172,7 +172,7 @@ async def api(ask: Ask) -> Answer:
     ask.settle("/api")
     body = render("site/api.html", settings=ask.settings, path="/api", canonical="/api", title="Data and API",
                   description="Every price as CSV and JSON, with the same filters as the page; no key needed.",
-                  api=description(ask.settings), estimate_fields=estimates.FIELDS, estimate_example=json.dumps(estimates.EXAMPLE))  # fmt: skip
+                  api=description(ask.settings), estimate_fields=estimates.FIELDS, estimate_answer=estimates.ANSWER, estimate_example=json.dumps(estimates.EXAMPLE))  # fmt: skip
     return Answer(body)
 
 

@@ -108,7 +108,10 @@ def description(settings: Settings) -> dict[str, Any]:
                         "example": estimates.EXAMPLE}}},
                     "responses": {
                         "200": {"description": "Times in milliseconds with their 80 % ranges, memory in bytes, what limits.",
-                                "content": {"application/json": {"schema": {"type": "object"}}}},
+                                "content": {"application/json": {"schema": {
+                                    "type": "object", "required": list(estimates.ANSWER),
+                                    "properties": {name: {"type": [kind, "null"] if name == "rated_power_w" else kind, "description": meaning}
+                                                   for name, (kind, meaning) in estimates.ANSWER.items()}}}}},
                         "400": _problem("The body is not a JSON object."),
                         "422": _problem("A field can't be; the answer names it and says what would work."),
                     },

@@ -70,6 +70,7 @@ def card_list(card: Card) -> list[Any]:
         card.flops4,
         card.link,
         card.switched,
+        card.staged,
         card.stream,
         card.gemm,
         card.pace,
@@ -97,6 +98,7 @@ def figures(speed: Speed) -> list[float]:
         speed.weights,
         speed.kv_sequence,
         *speed.parts,
+        float(speed.sustained),
     ]
 
 
@@ -126,7 +128,7 @@ def test_python_and_the_browser_agree_on_ten_thousand_random_inputs(page: Page) 
     }  # fmt: skip
     work = """return given.rows.map(([s, c, precision, kv, engine, how, input, output, load, rate]) => {
         const l = E.layout(precision, kv, engine, how), t = E.terms(E.shape(s), E.card(c), l, input, output, given.k, given.bytes), v = E.at(t, load, rate, given.k);
-        return [v.fits, v.fits ? E.limitedBy(v) : "", [v.ttft, v.tpot, v.prefill, v.waiting, v.running, v.most, v.weights, v.kv_sequence, ...v.parts]]; });"""
+        return [v.fits, v.fits ? E.limitedBy(v) : "", [v.ttft, v.tpot, v.prefill, v.waiting, v.running, v.most, v.weights, v.kv_sequence, ...v.parts, Number(v.sustained)]]; });"""
     theirs = in_browser(page, work, given)
     fitting = 0
     for (shape, card, layout, traffic), (fits, limited, numbers) in zip(asked, theirs, strict=True):

@@ -158,6 +158,27 @@ def test_programs_get_an_estimate_that_no_cache_keeps(site: Site) -> None:
     assert low < found["time_per_output_token_ms"] < high
     assert sum(found["step_ms"].values()) == pytest.approx(found["time_per_output_token_ms"])
     assert found["gpus"] == 4
+    assert found["model"] == EXAMPLE["model"]
+    assert found["sustained"] is True
+    nearest = found["nearest_measurements"]
+    assert len(nearest) == 3
+    assert all(row["source"] and row["time_per_output_token_ms"] > 0 for row in nearest)
+    assert {row["model"] for row in nearest} == {EXAMPLE["model"]}, "this very model was measured"
+    assert {row["gpu"] for row in nearest} == {EXAMPLE["gpu"]}
+
+
+def test_more_requests_than_can_be_served_are_said_to_be_so(site: Site) -> None:
+    rates = {name: value for name, value in EXAMPLE.items() if name != "concurrency"}
+    assert ask(site, {**rates, "request_rate_per_s": 0.5}).json()["sustained"] is True
+    swamped = ask(site, {**rates, "request_rate_per_s": 500}).json()
+    assert swamped["sustained"] is False
+    assert 0 < swamped["time_to_first_token_ms"] < float("inf")
+
+
+def test_a_variant_of_a_known_model_is_taken_for_it_and_named(site: Site) -> None:
+    found = ask(site, {**EXAMPLE, "model": "somebody/Llama-3.1-70B-Instruct-quantized.w4a16"}).json()
+    assert found["model"] == "meta-llama/Meta-Llama-3.1-70B"
+    assert ask(site, {**EXAMPLE, "model": "somebody/Llama-3.9-70B-Instruct"}).status_code == 422
 
 
 def test_an_estimate_for_programs_takes_a_slug_and_the_published_weights(site: Site) -> None:
@@ -190,6 +211,9 @@ def test_what_cant_be_estimated_is_said_at_its_field(site: Site, given: Any, sta
 
 def test_every_field_of_the_estimate_is_documented(site: Site) -> None:
     page, described = get(site, "/api").text, get(site, "/api/openapi.json").json()["paths"]["/api/estimate"]["post"]
+    answer = ask(site, EXAMPLE).json()
+    assert set(described["responses"]["200"]["content"]["application/json"]["schema"]["properties"]) == set(answer)
+    assert all(f"<code>{name}</code>" in page for name in answer)
     assert set(described["requestBody"]["content"]["application/json"]["schema"]["properties"]) == set(FIELDS)
     assert all(f"<code>{name}</code>" in page for name in FIELDS)
     assert "Its inputs are sent to this server" in page

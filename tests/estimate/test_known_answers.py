@@ -173,6 +173,33 @@ def test_requests_in_flight_are_throughput_times_latency() -> None:
     assert requests_per_second * (found.ttft + 200 * found.tpot) == pytest.approx(16, rel=0.01)
 
 
+def test_random_arrivals_wait_half_a_service_where_half_of_the_time_is_busy() -> None:
+    # Pollaczek-Khinchine with equal services: b / (2 (1 - b)); Kleinrock, "Queueing systems" I (1975), section 5.7
+    t = speed.terms(plain(10**9), card(1e6, 1), BF16, 100, 1, IDEAL)
+    asked = Traffic(100, 1, rate=0.5 / t.prefill)
+    assert speed.at(t, asked, IDEAL).ttft == pytest.approx(t.prefill * 1.5)
+
+
+def test_what_arrives_faster_than_it_is_served_is_told_and_runs_as_many_as_an_engine_starts() -> None:
+    # vLLM, engine arguments: max_num_seqs, 256 unless told otherwise
+    found = speed.estimate(plain(10**9), card(1000, 1e6), BF16, Traffic(1, 1000, rate=1e6), IDEAL)
+    assert not found.sustained
+    assert found.running == 256
+    calm = speed.estimate(plain(10**9), card(1000, 1e6), BF16, Traffic(1, 1000, rate=1), IDEAL)
+    assert calm.sustained
+    assert calm.running == pytest.approx(1000 * calm.tpot)  # Little's law
+
+
+def test_cards_that_cant_reach_each_other_share_the_hosts_memory() -> None:
+    rtx = card_of(gpus()["rtx-4090-24gb"])
+    assert rtx.staged
+    assert not card_of(gpus()["l40s-48gb"]).staged
+    llama = shape("meta-llama/Llama-3.1-8B-Instruct")
+    two, eight = (speed._link(llama, rtx, Layout("bf16", 2.0, tensor=n), IDEAL)[0] for n in (2, 8))
+    assert eight / two == 4  # as many times the bytes through the same memory
+    assert two == pytest.approx(2 * 32 * 4096 * 2 / 32e9)
+
+
 def test_a_month_has_730_hours_as_clouds_bill() -> None:
     # AWS pricing calculator, assumptions: 730 hours in a month
     found = speed.estimate(plain(10**9), card(1000, 100), BF16, Traffic(10, 200, 1), IDEAL)

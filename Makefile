@@ -18,7 +18,7 @@ run: $(VENV)/run.stamp ## install, migrate, load the shipped prices and serve on
 
 test: check ## install what the tests need and run all of them
 	@bash tools/need.sh chromium nginx openssl bwrap redis-server varnishd ps dovecot
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(VENV)/test.stamp ## lint, format and types
 	$(BIN)/ruff check .

@@ -19,8 +19,8 @@ const RULES = {
 const OPTIONAL = new Set(["budget", "ownusd"]);
 
 const usd = (v) => v >= 1000 ? `$${Math.round(v).toLocaleString("en")}` : v >= 1 ? `$${v.toFixed(2)}` : `$${+v.toPrecision(3)}`;
-const ms = (s) => s >= 10 ? `${s.toFixed(1)} s` : s >= 1 ? `${s.toFixed(2)} s` : `${+(s * 1e3).toPrecision(3)} ms`;
-const gb = (b) => `${+(b / 1e9).toPrecision(3)} GB`;
+const ms = (s) => s >= 10 ? `${s.toFixed(1)}\u00a0s` : s >= 1 ? `${s.toFixed(2)}\u00a0s` : `${+(s * 1e3).toPrecision(3)}\u00a0ms`;
+const gb = (b) => `${+(b / 1e9).toPrecision(3)}\u00a0GB`;
 const many = (n, one, more = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
 const day = (n) => new Date(n * 864e5).toISOString().slice(0, 10);
 
@@ -135,7 +135,8 @@ const show = (input, n, model, [rows, reasons]) => {
       html("td", { class: "what" }, html("button", { type: "button", class: "pick", "aria-pressed": String(row.key === chosen), onclick: () => { chosen = row.key; render(); } }, hardware(row)),
         html("small", { class: "sub" }, `${row.layout.precision}, ${many(row.cost.replicas, "replica")}, ${split(row.layout)}${row.offer.size ? "" : ", size of instance not stated"}`)),
       html("td", { class: "num", "data-label": "USD a month" }, html("b", {}, usd(row.cost.usd_month))), html("td", { class: "num", "data-label": "per million in, out" }, `${usd(row.cost.usd_million_input)}, ${usd(row.cost.usd_million_output)}`),
-      html("td", { class: "num", "data-label": "First token" }, ms(row.speed.ttft)), html("td", { class: "num", "data-label": "Per token" }, ms(row.speed.tpot)),
+      ...[["First token", row.speed.ttft, wide(row, model).ttft], ["Per token", row.speed.tpot, wide(row, model).tpot]].map(([name, value, [low, high]]) =>
+        html("td", { class: "num", "data-label": name }, ms(value), html("small", { class: "sub" }, `${ms(low)} to ${ms(high)}`))),
       html("td", { "data-label": "Limited by" }, E.limitedBy(row.speed)),
       html("td", { "data-label": "From" }, whose(row.offer), ...(row.offer.seen ? [html("small", { class: "sub" }, day(row.offer.seen), " ", ...(row.offer.stale ? [html("span", { class: "stale" }, "stale")] : []))] : [])))))] : []));
   front(rows);

@@ -35,7 +35,7 @@ def _rows() -> tuple[dict[str, Any], ...]:
         found.append({
             **row.plain, "name": short_name(row.plain["model"]), "slug": slug_of(row.plain["model"]), "gpu_name": row.ask.gpu.name,
             "gpus": row.ask.layout.gpus, "load": row.ask.traffic.concurrency or guess.running, "tpot": row.tpot, "ttft": row.ttft,
-            "guess_tpot": guess.tpot, "guess_ttft": guess.ttft, "error": guess.tpot / row.tpot - 1, "limited_by": guess.limited_by,
+            "guess_tpot": guess.tpot, "guess_ttft": guess.ttft, "tpot_range": wide["tpot"], "ttft_range": wide["ttft"], "error": guess.tpot / row.tpot - 1, "limited_by": guess.limited_by,
             "inside": wide["tpot"][0] <= row.tpot <= wide["tpot"][1],
         })  # fmt: skip
     return tuple(found)

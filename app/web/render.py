@@ -60,8 +60,10 @@ def render(template: str, *, settings: Settings, **values: Any) -> bytes:
 def duration(seconds: float) -> str:
     """A short time for a reader: ``49.9 ms``, ``539 ms``, ``1.29 s``."""
     if seconds >= 1:
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
-    return f"{seconds * 1e3:.3g} ms" if seconds < 0.9995 else "1.00 s"
+        said = f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    else:
+        said = f"{seconds * 1e3:.3g} ms" if seconds < 0.9995 else "1.00 s"
+    return said.replace(" ", "\u00a0")  # a number and its unit stay on one line
 
 
 def opening(model: str) -> str:

@@ -179,7 +179,7 @@ class Fetcher:
             if isinstance(answer, tuple):
                 return answer
             if urlsplit(answer).netloc != urlsplit(url).netloc:
-                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+                headers = {}  # a key is for the host that it was given for, whatever its header is called
             url = answer
         raise FetchError(Fault.REDIRECT, f"{self._said(url)}: more than {MAX_REDIRECTS} redirects")
 

@@ -15,13 +15,12 @@ TABLES = {"submission": "submission", "case": "privacy_case"}
 
 def append(folder: Path, kind: str, ids: list[str]) -> None:
     """Write down erasures, synced to the disk with the folder's entry."""
-    path = folder / FILE
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        os.write(file, "".join(f"{kind}\t{one}\n" for one in ids).encode("ascii"))
-        os.fsync(file)
-    finally:
-        os.close(file)
+    with os.fdopen(os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+        mend = "\n" if file.read(1) not in (b"", b"\n") else ""  # what a crash cut off stays a line of its own
+        file.write((mend + "".join(f"{kind}\t{one}\n" for one in ids)).encode("ascii"))
+        file.flush()
+        os.fsync(file.fileno())
     entry = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(entry)

@@ -414,7 +414,9 @@ def test_limits_budget_tiers_and_own_prices_change_the_ranking(page: Page) -> No
 def test_the_slow_end_of_the_range_holds_the_limit_when_asked(page: Page) -> None:
     ready(page)
     detail = page.locator("#detail dd").nth(1)
-    expect(detail).to_contain_text(re.compile(r"to (5[1-9]|[6-9]\d)[\d.]*\sms"))  # past the limit of 50 ms, unless asked
+    expect(detail).to_contain_text(
+        re.compile(r"to (5[1-9]|[6-9]\d)[\d.]*\sms")
+    )  # past the limit of 50 ms, unless asked
     page.get_by_label("Hold them at the slow end").check()
     expect(detail).to_contain_text(re.compile(r"to ([1-4]?\d(\.\d+)?|50(\.0\d*)?)\sms"))
 

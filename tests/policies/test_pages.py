@@ -52,6 +52,9 @@ def test_everyone_who_is_asked_is_named_with_a_privacy_policy(site: Site, promis
     for source in (*SOURCES.values(), RATES):
         assert source.privacy.startswith("https://")
         assert f'href="{source.privacy}"' in page
+    asked = {title: address for source in SOURCES.values() for title, address in source.asked().items()}
+    for name in ("lium", "daytona", "digitalocean", "seeweb", "jarvislabs"):
+        assert any(name in title.casefold() and f'href="{address}"' in page for title, address in asked.items()), name
     assert "https://huggingface.co/privacy" in page
 
 

@@ -350,6 +350,13 @@ def test_what_is_erased_is_in_no_file_and_a_restored_database_erases_it_again(
     connection.close()
 
 
+def test_a_line_that_a_crash_cut_off_swallows_no_later_erasure(tmp_path: Path) -> None:
+    (tmp_path / journal.FILE).write_text("submission\tr1\nsubmiss")
+    journal.append(tmp_path, "submission", ["r2", "r3"])
+    journal.append(tmp_path, "case", ["PR-1"])
+    assert journal.read(tmp_path) == {"submission": {"r1", "r2", "r3"}, "case": {"PR-1"}}
+
+
 @pytest.mark.parametrize("way", ["withdraw", "erase"])
 def test_an_ending_is_in_the_journal_and_on_the_disk_before_it_is_in_the_database_and_a_backup_cannot_undo_it(
     house: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str

@@ -20,7 +20,7 @@ class Source:
 
     ``origin`` is asked unless a mirror is set; ``hosts`` are further hosts that it may redirect to. ``needs_key``
     marks sources that say "not configured" without ``SOURCE_{NAME}_KEY``. ``every_minutes`` is the timetable's pace,
-    ``privacy`` the address of its privacy policy.
+    ``privacy`` the address of its privacy policy; a source that asks several services names each with its own in ``services``.
     """
 
     name: ClassVar[str]
@@ -31,6 +31,7 @@ class Source:
     every_minutes: ClassVar[int] = 30
     currencies: ClassVar[tuple[str, ...]] = ()
     privacy: ClassVar[str] = ""
+    services: ClassVar[Mapping[str, str]] = {}
     limits: ClassVar[Limits] = Limits()
 
     def __init__(self, settings: Settings) -> None:
@@ -38,6 +39,11 @@ class Source:
         self.key = settings.source_keys.get(self.name, "")
         self.faults: dict[str, str] = {}
         """Provider → what went wrong with it, where a source speaks for several and the others came well."""
+
+    @classmethod
+    def asked(cls) -> Mapping[str, str]:
+        """Every service that is asked, with the address of its privacy policy."""
+        return cls.services or {cls.title: cls.privacy}
 
     @property
     def is_configured(self) -> bool:

@@ -19,7 +19,7 @@ KEYS = {"digitalocean": "DIGITAL_OCEAN_API_KEY", "jarvislabs": "JL_API_KEY", "se
         "daytona": "DAYTONA_API_KEY"}  # fmt: skip
 CLASSES = {"lium": "LiumProvider", "daytona": "DaytonaProvider", "digitalocean": "DigitalOceanProvider",
            "seeweb": "SeewebProvider", "jarvislabs": "JarvisLabsProvider"}  # fmt: skip
-HOSTS = ("lium.io", "daytona.io", "digitalocean.com", "seeweb.it", "jarvislabs.net")
+DOMAINS = ("lium.io", "daytona.io", "digitalocean.com", "seeweb.it", "jarvislabs.net")
 
 
 def main() -> None:
@@ -69,6 +69,11 @@ def _facts(item: Any) -> dict[str, Any]:
     return {name: getattr(item, name) for name in names}
 
 
+def _is_known(host: str) -> bool:
+    """True for the domains of these clouds and what lies below them."""
+    return any(host == domain or host.endswith(f".{domain}") for domain in DOMAINS)
+
+
 def _guard(mirror: str, contact: str) -> None:
     """Put limits around every request that the library makes."""
     import requests
@@ -80,7 +85,7 @@ def _guard(mirror: str, contact: str) -> None:
         if mirror:
             to = urlsplit(mirror)
             request.url = urlunsplit((to.scheme, to.netloc, parts.path, parts.query, ""))
-        elif parts.scheme != "https" or not (parts.hostname or "").endswith(HOSTS):
+        elif parts.scheme != "https" or not _is_known(parts.hostname or ""):
             raise requests.exceptions.InvalidURL(f"{parts.netloc} is not a host of these clouds")
         request.headers["User-Agent"] = f"InferenceBench (GPU price comparison; {contact})"
         options.update(timeout=REQUEST_S, allow_redirects=False, proxies={}, verify=True)

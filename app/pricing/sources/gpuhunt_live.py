@@ -10,8 +10,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from app.fetch import Fault, FetchError
 from app.pricing.offers import RawOffer
@@ -31,6 +31,13 @@ class GpuhuntLive(Source):
     origin = "https://lium.io"
     every_minutes = 30
     privacy = "https://lium.io/privacy"
+    services: ClassVar[Mapping[str, str]] = {
+        "Lium, nodes": "https://lium.io/privacy",
+        "Daytona, GPU sandboxes": "https://www.daytona.io/privacy-policy",
+        "DigitalOcean, sizes": "https://www.digitalocean.com/legal/privacy-policy",
+        "Seeweb, plans": "https://www.seeweb.it/en/privacy-policy",
+        "JarvisLabs, GPUs": "https://jarvislabs.ai/privacy",
+    }
 
     async def fetch(self) -> list[RawOffer]:
         lines = (await self._run()).splitlines()

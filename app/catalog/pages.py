@@ -145,11 +145,12 @@ async def _past(gpu: str, window: str, below: int | None, now: int) -> dict[str,
         since = now - days * history.DAY_S if days else 0
         by_day = days is None or days > history.FINE_DAYS
         levels = await (past.levels_by_day if by_day else past.levels)(gpu, since)
-        drawn = chart.draw(history.days_of(levels, now))
+        step = history.step_of(levels, now)
+        drawn = chart.draw(history.days_of(levels, now, step))
         if drawn:
             break
     return {
-        "chart": drawn, "window": choice, "windows": history.WINDOW_NAMES, "below": below, "by_day": by_day,
+        "chart": drawn, "window": choice, "windows": history.WINDOW_NAMES, "below": below, "by_day": by_day, "step": step,
         "table": history.thinned(drawn.table) if drawn else [],
         "spread": history.spread(levels, "spot", now, below),
         "rentable": {tier: history.rentable(levels, tier, now, below) for tier in ("on-demand", "spot")},

@@ -17,6 +17,8 @@ WINDOWS = {"7": 7, "30": 30, "90": 90, "365": 365, "all": None}
 WINDOW_NAMES = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "a year", "all": "all"}
 FINE_DAYS = 31
 """Up to so many days every change counts; a longer window counts each day's lowest."""
+MOST_POINTS = 100
+"""A chart draws at most about so many points; in a longer window a point stands for several days."""
 MOST_ROWS = 60
 """A chart's table holds at most so many rows; a longer window is thinned evenly."""
 
@@ -52,24 +54,31 @@ class Rentable:
         return self.rentable / self.known
 
 
-def days_of(levels: Iterable[Level], until: int) -> tuple[Day, ...]:
-    """One row for each day from the first level to ``until``: lowest and median on demand, lowest spot.
+def step_of(levels: Sequence[Level], until: int) -> int:
+    """How many days a point of a chart stands for, so that there are not more than can be told apart."""
+    days = (until - levels[0]["at"]) // DAY_S + 1 if levels else 1
+    return max(1, -(-days // MOST_POINTS))
 
-    A day's low is the lowest of the day, its median the last; a day without a change holds what stood before. Days at
+
+def days_of(levels: Iterable[Level], until: int, step: int = 1) -> tuple[Day, ...]:
+    """One row for each ``step`` days from the first level to ``until``: lowest and median on demand, lowest spot.
+
+    A row's low is the lowest of its days, its median the last; one without a change holds what stood before. Rows at
     the end of which nothing is known are left out.
     """
     by_day: dict[int, list[Level]] = {}
+    length = DAY_S * step
     for level in levels:
-        by_day.setdefault(level["at"] // DAY_S, []).append(level)
+        by_day.setdefault(level["at"] // length, []).append(level)
     if not by_day:
         return ()
     held: dict[str, Level] = {}
     rows: list[Day] = []
-    for number in range(min(by_day), max(*by_day, until // DAY_S) + 1):
+    for number in range(min(by_day), max(*by_day, until // length) + 1):
         today: dict[str, list[Level]] = {"on-demand": [], "spot": []}
         for level in by_day.get(number, ()):
             today[level["tier"]].append(level)
-        rows.append(_row(_day(number * DAY_S), today, held))
+        rows.append(_row(_day(number * length), today, held))
         held.update({tier: found[-1] for tier, found in today.items() if found})
     while rows and rows[-1][1:] == (None, None, None):
         rows.pop()

@@ -28,22 +28,22 @@ async def levels_by_day(gpu: str, since: int = 0) -> list[Row]:
     For long windows: a year of changes by the hour is as quick as a week. The last level of a day decides whether
     anything is known at all.
     """
-    found: list[tuple[Any, ...]] = []
     midnight = since - since % DAY_S
-    for tier in ("on-demand", "spot"):
-        if since:
-            before = await fetch(
-                "SELECT tier, low_micro, median_micro, in_stock_micro FROM price_level WHERE gpu = ? AND tier = ? AND at < ?"
-                " ORDER BY at DESC LIMIT 1", gpu, tier, midnight,
-            )  # fmt: skip
-            found += [(midnight - 1, *row) for row in before]
-        found += await fetch(
-            "SELECT d.day * 86400, ?, CASE WHEN p.low_micro IS NULL THEN NULL ELSE d.low END, p.median_micro,"
-            " coalesce(d.stocked, p.in_stock_micro) FROM (SELECT at / 86400 AS day, min(low_micro) AS low, max(at) AS last,"
-            " min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END) AS stocked FROM price_level"
-            " WHERE gpu = ? AND tier = ? AND at >= ? GROUP BY 1) d JOIN price_level p ON p.gpu = ? AND p.tier = ? AND p.at = d.last",
-            tier, gpu, tier, midnight, gpu, tier,
-        )  # fmt: skip
+    found = await fetch(
+        "SELECT d.day * 86400, d.tier, CASE WHEN p.low_micro IS NULL THEN NULL ELSE d.low END, p.median_micro,"
+        " coalesce(d.stocked, p.in_stock_micro) FROM (SELECT tier, at / 86400 AS day, min(low_micro) AS low, max(at) AS last,"
+        " min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END) AS stocked FROM price_level"
+        " WHERE gpu = ? AND tier IN ('on-demand', 'spot') AND at >= ? GROUP BY 1, 2) d"
+        " JOIN price_level p ON p.gpu = ? AND p.tier = d.tier AND p.at = d.last",
+        gpu, midnight, gpu,
+    )  # fmt: skip
+    if since:
+        asked = (
+            "SELECT ?, tier, low_micro, median_micro, in_stock_micro FROM price_level WHERE gpu = ? AND tier = ? AND at ="
+            " (SELECT max(at) FROM price_level WHERE gpu = ? AND tier = ? AND at < ?)"
+        )
+        given = [value for tier in ("on-demand", "spot") for value in (midnight - 1, gpu, tier, gpu, tier, midnight)]
+        found += await fetch(f"{asked} UNION ALL {asked}", *given)
     return _in_order(found)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from app.database import execute_many, fetch
 from app.pricing.changes import THRESHOLD, Change
 
+DAY_S = 86_400
 NONE_IN_STOCK = -1
 """What ``in_stock_micro`` holds where stock is told and nothing is in stock; ``None`` is "not told"."""
 
@@ -61,7 +62,7 @@ def lowest(offers: Iterable[Priced]) -> dict[Kind, int]:
 
 async def record_moves(before: Mapping[Kind, int], after: Mapping[Kind, int], now: int) -> bool:
     """Tell each kind whose lowest price moved by the threshold within this UTC day, once a day. True if any did."""
-    midnight = now - now % 86_400
+    midnight = now - now % DAY_S
     changed = False
     for kind, price in after.items():
         was = before.get(kind)
@@ -70,7 +71,7 @@ async def record_moves(before: Mapping[Kind, int], after: Mapping[Kind, int], no
         told = await fetch(
             "SELECT id, before_micro FROM price_move WHERE at >= ? AND at < ? AND provider = ? AND gpu = ? AND tier = ?"
             " AND commitment_months IS ? AND region = ?",
-            midnight, midnight + 86_400, *kind,
+            midnight, midnight + DAY_S, *kind,
         )  # fmt: skip
         start = told[0][1] if told else was
         moved = abs(Fraction(price - start, start)) >= THRESHOLD
@@ -148,13 +149,31 @@ async def _present(gpu: str, tier: str, now: int) -> tuple[int | None, int | Non
     return min(prices), int(median(prices)), in_stock
 
 
-async def roll_up(now: int, keep_days: int = 40) -> int:
-    """Thin levels older than ``keep_days`` to the last of each hour. Returns how many went."""
-    before = now - keep_days * 86_400
-    count = (await fetch("SELECT count(*) FROM price_level"))[0][0]
-    await execute_many(
-        "DELETE FROM price_level WHERE at < ? AND id NOT IN"
-        " (SELECT id FROM (SELECT id, max(at) FROM price_level WHERE at < ? GROUP BY gpu, tier, at / 3600))",
-        [(before, before)],
+ROLLED_AFTER_DAYS = 40
+"""Older than any window in which each change counts."""
+
+
+async def roll_up(now: int) -> int:
+    """Join the levels of each day long past into one: its lowest, its last median, the lowest that was in stock. Returns how many went.
+
+    That is what charts of long windows show of a day. The newest of the old days stays as it is: what stood at its end
+    still stands where nothing changed since.
+    """
+    before = now - now % DAY_S - ROLLED_AFTER_DAYS * DAY_S
+    days = await fetch(
+        "SELECT gpu, tier, at / 86400, max(at), min(low_micro), min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END), count(*)"
+        " FROM price_level WHERE at < ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        before,
     )
-    return int(count - (await fetch("SELECT count(*) FROM price_level"))[0][0])
+    newest = {(gpu, tier): day for gpu, tier, day, *_ in days}
+    joined = [row for row in days if row[-1] > 1 and newest[row[0], row[1]] != row[2]]
+    await execute_many(
+        "UPDATE price_level SET low_micro = CASE WHEN low_micro IS NULL THEN NULL ELSE ? END, in_stock_micro = coalesce(?, in_stock_micro)"
+        " WHERE gpu = ? AND tier = ? AND at = ?",
+        ((low, stocked, gpu, tier, last) for gpu, tier, _, last, low, stocked, _ in joined),
+    )
+    await execute_many(
+        "DELETE FROM price_level WHERE gpu = ? AND tier = ? AND at >= ? AND at < ?",
+        ((gpu, tier, day * DAY_S, last) for gpu, tier, day, last, *_ in joined),
+    )
+    return sum(row[-1] - 1 for row in joined)

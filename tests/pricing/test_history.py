@@ -12,7 +12,7 @@ import pytest
 import time_machine
 
 from app import clock, database
-from app.pricing import history, recording
+from app.pricing import history, past, recording
 from app.pricing.refresh import refresh
 from app.settings import load
 from tests import fake_clouds
@@ -155,7 +155,7 @@ def test_a_window_or_price_that_makes_no_sense_is_a_clear_error(http: httpx.Clie
     assert http.get("/gpus/h100-sxm-80gb?days=all&below=1.5").status_code == 200
 
 
-def test_an_unchanged_offer_writes_no_history_and_the_roll_up_thins_by_the_hour(
+def test_an_unchanged_offer_writes_no_history_and_the_roll_up_keeps_what_a_chart_shows(
     tmp_path: Path, prepared_data: Path
 ) -> None:
     shutil.copytree(prepared_data, tmp_path / "d")
@@ -167,16 +167,27 @@ def test_an_unchanged_offer_writes_no_history_and_the_roll_up_thins_by_the_hour(
         database.run(refresh("verda", settings))
         assert rows("SELECT count(*) FROM price_span") + rows("SELECT count(*) FROM price_level") == before
 
-    async def thin() -> int:
-        async with database.transaction():
-            minutes = [("l4-24gb", "spot", 3600 * 100 + 60 * n, 1000 + n, 1000 + n) for n in range(120)]
-            await database.execute_many(
-                "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro) VALUES (?, ?, ?, ?, ?)", minutes
-            )
-            return await recording.roll_up(clock.timestamp())
+    async def levels(gpu: str) -> tuple[Any, ...]:
+        found = await past.levels_by_day(gpu)
+        return tuple(tuple(row.values()) for row in found if row["at"] < 10 * history.DAY_S)
 
-    assert database.run(thin()) == 118
-    assert rows("SELECT low_micro FROM price_level WHERE gpu = 'l4-24gb' AND at < 1000000 ORDER BY at") == [
-        (1059,),
-        (1119,),
-    ]
+    async def thin() -> tuple[int, Any, Any]:
+        async with database.transaction():
+            minutes = [
+                ("l4-24gb", "spot", history.DAY_S * (2 + 2 * day) + 60 * n, 1000 + (n - 60) ** 2, 2000 + n, None if n % 7 else 1500 + n)
+                for day in range(3) for n in range(120)
+            ]  # fmt: skip
+            gap = [("l4-24gb", "spot", history.DAY_S * 4 + 60 * 120, None, None, None)]
+            await database.execute_many(
+                "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro, in_stock_micro) VALUES (?, ?, ?, ?, ?, ?)",
+                minutes + gap,
+            )
+            then = await levels("l4-24gb")
+            gone = await recording.roll_up(history.DAY_S * 100)
+            return gone, then, await levels("l4-24gb")
+
+    gone, then, now = database.run(thin())
+    assert gone == 119 + 120, "the newest day stays whole: its last level stands"
+    assert now == then, "what a chart of days shows is the same"
+    assert len(now) == 3
+    assert rows("SELECT count(*) FROM price_level WHERE gpu = 'l4-24gb' AND at < 1000000") == [(1 + 1 + 120,)]

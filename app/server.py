@@ -8,6 +8,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from app import database, logs
+from app.policies.files import policies
 from app.settings import Settings, load
 from app.telemetry import beacon, running
 from app.telemetry.access import AccessLog
@@ -24,6 +25,7 @@ def create_app(settings: Settings | None = None) -> Edge:
     settings = settings or load()
     logs.configure()
     database.use(settings.database_path)
+    policies(settings).show()
     watch = database.VersionWatch(str(settings.database_path))
     prepared = Prepared(watch)
 

@@ -153,10 +153,9 @@ def next_change(versions: Iterable[Version], now: int) -> int | None:
     return min((moment for moment in instants if moment > now), default=None)
 
 
-def faults(versions: Sequence[Version], published: Mapping[tuple[str, str], tuple[str, int]], now: int) -> list[str]:
-    """What ``inferencebench policy check`` refuses. ``published`` holds (digest, first shown) of each published version."""
+def past_faults(versions: Sequence[Version], published: Mapping[tuple[str, str], tuple[str, int]]) -> list[str]:
+    """Published versions that are gone or have changed. ``published`` holds (digest, first shown) of each."""
     found = []
-    shown = {key: at for key, (_, at) in published.items()}
     known = {version.key: version for version in versions}
     for (policy, name), (digest, _) in published.items():
         version = known.get((policy, name))
@@ -167,22 +166,40 @@ def faults(versions: Sequence[Version], published: Mapping[tuple[str, str], tupl
             found.append(
                 f"{where}: was published and has changed; restore it and write a new version (inferencebench policy new {policy})"
             )
-    for policy in POLICIES:
-        mine = sorted(
-            (version for version in versions if version.policy == policy), key=lambda version: version.effective
+    return found
+
+
+def _order_faults(policy: str, mine: Sequence[Version], now: int) -> list[str]:
+    """Gaps, overlaps and duplicates among the versions of one policy, in the order of their effect."""
+    if not mine:
+        return [f"policies/{policy}: has no version; write one (inferencebench policy new {policy})"]
+    found = []
+    if mine[0].effective_at > now:
+        found.append(
+            f"policies/{policy}/{mine[0].name}.md: nothing is in force before it; the first version takes effect today at the latest"
         )
-        if not mine:
-            found.append(f"policies/{policy}: has no version; write one (inferencebench policy new {policy})")
-        labels = [version.version for version in mine]
-        found += [
-            f"policies/{policy}: version {label} stands twice; number them apart"
-            for label in sorted({label for label in labels if labels.count(label) > 1})
-        ]
-        for before, after in pairwise(mine):
-            if after.announced < before.announced:
-                found.append(
-                    f"policies/{policy}/{after.name}.md: is announced before the version it follows; order the dates"
-                )
+    labels = [version.version for version in mine]
+    found += [
+        f"policies/{policy}: version {label} stands twice; number them apart"
+        for label in sorted({label for label in labels if labels.count(label) > 1})
+    ]
+    for before, after in pairwise(mine):
+        where = f"policies/{policy}/{after.name}.md"
+        if after.announced < before.announced:
+            found.append(f"{where}: is announced before the version it follows; order the dates")
+        numbers = before.version, after.version
+        if numbers[0] != numbers[1] and all(n.isdigit() for n in numbers) and int(numbers[1]) != int(numbers[0]) + 1:
+            found.append(f"{where}: version {numbers[1]} follows version {numbers[0]}; number it {int(numbers[0]) + 1}")
+    return found
+
+
+def faults(versions: Sequence[Version], published: Mapping[tuple[str, str], tuple[str, int]], now: int) -> list[str]:
+    """What ``inferencebench policy check`` refuses. ``published`` holds (digest, first shown) of each published version."""
+    found = past_faults(versions, published)
+    shown = {key: at for key, (_, at) in published.items()}
+    for policy in POLICIES:
+        mine = (version for version in versions if version.policy == policy)
+        found += _order_faults(policy, sorted(mine, key=lambda version: version.effective), now)
     found += [
         f"policies/{version.policy}/{version.name}.md: {fault}"
         for version, fault in standing(versions, shown, now).refused

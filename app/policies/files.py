@@ -1,10 +1,11 @@
 """Reading the policy files, the record of what was published, and this site's own record of what it showed."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from app import clock, logs
-from app.policies.documents import DocumentError, Standing, Version, next_change, parse, standing
+from app.policies.documents import DocumentError, Standing, Version, next_change, parse, past_faults, standing
 from app.privacy.processors import processor_faults
 from app.settings import Settings
 
@@ -39,32 +40,43 @@ def read_published(folder: Path) -> dict[tuple[str, str], tuple[str, int]]:
 
 
 class Policies:
-    """The policies of a running site: read once, with the record of when each version was first shown."""
+    """The policies of a site: read once, with the record of when it first showed each version.
+
+    Whoever only looks (a command, the worker) shows nothing: a version that was not shown yet counts from now, each time.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.versions, faults = read_versions(settings.policies_dir)
         self._faults = [*faults, *processor_faults(settings)]
         self._record = settings.data_dir / RECORD
-        self._shown: dict[tuple[str, str], int] = {}
+        self._kept: dict[str, int] | None = None
+        published: dict[tuple[str, str], tuple[str, int]] = {}
         try:
-            self._shown = {key: at for key, (_, at) in read_published(settings.policies_dir).items()}
-            self._remember()
+            published = read_published(settings.policies_dir)
+            self._faults += past_faults(self.versions, published)
+            self._kept = _read_record(self._record)
         except (DocumentError, OSError, ValueError) as error:  # the site goes on with what it knows
             self._faults.append(f"the record of what was shown: {error}")
+        self._shown = {
+            version.key: at
+            for version in self.versions
+            if (at := _first_shown(version, published, self._kept or {}, clock.timestamp())) is not None
+        }
+
+    def show(self) -> None:
+        """Write down the versions that the site shows for the first time now, and say what is wrong."""
+        now, fresh = clock.timestamp(), [version for version in self.versions if version.key not in self._shown]
+        self._shown |= {version.key: now for version in fresh}
+        if fresh and self._kept is not None:  # a record that can't be read is mended by the operator, not overwritten
+            self._kept |= {_name(version): now for version in fresh}
+            half = self._record.with_suffix(".part")
+            try:
+                half.write_text(json.dumps(self._kept, indent=1), encoding="utf-8")
+                half.replace(self._record)
+            except OSError as error:
+                self._faults.append(f"the record of what was shown: {error}")
         for line in self.troubles():
             log.warning("policy refused", extra={"why": line})
-
-    def _remember(self) -> None:
-        """Write down the versions that are shown for the first time now."""
-        kept = json.loads(self._record.read_text(encoding="utf-8")) if self._record.exists() else {}
-        before, now = len(kept), clock.timestamp()
-        for version in self.versions:
-            if version.key not in self._shown:
-                self._shown[version.key] = kept.setdefault(f"{version.policy}/{version.name}/{version.digest}", now)
-        if len(kept) > before:
-            half = self._record.with_suffix(".part")
-            half.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-            half.replace(self._record)
 
     def standing(self, now: int) -> Standing:
         """How the policies stand at ``now``."""
@@ -78,6 +90,28 @@ class Policies:
         """What an operator should mend; the site goes on with what is in force."""
         refused = self.standing(clock.timestamp()).refused
         return [*self._faults, *(f"policies/{version.policy}/{version.name}.md: {why}" for version, why in refused)]
+
+
+def _read_record(path: Path) -> dict[str, int]:
+    """Version and digest → when this site first showed it. Raises :class:`ValueError` or :class:`OSError`."""
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not isinstance(kept, dict) or not all(isinstance(at, int) for at in kept.values()):
+        raise ValueError(f"{path} is not a record of instants; restore it or remove it")
+    return kept
+
+
+def _name(version: Version) -> str:
+    return f"{version.policy}/{version.name}/{version.digest}"
+
+
+def _first_shown(
+    version: Version, published: Mapping[tuple[str, str], tuple[str, int]], kept: Mapping[str, int], now: int
+) -> int | None:
+    """When this very text was first shown; what was published counts for its own text, or once it is in force."""
+    digest, at = published.get(version.key, ("", 0))
+    if digest == version.digest:
+        return at
+    return kept.get(_name(version), at if digest and version.effective_at <= now else None)
 
 
 _known: dict[tuple[Path, Path], Policies] = {}

@@ -185,7 +185,9 @@ def test_a_running_site_remembers_when_it_first_showed_a_version(folder: Path, t
     settings = load()
     (folder / "privacy" / "2027-01-05.md").write_text(text("2027-01-05", "2026-12-01", "true", "2"))
     with time_machine.travel(datetime(2026, 12, 2, tzinfo=UTC), tick=False):
-        assert [v.name for v in Policies(settings).standing(at("2026-12-02")).announced] == ["2027-01-05"]
+        running = Policies(settings)
+        running.show()
+        assert [v.name for v in running.standing(at("2026-12-02")).announced] == ["2027-01-05"]
     with time_machine.travel(datetime(2026, 12, 30, tzinfo=UTC), tick=False):
         again = Policies(settings)
         assert again.standing(at("2027-01-05")).in_force["privacy"].version == "2"
@@ -193,10 +195,56 @@ def test_a_running_site_remembers_when_it_first_showed_a_version(folder: Path, t
         assert Policies(settings).standing(at("2027-01-05")).in_force["privacy"].version == "1"
 
 
+def test_who_only_looks_shows_nothing_and_begins_no_notice(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "privacy" / "2027-01-05.md").write_text(text("2027-01-05", "2026-12-01", "true", "2"))
+    with time_machine.travel(datetime(2026, 12, 1, tzinfo=UTC), tick=False):
+        assert main(["policy", "list"]) == 0
+        assert main(["policy", "check"]) == 0
+        main(["doctor"])
+    assert not (tmp_path / "data" / RECORD).exists()
+    with time_machine.travel(datetime(2026, 12, 20, tzinfo=UTC), tick=False):
+        late = Policies(load())
+        late.show()
+        assert late.standing(at("2027-01-05")).in_force["privacy"].version == "1", "it was shown on the 20th"
+
+
+def test_a_text_that_was_changed_after_its_announcement_is_a_new_announcement(folder: Path) -> None:
+    path, record = folder / "privacy" / "2027-01-05.md", folder / "published.json"
+    path.write_text(text("2027-01-05", "2026-12-01", "true", "2"))
+    told = json.loads(record.read_text())
+    digest = next(version.digest for version in read_versions(folder)[0] if version.name == "2027-01-05")
+    told["privacy"]["2027-01-05"] = {"digest": digest, "first_shown": "2026-12-01T00:00:00Z"}
+    record.write_text(json.dumps(told))
+    with time_machine.travel(datetime(2026, 12, 20, tzinfo=UTC), tick=False):
+        assert Policies(load()).standing(at("2027-01-05")).in_force["privacy"].version == "2"
+        path.write_text(text("2027-01-05", "2026-12-01", "true", "2", "## 1. One\n\nAll is sold.\n"))
+        changed = Policies(load())
+        changed.show()
+        assert any("was published and has changed" in line for line in changed.troubles())
+    with time_machine.travel(datetime(2027, 1, 5, tzinfo=UTC), tick=False):
+        assert Policies(load()).standing(at("2027-01-05")).in_force["privacy"].version == "1"
+
+
+def test_gaps_and_overlaps_of_versions_are_refused() -> None:
+    third = made("2026-09-01", "2026-08-01", "false", "3")
+    assert any("number it 2" in line for line in faults((OLD, third), {}, at("2026-08-02")))
+    second = made("2026-10-01", "2026-08-01", "false", "2")
+    assert any("number it" in line for line in faults((OLD, second, third), {}, at("2026-08-02"))), "3 before 2"
+    assert any("nothing is in force before it" in line for line in faults((third,), {}, at("2026-08-02")))
+    good = (OLD, made("2026-09-01", "2026-08-01", "false", "2"))
+    assert not [line for line in faults(good, {}, at("2026-08-02")) if "privacy" in line]
+
+
 def test_a_broken_record_or_file_never_darkens_the_site(folder: Path, tmp_path: Path) -> None:
     (folder / "privacy" / "2027-01-05.md").write_text("garbage")
-    (tmp_path / "data" / RECORD).write_text("{")
-    known = Policies(load())
+    for damaged in ("{", "[]", '{"a": "b"}'):
+        (tmp_path / "data" / RECORD).write_text(damaged)
+        known = Policies(load())
+        known.show()
+        assert (tmp_path / "data" / RECORD).read_text() == damaged, "the operator mends it"
+        assert any("record of what was shown" in line for line in known.troubles())
     assert len(known.standing(at("2026-12-02")).in_force) == len(POLICIES)
     assert any("front matter" in line for line in known.troubles())
     (folder / "published.json").write_text("[")

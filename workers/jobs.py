@@ -52,9 +52,7 @@ async def roll_up(_: dict[str, Any]) -> int:
 async def purge(ctx: dict[str, Any]) -> dict[str, int]:
     """Erase what the retention table says is past its limit."""
     from app.privacy.purge import run
-    from app.submissions.publish import publish_prices
 
-    await publish_prices()  # a provider that speaks for itself since puts a reported price out
     return await run(ctx["settings"], clock.timestamp())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.database import execute_many, fetch
 from app.pricing.changes import THRESHOLD, Change
+from app.pricing.store import COMMUNITY
 
 DAY_S = 86_400
 NONE_IN_STOCK = -1
@@ -102,7 +103,11 @@ async def fresh_until(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str],
     """(GPU, tier) → until when the last of its offers counts as fresh."""
     found = {}
     for gpu, tier in pairs:
-        until = (await fetch("SELECT max(stale_at) FROM offer WHERE gpu = ? AND tier = ?", gpu, tier))[0][0]
+        until = (
+            await fetch(
+                "SELECT max(stale_at) FROM offer WHERE gpu = ? AND tier = ? AND source <> ?", gpu, tier, COMMUNITY
+            )
+        )[0][0]
         if until is not None:
             found[gpu, tier] = int(until)
     return found
@@ -137,8 +142,8 @@ async def _present(gpu: str, tier: str, now: int) -> tuple[int | None, int | Non
     """Lowest, median over providers' lowest, and lowest in stock, of the fresh offers."""
     rows = await fetch(
         "SELECT min(usd_per_gpu_hour_micro), min(CASE stock WHEN 'in' THEN usd_per_gpu_hour_micro END), max(stock)"
-        " FROM offer WHERE gpu = ? AND tier = ? AND stale_at > ? GROUP BY provider",
-        gpu, tier, now,
+        " FROM offer WHERE gpu = ? AND tier = ? AND stale_at > ? AND source <> ? GROUP BY provider",
+        gpu, tier, now, COMMUNITY,
     )  # fmt: skip
     if not rows:
         return None, None, None

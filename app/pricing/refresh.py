@@ -23,7 +23,7 @@ from app.pricing.importer import replace_source
 from app.pricing.offers import Batch, Offer, RawOffer, Reason, SetAside
 from app.pricing.outcomes import Outcome, as_fault, counted, failed
 from app.pricing.sources.base import Source
-from app.pricing.store import stored_offers
+from app.pricing.store import COMMUNITY, stored_offers
 from app.settings import Settings
 
 FETCH_S = 480
@@ -101,7 +101,7 @@ async def _authorised(name: str, batch: Batch) -> tuple[Batch, dict[str, frozens
     retire: dict[str, set[str]] = {}
     for provider in {offer.provider for offer in batch.offers}:
         own = sources.rank(provider, name)
-        whose = {source for source, other in spoken if other == provider and source != name}
+        whose = {source for source, other in spoken if other == provider and source not in (name, COMMUNITY)}
         better = [s for s in whose & live if own is None or ((r := sources.rank(provider, s)) is not None and r < own)]
         mine = [offer for offer in batch.offers if offer.provider == provider]
         if own is None or better:
@@ -120,9 +120,11 @@ def _as_raw(offer: Offer) -> RawOffer:
 
 
 async def _medians(name: str) -> dict[str, int]:
-    """GPU → median price per GPU-hour of what other sources, three at least, say of it."""
+    """GPU → median price per GPU-hour of what other sources, not the community's reports, say of it three times at least."""
     found: dict[str, list[int]] = {}
-    for gpu, micro in await fetch("SELECT gpu, usd_per_gpu_hour_micro FROM offer WHERE source <> ?", name):
+    for gpu, micro in await fetch(
+        "SELECT gpu, usd_per_gpu_hour_micro FROM offer WHERE source NOT IN (?, ?)", name, COMMUNITY
+    ):
         found.setdefault(gpu, []).append(micro)
     return {gpu: int(statistics.median(prices)) for gpu, prices in found.items() if len(prices) >= 3}
 

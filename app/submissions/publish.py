@@ -1,6 +1,6 @@
 """What of approved reports is shown: prices among the offers, benchmarks beside the measured rows, experiences.
 
-A provider's own price is never replaced: a reported one joins only where no source states that GPU at that provider and tier.
+A reported price stands beside the provider's own and never in its place: it is marked, and no best price, history or calculator takes it.
 """
 
 from collections import defaultdict
@@ -67,19 +67,12 @@ def as_raw(report: Submission, agreeing: int) -> RawOffer:
 
 async def publish_prices() -> Written:
     """Bring the community's offers in line with the approved reports; nothing of them enters the history."""
-    own = {
-        (provider, gpu, tier)
-        for provider, gpu, tier in await fetch(
-            "SELECT DISTINCT provider, gpu, tier FROM offer WHERE source <> ?", SOURCE
-        )
-    }
     raws = [as_raw(report, agreeing) for report, agreeing in grouped(await published("price"))]
     batch = normalise_batch(raws, await rates(), clock.timestamp())
-    offers = [offer for offer in batch.offers if (offer.provider, offer.gpu, str(offer.tier)) not in own]
     standing = await fetch("SELECT count(*) FROM loaded_source WHERE name = ?", SOURCE)
-    if not offers and not standing[0][0]:
+    if not batch.offers and not standing[0][0]:
         return Written(0, 0, 0, 0)
-    return await replace_source(SOURCE, TITLE, offers, [], clock.timestamp())
+    return await replace_source(SOURCE, TITLE, list(batch.offers), [], clock.timestamp())
 
 
 def as_row(report: Submission) -> dict[str, str]:

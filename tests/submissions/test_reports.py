@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from app import clock, database, start
 from app.errors import InferenceBenchError
+from app.pricing import recording
 from app.privacy import purge
 from app.submissions import command, journal, pages, publish, store
 from app.submissions.forms import FORMS
@@ -202,12 +203,20 @@ def test_a_reported_price_never_replaces_a_providers_own_nor_the_best(house: Ins
 
     async def work(client: httpx.AsyncClient) -> None:
         best = (await client.get("/api/prices?gpu=l4-24gb&tier=spot")).json()
+        stated = (await client.get("/api/prices?gpu=l4-24gb&provider=aws&tier=on-demand")).json()["offers"]
+        fresh = await recording.fresh_until([("l4-24gb", "spot")])
         number, _ = await send(client, "price", own, checked="yes")
         cheap, _ = await send(client, "price", {**PRICE, "price": "0.02"}, checked="yes")
         before = re.findall(r'class="usd">([^<]+)', (await client.get("/")).text)
         await command._decide(house.settings, [number, cheap], "approve", "")
         rows = await database.fetch("SELECT provider, usd_per_gpu_hour_micro FROM offer WHERE source = 'community'")
-        assert rows == [("coreweave", 20_000)], "AWS states its own price for that"
+        assert sorted(rows) == [("aws", 500_000), ("coreweave", 20_000)], "both join the table"
+        listed = (await client.get("/api/prices?gpu=l4-24gb&provider=aws&tier=on-demand")).json()["offers"]
+        assert len([row for row in listed if row["source"] != "community"]) == len(stated), "the provider's own stay"
+        page = (await client.get("/prices?gpu=l4-24gb&provider=aws")).text
+        assert "community, 1 report" in page
+        assert page.count('<span class="tag">community</span>') == 1
+        assert await recording.fresh_until([("l4-24gb", "spot")]) == fresh, "nor does history take them"
         assert re.findall(r'class="usd">([^<]+)', (await client.get("/")).text) == before, (
             "reported prices are no best prices"
         )

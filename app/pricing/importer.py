@@ -72,6 +72,8 @@ _SHOWN = len(_NAMES) - 3
 """The columns before this one are what an offer says; the three after it are when."""
 _TALLIED = ("gpu", "gpu_memory_gb", "provider", "tier", "gpu_count", "continent", "country", "region", "stock")
 _AT = {name: at for at, name in enumerate(_NAMES)}
+_QUOTED = tuple(_AT[name] for name in ("currency", "quoted_amount", "quoted_per"))
+"""What the provider asks: dollars may move with an exchange rate while its price stands."""
 Values = tuple[Any, ...]
 
 
@@ -152,13 +154,14 @@ def _compare(old: Mapping[str, Values], rows: Iterable[Values]) -> _Difference:
     since = _AT["price_since"]
     for row in rows:
         was = old.get(row[0])
+        again = was is not None and all(was[at] == row[at] for at in _QUOTED)
+        first = was[since] if was is not None and again else ""
+        day = first or row[since] or day_of(row[_AT["fetched_at"]])
+        now_row = (*row[:since], day, *row[since + 1 :])
         if was is None or row[0] in seen:
-            found.added.append(row)
+            found.added.append(now_row)
             continue
         seen.add(row[0])
-        same_price = was[_AT["usd_per_gpu_hour_micro"]] == row[_AT["usd_per_gpu_hour_micro"]]
-        day = was[since] if same_price and was[since] else row[since]
-        now_row = (*row[:since], day, *row[since + 1 :])
         same = was[:_SHOWN] == now_row[:_SHOWN] and was[since] == day
         (found.confirmed if same else found.changed).append((was, now_row))
     found.gone = [row for key, row in old.items() if key not in seen]

@@ -7,9 +7,11 @@ import random
 import resource
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 
 from app import database
 from app.pricing.refresh import refresh_many
@@ -68,6 +70,42 @@ def test_an_unchanged_price_raises_no_version_and_keeps_since_when(refreshing: R
     again = refreshing.rows("SELECT id, price_since, fetched_at FROM offer WHERE source = 'lambda' ORDER BY id")
     assert [row[:2] for row in again] == [row[:2] for row in first]
     assert all(b[2] >= a[2] for a, b in zip(first, again, strict=True))
+
+
+def test_since_when_a_price_stands_is_known_from_the_first_answer_on_and_anew_with_each_change(
+    refreshing: Refreshing,
+) -> None:
+    def since(product: str) -> tuple[str, str]:
+        ((day, seen),) = refreshing.rows(
+            "SELECT DISTINCT price_since, date(fetched_at, 'unixepoch') FROM offer WHERE product = ?", product
+        )
+        return day, seen
+
+    with time_machine.travel(datetime(2026, 11, 20, 12, tzinfo=UTC), tick=True):
+        refreshing("lambda")
+        assert since("gpu_1x_a10") == ("2026-11-20", "2026-11-20")
+    with time_machine.travel(datetime(2026, 11, 22, 12, tzinfo=UTC), tick=True):
+        refreshing("lambda")
+        assert since("gpu_1x_a10") == ("2026-11-20", "2026-11-22"), "confirmed, not changed"
+        refreshing.server.answers[LAMBDA] = lambda_with(gpu_1x_a10=80)
+        refreshing("lambda")
+        assert since("gpu_1x_a10") == ("2026-11-22", "2026-11-22")
+        assert since("gpu_8x_h100_sxm5") == ("2026-11-20", "2026-11-22")
+
+
+def test_a_rate_that_moves_is_no_change_of_what_a_provider_asks(refreshing: Refreshing) -> None:
+    with time_machine.travel(datetime(2026, 11, 20, 12, tzinfo=UTC), tick=True):
+        refreshing("ecb")
+        refreshing("ovhcloud")
+        before = refreshing.rows("SELECT usd_per_gpu_hour_micro FROM offer WHERE source = 'ovhcloud' ORDER BY id")
+    with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=True):
+        dearer = fake_clouds.ECB.replace('rate="1.1500"', 'rate="1.2000"').replace("2026-11-20", "2026-11-21")
+        refreshing.server.answers["/stats/eurofxref/eurofxref-daily.xml"] = Reply(dearer.encode())
+        refreshing("ecb")
+        refreshing("ovhcloud")
+        after = refreshing.rows("SELECT usd_per_gpu_hour_micro FROM offer WHERE source = 'ovhcloud' ORDER BY id")
+        assert all(now > then for (now,), (then,) in zip(after, before, strict=True))
+        assert refreshing.rows("SELECT DISTINCT price_since FROM offer WHERE source = 'ovhcloud'") == [("2026-11-20",)]
 
 
 def test_a_changed_price_raises_only_what_it_touched(refreshing: Refreshing) -> None:

@@ -56,8 +56,11 @@ class Rentable:
 
 def step_of(levels: Sequence[Level], until: int) -> int:
     """How many days a point of a chart stands for, so that there are not more than can be told apart."""
-    days = (until - levels[0]["at"]) // DAY_S + 1 if levels else 1
-    return max(1, -(-days // MOST_POINTS))
+    if not levels:
+        return 1
+    last = {level["tier"]: level["low_micro"] for level in levels}
+    end = levels[-1]["at"] if all(price is None for price in last.values()) else until
+    return max(1, -(-((end - levels[0]["at"]) // DAY_S + 1) // MOST_POINTS))
 
 
 def days_of(levels: Iterable[Level], until: int, step: int = 1) -> tuple[Day, ...]:

@@ -73,6 +73,18 @@ def test_a_chart_holds_a_row_for_each_day_and_carries_what_stands() -> None:
     assert len(history.thinned([(f"d{n}", 1, 1, 1) for n in range(1000)])) <= history.MOST_ROWS
 
 
+def test_a_long_chart_draws_no_more_points_than_can_be_told_apart() -> None:
+    day = history.DAY_S
+    year = [level(n * day, 100 + n, "on-demand") for n in range(365)]
+    step = history.step_of(year, 365 * day)
+    rows = history.days_of(year, 365 * day, step)
+    assert step == 4
+    assert len(rows) <= history.MOST_POINTS
+    assert rows[1][1:3] == (104, 107), "the lowest of its days, and their last median"
+    ended = [*year[:20], level(20 * day, None, "on-demand")]
+    assert history.step_of(ended, 365 * day) == 1, "what ended long ago is drawn by day"
+
+
 @pytest.fixture
 def month(inside: Inside) -> Iterator[tuple[Inside, Clouds]]:
     with clouds() as server:

@@ -7,7 +7,7 @@ const SHAPE = ["layers", "hidden", "context", "mixer_parameters", "shared_parame
   "expert_layers", "experts", "active_experts", "expert_parameters", "shared_expert", "linear_layers", "latent", "state_bytes",
   "quantised_attention", "native_4bit", "tied", "spans"];
 const SPAN = ["layers", "elements", "window", "stride", "kv_heads", "decode_flop", "prefill_flop"];
-const CARD = ["memory", "bandwidth", "flops16", "flops8", "flops4", "link", "switched", "staged", "stream", "gemm", "pace", "watts"];
+const CARD = ["memory", "bandwidth", "flops16", "flops8", "flops4", "link", "switched", "staged", "stacked", "stream", "gemm", "pace", "watts"];
 
 const named = (names, values) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
 export const card = (values) => named(CARD, values);
@@ -61,7 +61,7 @@ const fixed = (s, l, pace, k) => {
   const counts = [["layer", s.layers], ["layer_latent", s.latent * s.layers], ["layer_linear", s.linear_layers],
     ["layer_quantise", l.precision === "nvfp4" ? s.layers - experts : 0], ["layer_experts", experts],
     ["layer_experts_fp8", l.precision === "fp8" ? experts : 0], ["layer_per_expert", s.active_experts * experts],
-    ["layer_shared_expert", s.shared_expert * experts], ["step", 1]];
+    ["layer_shared_expert", s.shared_expert * experts], ["stage", l.pipeline - 1], ["step", 1]];
   return pace * counts.reduce((sum, [name, count]) => sum + k[name] * count, 0);
 };
 
@@ -86,7 +86,7 @@ const attentionFlop = (s, prompt, middle) => {
 export const terms = (s, c, l, prompt, output, k, bytes) => {
   const ranks = l.tensor * l.data;
   const pace = c.pace * (l.engine === "llama.cpp" ? k.pace_llamacpp : byEngine(l.engine, k, "pace"));
-  const bandwidth = c.bandwidth * c.stream;
+  const bandwidth = c.bandwidth * c.stream * (l.engine === "llama.cpp" && c.stacked ? k.stream_llamacpp_stacked : 1);
   const attentionFlops = c.flops16 * c.gemm * k.attention;
   const dense = 2 * (s.mixer_parameters + s.shared_parameters) / k.gemm;
   const routed = 2 * s.expert_layers * s.active_experts * s.expert_parameters / k.gemm_experts;

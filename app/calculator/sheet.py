@@ -99,6 +99,7 @@ def _card(card: Card) -> list[float | int]:
         card.link,
         int(card.switched),
         int(card.staged),
+        int(card.stacked),
         card.stream,
         card.gemm,
         card.pace,

@@ -48,6 +48,7 @@ def card_of(gpu: Gpu) -> Card:
         link=float(gpu.interconnect_gb_s or SLOWEST_LINK) * 1e9,
         switched=gpu.interconnect.startswith(SWITCHED) and "bridge" not in gpu.interconnect,
         staged=gpu.segment == STAGED[0] and gpu.interconnect.startswith(STAGED[1]),
+        stacked=gpu.memory_type.startswith("HBM"),
         stream=stream,
         gemm=gemm,
         pace=pace,

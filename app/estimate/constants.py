@@ -23,6 +23,7 @@ class Constant:
 _SHARE, _SECONDS, _FACTOR = "share", "s", "factor"
 CONSTANTS = (
     Constant("stream", 0.85, 0.1, _SHARE, "stated memory bandwidth reached while reading weights that every token passes"),
+    Constant("stream_llamacpp_stacked", 0.65, 0.3, _FACTOR, "the same with llama.cpp on HBM relative to other memory: its kernels for one sequence keep too few bytes in flight"),
     Constant("stream_experts", 0.75, 0.15, _SHARE, "the same while reading experts, which come in small pieces"),
     Constant("stream_cache", 0.70, 0.3, _SHARE, "the same while reading the KV cache"),
     Constant("gemm", 0.75, 0.1, _SHARE, "stated 16-bit arithmetic reached by dense layers on prompts"),
@@ -37,6 +38,7 @@ CONSTANTS = (
     Constant("layer_shared_expert", 1e-5, 0.7, _SECONDS, "more for a layer with a shared expert"),
     Constant("layer_latent", 1e-5, 0.7, _SECONDS, "more for a layer of latent attention"),
     Constant("layer_linear", 1e-5, 0.7, _SECONDS, "more for a layer of linear attention or a state-space model"),
+    Constant("stage", 2e-4, 0.7, _SECONDS, "more for each further stage of a pipeline, to which a step is passed on"),
     Constant("step", 4e-4, 0.7, _SECONDS, "scheduling, sampling and sending of one step"),
     Constant("request", 1.2e-5, 0.7, _SECONDS, "the same for each running sequence"),
     Constant("pace_sglang", 1.1, 0.7, _FACTOR, "fixed times of SGLang relative to vLLM's"),

@@ -28,7 +28,7 @@ class Card:
     """One GPU: bytes, bytes/s and FLOP/s, dense. ``tflops8`` and ``tflops4`` are 0 where it has no such units.
 
     ``switched`` says that all GPUs of a machine reach each other at ``link`` bytes/s per direction, as by NVLink with a
-    switch, not over PCIe or a bridge of two. ``staged`` says that they reach each other only through the host's memory. ``stream`` and ``gemm`` are what the vendor's cards reach of their stated
+    switch, not over PCIe or a bridge of two. ``staged`` says that they reach each other only through the host's memory. ``stacked`` says that the memory is HBM. ``stream`` and ``gemm`` are what the vendor's cards reach of their stated
     bandwidth and compute, and ``pace`` how long its fixed times are, relative to NVIDIA's. ``watts`` is 0 where it is not known.
     """
 
@@ -40,6 +40,7 @@ class Card:
     link: float
     switched: bool
     staged: bool = False
+    stacked: bool = False
     stream: float = 1.0
     gemm: float = 1.0
     pace: float = 1.0

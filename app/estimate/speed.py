@@ -150,6 +150,7 @@ def _fixed(shape: Shape, layout: Layout, pace: float, k: Mapping[str, float]) ->
         ("layer_experts_fp8", expert_layers if layout.precision == "fp8" else 0),
         ("layer_per_expert", shape.active_experts * expert_layers),
         ("layer_shared_expert", shape.shared_expert * expert_layers),
+        ("stage", layout.pipeline - 1),
         ("step", 1),
     )
     return pace * sum(k[name] * count for name, count in counts)
@@ -178,6 +179,27 @@ def _attention_flop(shape: Shape, prompt: float, middle: float) -> tuple[float, 
     return pairs, new
 
 
+def _memory(
+    shape: Shape, card: Card, layout: Layout, middle: float, k: Mapping[str, float]
+) -> tuple[float, float, float]:
+    """Bytes of weights on each GPU, bytes of a sequence of ``middle`` tokens there, and how many sequences fit beside the weights."""
+    attention, shared, head, expert = weight_bytes_per_gpu(shape, layout)
+    heads = 1 if shape.tied or layout.engine == "llama.cpp" else 2
+    stored = (
+        attention
+        + shared
+        + head * heads
+        + expert * shape.experts * shape.expert_layers
+        + shape.other_parameters * 2.0 / layout.gpus
+    )
+    elements = kv_elements(shape, middle, layout.tensor)
+    sequence = max(elements * layout.kv_bytes + shape.state_bytes / layout.tensor, 1.0)
+    usual = card.memory * k["memory_use"] - stored - RESERVE
+    tight = card.memory * TIGHT_USE - stored - TIGHT_RESERVE
+    held = layout.pipeline * layout.data / sequence
+    return stored, sequence, max(usual * held, min(tight * held, TIGHT_SEQUENCES))
+
+
 def terms(shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k: Mapping[str, float]) -> Terms:
     """Everything about serving ``prompt`` and ``output`` tokens that does not depend on the load.
 
@@ -187,6 +209,8 @@ def terms(shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k:
     engine, pipeline, data = layout.engine, layout.pipeline, layout.data
     pace = card.pace * (k["pace_llamacpp"] if engine == "llama.cpp" else _by_engine(engine, k, "pace"))
     bandwidth = card.bandwidth * card.stream
+    if engine == "llama.cpp" and card.stacked:
+        bandwidth *= k["stream_llamacpp_stacked"]
     attention_flops = card.flops16 * card.gemm * k["attention"]
     dense = 2 * (shape.mixer_parameters + shape.shared_parameters) / k["gemm"]
     routed = 2 * shape.expert_layers * shape.active_experts * shape.expert_parameters / k["gemm_experts"]
@@ -197,21 +221,8 @@ def terms(shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k:
     prefill = token_compute * prompt + pairs / ranks / attention_flops + token_link * prompt / data
 
     attention, shared, head, expert = weight_bytes_per_gpu(shape, layout)
-    heads = 1 if shape.tied or engine == "llama.cpp" else 2
-    stored = (
-        attention
-        + shared
-        + head * heads
-        + expert * shape.experts * shape.expert_layers
-        + shape.other_parameters * 2.0 / (ranks * pipeline)
-    )
+    stored, sequence, most = _memory(shape, card, layout, middle, k)
     state = shape.state_bytes / layout.tensor
-    sequence = max(kv_elements(shape, middle, layout.tensor) * layout.kv_bytes + state, 1.0)
-    usual = card.memory * k["memory_use"] - stored - RESERVE
-    tight = card.memory * TIGHT_USE - stored - TIGHT_RESERVE
-    held = pipeline * data / sequence
-    most = max(usual * held, min(tight * held, TIGHT_SEQUENCES))
-
     begin = k["first_fixed"] + k["first_layer"] * shape.layers + k["first_expert_layer"] * shape.expert_layers
     one_expert = expert * pipeline * shape.expert_layers / (bandwidth * k["stream_experts"])
     one_expert *= (k["imbalance"] if layout.experts_split else 1.0) * (
@@ -294,6 +305,6 @@ def estimate(shape: Shape, card: Card, layout: Layout, traffic: Traffic, k: Mapp
 
 
 FORMULAS = (
-    terms, _attention_flop, kv_elements, weight_bytes_per_gpu, _flops, _fixed, _link, _experts_hit, _step, at
+    terms, _attention_flop, kv_elements, weight_bytes_per_gpu, _memory, _flops, _fixed, _link, _experts_hit, _step, at
 )  # fmt: skip
 """What the methodology page tells, by their docstrings."""

@@ -59,8 +59,9 @@ def step_of(levels: Sequence[Level], until: int) -> int:
     if not levels:
         return 1
     last = {level["tier"]: level["low_micro"] for level in levels}
-    end = levels[-1]["at"] if all(price is None for price in last.values()) else until
-    return max(1, -(-((end - levels[0]["at"]) // DAY_S + 1) // MOST_POINTS))
+    end: int = levels[-1]["at"] if all(price is None for price in last.values()) else until
+    days: int = (end - levels[0]["at"]) // DAY_S + 1
+    return max(1, -(-days // MOST_POINTS))
 
 
 def days_of(levels: Iterable[Level], until: int, step: int = 1) -> tuple[Day, ...]:

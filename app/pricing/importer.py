@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from piccolo.query.functions.aggregate import Count
@@ -49,6 +50,12 @@ def search_text(offer: Offer) -> str:
     return " ".join(words).casefold()
 
 
+@lru_cache(maxsize=64)
+def day_of(seconds: int) -> str:
+    """The UTC day of an instant, as an ISO date."""
+    return f"{from_timestamp(seconds):%Y-%m-%d}"
+
+
 def _text(name: str) -> tuple[str, Callable[[Offer], Any]]:
     return name, lambda offer: getattr(offer, name)
 
@@ -65,7 +72,9 @@ _COLUMNS: tuple[tuple[str, Callable[[Offer], Any]], ...] = (
     ("gpu_count_number", lambda offer: float(offer.gpu_count) if offer.gpu_count is not None else None),
     ("rank_group", rank_group),
     ("search_text", search_text),
-    *(_text(name) for name in ("fetched_at", "price_since", "stale_at")),
+    _text("fetched_at"),
+    ("price_since", lambda offer: offer.price_since or day_of(offer.fetched_at)),
+    _text("stale_at"),
 )  # fmt: skip
 _NAMES = tuple(name for name, _ in _COLUMNS)
 _SHOWN = len(_NAMES) - 3
@@ -154,14 +163,13 @@ def _compare(old: Mapping[str, Values], rows: Iterable[Values]) -> _Difference:
     since = _AT["price_since"]
     for row in rows:
         was = old.get(row[0])
-        again = was is not None and all(was[at] == row[at] for at in _QUOTED)
-        first = was[since] if was is not None and again else ""
-        day = first or row[since] or day_of(row[_AT["fetched_at"]])
-        now_row = (*row[:since], day, *row[since + 1 :])
         if was is None or row[0] in seen:
-            found.added.append(now_row)
+            found.added.append(row)
             continue
         seen.add(row[0])
+        again = was[since] and all(was[at] == row[at] for at in _QUOTED)
+        day = was[since] if again else row[since]
+        now_row = (*row[:since], day, *row[since + 1 :])
         same = was[:_SHOWN] == now_row[:_SHOWN] and was[since] == day
         (found.confirmed if same else found.changed).append((was, now_row))
     found.gone = [row for key, row in old.items() if key not in seen]
@@ -288,8 +296,3 @@ async def _tally() -> None:
     rows = await OfferRow.select(*columns, Count(alias="n")).group_by(*columns).run()
     await OfferTally.delete(force=True).run()
     await insert_many(OfferTally, (*_TALLIED, "offers"), (tuple(row.values()) for row in rows))
-
-
-def day_of(seconds: int) -> str:
-    """The UTC day of an instant, as an ISO date."""
-    return f"{from_timestamp(seconds):%Y-%m-%d}"

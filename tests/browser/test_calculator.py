@@ -71,6 +71,7 @@ def card_list(card: Card) -> list[Any]:
         card.link,
         card.switched,
         card.staged,
+        card.stacked,
         card.stream,
         card.gemm,
         card.pace,

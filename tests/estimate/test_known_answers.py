@@ -200,6 +200,33 @@ def test_cards_that_cant_reach_each_other_share_the_hosts_memory() -> None:
     assert two == pytest.approx(2 * 32 * 4096 * 2 / 32e9)
 
 
+def test_each_further_stage_passes_the_step_on() -> None:
+    k = {**IDEAL, "stage": 0.003}
+    one, four = (
+        speed.estimate(plain(10**9), card(1000, 1e6), Layout("bf16", 2.0, pipeline=n), Traffic(1, 100, 1), k)
+        for n in (1, 4)
+    )
+    assert four.tpot - one.tpot == pytest.approx(0.009)
+
+
+def test_llama_cpp_reads_hbm_at_its_own_share_and_other_engines_do_not() -> None:
+    # XiongjieDai, GPU-Benchmarks-on-LLM-Inference (2024): 8B in FP16 reaches half of an H100 PCIe's bandwidth, four fifths of an RTX 4090's
+    def share(gpu: str, engine: str) -> float:
+        t = speed.terms(
+            plain(10**9),
+            card_of(gpus()[gpu]),
+            Layout("fp16", 2.0, engine),
+            1,
+            1,
+            {**IDEAL, "stream_llamacpp_stacked": 0.5},
+        )
+        return 2e9 / t.always / card_of(gpus()[gpu]).bandwidth
+
+    assert share("h100-pcie-80gb", "llama.cpp") == pytest.approx(0.5)
+    assert share("h100-pcie-80gb", "vllm") == pytest.approx(1)
+    assert share("rtx-4090-24gb", "llama.cpp") == pytest.approx(1)
+
+
 def test_a_month_has_730_hours_as_clouds_bill() -> None:
     # AWS pricing calculator, assumptions: 730 hours in a month
     found = speed.estimate(plain(10**9), card(1000, 100), BF16, Traffic(10, 200, 1), IDEAL)

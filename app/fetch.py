@@ -6,7 +6,6 @@ from the environment and says who asks.
 """
 
 import asyncio
-import ipaddress
 import json
 import zlib
 from collections.abc import AsyncIterator, Mapping
@@ -17,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 from app import __version__
 from app.errors import InferenceBenchError
-from app.settings import Settings
+from app.settings import Settings, is_loopback
 
 if TYPE_CHECKING:
     import httpx
@@ -218,7 +217,7 @@ class Fetcher:
         parts = urlsplit(url)
         if parts.scheme == "https" and parts.hostname:
             return
-        if parts.scheme == "http" and (self._own_network or _is_loopback(parts.hostname or "")):
+        if parts.scheme == "http" and (self._own_network or is_loopback(parts.hostname or "")):
             return
         raise FetchError(Fault.REDIRECT, f"{url[:80]!r} is neither https nor on this machine")
 
@@ -247,12 +246,3 @@ def _refuse_status(answer: "httpx.Response", said: str) -> None:
         raise FetchError(Fault.REFUSED, f"{said} answered {status}: the key is missing, wrong or may not read this")
     if status != 200:
         raise FetchError(Fault.REFUSED, f"{said} answered {status}")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

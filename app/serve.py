@@ -78,6 +78,10 @@ def _refuse_taken_port(settings: Settings) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
+        except socket.gaierror:
+            raise SettingError(
+                f"{PREFIX}HOST: {settings.host!r} is no name or address of this machine; for example {PREFIX}HOST=127.0.0.1"
+            ) from None
         except OSError as error:
             raise SettingError(
                 f"{PREFIX}PORT: can't listen on {settings.host}:{settings.port} ({error.strerror}); "

@@ -70,6 +70,13 @@ def _folder(text: str) -> Path:
     return path.resolve()
 
 
+def _known_folder(text: str) -> Path:
+    path = _folder(text)
+    if not path.is_dir():
+        raise ValueError("is not a folder that exists")
+    return path
+
+
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise ValueError("is not a port from 1 to 65535")
@@ -105,6 +112,24 @@ def _url(*schemes: str, optional: bool = False, origin_only: bool = False) -> Ca
     return read
 
 
+def _asked(text: str) -> str:
+    """An address that is asked for data: only https, or plain http on this machine."""
+    found = _url("http", "https", origin_only=True)(text)
+    if found.startswith("http://") and not is_loopback(urlsplit(found).hostname or ""):
+        raise ValueError("is plain http to another machine, which nothing protects")
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """True for this machine's own names and addresses."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _email(text: str) -> str:
     if text and not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;]+", text):
         raise ValueError("is not an e-mail address")
@@ -123,7 +148,7 @@ SETTINGS: tuple[Setting, ...] = (
             "Public scheme and host, for links in feeds, sitemap and previews. Default: host and port."),
     Setting("REDIS_URL", "", _url("redis", "rediss", "unix", optional=True), "redis://127.0.0.1:6379/0",
             "Queue of the worker. Default: one that the software brings itself."),
-    Setting("POLICIES_DIR", str(ROOT / "policies"), _folder, "./policies", "Folder of the policy documents."),
+    Setting("POLICIES_DIR", str(ROOT / "policies"), _known_folder, str(ROOT / "policies"), "Folder of the policy documents."),
     Setting("CONTROLLER_NAME", "InferenceBench", _text, "InferenceBench", "Who is responsible for the site."),
     Setting("CONTACT_EMAIL", "privacy@inferencebench.io", _email, "privacy@inferencebench.io",
             "Address for privacy and security questions."),
@@ -135,7 +160,7 @@ SETTINGS: tuple[Setting, ...] = (
             "Server that sends answers. Default: a Maildir in the data folder."),
     Setting("TRUSTED_PROXIES", "", _networks, "127.0.0.1,10.0.0.0/8",
             "Networks whose forwarded client address is believed."),
-    Setting("HF_ENDPOINT", "https://huggingface.co", _url("http", "https"), "https://huggingface.co",
+    Setting("HF_ENDPOINT", "https://huggingface.co", _asked, "https://huggingface.co",
             "The Hugging Face Hub, or a mirror of it."),
     Setting("EDGE_PURGE_URL", "", _url("http", "https", optional=True), "http://127.0.0.1:6081/",
             "Edge that is told which surrogate keys changed."),
@@ -180,8 +205,7 @@ def _sources(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
             if match[2] == "KEY":
                 keys[name] = text
             else:
-                example = Setting(f"SOURCE_{match[1]}_URL", "", _url("http", "https", origin_only=True),
-                                  "https://mirror.example.org", "")  # fmt: skip
+                example = Setting(f"SOURCE_{match[1]}_URL", "", _asked, "https://mirror.example.org", "")
                 urls[name] = _read(example, text)
     return keys, urls
 

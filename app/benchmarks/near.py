@@ -1,11 +1,12 @@
-"""The measured rows nearest to a set-up: what stands beside a prediction. Pure; the browser ranks alike (``calculator.js``)."""
+"""The measured rows nearest to a set-up: what stands beside a prediction. The browser ranks alike (``calculator.js``)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from heapq import nsmallest
 from math import log
+from typing import NamedTuple
 
-from app.benchmarks.accuracy import Row
+from app.benchmarks.accuracy import Row, load_rows
 
 OTHER_MODEL, OTHER_GPU, OTHER_FORMAT, OTHER_ENGINE = 6.0, 4.0, 1.5, 1.0
 """How far apart another model, GPU, weight format or engine puts two set-ups; a number puts them as far as the logarithm of its ratio."""
@@ -25,27 +26,53 @@ class SetUp:
     load: float
 
 
-def nearest(asked: SetUp, rows: Iterable[Row], count: int = 3) -> list[Row]:
-    """The ``count`` rows nearest to ``asked``, the nearest first. Rows whose load was an arrival rate are passed over."""
+@lru_cache(maxsize=4096)
+def nearest(asked: SetUp, count: int = 3) -> tuple[Row, ...]:
+    """The ``count`` shipped rows nearest to ``asked``, the nearest first. Rows whose load was an arrival rate are passed over."""
+    model, precision = asked.model.lower(), asked.precision[-3:]
+    gpus, prompt, output, load = (
+        log(max(number, 1e-9)) for number in (asked.gpus, asked.input, asked.output, asked.load)
+    )
 
-    def distance(row: Row) -> float:
-        layout, traffic = row.ask.layout, row.ask.traffic
-        pairs = (
-            (layout.gpus, asked.gpus),
-            (traffic.input, asked.input),
-            (traffic.output, asked.output),
-            (traffic.concurrency, asked.load),
+    def distance(place: _Place) -> float:
+        return (
+            abs(place.gpus - gpus)
+            + abs(place.input - prompt)
+            + abs(place.output - output)
+            + abs(place.load - load)
+            + OTHER_MODEL * (place.model != model)
+            + OTHER_GPU * (place.gpu != asked.gpu)
+            + OTHER_FORMAT * (place.precision != precision)
+            + OTHER_ENGINE * (place.engine != asked.engine)
         )
-        apart = sum(abs(log(theirs / max(ours, 1e-9))) for theirs, ours in pairs)
-        apart += OTHER_MODEL * (row.plain["model"].lower() != asked.model.lower()) + OTHER_GPU * (
-            row.ask.gpu.slug != asked.gpu
-        )
-        apart += OTHER_FORMAT * (layout.precision[-3:] != asked.precision[-3:]) + OTHER_ENGINE * (
-            layout.engine != asked.engine
-        )
-        return apart
 
-    return nsmallest(count, (row for row in rows if row.ask.traffic.concurrency), key=distance)
+    return tuple(place.row for place in nsmallest(count, _places(), key=distance))
+
+
+class _Place(NamedTuple):
+    """Where a row lies: words as they are, numbers as logarithms."""
+
+    row: Row
+    model: str
+    gpu: str
+    precision: str
+    engine: str
+    gpus: float
+    input: float
+    output: float
+    load: float
+
+
+@cache
+def _places() -> tuple[_Place, ...]:
+    return tuple(
+        _Place(
+            row, row.plain["model"].lower(), row.ask.gpu.slug, row.ask.layout.precision[-3:], row.ask.layout.engine, log(row.ask.layout.gpus),
+            log(row.ask.traffic.input), log(row.ask.traffic.output), log(row.ask.traffic.concurrency),
+        )
+        for row in load_rows()
+        if row.ask.traffic.concurrency
+    )  # fmt: skip
 
 
 def told(row: Row) -> dict[str, object]:

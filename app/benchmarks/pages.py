@@ -9,7 +9,7 @@ from app.benchmarks.predict import ranges_of
 from app.benchmarks.query import PAGE_SIZE, SORTS, parse, select
 from app.calculator.presets import ELECTRICITY
 from app.errors import QueryError
-from app.estimate import cards, inputs, plan, speed
+from app.estimate import cards, inputs, memory, plan, speed
 from app.estimate.constants import CONSTANTS, fitted
 from app.estimate.shape import shape_of
 from app.models.naming import short_name, slug_of
@@ -124,7 +124,7 @@ async def methodology(ask: Ask) -> Answer:
         constants=[(constant, fitted()["constants"][constant.name]) for constant in CONSTANTS], before=_BEFORE, vendors=cards.VENDORS,
         formulas=[(formula.__name__.strip("_").replace("_", " "), " ".join((formula.__doc__ or "").replace("``", "").split())) for formula in formulas],
         bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows())) for row in _rows()}),
-        electricity=ELECTRICITY, reserve=speed.RESERVE, **_accuracy(), title="Methodology",
+        electricity=ELECTRICITY, reserve=memory.RESERVE, **_accuracy(), title="Methodology",
         description="How predictions and costs are made: every formula, constant, source of data, and the measured error by group.",
     )  # fmt: skip
     return Answer(body)

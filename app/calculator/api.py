@@ -6,7 +6,6 @@ from typing import Any
 
 from litestar import Request, Response, post
 
-from app.benchmarks.accuracy import load_rows
 from app.benchmarks.near import SetUp, nearest, told
 from app.benchmarks.predict import ranges_of, speed_of
 from app.benchmarks.rows import Question, question
@@ -125,7 +124,7 @@ def _answer(model: str, ask: Question, speed: Speed) -> dict[str, Any]:
         "step_ms": {name: part * 1e3 for name, part in zip(names, speed.parts, strict=True)},
         "weight_bytes_per_gpu": speed.weights, "kv_cache_bytes_per_sequence_per_gpu": speed.kv_sequence,
         "largest_concurrency_that_fits": int(speed.most), "rated_power_w": ask.card.watts * ask.layout.gpus or None,
-        "nearest_measurements": [told(row) for row in nearest(like, load_rows())],
+        "nearest_measurements": [told(row) for row in nearest(like)],
     }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ async def for_model(row: models.Row, now: int) -> dict[str, Any]:
     found = await asyncio.to_thread(
         hardware.for_model, shape_of(architecture), architecture.precision, known_cards(), offers
     )
-    near = {preset.key: hardware.measured_near(row["model"], preset, best[0]) for preset, best in found if best}
+    near = await asyncio.to_thread(hardware.near_each, row["model"], found)
     return {"choices": found, "near": near, "reason": ""}
 
 

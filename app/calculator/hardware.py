@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from app.benchmarks.accuracy import Row, load_rows
+from app.benchmarks.accuracy import Row
 from app.benchmarks.near import SetUp, nearest
 from app.benchmarks.predict import ranges_of
 from app.calculator.presets import PRESETS, Preset
@@ -100,20 +100,17 @@ def for_model(
     return found
 
 
-def measured_near(model: str, preset: Preset, choice: Choice) -> list[Row]:
-    """The measured rows nearest to a choice: what its prediction can be held against."""
+def near_each(model: str, found: Iterable[tuple[Preset, Sequence[Choice]]]) -> dict[str, tuple[Row, ...]]:
+    """Preset → the measured rows nearest to its first choice: what the prediction can be held against."""
+    return {preset.key: _near(model, preset, choices[0]) for preset, choices in found if choices}
+
+
+def _near(model: str, preset: Preset, choice: Choice) -> tuple[Row, ...]:
     layout = choice.found.layout
     asked = SetUp(
-        model,
-        choice.gpu.slug,
-        layout.precision,
-        layout.engine,
-        layout.gpus,
-        preset.input_tokens,
-        preset.output_tokens,
-        choice.found.load,
-    )
-    return nearest(asked, load_rows(), NEAR)
+        model, choice.gpu.slug, layout.precision, layout.engine, layout.gpus, preset.input_tokens, preset.output_tokens, choice.found.load
+    )  # fmt: skip
+    return nearest(asked, NEAR)
 
 
 def for_gpu(

@@ -10,20 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp, log, sqrt
 
-from app.estimate.inputs import WEIGHT_BYTES, Card, Layout, Traffic
+from app.estimate.inputs import Card, Layout, Traffic
+from app.estimate.memory import kv_elements, memory, weight_bytes_per_gpu
 from app.estimate.shape import Shape
 
 ROUNDS = 4
 """Rounds of the fixed point between running sequences and the time they take."""
 RATE_ROUNDS = 24
-RESERVE = 2e9
-"""Bytes of a GPU for activations, graphs and the runtime."""
 MOST_STARTED = 256
 """Sequences that an engine runs at once where requests come at a rate and nobody told it otherwise: ``max_num_seqs`` of vLLM."""
 BUSIEST = 0.95
 """Share of the time spent on prompts beyond which waiting is not told: it grows as long as the load lasts."""
-TIGHT_USE, TIGHT_RESERVE, TIGHT_SEQUENCES = 0.97, 1e9, 32
-"""Where fewer sequences would fit, an engine is told to take more of the memory; measured set-ups do so."""
 LIMITS = ("bandwidth", "compute", "interconnect", "launch overhead", "memory")
 
 
@@ -58,39 +55,6 @@ class Speed:
             return "memory"
         shares = (weights + cache, compute + prompts, link, layers + requests)
         return LIMITS[shares.index(max(shares))]
-
-
-def weight_bytes_per_gpu(shape: Shape, layout: Layout) -> tuple[float, float, float, float]:
-    """Bytes on one GPU of attention, of what each token passes, of embeddings and other parts, and of one expert layer's share.
-
-    Tensor parallelism splits every matrix (arXiv:1909.08053); attention data parallelism repeats attention and
-    shared parts on each rank and splits only the experts. Embeddings stay in 16 bits, but for llama.cpp, which also keeps
-    those of the input in the host's memory.
-    """
-    per = WEIGHT_BYTES[layout.precision]
-    attention = per
-    if per < 2:
-        attention = 2.0 if not shape.quantised_attention else max(per, 1.0) if shape.latent and per < 1 else per
-    outer = per if layout.engine == "llama.cpp" else 2.0
-    split = layout.tensor * layout.pipeline
-    everything = split * layout.data
-    return (
-        shape.mixer_parameters * attention / split,
-        shape.shared_parameters * per / split,
-        shape.head_parameters * outer / everything,
-        shape.expert_parameters * per / everything,
-    )
-
-
-def kv_elements(shape: Shape, tokens: float, tensor: int) -> float:
-    """Elements that one GPU keeps of a sequence of ``tokens``: heads are split, but never below one head a GPU."""
-    total = 0.0
-    for span in shape.spans:
-        near = min(tokens, span.window) if span.window else tokens
-        if span.stride > 1:
-            near += tokens / span.stride
-        total += span.layers * near * span.elements / min(tensor, span.kv_heads)
-    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,27 +143,6 @@ def _attention_flop(shape: Shape, prompt: float, middle: float) -> tuple[float, 
     return pairs, new
 
 
-def _memory(
-    shape: Shape, card: Card, layout: Layout, middle: float, k: Mapping[str, float]
-) -> tuple[float, float, float]:
-    """Bytes of weights on each GPU, bytes of a sequence of ``middle`` tokens there, and how many sequences fit beside the weights."""
-    attention, shared, head, expert = weight_bytes_per_gpu(shape, layout)
-    heads = 1 if shape.tied or layout.engine == "llama.cpp" else 2
-    stored = (
-        attention
-        + shared
-        + head * heads
-        + expert * shape.experts * shape.expert_layers
-        + shape.other_parameters * 2.0 / layout.gpus
-    )
-    elements = kv_elements(shape, middle, layout.tensor)
-    sequence = max(elements * layout.kv_bytes + shape.state_bytes / layout.tensor, 1.0)
-    usual = card.memory * k["memory_use"] - stored - RESERVE
-    tight = card.memory * TIGHT_USE - stored - TIGHT_RESERVE
-    held = layout.pipeline * layout.data / sequence
-    return stored, sequence, max(usual * held, min(tight * held, TIGHT_SEQUENCES))
-
-
 def terms(shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k: Mapping[str, float]) -> Terms:
     """Everything about serving ``prompt`` and ``output`` tokens that does not depend on the load.
 
@@ -221,7 +164,7 @@ def terms(shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k:
     prefill = token_compute * prompt + pairs / ranks / attention_flops + token_link * prompt / data
 
     attention, shared, head, expert = weight_bytes_per_gpu(shape, layout)
-    stored, sequence, most = _memory(shape, card, layout, middle, k)
+    stored, sequence, most = memory(shape, card, layout, middle, k)
     state = shape.state_bytes / layout.tensor
     begin = k["first_fixed"] + k["first_layer"] * shape.layers + k["first_expert_layer"] * shape.expert_layers
     one_expert = expert * pipeline * shape.expert_layers / (bandwidth * k["stream_experts"])
@@ -305,6 +248,6 @@ def estimate(shape: Shape, card: Card, layout: Layout, traffic: Traffic, k: Mapp
 
 
 FORMULAS = (
-    terms, _attention_flop, kv_elements, weight_bytes_per_gpu, _memory, _flops, _fixed, _link, _experts_hit, _step, at
+    terms, _attention_flop, kv_elements, weight_bytes_per_gpu, memory, _flops, _fixed, _link, _experts_hit, _step, at
 )  # fmt: skip
 """What the methodology page tells, by their docstrings."""

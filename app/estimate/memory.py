@@ -1,0 +1,65 @@
+"""What lies in a GPU's memory: weights, the cache of each sequence, and how many sequences fit. Pure; bytes."""
+
+from collections.abc import Mapping
+
+from app.estimate.inputs import WEIGHT_BYTES, Card, Layout
+from app.estimate.shape import Shape
+
+RESERVE = 2e9
+"""Bytes of a GPU for activations, graphs and the runtime."""
+TIGHT_USE, TIGHT_RESERVE, TIGHT_SEQUENCES = 0.97, 1e9, 32
+"""Where fewer sequences would fit, an engine is told to take more of the memory; measured set-ups do so."""
+
+
+def weight_bytes_per_gpu(shape: Shape, layout: Layout) -> tuple[float, float, float, float]:
+    """Bytes on one GPU of attention, of what each token passes, of embeddings and other parts, and of one expert layer's share.
+
+    Tensor parallelism splits every matrix (arXiv:1909.08053); attention data parallelism repeats attention and
+    shared parts on each rank and splits only the experts. Embeddings stay in 16 bits, but for llama.cpp, which also keeps
+    those of the input in the host's memory.
+    """
+    per = WEIGHT_BYTES[layout.precision]
+    attention = per
+    if per < 2:
+        attention = 2.0 if not shape.quantised_attention else max(per, 1.0) if shape.latent and per < 1 else per
+    outer = per if layout.engine == "llama.cpp" else 2.0
+    split = layout.tensor * layout.pipeline
+    everything = split * layout.data
+    return (
+        shape.mixer_parameters * attention / split,
+        shape.shared_parameters * per / split,
+        shape.head_parameters * outer / everything,
+        shape.expert_parameters * per / everything,
+    )
+
+
+def kv_elements(shape: Shape, tokens: float, tensor: int) -> float:
+    """Elements that one GPU keeps of a sequence of ``tokens``: heads are split, but never below one head a GPU."""
+    total = 0.0
+    for span in shape.spans:
+        near = min(tokens, span.window) if span.window else tokens
+        if span.stride > 1:
+            near += tokens / span.stride
+        total += span.layers * near * span.elements / min(tensor, span.kv_heads)
+    return total
+
+
+def memory(
+    shape: Shape, card: Card, layout: Layout, middle: float, k: Mapping[str, float]
+) -> tuple[float, float, float]:
+    """Bytes of weights on each GPU, bytes of a sequence of ``middle`` tokens there, and how many sequences fit beside the weights."""
+    attention, shared, head, expert = weight_bytes_per_gpu(shape, layout)
+    heads = 1 if shape.tied or layout.engine == "llama.cpp" else 2
+    stored = (
+        attention
+        + shared
+        + head * heads
+        + expert * shape.experts * shape.expert_layers
+        + shape.other_parameters * 2.0 / layout.gpus
+    )
+    elements = kv_elements(shape, middle, layout.tensor)
+    sequence = max(elements * layout.kv_bytes + shape.state_bytes / layout.tensor, 1.0)
+    usual = card.memory * k["memory_use"] - stored - RESERVE
+    tight = card.memory * TIGHT_USE - stored - TIGHT_RESERVE
+    held = layout.pipeline * layout.data / sequence
+    return stored, sequence, max(usual * held, min(tight * held, TIGHT_SEQUENCES))

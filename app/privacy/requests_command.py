@@ -7,6 +7,7 @@ from app import clock, database, start
 from app.database import transaction
 from app.errors import InferenceBenchError
 from app.privacy import carry_out, cases, letters, poll, requests, writing
+from app.privacy import export as gather
 from app.privacy.command import instant
 from app.privacy.retention import DAY_S
 from app.settings import Settings
@@ -178,17 +179,17 @@ def export(settings: Settings, asked: Any) -> int:
         logs: list[dict[str, Any]] = []
         if asked.ip:
             since = instant(asked.since, "since") if asked.since else 0
-            logs = await carry_out.log_rows(
+            logs = await gather.log_rows(
                 settings, asked.ip, since, instant(asked.until, "until") if asked.until else None, asked.ip_proof
             )
-        bundle, counts = await carry_out.export(settings, asked.reference, asked.receipt, logs)
+        bundle, counts = await gather.export(settings, asked.reference, asked.receipt, logs)
         async with transaction(cases.CASES_KEY):
             if logs:
                 await cases.note(
                     asked.reference.upper(), f"log rows of an address given on further proof: {asked.ip_proof}"
                 )
             await cases.note(
-                asked.reference.upper(), "exported: " + ", ".join(f"{n} {what}" for what, n in counts.items())
+                asked.reference.upper(), "exported: " + ", ".join(f"{what}: {n}" for what, n in counts.items())
             )
         if asked.send:
             text = "Enclosed is what we hold about you, with a README that explains each file. What was not found is not held."
@@ -199,7 +200,7 @@ def export(settings: Settings, asked: Any) -> int:
     if asked.output:
         Path(asked.output).write_bytes(bundle)
     print(
-        ", ".join(f"{count} {what}" for what, count in counts.items())
+        ", ".join(f"{what}: {count}" for what, count in counts.items())
         + (f"; in {asked.output}" if asked.output else "")
         + ("; waits to be sent" if asked.send else "")
     )

@@ -101,5 +101,5 @@ def reminder(rows: list[tuple[str, str, int, int]], now: int) -> str:
 def certificate(reference: str, counts: list[tuple[str, int]], kept: list[str], at: int) -> str:
     """What was deleted, by kind and count only, and what is kept and why."""
     lines = [f"Certificate of erasure, request {reference}, {day(at)}.", "", "Deleted:"]
-    lines += [f"  {count} {what}" for what, count in counts] or ["  nothing was held"]
+    lines += [f"  {what}: {count}" for what, count in counts] or ["  nothing was held"]
     return "\n".join([*lines, "", "Kept:", *(f"  {line}" for line in kept)])

@@ -26,6 +26,7 @@ import time_machine
 from app import clock, database, start
 from app.errors import InferenceBenchError
 from app.privacy import carry_out, cases, mailbox, poll, purge, requests, requests_command
+from app.privacy import export as gather
 from app.privacy import letters as desk
 from app.privacy.mailbox import Imap, Maildir
 from app.privacy.reading import HEAD_BYTES, MOST_BYTES, read
@@ -272,7 +273,7 @@ def waiting(settings: Settings, kind: str = "access") -> tuple[cases.Case, str]:
 def test_nothing_is_sent_changed_or_erased_before_identity_is_shown(office: Settings, promise: str) -> None:
     case, _ = waiting(office)
     for work in (
-        carry_out.export(office, case.reference, [], []),
+        gather.export(office, case.reference, [], []),
         carry_out.erase(office, case.reference, [], dry=False),
         carry_out.restrict(office, case.reference, [], frozen=True, dry=False),
     ):
@@ -312,7 +313,7 @@ def test_wrong_codes_are_limited(office: Settings, promise: str) -> None:
 @pytest.mark.parametrize("promise", ["P-9.4"])
 def test_log_rows_are_given_only_on_further_proof_that_is_recorded(office: Settings, promise: str) -> None:
     with pytest.raises(InferenceBenchError, match="proves no IP address"):
-        database.run(carry_out.log_rows(office, "203.0.113.9", 0, None, " "))
+        database.run(gather.log_rows(office, "203.0.113.9", 0, None, " "))
     (office.data_dir / "logs").mkdir()
     row = "\t".join(
         (
@@ -330,11 +331,7 @@ def test_log_rows_are_given_only_on_further_proof_that_is_recorded(office: Setti
     )
     (office.data_dir / f"logs/access-{clock.now():%Y-%m-%d}.tsv").write_text(row + "\n")
     assert (
-        len(
-            database.run(
-                carry_out.log_rows(office, "203.0.113.9", 0, clock.timestamp() + 9, "statement of the provider")
-            )
-        )
+        len(database.run(gather.log_rows(office, "203.0.113.9", 0, clock.timestamp() + 9, "statement of the provider")))
         == 1
     )
 
@@ -396,6 +393,15 @@ def test_a_report_is_sent_approved_shown_exported_by_mail_erased_and_gone_from_e
         readme = files.read("README.txt").decode()
         for name in ("reports.json", "supervisory", "Who receives it"):
             assert name in readme
+        correspondence = json.loads(files.read("correspondence.json"))
+        told_of = {name for part in correspondence.values() for row in part for name in row}
+        told_of |= {name for row in told for name in (*row, *row["report"])}
+        explained = {
+            word for line in readme.splitlines() if line.startswith("  ") for word in re.findall(r"[a-z_]+", line[:30])
+        }
+        assert told_of - {"report"} <= explained, "the README explains each field"
+        assert correspondence["cases"][0]["identity"]
+        assert correspondence["cases"][0]["history"]
         assert json.loads(files.read("purposes.json"))["kinds"]
     assert asked.restrict(settings, arguments) == 0
     inside.run(_not_shown)
@@ -407,7 +413,7 @@ def test_a_report_is_sent_approved_shown_exported_by_mail_erased_and_gone_from_e
     polled(settings)
     assert b"marker" not in everything(settings.data_dir)
     final = letters(settings)[-1].get_content()
-    assert "2 reports" in final
+    assert "reports: 2" in final
     assert "Kept:" in final
     assert database.run(cases.known(case.reference)).state == requests.ANSWERED
     assert database.run(store.listed()) == []

@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 from app import clock, database, start
 from app.errors import InferenceBenchError
 from app.pricing import recording
+from app.pricing.refresh import refresh
 from app.privacy import purge
+from app.settings import load
 from app.submissions import command, journal, pages, publish, store
 from app.submissions.forms import FORMS
 from app.submissions.receipts import hash_of, looks_right, new_receipt
@@ -228,6 +230,37 @@ def test_a_reported_price_never_replaces_a_providers_own_nor_the_best(house: Ins
         assert 20_000 not in {offer[5] for offer in offers}, "nor does the calculator reckon with them"
 
     house.run(work)
+
+
+def test_a_provider_that_answers_for_itself_retires_its_shipped_list_and_no_report(house: Inside) -> None:
+    with clouds() as server:
+        live = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(house.settings.data_dir)})
+
+        async def sources() -> set[str]:
+            return {
+                row[0] for row in await database.fetch("SELECT DISTINCT source FROM offer WHERE provider = 'lambda'")
+            }
+
+        async def work(client: httpx.AsyncClient) -> None:
+            mine = {
+                **PRICE,
+                "provider": "lambda",
+                "gpu": "h100-sxm-80gb",
+                "tier": "on-demand",
+                "price": "0.99",
+                "per": "gpu-hour",
+                "seen_on": f"{clock.now():%Y-%m-%d}",
+                "region": "",
+            }
+            number, _ = await send(client, "price", mine, checked="yes")
+            await command._decide(house.settings, [number], "approve", "")
+            assert await sources() > {"community"}, "beside the shipped list"
+            assert (await refresh("lambda", live)).state == "ok"
+            assert await sources() == {"community", "lambda"}
+            levels = "SELECT count(*) FROM price_level WHERE gpu = 'h100-sxm-80gb' AND low_micro = 990000"
+            assert await database.fetch(levels) == [(0,)], "history holds what providers ask"
+
+        house.run(work)
 
 
 def test_a_decision_is_told_to_the_edge_and_a_withdrawn_report_takes_none(house: Inside) -> None:

@@ -18,7 +18,9 @@ SAME_RUNS = {"deepseek-ai/DeepSeek-V3": "deepseek-ai/DeepSeek-R1"}
 """Published under two names; leaving one out and keeping the other would leave nothing out."""
 LARGE = 20
 """Rows from which on a group is a fold of its own; smaller ones share three."""
-COVERED = 0.80
+COVERED = 0.835
+"""The share of left-out rows that a stated 80 % range holds: a little more, since expected constants were chosen with all rows in
+view and errors on hardware that nobody has measured will be a little larger."""
 TIMES = ("tpot", "ttft")
 
 
@@ -127,7 +129,7 @@ def _quantile(values: Sequence[float], share: float) -> float:
 def widths(
     rows: Sequence[Row], folds: Mapping[str, Mapping[str, Mapping[str, float]]]
 ) -> dict[str, dict[str, list[float]]]:
-    """For dense models and mixtures the factors on a prediction between which 80 % of measurements lie, on all folds together."""
+    """For dense models and mixtures the factors on a prediction between which :data:`COVERED` of measurements lie, on all folds together."""
     found: dict[str, dict[str, list[float]]] = {}
     ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
     for kind in folds:

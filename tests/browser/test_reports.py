@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import Site, free_port, serve
 
@@ -52,8 +52,8 @@ def test_a_form_is_filled_corrected_and_sent(browser: Browser, own: str, kind: s
     page.goto(f"/submit/{kind}")
     fill(page, kind, f"words {kind} {scripts}")
     page.get_by_role("button", name="Send the report").click()
-    assert "consent" in page.locator("#consent-wrong").inner_text()
-    assert page.locator("#age-wrong").count() == 1
+    expect(page.locator("#consent-wrong")).to_contain_text("consent")
+    expect(page.locator("#age-wrong")).to_have_count(1)
     assert (
         page.input_value("#text" if kind == "experience" else "#how" if kind == "benchmark" else "#seen_where").count(
             str(scripts)
@@ -65,21 +65,21 @@ def test_a_form_is_filled_corrected_and_sent(browser: Browser, own: str, kind: s
     page.get_by_role("button", name="Send the report").click()
     receipt = page.locator("#receipt").inner_text()
     assert re.fullmatch(r"ib(-[a-z0-9]{4}){6}", receipt)
-    assert page.locator("#copy").is_visible() is scripts
+    expect(page.locator("#copy")).to_be_visible(visible=scripts)  # the script is deferred
     assert receipt not in page.url
     assert receipt not in page.title()
     page.goto("/submissions")
     page.fill("#receipt", receipt)
     page.get_by_role("button", name="Show the report").click()
-    assert "waiting for a look" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("waiting for a look")
     assert receipt not in page.url
     page.get_by_role("button", name="Withdraw").click()
-    assert "Withdrawn" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("Withdrawn")
     page.get_by_role("button", name="Erase for good").click()
-    assert "Tick the box" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("Tick the box")
     page.check("input[name=sure]")
     page.get_by_role("button", name="Erase for good").click()
-    assert "Erased" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("Erased")
     assert context.cookies() == []
     context.close()
 
@@ -103,9 +103,9 @@ def test_a_result_file_fills_the_form(browser: Browser, own: str, tmp_path: Path
     page.goto("/submit/benchmark")
     page.set_input_files("#file", result)
     page.get_by_role("button", name="Fill the form").click()
-    assert page.input_value("#tpot_ms") == "9.25"
-    assert page.input_value("#input_tokens") == "512"
-    assert "Filled in from the file" in page.locator("main").inner_text()
+    expect(page.locator("#tpot_ms")).to_have_value("9.25")
+    expect(page.locator("#input_tokens")).to_have_value("512")
+    expect(page.locator("main")).to_contain_text("Filled in from the file")
     page.close()
 
 
@@ -129,15 +129,15 @@ def test_axe_finds_no_violation_on_a_form_full_of_errors(browser: Browser, own: 
     page.goto("/submit/price")
     page.fill("#price", "cheap")
     page.get_by_role("button", name="Send the report").click()
-    assert page.locator(".wrong").count() > 5
+    expect(page.locator(".wrong").nth(5)).to_be_visible()
     assert Axe().run(page).response["violations"] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.get_by_role("link", name="Price is not a plain number").click()
-    assert page.evaluate("location.hash") == "#price"
+    expect(page).to_have_url(re.compile("#price$"))
     page.close()
 
 
 def test_a_report_is_reached_from_every_page(page: Page, site: Site) -> None:
     page.goto("/")
     page.get_by_role("link", name="Report a price or benchmark").click()
-    assert page.url == f"{site.url}/submit"
+    expect(page).to_have_url(f"{site.url}/submit")

@@ -45,10 +45,18 @@ def kv_elements(shape: Shape, tokens: float, tensor: int) -> float:
 
 
 def memory(
-    shape: Shape, card: Card, layout: Layout, middle: float, k: Mapping[str, float]
+    shape: Shape,
+    card: Card,
+    layout: Layout,
+    weights: tuple[float, float, float, float],
+    middle: float,
+    k: Mapping[str, float],
 ) -> tuple[float, float, float]:
-    """Bytes of weights on each GPU, bytes of a sequence of ``middle`` tokens there, and how many sequences fit beside the weights."""
-    attention, shared, head, expert = weight_bytes_per_gpu(shape, layout)
+    """Bytes of weights on each GPU, bytes of a sequence of ``middle`` tokens there, and how many sequences fit beside the weights.
+
+    ``weights`` are those of :func:`weight_bytes_per_gpu`.
+    """
+    attention, shared, head, expert = weights
     heads = 1 if shape.tied or layout.engine == "llama.cpp" else 2
     stored = (
         attention

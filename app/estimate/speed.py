@@ -163,8 +163,8 @@ def terms(shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k:
     pairs, new = _attention_flop(shape, prompt, middle)
     prefill = token_compute * prompt + pairs / ranks / attention_flops + token_link * prompt / data
 
-    attention, shared, head, expert = weight_bytes_per_gpu(shape, layout)
-    stored, sequence, most = memory(shape, card, layout, middle, k)
+    attention, shared, head, expert = weights = weight_bytes_per_gpu(shape, layout)
+    stored, sequence, most = memory(shape, card, layout, weights, middle, k)
     state = shape.state_bytes / layout.tensor
     begin = k["first_fixed"] + k["first_layer"] * shape.layers + k["first_expert_layer"] * shape.expert_layers
     one_expert = expert * pipeline * shape.expert_layers / (bandwidth * k["stream_experts"])

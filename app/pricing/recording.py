@@ -11,9 +11,9 @@ from typing import Any
 
 from app.database import execute_many, fetch
 from app.pricing.changes import THRESHOLD, Change
+from app.pricing.history import DAY_S
 from app.pricing.store import COMMUNITY
 
-DAY_S = 86_400
 NONE_IN_STOCK = -1
 """What ``in_stock_micro`` holds where stock is told and nothing is in stock; ``None`` is "not told"."""
 

@@ -15,8 +15,9 @@ import httpx
 import hypothesis
 import pytest
 
-from app import database, server, start
-from app.settings import Settings, load
+from app.core.settings import Settings, load
+from app.process import application, prepare
+from app.storage import sqlite
 
 hypothesis.settings.register_profile("explore")
 hypothesis.settings.register_profile("same", derandomize=True)
@@ -64,7 +65,7 @@ def serve(data: Path, port: int, **more: str) -> subprocess.Popen[bytes]:
 def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the shipped snapshot loaded; copy it, don't change it."""
     folder = tmp_path_factory.mktemp("prepared")
-    start.prepare(load({"INFERENCEBENCH_DATA_DIR": str(folder)}))
+    prepare.prepare(load({"INFERENCEBENCH_DATA_DIR": str(folder)}))
     return folder
 
 
@@ -112,7 +113,7 @@ class Inside:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.app = server.create_app(settings)
+        self.app = application.create_app(settings)
 
     def run(self, work: Callable[[httpx.AsyncClient], Any]) -> Any:
         """Run the coroutine that ``work`` makes of a client of the app."""
@@ -122,7 +123,7 @@ class Inside:
             async with httpx.AsyncClient(transport=transport, base_url="http://inside") as client:
                 return await work(client)
 
-        return database.run(go())
+        return sqlite.run(go())
 
 
 @pytest.fixture
@@ -138,9 +139,9 @@ def inside(tmp_path: Path, prepared_data: Path) -> Iterator[Inside]:
 def empty_database(tmp_path: Path) -> Path:
     """A migrated database without rows; the engine points at it."""
     path = tmp_path / "inferencebench.sqlite"
-    database.use(path)
+    sqlite.use(path)
 
-    database.run(database.migrate())
+    sqlite.run(sqlite.migrate())
     return path
 
 

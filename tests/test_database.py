@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from app import database, start
-from app.errors import DatabaseError
-from app.pricing import importer, shipped
-from app.settings import load
+from app.core.errors import DatabaseError
+from app.core.settings import load
+from app.pricing.refresh import replace_offers
+from app.pricing.snapshot import files
+from app.process import prepare
+from app.storage import sqlite
 
 ROOT = Path(__file__).resolve().parent.parent
-PREPARE = "from app import settings, start; start.prepare(settings.load())"
+PREPARE = "from app.core import settings; from app.process import prepare; prepare.prepare(settings.load())"
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -37,7 +39,7 @@ def test_two_processes_start_on_the_same_empty_folder(tmp_path: Path) -> None:
     ]
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
     path = tmp_path / "inferencebench.sqlite"
-    assert rows(path, "SELECT count(*) FROM offer") == [(len(shipped.offers()),)]
+    assert rows(path, "SELECT count(*) FROM offer") == [(len(files.offers()),)]
     assert (
         len({count for row in rows(path, "SELECT count(*), count(DISTINCT name) FROM migration") for count in row}) == 1
     )
@@ -47,13 +49,13 @@ def test_starting_twice_changes_nothing(prepared_data: Path, tmp_path: Path) -> 
     shutil.copytree(prepared_data, tmp_path / "d")
     path = tmp_path / "d" / "inferencebench.sqlite"
     before = rows(path, "SELECT * FROM data_version")
-    assert start.prepare(load({"INFERENCEBENCH_DATA_DIR": str(tmp_path / "d")})) is False
+    assert prepare.prepare(load({"INFERENCEBENCH_DATA_DIR": str(tmp_path / "d")})) is False
     assert rows(path, "SELECT * FROM data_version") == before
 
 
 def test_every_connection_has_its_pragmas(empty_database: Path) -> None:
     async def read() -> list[object]:
-        async with database.closing(await database.ENGINE.get_connection()) as connection:
+        async with sqlite.closing(await sqlite.ENGINE.get_connection()) as connection:
             found = []
             for name in ("journal_mode", "foreign_keys", "secure_delete", "busy_timeout"):
                 async with connection.execute(f"PRAGMA {name}") as cursor:
@@ -62,7 +64,7 @@ def test_every_connection_has_its_pragmas(empty_database: Path) -> None:
                     found.append(next(iter(dict(row).values())))
             return found
 
-    assert database.run(read()) == ["wal", 1, 1, 10_000]
+    assert sqlite.run(read()) == ["wal", 1, 1, 10_000]
 
 
 def test_a_killed_import_leaves_the_old_data_whole(prepared_data: Path, tmp_path: Path) -> None:
@@ -71,10 +73,12 @@ def test_a_killed_import_leaves_the_old_data_whole(prepared_data: Path, tmp_path
     before = rows(path, "SELECT id, usd_per_gpu_hour_micro FROM offer ORDER BY id")
     code = """
 import asyncio, dataclasses, os, sys
-from app import database, settings
-from app.pricing import importer, shipped
-database.use(settings.load().database_path)
-base = [o for o in shipped.offers() if o.source == "daily-list"]
+from app.core import settings
+from app.pricing.refresh import replace_offers
+from app.pricing.snapshot import files
+from app.storage import sqlite
+sqlite.use(settings.load().database_path)
+base = [o for o in files.offers() if o.source == "daily-list"]
 def many():
     for n in range(400):
         for o in base:
@@ -85,7 +89,7 @@ class Slow(list):
             if i == 20000:
                 print("half", flush=True)
             yield o
-asyncio.run(importer.replace_source("daily-list", "x", Slow(base), [], 1))
+asyncio.run(replace_offers.replace_source("daily-list", "x", Slow(base), [], 1))
 """
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, env=environment(tmp_path / "d"), stdout=subprocess.PIPE
@@ -102,16 +106,16 @@ asyncio.run(importer.replace_source("daily-list", "x", Slow(base), [], 1))
 
 def test_a_failed_write_raises_no_version_and_keeps_the_rows(prepared_data: Path, tmp_path: Path) -> None:
     shutil.copytree(prepared_data, tmp_path / "d")
-    database.use(tmp_path / "d" / "inferencebench.sqlite")
-    watch = database.VersionWatch(database.ENGINE.path)
+    sqlite.use(tmp_path / "d" / "inferencebench.sqlite")
+    watch = sqlite.VersionWatch(sqlite.ENGINE.path)
     before = watch.versions()
-    offers = [offer for offer in shipped.offers() if offer.source == "daily-list"]
+    offers = [offer for offer in files.offers() if offer.source == "daily-list"]
 
     async def go() -> None:
-        await importer.replace_source("daily-list", "x", [*offers, offers[0]], [], 1)
+        await replace_offers.replace_source("daily-list", "x", [*offers, offers[0]], [], 1)
 
     with pytest.raises(sqlite3.IntegrityError):
-        database.run(go())
+        sqlite.run(go())
     assert watch.versions() == before
     watch.close()
 
@@ -121,16 +125,17 @@ def test_a_write_by_another_process_is_seen_and_raises_only_what_it_touched(
 ) -> None:
     shutil.copytree(prepared_data, tmp_path / "d")
     path = tmp_path / "d" / "inferencebench.sqlite"
-    watch = database.VersionWatch(str(path))
+    watch = sqlite.VersionWatch(str(path))
     before = dict(watch.versions())
     code = """
 import asyncio
-from app import database, settings
-database.use(settings.load().database_path)
+from app.core import settings
+from app.storage import sqlite
+sqlite.use(settings.load().database_path)
 async def go():
-    async with database.transaction("gpu:l4-24gb"):
+    async with sqlite.transaction("gpu:l4-24gb"):
         pass
-database.run(go())
+sqlite.run(go())
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(tmp_path / "d"), check=True)
     after = watch.versions()
@@ -141,15 +146,15 @@ database.run(go())
 def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "inferencebench.sqlite").write_bytes(b"not a database at all" * 200)
     with pytest.raises(DatabaseError, match="can't be used as the database"):
-        start.prepare(load({"INFERENCEBENCH_DATA_DIR": str(tmp_path)}))
+        prepare.prepare(load({"INFERENCEBENCH_DATA_DIR": str(tmp_path)}))
 
 
 def test_a_reader_never_writes(prepared_data: Path, tmp_path: Path) -> None:
     shutil.copytree(prepared_data, tmp_path / "d")
-    database.use(tmp_path / "d" / "inferencebench.sqlite")
+    sqlite.use(tmp_path / "d" / "inferencebench.sqlite")
 
     async def go() -> None:
-        await database.ENGINE._run_in_new_connection("WITH x AS (SELECT 1) DELETE FROM offer")
+        await sqlite.ENGINE._run_in_new_connection("WITH x AS (SELECT 1) DELETE FROM offer")
 
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        database.run(go())
+        sqlite.run(go())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.fetch import Fault, Fetcher, FetchError, Limits
+from app.core.http_client import Fault, Fetcher, FetchError, Limits
 from tests.fake_clouds import Clouds, Reply, as_json, bomb
 
 

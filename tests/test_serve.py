@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.settings import load
+from app.core.settings import load
 from app.web import security
 from tests.conftest import ROOT, Inside, free_port, serve
 
@@ -66,8 +66,8 @@ def test_strict_transport_security_is_sent_only_where_the_base_address_is_https(
 def test_a_crash_is_a_plain_page_and_its_log_holds_no_input(
     inside: Inside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from app import logs
-    from app.pricing import store
+    from app.core import logs
+    from app.pricing.offers import store
 
     logs.configure()
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import SettingError
-from app.settings import SETTINGS, load
+from app.core.errors import SettingError
+from app.core.settings import SETTINGS, load
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -65,7 +65,7 @@ def test_the_command_says_it_in_one_line_without_a_stack_trace(tmp_path: Path) -
 
 
 def test_doctor_finds_a_sound_installation_and_a_broken_one(prepared_data: Path, tmp_path: Path) -> None:
-    from app.doctor import examine
+    from app.process.doctor import examine
 
     sound = list(examine(load({"INFERENCEBENCH_DATA_DIR": str(prepared_data)})))
     assert not [text for kind, text in sound if kind == "fault"]

@@ -149,7 +149,7 @@ def bench_edge(folder: Path) -> Iterator[Line]:
 
 def many_offers(count: int) -> list[Any]:
     """``count`` offers made from the shipped ones with other names and prices, the same each time."""
-    from app.pricing import shipped
+    from app.pricing.snapshot import files as shipped
 
     base, dice = shipped.offers(), random.Random(7)
     return [
@@ -162,19 +162,21 @@ def many_offers(count: int) -> list[Any]:
 def first_renders(folder: Path, count: int) -> tuple[float, float]:
     """Median milliseconds of the first render of ``/prices?gpu=…`` of full pages with ``count`` offers stored,
     and of every GPU's page, whether full or not."""
-    from app import database, server, start
-    from app.pricing import importer
-    from app.settings import load
+    from app.core.settings import load
+    from app.core.version_keys import OFFERS_KEY, TALLY_KEY
+    from app.pricing.refresh import replace_offers
+    from app.process import application, prepare
+    from app.storage import sqlite
 
     settings = load({"INFERENCEBENCH_DATA_DIR": str(folder)})
-    start.prepare(settings)
-    app = server.create_app(settings)
+    prepare.prepare(settings)
+    app = application.create_app(settings)
 
     async def go() -> tuple[float, float]:
         for name in ("gpu-pricing", "daily-list"):
-            await importer.replace_source(name, "", [], [], 1)
+            await replace_offers.replace_source(name, "", [], [], 1)
         offers = many_offers(count)
-        await importer.replace_source("bench", "", offers, [], 1)
+        await replace_offers.replace_source("bench", "", offers, [], 1)
         counts = Counter(offer.gpu for offer in many_offers(1_000))
         full = [gpu for gpu, n in counts.most_common() if n >= 50]  # full pages of 50 rows on both sides
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://x") as client:
@@ -184,7 +186,7 @@ def first_renders(folder: Path, count: int) -> tuple[float, float]:
     async def timed(client: httpx.AsyncClient, gpus: list[str]) -> float:
         times = []
         for gpu in gpus:
-            async with database.transaction(importer.OFFERS_KEY, importer.TALLY_KEY):
+            async with sqlite.transaction(OFFERS_KEY, TALLY_KEY):
                 pass  # a write: the next answer is a first render again
             begun = time.perf_counter()
             answer = await client.get(f"/prices?gpu={gpu}", headers={"accept-encoding": "br"})
@@ -192,7 +194,7 @@ def first_renders(folder: Path, count: int) -> tuple[float, float]:
             assert answer.status_code == 200
         return statistics.median(times) * 1000
 
-    return database.run(go())
+    return sqlite.run(go())
 
 
 def bench_render(folder: Path) -> Iterator[Line]:
@@ -218,13 +220,14 @@ def bench_size(folder: Path) -> Iterator[Line]:
 
 def import_raw_offers(folder: Path, count: int) -> tuple[float, float]:
     """Seconds and peak MB of normalising and storing ``count`` raw offers, in this process."""
-    from app import database, start
-    from app.pricing import importer
-    from app.pricing.batch import normalise_batch
-    from app.pricing.offers import RawOffer
-    from app.settings import load
+    from app.core.settings import load
+    from app.pricing.offers.normalise_batch import normalise_batch
+    from app.pricing.offers.offer import RawOffer
+    from app.pricing.refresh import replace_offers
+    from app.process import prepare
+    from app.storage import sqlite
 
-    start.prepare(load({"INFERENCEBENCH_DATA_DIR": str(folder)}))
+    prepare.prepare(load({"INFERENCEBENCH_DATA_DIR": str(folder)}))
     dice = random.Random(7)
     kinds = [
         ("aws", "H100 SXM", 5),
@@ -243,9 +246,9 @@ def import_raw_offers(folder: Path, count: int) -> tuple[float, float]:
     begun = time.perf_counter()
     batch = normalise_batch(raws(), {}, 1_790_000_000)
     assert len(batch.offers) + len(batch.set_aside) == count
-    database.run(importer.replace_source("bench", "", list(batch.offers), [], 1))
+    sqlite.run(replace_offers.replace_source("bench", "", list(batch.offers), [], 1))
     seconds = time.perf_counter() - begun
-    database.ENGINE.path = ""
+    sqlite.ENGINE.path = ""
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

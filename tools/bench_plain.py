@@ -17,6 +17,6 @@ def create_app() -> Litestar:
 
 
 if __name__ == "__main__":
-    from app.serve import server
+    from app.process.serve import server
 
     server("tools.bench_plain:create_app", "127.0.0.1", int(sys.argv[1])).serve()

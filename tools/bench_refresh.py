@@ -179,37 +179,39 @@ def history(folder: Path) -> Iterator[Line]:
     """A year of 20,000 offers of which 5 % change each day: size on disk, and a year's chart against a week's."""
     import httpx
 
-    from app import clock, database, server, start
     from app.catalog.facts import gpus
-    from app.pricing import recording
-    from app.settings import load
+    from app.core import clock
+    from app.core.settings import load
+    from app.pricing.history import record
+    from app.process import application, prepare
+    from app.storage import sqlite
 
     settings = load({"INFERENCEBENCH_DATA_DIR": str(folder)})
-    start.prepare(settings)
+    prepare.prepare(settings)
     now, dice, slugs = clock.timestamp(), random.Random(3), list(gpus())[:60]
 
     async def fill() -> None:
-        async with database.transaction("history"):
+        async with sqlite.transaction("history"):
             series = [
                 (n, f"bench-{n}", "aws", slugs[n % 60], ("on-demand", "spot")[n % 2], None, f"region-{n % 30}")
                 for n in range(100_000, 120_000)
             ]
-            await database.execute_many(
+            await sqlite.execute_many(
                 "INSERT INTO price_series (id, offer, provider, gpu, tier, commitment_months, region) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 series,
             )
-            await database.execute_many("INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) VALUES (?, ?, ?, ?)",
+            await sqlite.execute_many("INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) VALUES (?, ?, ?, ?)",
                                         ((100_000 + dice.randrange(20_000), now - day * 86_400, now - day * 86_400 + 20 * 86_400, dice.randrange(10**6, 10**7)) for day in range(365) for _ in range(1000)))  # fmt: skip
             levels = ((slug, tier, now - day * 86_400 + hour * 3600, dice.randrange(10**6, 2 * 10**6), dice.randrange(2 * 10**6, 3 * 10**6))
                       for slug in slugs for tier in ("on-demand", "spot") for day in range(1, 366) for hour in range(0, 24, 4))  # fmt: skip
-            await database.execute_many(
+            await sqlite.execute_many(
                 "INSERT OR REPLACE INTO price_level (gpu, tier, at, low_micro, median_micro) VALUES (?, ?, ?, ?, ?)",
                 levels,
             )
-            await recording.roll_up(now)  # as the worker does every day
+            await record.roll_up(now)  # as the worker does every day
 
-    database.run(fill())
-    app = server.create_app(settings)
+    sqlite.run(fill())
+    app = application.create_app(settings)
 
     async def renders(days: str) -> float:
         times = []
@@ -221,8 +223,8 @@ def history(folder: Path) -> Iterator[Line]:
                 assert answer.status_code == 200
         return statistics.median(times[2:]) * 1000
 
-    database.run(renders("30"))  # what does not depend on the window is computed once
-    week, year = database.run(renders("7")), database.run(renders("365"))
+    sqlite.run(renders("30"))  # what does not depend on the window is computed once
+    week, year = sqlite.run(renders("7")), sqlite.run(renders("365"))
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) / 1e6
     yield "a year of 20,000 offers, 5 % change a day (365,000 changes): the data folder", f"{size:.0f} MB", "< 500 MB"
     yield (

@@ -84,14 +84,15 @@ def post(port: int, form: dict[str, str]) -> None:
 
 _POLL = """
 import resource, sys, time
-from app import database, start
-from app.privacy import poll
-from app.settings import load
+from app.core.settings import load
+from app.privacy.mail import sync
+from app.process import prepare
+from app.storage import sqlite
 settings = load()
-start.prepare(settings)
-database.use(settings.database_path)
+prepare.prepare(settings)
+sqlite.use(settings.database_path)
 began = time.perf_counter()
-counts = database.run(poll.poll(settings))
+counts = sqlite.run(sync.poll(settings))
 print(counts["read"], time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 

@@ -122,21 +122,23 @@ def purge(
     folder: Path, site: Callable[..., AbstractContextManager[str]], free_port: Callable[[], int]
 ) -> Iterator[Line]:
     """Ten million rows of the log past their limit, and a million rows of counters, go while pages are read."""
-    from app import clock, database, start
-    from app.privacy import purge as privacy_purge
-    from app.settings import load
-    from app.telemetry import rows
+    from app.core import clock
+    from app.core.settings import load
+    from app.privacy.retention import purge as privacy_purge
+    from app.process import prepare
+    from app.storage import sqlite
+    from app.telemetry import access_log_reader
 
     data = folder / "site"
     settings = load({"INFERENCEBENCH_DATA_DIR": str(data)})
-    start.prepare(settings)
+    prepare.prepare(settings)
     port = free_port()
     with site(data, port):
         fill_log(data / "logs")
         now = clock.timestamp()
         calm = latencies(port, lambda: time.sleep(3))
         began = time.perf_counter()
-        busy = latencies(port, lambda: rows.delete_expired(data / "logs", now))
+        busy = latencies(port, lambda: access_log_reader.delete_expired(data / "logs", now))
         took = time.perf_counter() - began
         left = len(list((data / "logs").glob("access-2020*")))
         yield (
@@ -144,14 +146,14 @@ def purge(
             f"{took:.2f} s, {max(busy or [0]) * 1e3:.1f} ms, {max(calm) * 1e3:.1f} ms; {left} files left",
             "the site serves",
         )
-        database.use(settings.database_path)
+        sqlite.use(settings.database_path)
         fill_counters(settings.database_path)
         waits: list[float] = []
         watch = threading.Event()
         watcher = threading.Thread(target=write_beside, args=(str(settings.database_path), waits, watch))
         watcher.start()
         began = time.perf_counter()
-        busy = latencies(port, lambda: database.run(privacy_purge.run(settings, now)))
+        busy = latencies(port, lambda: sqlite.run(privacy_purge.run(settings, now)))
         took = time.perf_counter() - began
         watch.set()
         watcher.join()
@@ -165,7 +167,7 @@ def purge(
 
 
 def fill_log(folder: Path) -> None:
-    from app.telemetry.access import COLUMNS
+    from app.telemetry.access_log import COLUMNS
 
     folder.mkdir(exist_ok=True)
     block = "".join(
@@ -180,7 +182,7 @@ def fill_log(folder: Path) -> None:
 
 
 def fill_counters(path: Path) -> None:
-    from app import clock
+    from app.core import clock
 
     first = clock.from_timestamp(0)
     with sqlite3.connect(path) as connection:

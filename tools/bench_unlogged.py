@@ -1,21 +1,28 @@
 """The site without its access log: what the log's cost is measured against."""
 
-from app.server import create_app as create_site
-from app.web.edge import Edge
+from typing import Any
+
+from app.process.application import create_app as create_site
+from app.web.front import Front
 
 
-def create_app() -> Edge:
+class _NoLog:
+    def note(self, *_: Any) -> None:
+        """Note nothing."""
+
+
+def create_app() -> Front:
     """The application, whose log takes note of nothing."""
     made = create_site()
-    made.access.note = lambda *_: None  # type: ignore[method-assign]
+    made.access = _NoLog()
     return made
 
 
 if __name__ == "__main__":
-    from app import start
-    from app.serve import server
-    from app.settings import load
+    from app.core.settings import load
+    from app.process import prepare
+    from app.process.serve import server
 
     settings = load()
-    start.prepare(settings)
+    prepare.prepare(settings)
     server("tools.bench_unlogged:create_app", settings.host, settings.port).serve()

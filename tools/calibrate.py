@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from scipy.optimize import least_squares
 
-from app import clock
 from app.benchmarks.accuracy import FOLDS, Row, fold_groups, load_rows, told, widths
 from app.benchmarks.measured import shipped_shapes
 from app.benchmarks.rows import question
+from app.core import clock
 from app.estimate.constants import CONSTANTS, FITTED
 from app.estimate.speed import estimate
 

@@ -12,7 +12,7 @@ from typing import Any
 from genai_prices import data
 
 from app.calculator.api_prices import COLUMNS, FILE
-from app.models.shipping import shipped_models
+from app.models.hub.seed import shipped_models
 
 KEPT = 4
 _SUFFIX = re.compile(r"(-(fp8|nvfp4|bf16|hf|2507|maas))+$")

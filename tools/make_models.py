@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from app.models.naming import understood
-from app.models.stored import to_plain
+from app.models.architecture.naming import understood
+from app.models.architecture.serialise import to_plain
 
 MODELS = Path(__file__).resolve().parent.parent / "app" / "models"
 QWEN25_TEXT = {
@@ -83,7 +83,7 @@ def _write(path: Path, lines: list[str], ends: str) -> None:
 if __name__ == "__main__":
     found = configs(Path(sys.argv[1]))
     compact = {"separators": (",", ":")}
-    _write(MODELS / "shipped.json", [json.dumps(row, **compact) for row in make(found)], "[]")  # type: ignore[arg-type]
+    _write(MODELS / "hub" / "shipped.json", [json.dumps(row, **compact) for row in make(found)], "[]")  # type: ignore[arg-type]
     slimmed = {model: slim(model, config) for model, config in found.items() if model not in BY_HAND}
     rows = [f"{json.dumps(model)}:{json.dumps(config, **compact)}" for model, config in slimmed.items()]  # type: ignore[arg-type]
     _write(MODELS.parent.parent / "tests" / "models" / "configs.json", rows, "{}")

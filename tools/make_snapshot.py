@@ -13,12 +13,12 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from app import clock
 from app.catalog.aliases import Resolved, resolve
 from app.catalog.facts import provider_spellings
-from app.pricing import shipped
-from app.pricing.batch import normalise_batch
-from app.pricing.offers import Batch, RawOffer, Reason, SetAside
+from app.core import clock
+from app.pricing.offers.normalise_batch import normalise_batch
+from app.pricing.offers.offer import Batch, RawOffer, Reason, SetAside
+from app.pricing.snapshot import files
 
 GPU_PRICING = "gpu-pricing"
 DAILY_LIST = "daily-list"
@@ -212,9 +212,9 @@ def write(folder: Path, target: Path) -> None:
     """Write the four shipped files into ``target``."""
     batch = make(folder)
     history, history_aside = history_rows(folder)
-    _write_csv(target / "offers.csv", shipped.OFFER_COLUMNS, map(shipped.offer_to_row, batch.offers))
-    _write_csv(target / "set_aside.csv", shipped.SET_ASIDE_COLUMNS, map(_aside_row, batch.set_aside))
-    _write_csv(target / "history.csv", shipped.HISTORY_COLUMNS, history)
+    _write_csv(target / "offers.csv", files.OFFER_COLUMNS, map(files.offer_to_row, batch.offers))
+    _write_csv(target / "set_aside.csv", files.SET_ASIDE_COLUMNS, map(_aside_row, batch.set_aside))
+    _write_csv(target / "history.csv", files.HISTORY_COLUMNS, history)
     about = {
         "rows_read": len(batch.offers) + len(batch.set_aside),
         "offers": len(batch.offers),
@@ -246,4 +246,4 @@ def _aside_row(item: SetAside) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), shipped.FOLDER)
+    write(Path(sys.argv[1]), files.FOLDER)

@@ -6,11 +6,12 @@ from typing import Any
 
 from arq import Retry
 
-from app import clock, edge_purge, logs
-from app.database import transaction
-from app.pricing import recording
-from app.pricing.refresh import refresh
-from app.settings import Settings
+from app.core import clock, logs
+from app.core.settings import Settings
+from app.pricing.history import record
+from app.pricing.refresh.refresh_source import refresh
+from app.storage.sqlite import transaction
+from app.web import cdn_purge
 from workers.timetable import JITTER_S, TRIES
 
 LONGEST_WAIT_S = 1800
@@ -22,7 +23,7 @@ async def refresh_source(ctx: dict[str, Any], name: str, jitter_s: float = JITTE
     settings: Settings = ctx["settings"]
     await asyncio.sleep(random.uniform(0, jitter_s))  # noqa: S311 -- no secret
     outcome = await refresh(name, settings)
-    await edge_purge.purge(settings, outcome.keys)
+    await cdn_purge.purge(settings, outcome.keys)
     log = logs.get("worker")
     log.info("refreshed", extra={"source": name, "state": outcome.state, "offers": outcome.shown})
     if outcome.state == "failed" and outcome.may_pass and ctx["job_try"] < TRIES:
@@ -32,11 +33,11 @@ async def refresh_source(ctx: dict[str, Any], name: str, jitter_s: float = JITTE
 
 async def refresh_models(ctx: dict[str, Any]) -> str:
     """Refresh model facts, evaluation results and measured speeds from the Hub."""
-    from app.models.refresh import refresh_models as refresh_all
+    from app.models.hub.refresh import refresh_models as refresh_all
 
     settings: Settings = ctx["settings"]
     outcome = await refresh_all(settings)
-    await edge_purge.purge(settings, outcome.keys)
+    await cdn_purge.purge(settings, outcome.keys)
     logs.get("worker").info("refreshed models", extra={"state": outcome.state, "models": outcome.shown})
     return outcome.state
 
@@ -44,22 +45,22 @@ async def refresh_models(ctx: dict[str, Any]) -> str:
 async def roll_up(_: dict[str, Any]) -> int:
     """Thin the old history of price levels."""
     async with transaction():
-        gone = await recording.roll_up(clock.timestamp())
+        gone = await record.roll_up(clock.timestamp())
     logs.get("worker").info("rolled up", extra={"rows": gone})
     return gone
 
 
 async def purge(ctx: dict[str, Any]) -> dict[str, int]:
     """Erase what the retention table says is past its limit."""
-    from app.privacy.purge import run
+    from app.privacy.retention.purge import run
 
     return await run(ctx["settings"], clock.timestamp())
 
 
 async def mail(ctx: dict[str, Any]) -> dict[str, int]:
     """Read privacy requests, answer, remind, and let go of copies."""
-    from app.privacy.mailbox import MailboxError
-    from app.privacy.poll import poll
+    from app.privacy.mail.mailbox import MailboxError
+    from app.privacy.mail.sync import poll
 
     try:
         return await poll(ctx["settings"])

@@ -15,10 +15,12 @@ from arq.cron import CronJob
 from arq.worker import Worker
 from redis.exceptions import RedisError
 
-from app import clock, database, logs, start
-from app.database import fetch
-from app.errors import InferenceBenchError
-from app.settings import Settings, load
+from app.core import clock, logs
+from app.core.errors import InferenceBenchError
+from app.core.settings import Settings, load
+from app.process import prepare
+from app.storage import sqlite
+from app.storage.sqlite import fetch
 from workers import jobs
 from workers.timetable import PURGE, TIMETABLE, Entry, due
 
@@ -36,12 +38,12 @@ def main() -> int:
             raise InferenceBenchError(
                 "the worker needs a queue; start it with inferencebench work, or set INFERENCEBENCH_REDIS_URL"
             )
-        start.prepare(settings)
+        prepare.prepare(settings)
     except InferenceBenchError as error:
         print(f"inferencebench: {error}", file=sys.stderr)
         return 2
     logs.configure()
-    database.use(settings.database_path)
+    sqlite.use(settings.database_path)
     _until_stopped(settings)
     logs.get("worker").info("stopped")
     return 0
@@ -63,7 +65,7 @@ def _until_stopped(settings: Settings) -> None:
         began = time.monotonic()
         with contextlib.suppress(KeyboardInterrupt):
             try:
-                database.run(_work(settings))
+                sqlite.run(_work(settings))
             except (RedisError, OSError) as error:
                 if time.monotonic() - began > LONGEST_WAIT_S:
                     wait = SHORTEST_WAIT_S

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.models.refresh import NAME as MODELS
+from app.models.hub.refresh import NAME as MODELS
 from app.pricing.sources import RATES, SOURCES
 
 DAY_MIN = 24 * 60

@@ -5,8 +5,8 @@ from functools import cache
 from pathlib import Path
 
 from app.estimate.shape import Shape, shape_of
-from app.models.shipping import shipped_models
-from app.models.stored import from_plain
+from app.models.architecture.serialise import from_plain
+from app.models.hub.seed import shipped_models
 
 MEASURED = Path(__file__).with_name("measured.csv")
 

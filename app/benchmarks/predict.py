@@ -8,7 +8,7 @@ from typing import TextIO
 
 from app.benchmarks.measured import shipped_shapes
 from app.benchmarks.rows import Question, question
-from app.errors import InferenceBenchError
+from app.core.errors import InferenceBenchError
 from app.estimate.constants import fitted
 from app.estimate.inputs import EstimateError
 from app.estimate.speed import Speed, estimate

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.errors import QueryError
-from app.pricing.query import encode
+from app.core.addresses import encode
+from app.core.errors import QueryError
 
 PAGE_SIZE = 50
 FILTERS = ("model", "gpu", "engine", "precision", "source")

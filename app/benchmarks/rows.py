@@ -23,7 +23,7 @@ from app.estimate.inputs import (
     kv_bytes,
 )
 from app.estimate.shape import Shape
-from app.models.naming import same_architecture
+from app.models.architecture.naming import same_architecture
 
 COLUMNS = (
     "source", "measured_on", "engine", "engine_version", "model", "precision", "gpu", "tensor_parallel", "pipeline_parallel",

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from app.benchmarks.accuracy import Row
-from app.benchmarks.near import SetUp, nearest
+from app.benchmarks.nearest import SetUp, nearest
 from app.benchmarks.predict import ranges_of
 from app.calculator.presets import PRESETS, Preset
 from app.catalog.facts import Gpu

@@ -13,8 +13,8 @@ from app.estimate.constants import fitted
 from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, EstimateError, kv_bytes
 from app.estimate.shape import shape_of
 from app.models import store as models
-from app.pricing.store import COMMUNITY, Row
-from app.pricing.tables import OfferRow
+from app.pricing.offers.store import COMMUNITY, Row
+from app.pricing.offers.tables import OfferRow
 
 VERSION = 1
 TIERS = ("on-demand", "spot", "reserved")

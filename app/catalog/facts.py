@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
 
-from app.errors import CatalogueError
+from app.core.errors import CatalogueError
 
 FOLDER = Path(__file__).parent
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.errors import InferenceBenchError
+from app.core.errors import InferenceBenchError
 
 ENGINES = ("vllm", "sglang", "trtllm", "llama.cpp")
 WEIGHT_BYTES = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "q8_0": 1.0625, "q6_k": 0.8203, "q5_k_m": 0.7109, "q4_k_m": 0.6016,

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from app.core.money import HOURS_PER
 from app.estimate.inputs import Card, Layout, Traffic
 from app.estimate.shape import Shape
 from app.estimate.speed import Speed, Terms, at, terms
-from app.money import HOURS_PER
 
 COUNTS = (1, 2, 4, 8)
 """GPUs of one replica within one machine; what does not fit eight is also tried on two machines of eight."""

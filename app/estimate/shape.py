@@ -3,7 +3,7 @@
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from app.models.architecture import CONV_BYTES, STATE_BYTES, Architecture, Mixer
+from app.models.architecture.architecture import CONV_BYTES, STATE_BYTES, Architecture, Mixer
 
 EIGHT_BIT = 1.0
 LATENT_ROPE = 64

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.errors import QueryError
-from app.pricing.query import encode
+from app.core.addresses import encode
+from app.core.errors import QueryError
 
 SORTS = {
     "name": ("name", False), "size": ("parameters", True), "active": ("active_parameters", True), "context": ("context", True),

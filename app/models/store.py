@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from app.database import fetch
-from app.models.architecture import Architecture
-from app.models.stored import from_plain
+from app.models.architecture.architecture import Architecture
+from app.models.architecture.serialise import from_plain
 from app.models.tables import EvaluationRow, ModelRow, SpeedRow
+from app.storage.sqlite import fetch
 
 Row = dict[str, Any]
 ScoreKey = tuple[str, str, str]

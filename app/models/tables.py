@@ -3,7 +3,7 @@
 from piccolo.columns import BigInt, Boolean, Integer, Real, Serial, Text, Varchar
 from piccolo.table import Table
 
-from app.database import ENGINE
+from app.storage.sqlite import ENGINE
 
 
 class ModelRow(Table, db=ENGINE, tablename="model"):

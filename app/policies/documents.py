@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
-from app.errors import InferenceBenchError
+from app.core.errors import InferenceBenchError
 
 POLICIES = {"privacy": "Privacy policy", "terms": "Terms of use", "accessibility": "Accessibility statement",
             "independence": "Independence statement", "security": "Security policy"}  # fmt: skip

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from app import clock, logs
+from app.core import clock, logs
+from app.core.settings import Settings
 from app.policies.documents import DocumentError, Standing, Version, next_change, parse, past_faults, standing
 from app.privacy.processors import processor_faults
-from app.settings import Settings
 
 PUBLISHED = "published.json"
 RECORD = "policies-shown.json"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 
-from app.errors import InferenceBenchError
-from app.settings import Settings
+from app.core.errors import InferenceBenchError
+from app.core.settings import Settings
 
 FILE = "processors.json"
 

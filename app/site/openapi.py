@@ -3,11 +3,11 @@
 from typing import Any
 
 from app import __version__
-from app.calculator import api as estimates
-from app.pricing.data import COLUMNS, MAX_LIMIT
-from app.pricing.offers import Tier
-from app.pricing.query import MEANINGS, ORDERS, SORTS
-from app.settings import Settings
+from app.core.settings import Settings
+from app.pricing.offers.offer import Tier
+from app.pricing.offers.price_query import MEANINGS, ORDERS, SORTS
+from app.site import estimate_api as estimates
+from app.site.price_api import COLUMNS, MAX_LIMIT
 
 _WORDS = ("model", "gpu", "precision", "engine")
 _MANY = ("gpu", "provider", "region", "tier")

@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-from app.submissions.text import TextError, plain, refuse_numbers_of_people
+from app.submissions.free_text import TextError, plain, refuse_numbers_of_people
 
 Values = dict[str, str]
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)

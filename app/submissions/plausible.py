@@ -5,9 +5,9 @@ from decimal import Decimal
 from app.benchmarks.measured import measured_rows, shipped_shapes
 from app.benchmarks.predict import speed_of
 from app.benchmarks.rows import gpu_slug, question
-from app.database import fetch
+from app.core.money import show, to_micro
 from app.estimate.inputs import EstimateError
-from app.money import show, to_micro
+from app.storage.sqlite import fetch
 from app.submissions.forms import Values
 from app.submissions.publish import as_row
 from app.submissions.store import Submission

@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from app import clock
 from app.benchmarks.predict import added
-from app.database import fetch
-from app.pricing.batch import normalise_batch
-from app.pricing.exchange import rates
-from app.pricing.importer import Written, replace_source
-from app.pricing.offers import RawOffer
+from app.core import clock
+from app.pricing.offers.normalise_batch import normalise_batch
+from app.pricing.offers.offer import RawOffer
+from app.pricing.refresh.exchange_rates import rates
+from app.pricing.refresh.replace_offers import replace_source
+from app.storage.sqlite import fetch
 from app.submissions.store import Submission, published
+from app.upstream.written import Written
 
 SOURCE, TITLE = "community", "Reports of the community"
 AGREE = Decimal("0.01")

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app import clock
-from app.database import execute, fetch, transaction
-from app.submissions import journal
+from app.core import clock
+from app.core.version_keys import QUEUE_KEY
+from app.storage.sqlite import execute, fetch, transaction
+from app.submissions import erasure_journal
 from app.submissions.forms import CONTACT, Values
 from app.submissions.receipts import hash_of, new_id, new_receipt
 
 COMMUNITY_KEY = "community"
-QUEUE_KEY = "submissions"
 MOST_WAITING = 5_000
 """So many reports wait for a look at most; past that the site asks to try later, whoever sends."""
 _COLUMNS = "s.id, s.kind, s.day, s.state, s.restricted, s.body, s.policy, s.consent, s.ended_on, s.reason, c.address"
@@ -160,7 +160,7 @@ async def erase(folder: Path, reports: list[Submission]) -> None:
 async def _journal(folder: Path, ids: list[str]) -> None:
     """Journal off the event loop: a sync of the disk may take a while."""
     if ids:
-        await asyncio.to_thread(journal.append, folder, "submission", ids)
+        await asyncio.to_thread(erasure_journal.append, folder, "submission", ids)
 
 
 async def decide(report: Submission, action: str, reason: str) -> None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app import clock
-from app.telemetry import store
+from app.core import clock
+from app.telemetry import counter_store
 from app.telemetry.counters import ERRORS, FEW, MEASURES, Histogram, hidden, percentile
 
 DAYS = 30
@@ -42,10 +42,10 @@ class Report:
 async def report(now: int) -> Report:
     """The report as it stands at ``now``."""
     since = f"{clock.from_timestamp(now) - timedelta(days=DAYS):%Y-%m-%d}"
-    said, asked = await store.histograms(since), await store.requests(since)
+    said, asked = await counter_store.histograms(since), await counter_store.requests(since)
     pages = [_page(route, asked.get(route, {}), said.get(route, {})) for route in sorted(set(said) | set(asked))]
-    days = [(day, hidden(count)) for day, count in await store.by_day(since)]
-    return Report(since, pages, days, await store.dropped(since), await store.tries(since))
+    days = [(day, hidden(count)) for day, count in await counter_store.by_day(since)]
+    return Report(since, pages, days, await counter_store.dropped(since), await counter_store.tries(since))
 
 
 def _page(route: str, asked: Histogram, said: dict[str, Histogram]) -> Page:

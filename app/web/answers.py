@@ -1,15 +1,20 @@
 """What a handler is asked and what it answers. Handlers know nothing of caches."""
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from litestar import Response
 
-from app.settings import Settings
+from app.core.settings import Settings
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
+
+
+ROUTE: ContextVar[str] = ContextVar("route", default="")
+"""The route of the page that is being rendered; empty for errors, which say nothing of themselves."""
 
 
 @dataclass(frozen=True, slots=True)

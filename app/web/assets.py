@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from app.settings import ROOT
+from app.core.settings import ROOT
 from app.web.answers import Answer
-from app.web.prepared import Kept
+from app.web.page_cache import Kept
 
 FOLDER = ROOT / "static"
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}

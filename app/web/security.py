@@ -1,6 +1,6 @@
 """The security headers of every response, errors and fragments included."""
 
-from app.settings import Settings
+from app.core.settings import Settings
 from app.web.htmx import is_fragment
 
 CONTENT_SECURITY_POLICY = "; ".join(

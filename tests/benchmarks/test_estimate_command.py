@@ -8,7 +8,7 @@ import pytest
 from app.benchmarks.measured import MEASURED, measured_rows
 from app.benchmarks.predict import ADDED
 from app.benchmarks.rows import COLUMNS
-from app.cli import main
+from app.cli.main import main
 from tests.conftest import SHARED
 
 GOOD = {"engine": "vllm", "model": "meta-llama/Llama-3.1-70B-Instruct", "precision": "fp8", "gpu": "H100 SXM", "tensor_parallel": "4",

@@ -1,7 +1,7 @@
 """The measured rows that stand beside a prediction."""
 
 from app.benchmarks.accuracy import load_rows
-from app.benchmarks.near import SetUp, nearest
+from app.benchmarks.nearest import SetUp, nearest
 
 
 def test_a_row_is_nearest_to_its_own_set_up() -> None:

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from app import clock
+from app.core import clock
 from app.policies.documents import SKELETON_DAYS, skeleton
 from app.policies.files import read_versions
 from tests.conftest import ROOT, free_port, serve

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.privacy.retention import KINDS
+from app.core.retention import KINDS
 from tests.conftest import ROOT, free_port
 
 TEXT = (ROOT / "Containerfile").read_text()

@@ -11,8 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import clock, database
-from app.pricing import importer, shipped
+from app.core import clock
+from app.pricing.refresh import replace_offers
+from app.pricing.snapshot import files
+from app.storage import sqlite
 from tests import edge_server
 from tests.conftest import Site, free_port, serve
 
@@ -86,21 +88,21 @@ def test_old_tls_is_refused(edge: httpx.Client, promise: str) -> None:
 
 def test_stale_pages_stand_in_while_the_app_is_down_but_never_past_their_instant(tmp_path: Path) -> None:
     """A price turns stale nine seconds from now; the app dies; the edge may serve its page until then, not after."""
-    from app.settings import load
-    from app.start import prepare
+    from app.core.settings import load
+    from app.process.prepare import prepare
 
     data, port = tmp_path / "data", free_port()
     prepare(load({"INFERENCEBENCH_DATA_DIR": str(data)}))
     now = clock.timestamp()
     boundary = now + 9
-    offers = [replace(o, fetched_at=now - 60, stale_at=boundary) for o in shipped.offers() if o.source == "daily-list"]
+    offers = [replace(o, fetched_at=now - 60, stale_at=boundary) for o in files.offers() if o.source == "daily-list"]
 
     async def load_offers() -> None:
-        database.use(data / "inferencebench.sqlite")
-        await importer.replace_source("daily-list", "t", offers, [], now - 60)
-        await importer.replace_source("gpu-pricing", "t", [], [], now - 60)
+        sqlite.use(data / "inferencebench.sqlite")
+        await replace_offers.replace_source("daily-list", "t", offers, [], now - 60)
+        await replace_offers.replace_source("gpu-pricing", "t", [], [], now - 60)
 
-    database.run(load_offers())
+    sqlite.run(load_offers())
     process = serve(data, port)
     server = edge_server.start(tmp_path / "edge", port, free_port(), free_port())
     try:

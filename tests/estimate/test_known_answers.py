@@ -12,8 +12,8 @@ from app.estimate.constants import CONSTANTS
 from app.estimate.inputs import WEIGHT_BYTES, Card, Layout, Traffic
 from app.estimate.plan import Found, Need, cost
 from app.estimate.shape import Shape, Span
-from app.models.shipping import shipped_models
-from app.models.stored import from_plain
+from app.models.architecture.serialise import from_plain
+from app.models.hub.seed import shipped_models
 
 IDEAL = {
     constant.name: 0.0 if constant.unit == "s" or constant.name in ("interleave", "queue", "first_step") else 1.0

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app import database
-from app.models.refresh import refresh_models
-from app.models.shipping import shipped_models
-from app.settings import load
+from app.core.settings import load
+from app.models.hub.refresh import refresh_models
+from app.models.hub.seed import shipped_models
+from app.storage import sqlite
 from tests.conftest import Inside
 from tests.fake_clouds import Clouds, Reply, as_json, bomb, clouds
 from tests.fake_hub import HubAnswers, result
@@ -25,10 +25,10 @@ class Hubbed:
         self.inside, self.server, self.hub = inside, server, hub
 
     def refresh(self) -> Any:
-        return database.run(refresh_models(self.inside.settings))
+        return sqlite.run(refresh_models(self.inside.settings))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return database.run(database.fetch(sql))
+        return sqlite.run(sqlite.fetch(sql))
 
     def page(self, path: str, status: int = 200) -> str:
         async def ask(client: httpx.AsyncClient) -> str:

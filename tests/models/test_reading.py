@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from app.models import naming, stored, words
-from app.models.architecture import Architecture
-from app.models.config import UnreadableError
-from app.models.reading import read
-from app.models.shipping import shipped_models
+from app.models.architecture import describe, naming, serialise
+from app.models.architecture.architecture import Architecture
+from app.models.architecture.config import UnreadableError
+from app.models.architecture.read import read
+from app.models.hub.seed import shipped_models
 from tests.conftest import SHARED
 
 CONFIGS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "configs.json").read_text(encoding="utf-8"))
@@ -42,8 +42,8 @@ def test_every_configuration_is_understood_and_survives_storing(model: str) -> N
     architecture = naming.understood(model, CONFIGS[model])
     assert sum(mixer.layers for mixer in architecture.mixers) > 0
     assert 1e8 < architecture.active_parameters <= architecture.parameters < 1e13
-    assert stored.from_plain(json.loads(json.dumps(stored.to_plain(architecture)))) == architecture
-    assert words.sentences(architecture)
+    assert serialise.from_plain(json.loads(json.dumps(serialise.to_plain(architecture)))) == architecture
+    assert describe.sentences(architecture)
     assert architecture.kv_cache_bytes(2000) > architecture.kv_cache_bytes(1000)
 
 

@@ -10,7 +10,8 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli import main
+from app.cli.main import main
+from app.core.settings import load
 from app.policies.difference import difference
 from app.policies.documents import (
     DAY_S,
@@ -25,7 +26,6 @@ from app.policies.documents import (
     standing,
 )
 from app.policies.files import RECORD, Policies, read_published, read_versions
-from app.settings import load
 from tests.conftest import ROOT
 
 FIRST = "2026-03-27"

@@ -10,8 +10,8 @@ import httpx
 import pytest
 import time_machine
 
+from app.core.settings import load
 from app.policies import files
-from app.settings import load
 from tests.conftest import ROOT, Inside, Site
 from tests.policies.test_documents import text
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from app import database
-from app.pricing.outcomes import Outcome
-from app.pricing.refresh import refresh
-from app.settings import Settings, load
+from app.core.settings import Settings, load
+from app.pricing.refresh.refresh_source import refresh
+from app.storage import sqlite
+from app.upstream.outcome import Outcome
 from tests.fake_clouds import Clouds, clouds
 
 
@@ -23,13 +23,13 @@ class Refreshing:
     settings: Settings
 
     def __call__(self, name: str, *, accept: bool = False) -> Outcome:
-        return database.run(refresh(name, self.settings, accept=accept))
+        return sqlite.run(refresh(name, self.settings, accept=accept))
 
     def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         async def go() -> list[tuple[Any, ...]]:
-            return await database.fetch(sql, *arguments)
+            return await sqlite.fetch(sql, *arguments)
 
-        return database.run(go())
+        return sqlite.run(go())
 
     def versions(self) -> dict[str, int]:
         return dict(self.rows("SELECT key, version FROM data_version"))  # type: ignore[arg-type]
@@ -47,5 +47,5 @@ def refreshing(tmp_path: Path, prepared_data: Path) -> Iterator[Refreshing]:
     shutil.copytree(prepared_data, tmp_path / "data")
     with clouds() as server:
         settings = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(tmp_path / "data")})
-        database.use(settings.database_path)
+        sqlite.use(settings.database_path)
         yield Refreshing(server, settings)

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import httpx
 import pytest
 
-from app.pricing.changes import changes
+from app.pricing.history.price_moves import changes
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 

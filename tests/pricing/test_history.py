@@ -11,10 +11,12 @@ import httpx
 import pytest
 import time_machine
 
-from app import clock, database
-from app.pricing import history, past, recording
-from app.pricing.refresh import refresh
-from app.settings import load
+from app.core import clock
+from app.core.settings import load
+from app.pricing.history import levels as history
+from app.pricing.history import queries, record
+from app.pricing.refresh.refresh_source import refresh
+from app.storage import sqlite
 from tests import fake_clouds
 from tests.conftest import Inside
 from tests.fake_clouds import Clouds, Reply, clouds
@@ -42,7 +44,7 @@ def test_a_price_is_weighed_by_how_long_it_stood() -> None:
 
 def test_a_day_counts_as_rentable_if_something_was_in_stock_at_the_price() -> None:
     day = history.DAY_S
-    none = recording.NONE_IN_STOCK
+    none = record.NONE_IN_STOCK
     levels = [
         level(0, 100, stock=100),
         level(day, 100, stock=none),
@@ -102,7 +104,7 @@ def page(inside: Inside, path: str) -> str:
 
 
 def rows(sql: str) -> list[tuple[Any, ...]]:
-    return database.run(database.fetch(sql))
+    return sqlite.run(sqlite.fetch(sql))
 
 
 def with_price(dollars: str) -> list[dict[str, Any]]:
@@ -124,7 +126,7 @@ def test_a_month_of_simulated_clock(month: tuple[Inside, Clouds]) -> None:
             current = prices[max(known for known in prices if known <= day)]
             server.answers["/v1/instance-types"] = Reply(b"", 500) if outage else with_price(current)
             if hour % 6 == 0:
-                outcome = database.run(refresh("verda", settings))
+                outcome = sqlite.run(refresh("verda", settings))
                 assert outcome.state == ("failed" if outage else "ok"), outcome.note
             if hour == 15 * 24:
                 text = page(inside, "/gpus/h100-sxm-80gb")
@@ -173,32 +175,32 @@ def test_an_unchanged_offer_writes_no_history_and_the_roll_up_keeps_what_a_chart
     shutil.copytree(prepared_data, tmp_path / "d")
     with clouds() as server:
         settings = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(tmp_path / "d")})
-        database.use(settings.database_path)
-        database.run(refresh("verda", settings))
+        sqlite.use(settings.database_path)
+        sqlite.run(refresh("verda", settings))
         before = rows("SELECT count(*) FROM price_span") + rows("SELECT count(*) FROM price_level")
-        database.run(refresh("verda", settings))
+        sqlite.run(refresh("verda", settings))
         assert rows("SELECT count(*) FROM price_span") + rows("SELECT count(*) FROM price_level") == before
 
     async def levels(gpu: str) -> tuple[Any, ...]:
-        found = await past.levels_by_day(gpu)
+        found = await queries.levels_by_day(gpu)
         return tuple(tuple(row.values()) for row in found if row["at"] < 10 * history.DAY_S)
 
     async def thin() -> tuple[int, Any, Any]:
-        async with database.transaction():
+        async with sqlite.transaction():
             minutes = [
                 ("l4-24gb", "spot", history.DAY_S * (2 + 2 * day) + 60 * n, 1000 + (n - 60) ** 2, 2000 + n, None if n % 7 else 1500 + n)
                 for day in range(3) for n in range(120)
             ]  # fmt: skip
             gap = [("l4-24gb", "spot", history.DAY_S * 4 + 60 * 120, None, None, None)]
-            await database.execute_many(
+            await sqlite.execute_many(
                 "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro, in_stock_micro) VALUES (?, ?, ?, ?, ?, ?)",
                 minutes + gap,
             )
             then = await levels("l4-24gb")
-            gone = await recording.roll_up(history.DAY_S * 100)
+            gone = await record.roll_up(history.DAY_S * 100)
             return gone, then, await levels("l4-24gb")
 
-    gone, then, now = database.run(thin())
+    gone, then, now = sqlite.run(thin())
     assert gone == 119 + 120, "the newest day stays whole: its last level stands"
     assert now == then, "what a chart of days shows is the same"
     assert len(now) == 3

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import money
-from app.pricing import chart
+from app.core import money
+from app.pricing.history import chart
 
 
 @given(st.integers(0, 10**15))

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.money import parse_decimal
-from app.pricing.batch import normalise_batch
-from app.pricing.normalise import normalise
-from app.pricing.offers import Offer, Rate, RawOffer, Reason, SetAside, Tier
+from app.core.money import parse_decimal
+from app.pricing.offers.normalise import normalise
+from app.pricing.offers.normalise_batch import normalise_batch
+from app.pricing.offers.offer import Offer, Rate, RawOffer, Reason, SetAside, Tier
 
 NOW = 1_800_000_000
 GOOD = RawOffer(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import QueryError
-from app.pricing.parsing import parse
-from app.pricing.query import MEANINGS, PARAMETERS
+from app.core.errors import QueryError
+from app.pricing.offers.price_query import MEANINGS, PARAMETERS
+from app.pricing.search.parse_query import parse
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from app import database
-from app.pricing.refresh import refresh_many
+from app.pricing.refresh.refresh_source import refresh_many
+from app.storage import sqlite
 from tests import fake_clouds
 from tests.conftest import ROOT
 from tests.fake_clouds import Reply, as_json, bomb
@@ -259,7 +259,7 @@ def test_what_is_asked_holds_nothing_of_any_visitor_and_each_key_goes_to_its_own
 ) -> None:
     """P-6: the requests of a whole refresh are addresses, our name and the operator's keys, nothing else."""
     names = [name for name in fake_clouds.NAMES if name != "ecb"]
-    database.run(refresh_many(names, refreshing.settings))
+    sqlite.run(refresh_many(names, refreshing.settings))
     allowed = {
         "host",
         "user-agent",
@@ -344,7 +344,7 @@ def test_a_hundred_fuzzed_answers_crash_nothing_and_show_no_bad_row(refreshing: 
     chance = random.Random(name)
 
     async def hundred() -> list[str]:
-        from app.pricing.refresh import refresh
+        from app.pricing.refresh.refresh_source import refresh
 
         states = []
         for _ in range(100):
@@ -357,7 +357,7 @@ def test_a_hundred_fuzzed_answers_crash_nothing_and_show_no_bad_row(refreshing: 
             states.append(outcome.state)
         return states
 
-    states = database.run(hundred())
+    states = sqlite.run(hundred())
     assert set(states) <= {"ok", "failed"}
     rows = refreshing.rows(
         "SELECT usd_per_gpu_hour_micro, usd_per_instance_hour_micro, gpu_count_number, gpu, region, product FROM offer WHERE source = ?",
@@ -409,8 +409,8 @@ def test_the_command_says_what_came_and_fails_if_any_source_did(refreshing: Refr
 
 
 def test_every_choice_of_a_filter_that_a_source_brings_leads_to_its_offers(refreshing: Refreshing) -> None:
-    from app.pricing.parsing import parse
-    from app.pricing.store import count
+    from app.pricing.offers.store import count
+    from app.pricing.search.parse_query import parse
 
     for name in ("tensordock", "primeintellect", "vast", "scaleway"):
         refreshing(name)
@@ -418,4 +418,4 @@ def test_every_choice_of_a_filter_that_a_source_brings_leads_to_its_offers(refre
     assert "Austin, Texas, United States" in regions
     for region in regions:
         query = parse([("region", region)])
-        assert database.run(count(query)) > 0, region
+        assert sqlite.run(count(query)) > 0, region

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from app import clock
 from app.catalog.facts import providers
-from app.fetch import FetchError
+from app.core import clock
+from app.core.http_client import FetchError
+from app.core.settings import load
 from app.pricing import sources
-from app.pricing.normalise import normalise
-from app.pricing.offers import Offer, Rate, SetAside
+from app.pricing.offers.normalise import normalise
+from app.pricing.offers.offer import Offer, Rate, SetAside
 from app.pricing.sources import ecb
-from app.settings import load
 from tests import fake_clouds
 from tests.fake_clouds import Clouds, Reply, as_json, clouds
 

@@ -23,16 +23,22 @@ import httpx
 import pytest
 import time_machine
 
-from app import clock, database, start
-from app.errors import InferenceBenchError
-from app.privacy import carry_out, cases, mailbox, poll, purge, requests, requests_command
-from app.privacy import export as gather
-from app.privacy import letters as desk
-from app.privacy.mailbox import Imap, Maildir
-from app.privacy.reading import HEAD_BYTES, MOST_BYTES, read
-from app.privacy.rights import RIGHTS
-from app.settings import Settings, load
-from app.submissions import command, store
+from app.cli import privacy, submissions
+from app.core import clock
+from app.core.errors import InferenceBenchError
+from app.core.settings import Settings, load
+from app.privacy.fulfilment import export as gather
+from app.privacy.fulfilment import fulfil
+from app.privacy.mail import mailbox, sync
+from app.privacy.mail import queue as desk
+from app.privacy.mail.mailbox import Imap, Maildir
+from app.privacy.mail.parser import HEAD_BYTES, MOST_BYTES, read
+from app.privacy.requests import cases, request
+from app.privacy.requests.rights import RIGHTS
+from app.privacy.retention import purge
+from app.process import prepare
+from app.storage import sqlite
+from app.submissions import store
 from tests.conftest import Inside, free_port
 from tests.lives import Lives
 from tests.privacy.corpus import CORPUS, Entry, plain
@@ -50,7 +56,7 @@ def office(tmp_path: Path, prepared_data: Path) -> Settings:
     """A data folder with the Maildirs of an office that nobody configured a server for."""
     data = shutil.copytree(prepared_data, tmp_path / "data")
     settings = load({"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_OPERATOR_EMAIL": "operator@example.net"})
-    database.use(settings.database_path)
+    sqlite.use(settings.database_path)
     return settings
 
 
@@ -69,11 +75,11 @@ def letters(settings: Settings) -> list[EmailMessage]:
 
 
 def polled(settings: Settings) -> dict[str, int]:
-    return database.run(poll.poll(settings))
+    return sqlite.run(sync.poll(settings))
 
 
 def all_cases() -> list[cases.Case]:
-    return database.run(cases.every(closed=True))
+    return sqlite.run(cases.every(closed=True))
 
 
 def mail(text: str, subject: str = "a request", sender: str = "person@example.org", **headers: str) -> bytes:
@@ -85,7 +91,7 @@ def mail(text: str, subject: str = "a request", sender: str = "person@example.or
 
 
 def code_in(letter: EmailMessage) -> str:
-    found = requests.CODE.search(letter.get_content() if not letter.is_multipart() else letter.get_body().get_content())  # type: ignore[union-attr]
+    found = request.CODE.search(letter.get_content() if not letter.is_multipart() else letter.get_body().get_content())  # type: ignore[union-attr]
     assert found
     return found[0]
 
@@ -137,7 +143,7 @@ def test_what_is_too_large_is_answered_politely_and_its_attachment_not_kept(offi
     arrive(office, raw, "big")
     polled(office)
     case = all_cases()[0]
-    kept = database.run(cases.correspondence(case.reference))
+    kept = sqlite.run(cases.correspondence(case.reference))
     assert "see the scan" in kept[0]["body"]
     assert "only the beginning was read" in kept[0]["note"]
     assert "could be kept" in letters(office)[0].get_content()
@@ -171,7 +177,7 @@ def test_a_request_is_acknowledged_with_reference_deadline_and_a_code(office: Se
             "copies": 0,
         }
     case = all_cases()[0]
-    assert (case.kind, case.law, case.state, case.address) == ("access", "GDPR", requests.WAITING, "person@example.org")
+    assert (case.kind, case.law, case.state, case.address) == ("access", "GDPR", request.WAITING, "person@example.org")
     assert case.deadline_at == at("2027-02-28T10:00:00"), "the calendar month is the earlier"
     letter = letters(office)[0]
     text = letter.get_content()
@@ -182,7 +188,7 @@ def test_a_request_is_acknowledged_with_reference_deadline_and_a_code(office: Se
     assert letter["To"] == "person@example.org"
     assert (letter["Auto-Submitted"], letter["In-Reply-To"]) == ("auto-replied", "<abc@example.org>")
     assert "My data please" not in text, "nothing of the original goes back"
-    assert requests.CODE.search(str(database.run(cases.correspondence(case.reference)))) is None, (
+    assert request.CODE.search(str(sqlite.run(cases.correspondence(case.reference)))) is None, (
         "the code is kept as a hash"
     )
 
@@ -196,7 +202,7 @@ def test_a_request_is_acknowledged_with_reference_deadline_and_a_code(office: Se
 )  # fmt: skip
 @pytest.mark.parametrize("promise", ["P-9.3"])
 def test_deadlines(received: str, law: str, due: str, promise: str) -> None:
-    assert requests.deadline(at(received), law) == at(due)
+    assert request.deadline(at(received), law) == at(due)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +214,7 @@ def test_deadlines(received: str, law: str, due: str, promise: str) -> None:
     ],
 )  # fmt: skip
 def test_kind_and_law_are_guessed_from_the_words(subject: str, text: str, kind: str, law: str) -> None:
-    assert requests.guess(subject, text) == (kind, law)
+    assert request.guess(subject, text) == (kind, law)
 
 
 @pytest.mark.parametrize("promise", ["P-9.1 P-9.2"])
@@ -217,18 +223,18 @@ def test_the_links_of_the_rights_page_open_a_case_of_their_kind(office: Settings
         arrive(office, mail(right.asks, subject=right.subject, sender=f"p{number}@example.org"), f"{number:02}")
     polled(office)
     assert sorted(case.kind for case in all_cases()) == sorted(right.kind for right in RIGHTS)
-    asked = {letter["To"]: bool(requests.CODE.search(letter.get_content())) for letter in letters(office)}
-    assert asked == {f"p{n}@example.org": right.kind in requests.IDENTITY for n, right in enumerate(RIGHTS)}
+    asked = {letter["To"]: bool(request.CODE.search(letter.get_content())) for letter in letters(office)}
+    assert asked == {f"p{n}@example.org": right.kind in request.IDENTITY for n, right in enumerate(RIGHTS)}
 
 
 def test_a_message_that_cannot_be_kept_stands_in_nobodys_way(office: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     arrive(office, mail("the first"), "1")
     arrive(office, mail("the second", sender="second@example.org"), "2")
-    real = poll.read
-    monkeypatch.setattr(poll, "read", lambda raw, *rest: _refuse() if b"the first" in raw else real(raw, *rest))
+    real = sync.read
+    monkeypatch.setattr(sync, "read", lambda raw, *rest: _refuse() if b"the first" in raw else real(raw, *rest))
     assert polled(office)["failed"] == 1
     assert [case.address for case in all_cases()] == ["second@example.org"]
-    monkeypatch.setattr(poll, "read", real)
+    monkeypatch.setattr(sync, "read", real)
     assert polled(office)["read"] == 1
     assert len(all_cases()) == 2
 
@@ -274,11 +280,11 @@ def test_nothing_is_sent_changed_or_erased_before_identity_is_shown(office: Sett
     case, _ = waiting(office)
     for work in (
         gather.export(office, case.reference, [], []),
-        carry_out.erase(office, case.reference, [], dry=False),
-        carry_out.restrict(office, case.reference, [], frozen=True, dry=False),
+        fulfil.erase(office, case.reference, [], dry=False),
+        fulfil.restrict(office, case.reference, [], frozen=True, dry=False),
     ):
         with pytest.raises(InferenceBenchError, match="identity is not shown"):
-            database.run(work)
+            sqlite.run(work)
 
 
 @pytest.mark.parametrize("promise", ["P-9.4"])
@@ -287,33 +293,33 @@ def test_a_code_confirms_once_from_the_address_on_record_only(office: Settings, 
     first = letters(office)[0]["Message-ID"]
     arrive(office, mail(f"{code}", subject=f"Re: {case.reference}", sender="thief@example.org"), "thief")
     polled(office)
-    assert database.run(cases.known(case.reference)).verified_at is None
+    assert sqlite.run(cases.known(case.reference)).verified_at is None
     arrive(
         office,
         mail(f"> the code\r\n> {code.lower()}\r\n", subject="Re: yours", In_Reply_To=first),
         "reply",
     )
     polled(office)
-    found = database.run(cases.known(case.reference))
-    assert found.state == requests.VERIFIED
+    found = sqlite.run(cases.known(case.reference))
+    assert found.state == request.VERIFIED
     assert found.code_hash == "", "single use"
 
 
 @pytest.mark.parametrize("promise", ["P-9.4"])
 def test_wrong_codes_are_limited(office: Settings, promise: str) -> None:
     case, code = waiting(office)
-    for number in range(requests.WRONG_CODES):
+    for number in range(request.WRONG_CODES):
         arrive(office, mail(f"IB-2222-222{number + 2}", subject=f"Re: {case.reference}"), f"wrong{number}")
     arrive(office, mail(code, subject=f"Re: {case.reference}"), "zlate")
     polled(office)
-    found = database.run(cases.known(case.reference))
-    assert (found.verified_at, found.wrong_codes) == (None, requests.WRONG_CODES)
+    found = sqlite.run(cases.known(case.reference))
+    assert (found.verified_at, found.wrong_codes) == (None, request.WRONG_CODES)
 
 
 @pytest.mark.parametrize("promise", ["P-9.4"])
 def test_log_rows_are_given_only_on_further_proof_that_is_recorded(office: Settings, promise: str) -> None:
     with pytest.raises(InferenceBenchError, match="proves no IP address"):
-        database.run(gather.log_rows(office, "203.0.113.9", 0, None, " "))
+        sqlite.run(gather.log_rows(office, "203.0.113.9", 0, None, " "))
     (office.data_dir / "logs").mkdir()
     row = "\t".join(
         (
@@ -331,7 +337,7 @@ def test_log_rows_are_given_only_on_further_proof_that_is_recorded(office: Setti
     )
     (office.data_dir / f"logs/access-{clock.now():%Y-%m-%d}.tsv").write_text(row + "\n")
     assert (
-        len(database.run(gather.log_rows(office, "203.0.113.9", 0, clock.timestamp() + 9, "statement of the provider")))
+        len(sqlite.run(gather.log_rows(office, "203.0.113.9", 0, clock.timestamp() + 9, "statement of the provider")))
         == 1
     )
 
@@ -350,14 +356,14 @@ def test_a_report_is_sent_approved_shown_exported_by_mail_erased_and_gone_from_e
         for kind, values in (("experience", EXPERIENCE), ("price", PRICE)):
             number, _ = await send(client, kind, values, contact="person@example.org")
             numbers.append(number)
-        await command._decide(settings, numbers, "approve", "")
+        await submissions._decide(settings, numbers, "approve", "")
         assert "MARKERTEXT" in (await client.get("/providers/lambda")).text
 
     inside.run(work)
     case, code = waiting(settings, "erasure")
     arrive(settings, mail(code, subject=case.reference, In_Reply_To="<x@y>"), "reply")
     polled(settings)
-    asked = requests_command
+    asked = privacy
     arguments = type(
         "Asked",
         (),
@@ -415,8 +421,8 @@ def test_a_report_is_sent_approved_shown_exported_by_mail_erased_and_gone_from_e
     final = letters(settings)[-1].get_content()
     assert "reports: 2" in final
     assert "Kept:" in final
-    assert database.run(cases.known(case.reference)).state == requests.ANSWERED
-    assert database.run(store.listed()) == []
+    assert sqlite.run(cases.known(case.reference)).state == request.ANSWERED
+    assert sqlite.run(store.listed()) == []
 
 
 async def _not_shown(client: httpx.AsyncClient) -> None:
@@ -432,11 +438,11 @@ def test_correspondence_goes_twelve_calendar_months_after_it_was_resolved(office
         arrive(office, mail("A MARKERQUESTION about privacy", subject="[question]"), "q")
         polled(office)
         case = all_cases()[0]
-        database.run(cases.close(case.reference, requests.RESOLVED, "told"))
+        sqlite.run(cases.close(case.reference, request.RESOLVED, "told"))
     end = at("2029-02-28T12:00:00")
-    assert database.run(purge.run(office, end - 1))["requests"] == 0
+    assert sqlite.run(purge.run(office, end - 1))["requests"] == 0
     with time_machine.travel(end, tick=False):
-        assert database.run(purge.run(office, end))["requests"] == 1
+        assert sqlite.run(purge.run(office, end))["requests"] == 1
     assert all_cases() == []
     assert b"markerquestion" not in everything(office.data_dir)
 
@@ -447,7 +453,7 @@ def test_spam_goes_after_thirty_days_and_copies_after_seven(office: Settings, pr
     with time_machine.travel(began, tick=False):
         arrive(office, mail("Buy MARKERPILLS now"), "spam")
         polled(office)
-        database.run(cases.close(all_cases()[0].reference, requests.SPAM, ""))
+        sqlite.run(cases.close(all_cases()[0].reference, request.SPAM, ""))
     inbox = office.data_dir / "mail/inbox"
     with time_machine.travel(began + 7 * DAY - 1, tick=False):
         assert polled(office)["copies"] == 0
@@ -455,8 +461,8 @@ def test_spam_goes_after_thirty_days_and_copies_after_seven(office: Settings, pr
     with time_machine.travel(began + 7 * DAY, tick=False):
         assert polled(office)["copies"] == 2
     assert not list(inbox.glob("*/*"))
-    assert database.run(purge.run(office, began + 30 * DAY - 1))["requests"] == 0
-    assert database.run(purge.run(office, began + 30 * DAY))["requests"] == 1
+    assert sqlite.run(purge.run(office, began + 30 * DAY - 1))["requests"] == 0
+    assert sqlite.run(purge.run(office, began + 30 * DAY))["requests"] == 1
     assert b"markerpills" not in everything(office.data_dir)
 
 
@@ -469,17 +475,17 @@ def test_a_case_silent_for_sixty_days_after_our_answer_resolves_itself_and_a_wor
         arrive(office, mail("why?", subject="[question]"), "q")
         polled(office)
         case = all_cases()[0]
-        database.run(desk.answer(office, case.reference, "Because."))
+        sqlite.run(desk.answer(office, case.reference, "Because."))
     with time_machine.travel(began + 60 * DAY - 1, tick=False):
         assert polled(office)["settled"] == 0
     with time_machine.travel(began + 60 * DAY, tick=False):
         assert polled(office)["settled"] == 1
-        assert all_cases()[0].state == requests.RESOLVED
+        assert all_cases()[0].state == request.RESOLVED
         arrive(office, mail("but why?", subject=f"Re: {case.reference}"), "again")
         polled(office)
-        assert (all_cases()[0].state, all_cases()[0].resolved_at) == (requests.RECEIVED, None)
+        assert (all_cases()[0].state, all_cases()[0].resolved_at) == (request.RECEIVED, None)
     with time_machine.travel(began + 65 * DAY, tick=False):
-        database.run(desk.answer(office, case.reference, "Because of this."))
+        sqlite.run(desk.answer(office, case.reference, "Because of this."))
     with time_machine.travel(began + 125 * DAY - 1, tick=False):
         assert polled(office)["settled"] == 0, "the sixty days count from the last letter"
     with time_machine.travel(began + 125 * DAY, tick=False):
@@ -519,9 +525,9 @@ def test_a_request_that_came_another_way_has_the_same_deadline(
             "text": "",
         },
     )
-    assert requests_command.record(office, asked) == 0
+    assert privacy.record(office, asked) == 0
     assert "due 4 January 2027" in capsys.readouterr().out
-    assert requests_command.listing(office, type("Asked", (), {"all": False})) == 0
+    assert privacy.listing(office, type("Asked", (), {"all": False})) == 0
     assert "1 case" in capsys.readouterr().out
     reference = all_cases()[0].reference
     proof = type(
@@ -536,25 +542,25 @@ def test_a_request_that_came_another_way_has_the_same_deadline(
             "send_code": False,
         },
     )
-    assert requests_command.verify(office, proof) == 0
+    assert privacy.verify(office, proof) == 0
     more = type(
         "Asked",
         (),
         {"reference": reference, "state": "resolved", "answer": "", "extend": True, "reason": "many requests"},
     )
-    assert requests_command.resolve(office, more) == 0
-    assert database.run(cases.known(reference)).deadline_at == at("2026-11-20T00:00:00") + 90 * DAY
+    assert privacy.resolve(office, more) == 0
+    assert sqlite.run(cases.known(reference)).deadline_at == at("2026-11-20T00:00:00") + 90 * DAY
     with pytest.raises(InferenceBenchError, match="extended once"):
-        requests_command.resolve(office, more)
+        privacy.resolve(office, more)
     no = type("Asked", (), {"reference": reference, "state": "refused", "answer": "", "extend": False, "reason": ""})
     with pytest.raises(InferenceBenchError, match="a refusal needs its --reason"):
-        requests_command.resolve(office, no)
+        privacy.resolve(office, no)
     proof.law, proof.proof = "GDPR", ""
-    assert requests_command.verify(office, proof) == 0
-    assert database.run(cases.known(reference)).deadline_at == at("2027-02-20T00:00:00"), (
+    assert privacy.verify(office, proof) == 0
+    assert sqlite.run(cases.known(reference)).deadline_at == at("2027-02-20T00:00:00"), (
         "the extension stands under the other law"
     )
-    assert requests_command.show(office, type("Asked", (), {"reference": reference})) == 0
+    assert privacy.show(office, type("Asked", (), {"reference": reference})) == 0
     assert "passport seen" in capsys.readouterr().out
 
 
@@ -564,7 +570,7 @@ def test_a_request_that_came_another_way_has_the_same_deadline(
 def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: Path, prepared_data: Path) -> None:
     data = shutil.copytree(prepared_data, tmp_path / "data")
     settings = load({"INFERENCEBENCH_DATA_DIR": str(data)})
-    database.use(settings.database_path)
+    sqlite.use(settings.database_path)
     total, randomly = 400, random.Random(7)
     for number in range(total):
         arrive(
@@ -572,21 +578,21 @@ def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: 
             mail(f"request number {number}", sender=f"p{number}@example.org", Message_ID=f"<{number}@example.org>"),
             f"{number:04}",
         )
-    before = "import time\nfrom app import database\nfrom app.privacy import letters, poll\nfrom app.settings import load\nletters.AUTOMATIC_AN_HOUR = 10**6\npoll.AGAIN_S = 0\nsettings = load()\ndatabase.use(settings.database_path)"
-    life = "while True:\n    database.run(poll.poll(settings))\n    time.sleep(0.01)"
+    before = "import time\nfrom app.storage import sqlite\nfrom app.privacy.mail import queue, sync\nfrom app.core.settings import load\nqueue.AUTOMATIC_AN_HOUR = 10**6\nsync.AGAIN_S = 0\nsettings = load()\nsqlite.use(settings.database_path)"
+    life = "while True:\n    sqlite.run(sync.poll(settings))\n    time.sleep(0.01)"
     with Lives(before, life, {"INFERENCEBENCH_DATA_DIR": str(data)}) as lives:
         for _ in range(50):
             with lives.cut_short():
                 time.sleep(randomly.uniform(0.0, 0.25))
     cases_before = len(all_cases())
     assert cases_before > 0
-    limit, again = desk.AUTOMATIC_AN_HOUR, poll.AGAIN_S
-    desk.AUTOMATIC_AN_HOUR, poll.AGAIN_S = 10**6, 0
+    limit, again = desk.AUTOMATIC_AN_HOUR, sync.AGAIN_S
+    desk.AUTOMATIC_AN_HOUR, sync.AGAIN_S = 10**6, 0
     try:
         for _ in range(3):
             polled(settings)
     finally:
-        desk.AUTOMATIC_AN_HOUR, poll.AGAIN_S = limit, again
+        desk.AUTOMATIC_AN_HOUR, sync.AGAIN_S = limit, again
     found = all_cases()
     assert sorted(case.address for case in found) == sorted(f"p{n}@example.org" for n in range(total))
     with sqlite3.connect(settings.database_path) as connection:
@@ -713,7 +719,7 @@ def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
     settings = load(
         {"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_IMAP_URL": imap_url, "INFERENCEBENCH_SMTP_URL": smtp_url}
     )
-    database.use(settings.database_path)
+    sqlite.use(settings.database_path)
 
     def deliver(raw: bytes, name: str) -> None:
         path = maildir / "new" / name
@@ -747,29 +753,29 @@ def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
     assert polled(settings)["read"] == 1, "what could not be kept is tried again, though a later one was"
     assert len(all_cases()) == stood + 2
     sink.taken.clear()
-    reference = requests.reference_in(letter["Subject"])
-    code = requests.CODE.search(letter.get_content())  # type: ignore[attr-defined]
+    reference = request.reference_in(letter["Subject"])
+    code = request.CODE.search(letter.get_content())  # type: ignore[attr-defined]
     if code:
         deliver(mail(code[0], subject=f"Re: {reference}"), "999.reply.host")
         assert polled(settings)["read"] == 1
-        assert database.run(cases.known(reference)).verified_at
+        assert sqlite.run(cases.known(reference)).verified_at
     sink.refuse = True
     deliver(mail("another", sender="other@example.org", subject="[question]"), "9991.other.host")
     assert polled(settings)["sent"] == 0
     sink.refuse = False
-    with time_machine.travel(clock.timestamp() + poll.AGAIN_S + 1):
+    with time_machine.travel(clock.timestamp() + sync.AGAIN_S + 1):
         assert polled(settings)["sent"] == 1
     assert waiting_letters(settings) == 0, "what was sent is not kept as a letter"
     sink.refuse = True
-    monkeypatch.setattr(poll, "TRIES", 2)
+    monkeypatch.setattr(sync, "TRIES", 2)
     deliver(mail("a third", sender="third@example.org", subject="[question]"), "9992.third.host")
     polled(settings)
     assert waiting_letters(settings) == 1
-    with time_machine.travel(clock.timestamp() + poll.AGAIN_S + 1):
+    with time_machine.travel(clock.timestamp() + sync.AGAIN_S + 1):
         assert polled(settings)["sent"] == 0
     third = next(case for case in all_cases() if case.address == "third@example.org")
     assert waiting_letters(settings) == 0
-    assert any("could not be sent" in what for _, what in database.run(cases.events(third.reference)))
+    assert any("could not be sent" in what for _, what in sqlite.run(cases.events(third.reference)))
     assert len(list(maildir.glob("*/*.host*"))) >= len(CORPUS), "nothing is deleted before its time"
     with time_machine.travel(clock.timestamp() + 7 * DAY + 60):
         assert polled(settings)["copies"] >= len(CORPUS)
@@ -792,7 +798,7 @@ def test_erased_cases_of_a_restored_database_are_erased_again(office: Settings, 
     arrive(office, mail("an old MARKERMATTER", subject="[question]"), "old")
     polled(office)
     old = all_cases()[0]
-    database.run(cases.close(old.reference, requests.RESOLVED, "told"))
+    sqlite.run(cases.close(old.reference, request.RESOLVED, "told"))
     with sqlite3.connect(office.database_path) as live, sqlite3.connect(tmp_path / "backup.sqlite") as kept:
         live.backup(kept)
     live.close()
@@ -808,14 +814,14 @@ def test_erased_cases_of_a_restored_database_are_erased_again(office: Settings, 
             (),
             {"reference": case.reference, "kind": "", "law": "", "proof": "seen", "code": "", "send_code": False},
         )
-        requests_command.verify(office, asked)
-        database.run(carry_out.erase(office, case.reference, [], dry=False))
+        privacy.verify(office, asked)
+        sqlite.run(fulfil.erase(office, case.reference, [], dry=False))
     assert b"markermatter" not in everything(office.data_dir)
     assert sorted(one.kind for one in all_cases()) == ["erasure", "question"], "what is open is still to be answered"
     for suffix in ("-wal", "-shm"):
         Path(f"{office.database_path}{suffix}").unlink(missing_ok=True)
     shutil.copy(tmp_path / "backup.sqlite", office.database_path)
-    start.prepare(office)
+    prepare.prepare(office)
     assert b"markermatter" not in everything(office.data_dir)
 
 
@@ -823,22 +829,20 @@ def test_the_worker_reads_mail_every_two_minutes() -> None:
     from workers.timetable import TIMETABLE
 
     assert next(entry for entry in TIMETABLE if entry.job == "mail").every_minutes == 2
-    assert asyncio.iscoroutinefunction(poll.poll)
-    assert re.fullmatch(requests.REFERENCE, requests.new_reference())
+    assert asyncio.iscoroutinefunction(sync.poll)
+    assert re.fullmatch(request.REFERENCE, request.new_reference())
 
 
 def test_the_status_page_tells_how_many_were_answered_in_time_and_hides_small_counts(inside: Inside) -> None:
     now = clock.timestamp()
 
     async def work(client: httpx.AsyncClient) -> None:
-        async with database.transaction(cases.CASES_KEY):
+        async with sqlite.transaction(cases.CASES_KEY):
             for number in range(12):
                 reference = await cases.open_case(
                     "question", "GDPR", now - 40 * DAY, f"p{number}@example.org", "letter"
                 )
-                await cases.set_values(
-                    reference, answered_at=now - (11 if number else 5) * DAY, state=requests.ANSWERED
-                )
+                await cases.set_values(reference, answered_at=now - (11 if number else 5) * DAY, state=request.ANSWERED)
         found = await cases.figures(now)
         assert (found["answered"], found["open"]) == (12, 0)
         assert found["in_time"] == pytest.approx(11 / 12)

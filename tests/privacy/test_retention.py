@@ -11,12 +11,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import clock, database
-from app.errors import InferenceBenchError
-from app.privacy import command, purge, retention
-from app.privacy.retention import KINDS, Limit, add_months, kind
-from app.settings import load
-from app.telemetry import store
+from app.cli import retention as command
+from app.core import clock, retention
+from app.core.errors import InferenceBenchError
+from app.core.retention import KINDS, Limit, add_months, kind
+from app.core.settings import load
+from app.privacy.retention import purge
+from app.storage import sqlite
+from app.telemetry import counter_store
 from tests.conftest import Inside, Site, free_port, serve
 
 
@@ -103,8 +105,8 @@ def test_counters_go_at_their_limit_to_the_second_and_leave_no_trace_in_any_file
     assert end == at("2028-02-29T00:00:00")
 
     async def work(_: httpx.AsyncClient) -> None:
-        await store.write({(day, "load", "/MarkerRoute", n): 1 for n in range(5)})
-        await store.write({("2027-02-01", "load", "/prices", 1): 1})
+        await counter_store.write({(day, "load", "/MarkerRoute", n): 1 for n in range(5)})
+        await counter_store.write({("2027-02-01", "load", "/prices", 1): 1})
         assert (await purge.run(inside.settings, end - 1))["counters"] == 0
         assert (await purge.states(inside.settings, end))[1].due == 5
         assert (await purge.run(inside.settings, end))["counters"] == 5
@@ -123,7 +125,7 @@ def test_erasing_waits_for_readers_until_the_log_is_cut(inside: Inside) -> None:
     reader = sqlite3.connect(inside.settings.database_path, check_same_thread=False)
 
     async def work(_: httpx.AsyncClient) -> None:
-        await store.write({("2020-01-01", "load", "/MarkerRoute", 1): 1})
+        await counter_store.write({("2020-01-01", "load", "/MarkerRoute", 1): 1})
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM daily_counter").fetchone()
         threading.Timer(0.5, reader.rollback).start()
@@ -146,10 +148,12 @@ def test_a_large_purge_goes_in_many_short_transactions(inside: Inside, monkeypat
     monkeypatch.setattr(purge, "execute", watched)
 
     async def work(_: httpx.AsyncClient) -> None:
-        await store.write({(f"2020-{1 + n % 12:02}-01", "load", f"/{n // 12}", n % 7): 1 for n in range(30_000)})
-        rows = (await database.fetch("SELECT count(*) FROM daily_counter"))[0][0]
+        await counter_store.write(
+            {(f"2020-{1 + n % 12:02}-01", "load", f"/{n // 12}", n % 7): 1 for n in range(30_000)}
+        )
+        rows = (await sqlite.fetch("SELECT count(*) FROM daily_counter"))[0][0]
         assert (await purge.run(inside.settings, clock.timestamp()))["counters"] == rows
-        assert await database.fetch("SELECT count(*) FROM daily_counter") == [(0,)]
+        assert await sqlite.fetch("SELECT count(*) FROM daily_counter") == [(0,)]
 
     inside.run(work)
     assert len(sizes) > 5
@@ -162,8 +166,8 @@ def test_the_commands_say_what_is_due_and_a_dry_run_erases_nothing(
 ) -> None:
     data = shutil.copytree(prepared_data, tmp_path / "data")
     settings = load({"INFERENCEBENCH_DATA_DIR": str(data)})
-    database.use(settings.database_path)
-    database.run(store.write({("2026-11-24", "load", "/prices", 1): 1}))
+    sqlite.use(settings.database_path)
+    sqlite.run(counter_store.write({("2026-11-24", "load", "/prices", 1): 1}))
     assert command.run(settings, "2028-01-01", dry=True) == 0
     assert "counters: 1 would go" in capsys.readouterr().out
     assert command.status(settings, "2028-01-01") == 0

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 import pytest
 
-from app.privacy.rights import RIGHTS
+from app.privacy.requests.rights import RIGHTS
 from tests.conftest import Site
 
 GDPR = {"access", "rectification", "erasure", "restriction", "portability", "objection", "withdrawal", "complaint"}

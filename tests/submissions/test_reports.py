@@ -19,13 +19,17 @@ import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import clock, database, start
-from app.errors import InferenceBenchError
-from app.pricing import recording
-from app.pricing.refresh import refresh
-from app.privacy import purge
-from app.settings import load
-from app.submissions import command, journal, pages, publish, store
+from app.cli import submissions
+from app.core import clock
+from app.core.errors import InferenceBenchError
+from app.core.settings import load
+from app.pricing.history import record
+from app.pricing.refresh.refresh_source import refresh
+from app.privacy.retention import purge
+from app.process import prepare
+from app.site import reports
+from app.storage import sqlite
+from app.submissions import erasure_journal, publish, store
 from app.submissions.forms import FORMS
 from app.submissions.receipts import hash_of, looks_right, new_receipt
 from tests.conftest import Inside, Site
@@ -66,7 +70,7 @@ def house(inside: Inside) -> Iterator[Inside]:
     inside.app.app.state["submit_limits"]["sent"].most = 10**6
     inside.app.app.state["submit_limits"]["posts"].most = 10**6
     yield inside
-    database.use(inside.settings.database_path)
+    sqlite.use(inside.settings.database_path)
 
 
 def everything(folder: Path) -> bytes:
@@ -185,7 +189,7 @@ def test_approved_reports_are_shown_and_withdrawn_ones_are_gone_at_the_next_answ
     async def work(client: httpx.AsyncClient) -> None:
         sent = [await send(client, kind, REPORTS[kind]) for kind in FORMS]
         assert await pages_that_tell(client) == set()
-        await command._decide(house.settings, [number for number, _ in sent], "approve", "")
+        await submissions._decide(house.settings, [number for number, _ in sent], "approve", "")
         assert await pages_that_tell(client) == set(places)
         text = (await client.get("/providers/lambda")).text
         assert "&lt;b&gt;bold" in text
@@ -206,19 +210,19 @@ def test_a_reported_price_never_replaces_a_providers_own_nor_the_best(house: Ins
     async def work(client: httpx.AsyncClient) -> None:
         best = (await client.get("/api/prices?gpu=l4-24gb&tier=spot")).json()
         stated = (await client.get("/api/prices?gpu=l4-24gb&provider=aws&tier=on-demand")).json()["offers"]
-        fresh = await recording.fresh_until([("l4-24gb", "spot")])
+        fresh = await record.fresh_until([("l4-24gb", "spot")])
         number, _ = await send(client, "price", own, checked="yes")
         cheap, _ = await send(client, "price", {**PRICE, "price": "0.02"}, checked="yes")
         before = re.findall(r'class="usd">([^<]+)', (await client.get("/")).text)
-        await command._decide(house.settings, [number, cheap], "approve", "")
-        rows = await database.fetch("SELECT provider, usd_per_gpu_hour_micro FROM offer WHERE source = 'community'")
+        await submissions._decide(house.settings, [number, cheap], "approve", "")
+        rows = await sqlite.fetch("SELECT provider, usd_per_gpu_hour_micro FROM offer WHERE source = 'community'")
         assert sorted(rows) == [("aws", 500_000), ("coreweave", 20_000)], "both join the table"
         listed = (await client.get("/api/prices?gpu=l4-24gb&provider=aws&tier=on-demand")).json()["offers"]
         assert len([row for row in listed if row["source"] != "community"]) == len(stated), "the provider's own stay"
         page = (await client.get("/prices?gpu=l4-24gb&provider=aws")).text
         assert "community, 1 report" in page
         assert page.count('<span class="tag">community</span>') == 1
-        assert await recording.fresh_until([("l4-24gb", "spot")]) == fresh, "nor does history take them"
+        assert await record.fresh_until([("l4-24gb", "spot")]) == fresh, "nor does history take them"
         assert re.findall(r'class="usd">([^<]+)', (await client.get("/")).text) == before, (
             "reported prices are no best prices"
         )
@@ -237,9 +241,7 @@ def test_a_provider_that_answers_for_itself_retires_its_shipped_list_and_no_repo
         live = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(house.settings.data_dir)})
 
         async def sources() -> set[str]:
-            return {
-                row[0] for row in await database.fetch("SELECT DISTINCT source FROM offer WHERE provider = 'lambda'")
-            }
+            return {row[0] for row in await sqlite.fetch("SELECT DISTINCT source FROM offer WHERE provider = 'lambda'")}
 
         async def work(client: httpx.AsyncClient) -> None:
             mine = {
@@ -253,12 +255,12 @@ def test_a_provider_that_answers_for_itself_retires_its_shipped_list_and_no_repo
                 "region": "",
             }
             number, _ = await send(client, "price", mine, checked="yes")
-            await command._decide(house.settings, [number], "approve", "")
+            await submissions._decide(house.settings, [number], "approve", "")
             assert await sources() > {"community"}, "beside the shipped list"
             assert (await refresh("lambda", live)).state == "ok"
             assert await sources() == {"community", "lambda"}
             levels = "SELECT count(*) FROM price_level WHERE gpu = 'h100-sxm-80gb' AND low_micro = 990000"
-            assert await database.fetch(levels) == [(0,)], "history holds what providers ask"
+            assert await sqlite.fetch(levels) == [(0,)], "history holds what providers ask"
 
         house.run(work)
 
@@ -270,12 +272,12 @@ def test_a_decision_is_told_to_the_edge_and_a_withdrawn_report_takes_none(house:
 
         async def work(client: httpx.AsyncClient) -> None:
             number, receipt = await send(client, "experience", EXPERIENCE)
-            assert await command._decide(told, [number], "approve", "") == 0
+            assert await submissions._decide(told, [number], "approve", "") == 0
             keys = {name.casefold(): value for name, value in edge.asked[-1].headers.items()}["surrogate-key"].split()
             assert {"community", "provider:lambda"} <= set(keys)
             await client.post("/submissions", data={"receipt": receipt, "do": "withdraw"})
             with pytest.raises(InferenceBenchError, match="withdrawn by its sender"):
-                await command._decide(told, [number], "approve", "")
+                await submissions._decide(told, [number], "approve", "")
             assert "MARKERTEXT" not in (await client.get("/providers/lambda")).text
 
         house.run(work)
@@ -287,7 +289,7 @@ def test_independent_benchmarks_of_the_same_set_up_are_counted(house: Inside) ->
             (await send(client, "benchmark", {**BENCHMARK, "how": f"bench number {n}", "tpot_ms": ms}))[0]
             for n, ms in enumerate(("8.1", "8.6", "11.9"))
         ]
-        await command._decide(house.settings, ids, "approve", "")
+        await submissions._decide(house.settings, ids, "approve", "")
         found = sorted((row["tpot_ms"], row["agree"]) for row in await publish.benchmark_rows())
         assert found == [("11.9", "1"), ("8.1", "2"), ("8.6", "2")]
         assert "2 reports agree" in (await client.get("/benchmarks")).text
@@ -301,8 +303,8 @@ def test_independent_reports_of_the_same_price_are_counted(house: Inside) -> Non
             (await send(client, "price", {**PRICE, "seen_where": f"place {n}", "price": price}, checked="yes"))[0]
             for n, price in enumerate(("0.3141", "0.3142", "0.9"))
         ]
-        await command._decide(house.settings, ids, "approve", "")
-        rows = await database.fetch("SELECT remark FROM offer WHERE source = 'community'")
+        await submissions._decide(house.settings, ids, "approve", "")
+        rows = await sqlite.fetch("SELECT remark FROM offer WHERE source = 'community'")
         assert rows == [("community, 2 independent reports agree",)], "not the one that stands alone that day"
         assert len(publish.grouped(await store.published("price"))) == 1
 
@@ -312,7 +314,7 @@ def test_independent_reports_of_the_same_price_are_counted(house: Inside) -> Non
 def test_a_report_can_be_seen_corrected_and_exported(house: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         number, receipt = await send(client, "experience", EXPERIENCE, contact="person@example.org")
-        await command._decide(house.settings, [number], "approve", "")
+        await submissions._decide(house.settings, [number], "approve", "")
         form = await client.post("/submissions", data={"receipt": receipt, "do": "correct"})
         assert "MARKERTEXT" in form.text
         assert 'value="person@example.org"' in form.text
@@ -333,7 +335,7 @@ def test_a_report_can_be_seen_corrected_and_exported(house: Inside) -> None:
         told = (await client.post("/submissions", data={"receipt": receipt, "do": "json"})).json()
         assert told["report"]["text"].startswith("=Quite another")
         assert told["contact"] is None
-        assert told["consent"].endswith(pages.AGE)
+        assert told["consent"].endswith(reports.AGE)
         answer = await client.post("/submissions", data={"receipt": receipt, "do": "csv"})
         assert 'filename="' in answer.headers["content-disposition"]
         assert {"field": "rating", "value": "4"}.items() <= next(
@@ -350,7 +352,7 @@ def test_what_is_erased_is_in_no_file_and_a_restored_database_erases_it_again(
 ) -> None:
     async def sent(client: httpx.AsyncClient) -> list[tuple[str, str]]:
         found = [await send(client, kind, REPORTS[kind], contact="marker@example.org") for kind in FORMS]
-        await command._decide(house.settings, [number for number, _ in found], "approve", "")
+        await submissions._decide(house.settings, [number for number, _ in found], "approve", "")
         return found
 
     ids = house.run(sent)
@@ -358,7 +360,7 @@ def test_what_is_erased_is_in_no_file_and_a_restored_database_erases_it_again(
         live.backup(kept)
     live.close()
     kept.close()
-    journalled = house.settings.data_dir / journal.FILE
+    journalled = house.settings.data_dir / erasure_journal.FILE
     assert not journalled.exists()
 
     async def gone(client: httpx.AsyncClient) -> None:
@@ -383,7 +385,7 @@ def test_what_is_erased_is_in_no_file_and_a_restored_database_erases_it_again(
         house.settings.database_path
     )  # as the worker has it open: nothing is folded back by closing
     other.execute("SELECT count(*) FROM submission").fetchone()
-    start.prepare(house.settings)
+    prepare.prepare(house.settings)
     assert b"marker" not in everything(house.settings.data_dir)
     other.close()
     with sqlite3.connect(house.settings.database_path) as connection:
@@ -393,10 +395,10 @@ def test_what_is_erased_is_in_no_file_and_a_restored_database_erases_it_again(
 
 
 def test_a_line_that_a_crash_cut_off_swallows_no_later_erasure(tmp_path: Path) -> None:
-    (tmp_path / journal.FILE).write_text("submission\tr1\nsubmiss")
-    journal.append(tmp_path, "submission", ["r2", "r3"])
-    journal.append(tmp_path, "case", ["PR-1"])
-    assert journal.read(tmp_path) == {"submission": {"r1", "r2", "r3"}, "case": {"PR-1"}}
+    (tmp_path / erasure_journal.FILE).write_text("submission\tr1\nsubmiss")
+    erasure_journal.append(tmp_path, "submission", ["r2", "r3"])
+    erasure_journal.append(tmp_path, "case", ["PR-1"])
+    assert erasure_journal.read(tmp_path) == {"submission": {"r1", "r2", "r3"}, "case": {"PR-1"}}
 
 
 @pytest.mark.parametrize("way", ["withdraw", "erase"])
@@ -416,17 +418,19 @@ def test_an_ending_is_in_the_journal_and_on_the_disk_before_it_is_in_the_databas
         with sqlite3.connect(path) as beside:
             states = [state for (state,) in beside.execute("SELECT state FROM submission")]
         beside.close()
-        synced.append((Path(f"/proc/self/fd/{file}").readlink().name, states, journal.read(folder)))
+        synced.append((Path(f"/proc/self/fd/{file}").readlink().name, states, erasure_journal.read(folder)))
 
-    monkeypatch.setattr(journal.os, "fsync", watched)
+    monkeypatch.setattr(erasure_journal.os, "fsync", watched)
     ended = house.run(lambda client: client.post("/submissions", data={"receipt": receipt, "do": way, "sure": "yes"}))
     assert ended.status_code == 200
-    assert [name for name, _, _ in synced] == [journal.FILE, folder.name], "the file, and the folder's entry of it"
+    assert [name for name, _, _ in synced] == [erasure_journal.FILE, folder.name], (
+        "the file, and the folder's entry of it"
+    )
     assert all(told[1:] == (["waiting"], {"submission": {number}}) for told in synced), "before anything else happens"
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
     shutil.copy(tmp_path / "backup.sqlite", path)
-    start.prepare(house.settings)
+    prepare.prepare(house.settings)
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM submission").fetchone() == (0,)
     connection.close()
@@ -457,7 +461,7 @@ def test_rejected_and_withdrawn_reports_go_at_their_limits_and_others_stay(house
             await send(client, "experience", {**EXPERIENCE, "text": f"{EXPERIENCE['text']} number {n}"})
             for n in range(3)
         ]
-        await command._decide(house.settings, [ids[0][0]], "reject", "not about this provider")
+        await submissions._decide(house.settings, [ids[0][0]], "reject", "not about this provider")
         assert "not about this provider" in (await client.post("/submissions", data={"receipt": ids[0][1]})).text
         await client.post("/submissions", data={"receipt": ids[1][1], "do": "withdraw"})
         midnight = at - at % day
@@ -550,7 +554,7 @@ def test_numbers_of_cards_and_people_are_refused_and_not_stored(house: Inside, t
 
 
 def test_figures_of_benchmarks_are_no_card_numbers() -> None:
-    from app.submissions.text import refuse_numbers_of_people
+    from app.submissions.free_text import refuse_numbers_of_people
 
     for fine in ("tpot 0.4111111111111111 s", "4111111111111111.5 tokens", "build 4111111111111112", "took 1234567890123456789012 ns", "id 123-45-67890", "v4.111111111111111", "2026-11-20 12:30:45",
                  "a4111111111111111", "+49 30 123456", "000-12-3456", "8.4532167890123, 9.3321456789012"):  # fmt: skip
@@ -655,7 +659,7 @@ def test_a_page_of_another_site_cannot_send(house: Inside) -> None:
 
 def test_one_address_can_send_ten_an_hour_and_nothing_typed_is_lost(inside: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
-        for n in range(pages.MOST_SENT):
+        for n in range(reports.MOST_SENT):
             await send(client, "experience", {**EXPERIENCE, "text": f"{EXPERIENCE['text']} {n}"})
         late = await client.post(
             "/submit/experience", data=agreed(client, {**EXPERIENCE, "text": "One more text that would be lost."})
@@ -665,11 +669,11 @@ def test_one_address_can_send_ten_an_hour_and_nothing_typed_is_lost(inside: Insi
         assert 0 < int(late.headers["retry-after"]) <= 3600
         statuses = [
             (await client.post("/submit/experience", data=agreed(client, EXPERIENCE))).status_code
-            for _ in range(pages.MOST_POSTS)
+            for _ in range(reports.MOST_POSTS)
         ]
         assert set(statuses) == {429}
         assert (await client.get("/prices")).status_code == 200
-        assert len(await store.listed()) == pages.MOST_SENT
+        assert len(await store.listed()) == reports.MOST_SENT
         page = await client.post("/submit/experience", data=agreed(client, EXPERIENCE))
         assert len(page.content) < 300, "past the second limit an answer costs nothing"
 
@@ -690,27 +694,27 @@ def test_a_full_queue_asks_to_try_later(house: Inside, monkeypatch: pytest.Monke
 
 def test_the_operator_sees_the_queue_beside_what_is_known(house: Inside, capsys: pytest.CaptureFixture[str]) -> None:
     ids = house.run(_all)
-    command.listing(house.settings, "waiting", "")
+    submissions.listing(house.settings, "waiting", "")
     said = capsys.readouterr().out
     assert "3 reports" in said
     for number in ids:
-        command.showing(house.settings, number)
+        submissions.showing(house.settings, number)
     said = capsys.readouterr().out
     assert "USD per GPU-hour; known of coreweave" in said
     assert "80 % range" in said
-    assert command.decide(house.settings, [ids[0], ids[1]], "approve", "") == 0
-    assert command.decide(house.settings, [ids[2]], "reject", "about somebody else") == 0
+    assert submissions.decide(house.settings, [ids[0], ids[1]], "approve", "") == 0
+    assert submissions.decide(house.settings, [ids[2]], "reject", "about somebody else") == 0
     with pytest.raises(Exception, match="needs its reason"):
-        command.decide(house.settings, [ids[2]], "reject", "")
+        submissions.decide(house.settings, [ids[2]], "reject", "")
     with pytest.raises(Exception, match="there is no report"):
-        command.decide(house.settings, ["rnothing"], "approve", "")
+        submissions.decide(house.settings, ["rnothing"], "approve", "")
     with sqlite3.connect(house.settings.database_path) as connection:
         trail = connection.execute("SELECT submission, kind, action, reason FROM moderation").fetchall()
     connection.close()
     assert {row[2] for row in trail} == {"approve", "reject"}
     assert "marker" not in repr(trail).casefold()
     target = house.settings.data_dir / "rows.csv"
-    command.benchmarks(house.settings, str(target))
+    submissions.benchmarks(house.settings, str(target))
     assert target.read_text().count("\n") == 2
     target.unlink()
 
@@ -722,7 +726,7 @@ async def _all(client: httpx.AsyncClient) -> list[str]:
 def test_a_frozen_report_is_shown_nowhere_and_not_changed(house: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         number, receipt = await send(client, "experience", EXPERIENCE)
-        await command._decide(house.settings, [number], "approve", "")
+        await submissions._decide(house.settings, [number], "approve", "")
         report = await store.by_id(number)
         assert report
         await store.restrict([report], frozen=True)

@@ -12,14 +12,13 @@ import httpx
 import pytest
 import time_machine
 
-from app import clock
-from app.privacy.retention import ACCESS_LOG_DAYS
-from app.settings import load
-from app.telemetry import access, agents, rows
-from app.telemetry.access import COLUMNS, AccessLog
+from app.core import client_address, clock
+from app.core.retention import ACCESS_LOG_DAYS
+from app.core.settings import load
+from app.telemetry import access_log, access_log_reader, user_agents
+from app.telemetry.access_log import COLUMNS, AccessLog
 from app.telemetry.counters import DROPPED, REQUESTS, Counters
-from app.telemetry.places import Places
-from app.web import visitor
+from app.telemetry.log_paths import Places
 from tests.conftest import Inside, Site, free_port, serve
 
 FIREFOX = "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
@@ -102,13 +101,13 @@ def test_a_killed_process_loses_no_more_than_what_waits(own: Site) -> None:
         with httpx.Client(base_url=own.url) as client:
             for _ in range(300):
                 client.get("/prices")
-            time.sleep(access.EVERY_S + 0.9)  # what is older than two seconds is written
+            time.sleep(access_log.EVERY_S + 0.9)  # what is older than two seconds is written
             client.get("/gpus")
         os.killpg(own.process.pid, signal.SIGKILL)
     finally:
         own.process.wait(15)
     assert len([row for row in logged(own.data, 300) if row[7] == "/prices"]) == 300
-    assert access.EVERY_S <= 2
+    assert access_log.EVERY_S <= 2
 
 
 @pytest.mark.parametrize(
@@ -131,7 +130,7 @@ def test_a_forwarded_address_is_believed_from_trusted_peers_alone(
 ) -> None:
     networks = load({"INFERENCEBENCH_TRUSTED_PROXIES": trusted}).trusted_proxies
     headers = [(b"x-forwarded-for", chain.encode())] if chain else []
-    assert visitor.of({"client": (peer, 1), "headers": headers}, networks) == address
+    assert client_address.of({"client": (peer, 1), "headers": headers}, networks) == address
 
 
 def log_in(folder: Path, counters: Counters | None = None) -> AccessLog:
@@ -171,12 +170,12 @@ def test_a_flood_drops_rows_and_counts_them_and_refuses_no_request(tmp_path: Pat
     counters = Counters()
     log = log_in(tmp_path, counters)
     now = clock.timestamp()
-    for _ in range(access.MOST_WAITING + 137):
+    for _ in range(access_log.MOST_WAITING + 137):
         log.note(now, scope(), 200, 0.001)
     log.flush()
     day = f"{clock.now():%Y-%m-%d}"
-    assert counters.take() == {(day, REQUESTS, "/prices", 2): access.MOST_WAITING, (day, DROPPED, "", 0): 137}
-    assert len(logged(tmp_path, 1)) == access.MOST_WAITING
+    assert counters.take() == {(day, REQUESTS, "/prices", 2): access_log.MOST_WAITING, (day, DROPPED, "", 0): 137}
+    assert len(logged(tmp_path, 1)) == access_log.MOST_WAITING
 
 
 def test_a_disk_that_takes_no_row_stops_nothing(tmp_path: Path) -> None:
@@ -207,15 +206,15 @@ def test_no_path_and_no_header_breaks_a_row(tmp_path: Path, text: str) -> None:
 
 
 def test_browser_and_system_are_families_without_version() -> None:
-    assert agents.families(FIREFOX) == ("Firefox", "Ubuntu")
-    assert agents.families(
+    assert user_agents.families(FIREFOX) == ("Firefox", "Ubuntu")
+    assert user_agents.families(
         "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
     ) == ("Mobile Safari", "iOS")
-    assert agents.families("") == ("-", "-")
-    assert agents.families("nonsense") in (("-", "-"), ("Other", "Other"))
+    assert user_agents.families("") == ("-", "-")
+    assert user_agents.families("nonsense") in (("-", "-"), ("Other", "Other"))
 
 
-def fill(folder: Path, day: datetime, kinds: tuple[str, ...] = rows.KINDS) -> None:
+def fill(folder: Path, day: datetime, kinds: tuple[str, ...] = access_log_reader.KINDS) -> None:
     (folder / "logs").mkdir(exist_ok=True)
     for kind in kinds:
         line = "\t".join(
@@ -243,8 +242,8 @@ def test_no_row_is_on_disk_ninety_days_after_it_was_written(tmp_path: Path, prom
     fill(tmp_path, day)
     limit = day + timedelta(days=ACCESS_LOG_DAYS)  # the very first second of the day reaches it first
     before = int((limit - timedelta(hours=2, seconds=1)).timestamp())
-    assert rows.delete_expired(tmp_path / "logs", before) == 0
-    assert rows.delete_expired(tmp_path / "logs", int((limit - timedelta(hours=1)).timestamp()) - 1) == 2
+    assert access_log_reader.delete_expired(tmp_path / "logs", before) == 0
+    assert access_log_reader.delete_expired(tmp_path / "logs", int((limit - timedelta(hours=1)).timestamp()) - 1) == 2
     assert list((tmp_path / "logs").iterdir()) == []
 
 
@@ -253,24 +252,24 @@ def test_a_reader_sees_no_row_past_its_limit_to_the_second(tmp_path: Path, promi
     day = datetime(2026, 3, 1, 9, 30, 5, tzinfo=UTC)
     fill(tmp_path, day, ("access",))
     end = int(day.timestamp()) + ACCESS_LOG_DAYS * 86_400
-    assert len(list(rows.read(tmp_path / "logs", end - 1))) == 1
-    assert list(rows.read(tmp_path / "logs", end)) == []
-    assert rows.oldest_row(tmp_path / "logs", end - 1) == int(day.timestamp())
-    assert rows.oldest_row(tmp_path / "logs", end) is None
+    assert len(list(access_log_reader.read(tmp_path / "logs", end - 1))) == 1
+    assert list(access_log_reader.read(tmp_path / "logs", end)) == []
+    assert access_log_reader.oldest_row(tmp_path / "logs", end - 1) == int(day.timestamp())
+    assert access_log_reader.oldest_row(tmp_path / "logs", end) is None
 
 
 @pytest.mark.parametrize("promise", ["P-2.2b P-8a"])
 def test_the_web_alone_deletes_old_files_at_its_start(inside: Inside, promise: str) -> None:
-    from app.telemetry import running
+    from app.process import lifespan
 
     old = clock.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=ACCESS_LOG_DAYS)
     fill(inside.settings.data_dir, old)
     fill(inside.settings.data_dir, old + timedelta(days=2))
-    running.let_go(inside.app.access)
+    lifespan.let_go(inside.app.access)
     assert sorted(path.name for path in inside.app.access.folder.iterdir()) == sorted(
-        f"{kind}-{old + timedelta(days=2):%Y-%m-%d}.tsv" for kind in rows.KINDS
+        f"{kind}-{old + timedelta(days=2):%Y-%m-%d}.tsv" for kind in access_log_reader.KINDS
     )
-    assert running.PURGE_EVERY * running.COUNTERS_EVERY_S <= rows.MARGIN_S
+    assert lifespan.PURGE_EVERY * lifespan.COUNTERS_EVERY_S <= access_log_reader.MARGIN_S
 
 
 def test_the_web_process_deletes_without_a_worker(tmp_path: Path, prepared_data: Path) -> None:
@@ -291,7 +290,7 @@ def test_the_web_process_deletes_without_a_worker(tmp_path: Path, prepared_data:
 
 
 def test_the_log_can_be_searched_by_address_and_period(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from app.privacy import command
+    from app.cli import retention
 
     log = log_in(tmp_path)
     settings = load({"INFERENCEBENCH_DATA_DIR": str(tmp_path)})
@@ -300,14 +299,14 @@ def test_the_log_can_be_searched_by_address_and_period(tmp_path: Path, capsys: p
         log.note(now - 60, scope("/nothing"), 404, 0.001)
         log.note(now - 7200 - number, {**scope(), "client": ("2001:db8::7", 1)}, 200, 0.001)
     log.flush()
-    command.abuse(settings, since="", until="", address="", top=3)
+    retention.abuse(settings, since="", until="", address="", top=3)
     said = capsys.readouterr().out
     assert "80 requests of 2 addresses" in said
     assert "40  203.0.113.9  100% failed" in said
     assert "bursts of failed requests" in said
-    command.abuse(settings, since="", until="", address="2001:0db8:0:0::7", top=3)
+    retention.abuse(settings, since="", until="", address="2001:0db8:0:0::7", top=3)
     assert "40 rows" in capsys.readouterr().out
-    command.abuse(
+    retention.abuse(
         settings, since=f"{clock.from_timestamp(now - 3600):%Y-%m-%dT%H:%M:%SZ}", until="", address="2001:db8::7", top=3
     )
     assert capsys.readouterr().out == "0 rows\n"

@@ -6,12 +6,13 @@ import sqlite3
 import httpx
 import pytest
 
-from app import clock
-from app.errors import QueryError
-from app.telemetry import beacon, report, store
+from app.core import clock
+from app.core.errors import QueryError
+from app.process.lifespan import write
+from app.site import beacon
+from app.telemetry import counter_store, report
 from app.telemetry.counters import FEW, MEASURES, TIMES_MS, bucket, hidden, percentile
-from app.telemetry.running import write
-from app.web.limits import Limit
+from app.web.rate_limit import Limit
 from tests.conftest import Inside, Site
 
 GOOD = "page=%2Fprices&load=3&paint=2&shift=0&errors=0"
@@ -120,7 +121,7 @@ def counted(inside: Inside) -> Inside:
             (day, "requests", "/prices", 5): 1,
             (day, "requests", "/gpus", 2): 9,
         }
-        await store.write({**views, **rest, **asked})
+        await counter_store.write({**views, **rest, **asked})
 
     inside.run(work)
     return inside

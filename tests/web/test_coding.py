@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.web.coding import CODINGS, encode, negotiate
+from app.web.content_encoding import CODINGS, encode, negotiate
 
 
 @pytest.mark.parametrize(

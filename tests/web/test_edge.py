@@ -7,11 +7,13 @@ import httpx
 import pytest
 import time_machine
 
-from app import clock, database
-from app.pricing import importer, shipped
-from app.web import prepared
-from app.web.edge import matches
-from app.web.prepared import Life, life
+from app.core import clock
+from app.pricing.refresh import replace_offers
+from app.pricing.snapshot import files
+from app.storage import sqlite
+from app.web import page_cache
+from app.web.front import matches
+from app.web.page_cache import Life, life
 from tests.conftest import Inside
 
 
@@ -21,7 +23,7 @@ def offers_seen(seconds_ago: int) -> list[Any]:
     now = clock.timestamp()
     return [
         replace(offer, fetched_at=now - seconds_ago, stale_at=now - seconds_ago + 36 * 3600)
-        for offer in shipped.offers()
+        for offer in files.offers()
         if offer.source == "daily-list"
     ]
 
@@ -30,14 +32,14 @@ def offers_seen(seconds_ago: int) -> list[Any]:
 def renders(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The path of every page that was rendered; each takes long enough for others to ask meanwhile."""
     rendered: list[str] = []
-    real = prepared.Prepared._render
+    real = page_cache.Prepared._render
 
     async def counted(self: Any, ask: Any, *given: Any) -> Any:
         rendered.append(ask.path)
         await asyncio.sleep(0.02)
         return await real(self, ask, *given)
 
-    monkeypatch.setattr(prepared.Prepared, "_render", counted)
+    monkeypatch.setattr(page_cache.Prepared, "_render", counted)
     return rendered
 
 
@@ -46,11 +48,11 @@ def test_a_page_is_rendered_once_until_its_data_changes(inside: Inside, renders:
         first = await client.get("/gpus/l4-24gb")
         await asyncio.gather(*(client.get("/gpus/l4-24gb") for _ in range(20)))
         assert len(renders) == 1
-        async with database.transaction("gpu:h100-sxm-80gb"):
+        async with sqlite.transaction("gpu:h100-sxm-80gb"):
             pass
         await client.get("/gpus/l4-24gb")
         assert len(renders) == 1, "a write to another GPU must not drop this page"
-        async with database.transaction("gpu:l4-24gb"):
+        async with sqlite.transaction("gpu:l4-24gb"):
             pass
         second = await client.get("/gpus/l4-24gb")
         assert len(renders) == 2
@@ -69,7 +71,7 @@ def test_many_at_once_cost_one_render(inside: Inside, renders: list[str]) -> Non
 
 
 def test_past_the_bound_of_renders_it_says_try_later(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared, "MAX_WAITING", 3)
+    monkeypatch.setattr(page_cache, "MAX_WAITING", 3)
 
     async def visit(client: httpx.AsyncClient) -> None:
         answers = await asyncio.gather(*(client.get(f"/prices?max_usd={n}") for n in range(1, 12)))
@@ -84,7 +86,7 @@ def test_past_the_bound_of_renders_it_says_try_later(inside: Inside, monkeypatch
 
 
 def test_what_is_kept_is_bounded(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared, "MAX_KEPT", 5)
+    monkeypatch.setattr(page_cache, "MAX_KEPT", 5)
 
     async def visit(client: httpx.AsyncClient) -> None:
         for n in range(1, 12):
@@ -98,8 +100,8 @@ def test_a_price_turns_stale_at_its_instant_on_a_prepared_page(inside: Inside) -
     async def visit(client: httpx.AsyncClient) -> None:
         start = clock.now().replace(microsecond=0)
         with time_machine.travel(start, tick=False) as traveller:
-            await importer.replace_source("gpu-pricing", "t", [], [], clock.timestamp())
-            await importer.replace_source("daily-list", "t", offers_seen(36 * 3600 - 90), [], clock.timestamp())
+            await replace_offers.replace_source("gpu-pricing", "t", [], [], clock.timestamp())
+            await replace_offers.replace_source("daily-list", "t", offers_seen(36 * 3600 - 90), [], clock.timestamp())
             fresh = await client.get("/gpus/l4-24gb")
             assert '<span class="stale"' not in fresh.text
             assert "s-maxage=60" in fresh.headers["cache-control"]
@@ -126,7 +128,7 @@ def test_a_stale_price_is_never_best_while_a_fresh_one_exists(inside: Inside) ->
             for o in offers_seen(60)
             if o.gpu == "h100-sxm-80gb"
         ]
-        await importer.replace_source("daily-list", "t", fresh, [], clock.timestamp())
+        await replace_offers.replace_source("daily-list", "t", fresh, [], clock.timestamp())
         page = (await client.get("/gpus/h100-sxm-80gb")).text
         best = page[page.index('class="bests"') : page.index("</ul>", page.index('class="bests"'))]
         first = best[: best.index("</li>")]

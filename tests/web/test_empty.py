@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from app import clock
-from app.pricing import importer
+from app.core import clock
+from app.pricing.refresh import replace_offers
 from tests.conftest import Inside
 from tests.web.test_http import PUBLIC
 
@@ -13,7 +13,7 @@ from tests.web.test_http import PUBLIC
 def emptied(inside: Inside) -> Inside:
     async def empty(_: httpx.AsyncClient) -> None:
         for name in ("gpu-pricing", "daily-list"):
-            await importer.replace_source(name, "t", [], [], clock.timestamp())
+            await replace_offers.replace_source(name, "t", [], [], clock.timestamp())
 
     inside.run(empty)
     return inside

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.catalog.facts import gpus, providers
-from app.models.shipping import shipped_models
-from app.pricing.data import COLUMNS
-from app.pricing.query import FILTERS, MEANINGS, PARAMETERS
+from app.models.hub.seed import shipped_models
+from app.pricing.offers.price_query import FILTERS, MEANINGS, PARAMETERS
+from app.site.price_api import COLUMNS
 from tests.conftest import Site
 
 PAGES = ["/", "/prices", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/a100", "/gpus/tpu-v4-32gb", "/providers", "/providers/aws",
@@ -236,7 +236,7 @@ def test_the_csv_holds_every_offer_with_known_slugs(http: httpx.Client) -> None:
 
 
 def test_csv_text_that_a_spreadsheet_would_run_is_made_harmless() -> None:
-    from app.pricing.data import to_csv
+    from app.site.price_api import to_csv
 
     text = to_csv(
         ["a"], [["=1+1"], ["+x"], ["-x"], ["@x"], ["a,b"], ['say "x"'], ["two\nlines"], [None], [True]]
@@ -365,7 +365,7 @@ def test_the_sitemap_lists_pages_that_exist(http: httpx.Client, site: Site) -> N
 def test_security_txt_has_a_contact_and_has_not_expired(http: httpx.Client) -> None:
     from datetime import datetime
 
-    from app import clock
+    from app.core import clock
 
     text = http.get("/.well-known/security.txt").text
     expires = re.search(r"Expires: (\S+)", text)

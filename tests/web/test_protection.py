@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.settings import load
+from app.core.settings import load
 from app.web import assets, security
 from tests.conftest import ROOT, Inside, Site
 

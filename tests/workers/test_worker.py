@@ -62,7 +62,11 @@ class Running:
             more = {int(pid) for pid, parent, _ in rows if int(parent) in below} - below
             below |= more
             grown = bool(more)
-        return [int(pid) for pid, _, args in rows if int(pid) in below and word in args and "app.follow" not in args]
+        return [
+            int(pid)
+            for pid, _, args in rows
+            if int(pid) in below and word in args and "app.process.exec_with_parent" not in args
+        ]
 
     def offers(self, source: str) -> int:
         with sqlite3.connect(self.data / "inferencebench.sqlite") as connection:
@@ -205,8 +209,8 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
         }
         return {"data": kinds}
 
-    before = "from app import database, settings; from app.pricing.refresh import refresh; s = settings.load(); database.use(s.database_path); database.run(refresh('lambda', s))"
-    life = "for _ in range(int(argument)): database.run(refresh('lambda', s))"
+    before = "from app.core import settings; from app.storage import sqlite; from app.pricing.refresh.refresh_source import refresh; s = settings.load(); sqlite.use(s.database_path); sqlite.run(refresh('lambda', s))"
+    life = "for _ in range(int(argument)): sqlite.run(refresh('lambda', s))"
     environment = {**server.environment("lambda"), "INFERENCEBENCH_DATA_DIR": str(data)}
     good = server.answers["/api/v1/instance-types"]
     flip = [200]
@@ -355,7 +359,7 @@ def test_the_timetable_holds_every_source_at_its_pace_spread_over_the_hour() -> 
 
 
 def test_a_start_makes_up_for_what_is_due_and_for_nothing_else() -> None:
-    from app.models.refresh import NAME
+    from app.models.hub.refresh import NAME
     from app.pricing.sources import RATES, SOURCES
 
     now = 10**9

@@ -8,8 +8,8 @@ is a price at which somebody rents it out now; the average is nobody's offer.
 from collections.abc import Iterator
 from typing import Any
 
-from app.fetch import Fault, FetchError
-from app.pricing.offers import RawOffer
+from app.core.http_client import Fault, FetchError
+from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source, listed, text
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from app import clock
-from app.fetch import Fault, Fetcher, FetchError, Limits
-from app.money import parse_decimal
-from app.pricing.offers import RawOffer
+from app.core import clock
+from app.core.http_client import Fault, Fetcher, FetchError, Limits
+from app.core.money import parse_decimal
+from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source, listed, text
 
 _TERMS = {"1 Year": (12, 8760), "3 Years": (36, 26280), "5 Years": (60, 43800)}

@@ -5,10 +5,10 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, TypeVar
 
-from app import clock
-from app.fetch import Fault, Fetcher, FetchError, Limits
-from app.pricing.offers import RawOffer
-from app.settings import Settings
+from app.core import clock
+from app.core.http_client import Fault, Fetcher, FetchError, Limits
+from app.core.settings import Settings
+from app.pricing.offers.offer import RawOffer
 
 T = TypeVar("T")
 GB = 10**9

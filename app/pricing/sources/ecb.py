@@ -9,10 +9,10 @@ from datetime import date
 from decimal import Decimal
 from xml.etree import ElementTree as ET
 
-from app.fetch import Fault, Fetcher, FetchError, Limits
-from app.money import parse_decimal
-from app.pricing.offers import Rate
-from app.settings import Settings
+from app.core.http_client import Fault, Fetcher, FetchError, Limits
+from app.core.money import parse_decimal
+from app.core.settings import Settings
+from app.pricing.offers.offer import Rate
 
 _NAMESPACE = "{http://www.ecb.int/vocabulary/2002-08-01/eurofxref}"
 _PLACES = Decimal("0.0000000001")

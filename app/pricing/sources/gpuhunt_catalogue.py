@@ -11,8 +11,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from app.fetch import Fault, Fetcher, FetchError, Limits
-from app.pricing.offers import RawOffer
+from app.core.http_client import Fault, Fetcher, FetchError, Limits
+from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source
 
 PROVIDERS = {"aws": "aws", "gcp": "gcp", "oci": "oci", "nebius": "nebius", "cloudrift": "cloudrift",

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from app.fetch import Fault, FetchError
-from app.pricing.offers import RawOffer
+from app.core.http_client import Fault, FetchError
+from app.core.settings import ROOT
+from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source, text
-from app.settings import ROOT
 
 PROVIDERS = {"lium": "lium", "daytona": "daytona", "digitalocean": "digitalocean", "seeweb": "seeweb",
              "jarvislabs": "jarvis-labs"}  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from app.pricing.offers import RawOffer
+from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source, mapped, text
 
 _DESCRIPTION = re.compile(r"(?:(\d+)x )?(?:Tesla )?(.+?) \((\d+) GB ?([A-Za-z0-9]*)\)")

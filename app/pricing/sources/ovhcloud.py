@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from app.fetch import Fault, FetchError, Limits
-from app.pricing.offers import RawOffer
+from app.core.http_client import Fault, FetchError, Limits
+from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source, listed, mapped, text
 
 _UNIT = Decimal(10) ** 8

@@ -8,8 +8,8 @@ none means that it can be rented. ``minimumBidPrice`` is a floor and is not read
 from collections.abc import Iterator
 from typing import Any
 
-from app.fetch import Fault, FetchError
-from app.pricing.offers import RawOffer
+from app.core.http_client import Fault, FetchError
+from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source, listed, text
 
 _QUERY = """query { gpuTypes { id displayName memoryInGb secureCloud communityCloud securePrice communityPrice

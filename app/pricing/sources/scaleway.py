@@ -7,8 +7,8 @@ in its public SDK. Prices are in euro, which the answer does not say; ``gpu_memo
 from collections.abc import Iterator
 from typing import Any
 
-from app.fetch import Fault, Fetcher, FetchError
-from app.pricing.offers import RawOffer
+from app.core.http_client import Fault, Fetcher, FetchError
+from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import GB, GIB, Source, mapped, text, together
 
 ZONES = (

@@ -7,8 +7,8 @@ still answers; this one wants a key. Price is of one GPU; processors, memory and
 from collections.abc import Iterator
 from typing import Any
 
-from app.money import parse_decimal
-from app.pricing.offers import RawOffer
+from app.core.money import parse_decimal
+from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source, listed, text
 
 

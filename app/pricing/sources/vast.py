@@ -10,9 +10,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from app.fetch import Fault, FetchError
-from app.money import parse_decimal
-from app.pricing.offers import RawOffer
+from app.core.http_client import Fault, FetchError
+from app.core.money import parse_decimal
+from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source, listed, text
 
 _PAGE = 64

@@ -7,8 +7,8 @@ Shape read in the provider's documentation of ``/v1/instance-types`` and in gpuh
 from collections.abc import Iterator
 from typing import Any
 
-from app.money import parse_decimal
-from app.pricing.offers import RawOffer
+from app.core.money import parse_decimal
+from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source, listed, text
 
 

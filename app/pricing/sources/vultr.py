@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from app.catalog.aliases import Resolved, resolve
 from app.catalog.facts import gpus
-from app.money import parse_decimal
-from app.pricing.offers import RawOffer
+from app.core.money import parse_decimal
+from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source, listed, text
 
 

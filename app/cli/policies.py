@@ -1,0 +1,48 @@
+"""``inferencebench policy``: list, check, new."""
+
+import sys
+
+from app.core import clock
+from app.core.settings import Settings
+from app.policies.documents import POLICIES, DocumentError, faults, skeleton
+from app.policies.files import policies, read_published, read_versions
+
+
+def list_versions(settings: Settings) -> int:
+    """Print every version with its dates and how it stands."""
+    known = policies(settings)
+    standing = known.standing(clock.timestamp())
+    for version in known.versions:
+        print(
+            f"{version.policy:14} {version.name}  version {version.version}, announced {version.announced}, {standing.state(version)}"
+        )
+    for line in known.troubles():
+        print(line, file=sys.stderr)
+    return 0
+
+
+def check(settings: Settings) -> int:
+    """Refuse what would cut a notice short, change the past or can't be read: a line each, exit status 1."""
+    versions, unreadable = read_versions(settings.policies_dir)
+    found = [*unreadable, *faults(versions, read_published(settings.policies_dir), clock.timestamp())]
+    for line in found:
+        print(line, file=sys.stderr)
+    if not found:
+        print(f"{len(versions)} versions of {len(POLICIES)} policies hold")
+    return 1 if found else 0
+
+
+def new(settings: Settings, policy: str) -> int:
+    """Write the next version of ``policy``. Raises :class:`DocumentError`."""
+    if policy not in POLICIES:
+        raise DocumentError(f"there is no policy {policy[:40]!r}; use one of {', '.join(POLICIES)}")
+    versions, _ = read_versions(settings.policies_dir)
+    mine = sorted((version for version in versions if version.policy == policy), key=lambda version: version.effective)
+    name, text = skeleton(policy, mine[-1] if mine else None, clock.now().date())
+    path = settings.policies_dir / policy / f"{name}.md"
+    if path.exists():
+        raise DocumentError(f"{path} is there already; edit it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(f"{path}: announced today, effective {name}; say what changes and write it")
+    return 0

@@ -1,0 +1,120 @@
+"""The commands ``retention`` and ``abuse``."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from app.core import clock
+from app.core.errors import InferenceBenchError
+from app.core.settings import Settings
+from app.privacy.retention import purge
+from app.process import prepare
+from app.storage import sqlite
+from app.telemetry import access_log, access_log_reader
+
+SOON_S = 86_400
+BURST = 20
+"""So many failed requests of one address within a minute are called a burst."""
+
+
+def instant(text: str, name: str) -> int:
+    """Seconds since 1970 of an instant that was given as ``--name``."""
+    try:
+        return int(clock.parse_instant(text).timestamp())
+    except ValueError:
+        raise InferenceBenchError(
+            f"--{name} {text!r} is no date or instant; for example 2026-11-24 or 2026-11-24T14:00:00Z"
+        ) from None
+
+
+def _open(settings: Settings) -> None:
+    prepare.prepare(settings)
+    sqlite.use(settings.database_path)
+
+
+def status(settings: Settings, now_text: str) -> int:
+    """Print what is held, how long, and what is due."""
+    from rich.console import Console
+    from rich.table import Table
+
+    now = instant(now_text, "now") if now_text else clock.timestamp()
+    _open(settings)
+    table = Table("kind", "kept", "held", "oldest", "due now", "next due", "last purge", box=None)
+    for state in sqlite.run(purge.states(settings, now)):
+        table.add_row(
+            state.kind.name, state.kind.kept, f"{state.held:,}" if state.kind.ages else "-", _day(state.oldest),
+            f"{state.due:,}" if state.kind.ages else "-", _moment(state.next_at), _moment(state.ran_at),
+        )  # fmt: skip
+    Console().print(table)
+    return 0
+
+
+def run(settings: Settings, now_text: str, *, dry: bool) -> int:
+    """Erase what is due, or with ``dry`` say what would go."""
+    now = instant(now_text, "now") if now_text else clock.timestamp()
+    _open(settings)
+    if dry:
+        for state in sqlite.run(purge.states(settings, now)):
+            if state.due:
+                print(f"{state.kind.name}: {state.due:,} would go ({state.kind.erased})")
+        print("nothing was erased: this was a dry run")
+        return 0
+    for name, count in sqlite.run(purge.run(settings, now)).items():
+        print(f"{name}: {count:,} gone")
+    return 0
+
+
+def abuse(settings: Settings, *, since: str, until: str, address: str, top: int) -> int:
+    """Print who asked most and whose requests failed in bursts, or every row of one address."""
+    now = clock.timestamp()
+    span = (instant(since, "since") if since else now - SOON_S, instant(until, "until") if until else None)
+    folder = settings.data_dir / access_log.FOLDER
+    try:
+        found = access_log_reader.read(folder, now, *span, address)
+        for line in _of_address(found) if address else _of_all(found, top):
+            print(line)
+    except ValueError:
+        raise InferenceBenchError(
+            f"--address {address!r} is no IP address; for example 203.0.113.7 or 2001:db8::7"
+        ) from None
+    return 0
+
+
+def _of_address(found: Iterator[access_log_reader.Row]) -> Iterator[str]:
+    count = 0
+    for row in found:
+        count += 1
+        took = "" if row.ms is None else f"{row.ms:.1f} ms"
+        yield f"{_moment(row.at)}  {row.status}  {row.method} {row.path if row.path != '-' else row.route}  {row.browser}, {row.system}  {row.referrer}  {took}"
+    yield f"{count:,} rows"
+
+
+def _of_all(found: Iterator[access_log_reader.Row], top: int) -> Iterator[str]:
+    asked: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    bursts: Counter[tuple[str, int]] = Counter()
+    routes: dict[str, Counter[str]] = {}
+    for row in found:
+        asked[row.address] += 1
+        routes.setdefault(row.address, Counter())[row.route] += 1
+        if row.status >= 400:
+            failed[row.address] += 1
+            bursts[row.address, row.at // 60] += 1
+    yield f"{asked.total():,} requests of {len(asked):,} addresses"
+    if asked:
+        yield "top talkers:"
+    for address, count in asked.most_common(top):
+        route, most = routes[address].most_common(1)[0]
+        yield f"  {count:>9,}  {address}  {failed[address] / count:.0%} failed, most of all {route} ({most:,})"
+    worst = [(pair, count) for pair, count in bursts.most_common(top) if count >= BURST]
+    if worst:
+        yield "bursts of failed requests, a minute each:"
+    for (address, minute), count in worst:
+        yield f"  {count:>9,}  {address}  {_moment(minute * 60)}"
+
+
+def _moment(at: int | None) -> str:
+    return "-" if at is None else f"{clock.from_timestamp(at):%Y-%m-%d %H:%M:%S}"
+
+
+def _day(at: int | None) -> str:
+    return "-" if at is None else f"{clock.from_timestamp(at):%Y-%m-%d}"

@@ -1,0 +1,146 @@
+"""``inferencebench submissions``: the queue, a report beside what is known, decisions in batches."""
+
+import csv
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+from app.benchmarks.predict import added
+from app.benchmarks.rows import COLUMNS
+from app.core.errors import InferenceBenchError
+from app.core.money import show
+from app.core.settings import Settings
+from app.process import prepare
+from app.storage import sqlite
+from app.storage.sqlite import fetch
+from app.submissions import plausible, publish, store
+from app.submissions.export import STATES
+from app.submissions.forms import FORMS
+from app.submissions.store import Submission
+from app.web import cdn_purge
+
+
+def _open(settings: Settings) -> None:
+    prepare.prepare(settings)
+    sqlite.use(settings.database_path)
+
+
+def listing(settings: Settings, state: str, kind: str) -> int:
+    """Print the queue, or reports of another state."""
+    from rich.console import Console
+    from rich.table import Table
+
+    _open(settings)
+    found = sqlite.run(store.listed("" if state == "all" else state, kind))
+    table = Table("number", "sent", "kind", "state", "what", box=None)
+    for report in found:
+        table.add_row(
+            report.id,
+            report.day,
+            report.kind,
+            STATES[report.state] + (", frozen" if report.restricted else ""),
+            _line(report),
+        )
+    if found:
+        Console().print(table)
+    print(f"{len(found)} {'report' if len(found) == 1 else 'reports'}")
+    return 0
+
+
+def _line(report: Submission) -> str:
+    v = report.values
+    if report.kind == "price":
+        return f"{v['provider']}: {v['gpu_count']} x {v['gpu']}, {v['tier']}, {v['price']} USD per {v['per']}, seen {v['seen_on']}"
+    if report.kind == "benchmark":
+        return f"{v['model']} on {v['gpu']} TP{v['tensor_parallel']}, {v['engine']}: {v.get('tpot_ms', '?')} ms a token"
+    return f"{v['provider']}, {v['topic']}, {v['rating']}/5: {v['text'][:60]!r}"
+
+
+def showing(settings: Settings, one: str) -> int:
+    """Print a report whole, with what is known of the same thing beside it."""
+    _open(settings)
+    report = sqlite.run(_known(one))
+    print(
+        f"{report.id}  {report.kind}  sent {report.day}  {STATES[report.state]}{', frozen' if report.restricted else ''}"
+    )
+    for field in FORMS[report.kind].fields:
+        if field.name in report.values:
+            print(f"  {field.label}: {report.values[field.name]}")
+    print(f"  E-mail for questions: {'given' if report.contact else 'none'}")
+    for line in sqlite.run(_beside(report)):
+        print(line)
+    return 0
+
+
+async def _known(one: str) -> Submission:
+    report = await store.by_id(one)
+    if report is None:
+        raise InferenceBenchError(
+            f"there is no report {one[:20]!r}; inferencebench submissions list --state all names them"
+        )
+    return report
+
+
+async def _beside(report: Submission) -> list[str]:
+    lines = [f"! {text}" for text in (await plausible.doubts(report.kind, report.values)).values()]
+    v = report.values
+    if report.kind == "price":
+        amount = Decimal(v["price"]) / (1 if v["per"] == "gpu-hour" else Decimal(v["gpu_count"]))
+        lines.append(f"= {amount:.4f} USD per GPU-hour; known of {v['provider']}, {v['gpu']}, {v['tier']}:")
+        rows = await fetch(
+            "SELECT source, gpu_count, region, usd_per_gpu_hour_micro FROM offer WHERE provider = ? AND gpu = ? AND tier = ? ORDER BY 4",
+            v["provider"],
+            v["gpu"],
+            v["tier"],
+        )
+        lines += [
+            f"  {source}: {count} GPUs, {region or 'region not stated'}, {show(micro)} ({amount * 1_000_000 / micro - 1:+.0%})"
+            for source, count, region, micro in rows
+        ] or ["  nothing"]
+    elif report.kind == "benchmark":
+        row = publish.as_row(report)
+        guess = added(row)
+        told = (
+            guess["error"]
+            or f"{guess['predicted_tpot_ms']} ms a token predicted, 80 % range {guess['tpot_low_ms']} to {guess['tpot_high_ms']}"
+        )
+        lines.append(f"= {row['tpot_ms']} ms a token reported; {told}")
+    return lines
+
+
+def decide(settings: Settings, ids: list[str], action: str, reason: str) -> int:
+    """Approve or reject reports, all or none."""
+    if action == "reject" and not reason.strip():
+        raise InferenceBenchError(
+            "a rejection needs its reason: the sender reads it; for example --reason 'no such instance is sold'"
+        )
+    _open(settings)
+    return sqlite.run(_decide(settings, ids, action, reason.strip()[:300]))
+
+
+async def _decide(settings: Settings, ids: list[str], action: str, reason: str) -> int:
+    reports = [await _known(one) for one in dict.fromkeys(ids)]
+    if late := [report.id for report in reports if report.state == "withdrawn"]:
+        raise InferenceBenchError(f"{', '.join(late)} was withdrawn by its sender; there is nothing to decide")
+    keys: set[str] = set()
+    for report in reports:
+        await store.decide(report, action, reason)
+        keys |= set(report.keys)
+    written = await publish.publish_prices()
+    await cdn_purge.purge(settings, keys | written.keys)
+    print(
+        f"{len(reports)} {'report' if len(reports) == 1 else 'reports'} {'approved' if action == 'approve' else 'rejected'}"
+    )
+    return 0
+
+
+def benchmarks(settings: Settings, output: str) -> int:
+    """Write approved benchmarks in the columns of the measured rows, for ``make calibrate COMMUNITY=FILE``."""
+    _open(settings)
+    rows = [publish.as_row(report) for report in sqlite.run(store.published("benchmark"))]
+    with Path(output).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"{len(rows)} rows", file=sys.stderr)
+    return 0

@@ -1,0 +1,1 @@
+"""What everything stands on: the clock, errors, money, settings, the retention table, keys of data versions, the limited HTTP client."""

@@ -1,0 +1,25 @@
+"""The names of versions of data. What changes data raises its keys; what shows data says which keys it shows.
+
+The same names are the surrogate keys by which a CDN in front purges its copies. Pure.
+"""
+
+OFFERS_KEY, TALLY_KEY, HISTORY_KEY, SOURCES_KEY = "offers", "tally", "history", "sources"
+MODELS_KEY = "models"
+QUEUE_KEY = "submissions"
+RETENTION_KEY = "retention"
+TELEMETRY_KEY = "telemetry"
+
+
+def gpu_key(gpu: str) -> str:
+    """The key of everything that shows offers of the GPU with the slug ``gpu``."""
+    return f"gpu:{gpu}"
+
+
+def provider_key(provider: str) -> str:
+    """The key of everything that shows offers of the provider with the slug ``provider``."""
+    return f"provider:{provider}"
+
+
+def source_key(source: str) -> str:
+    """The key of everything that says how the source called ``source`` stands."""
+    return f"source:{source}"

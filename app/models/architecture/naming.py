@@ -1,0 +1,78 @@
+"""Names of models: slugs, families, and the precision that a repository's name states. Pure."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from app.models.architecture.architecture import Architecture
+from app.models.architecture.config import UnreadableError
+from app.models.architecture.read import read
+
+_PRECISION = re.compile(r"(?<![A-Za-z])(NVFP4|MXFP4|FP8|INT4|INT8|AWQ|GPTQ)(?![A-Za-z])", re.IGNORECASE)
+_SAME = {"awq": "int4", "gptq": "int4"}
+FAMILIES = (
+    ("DeepSeek", r"deepseek-(?!r1-distill)"), ("DeepSeek distils", r"r1-distill"), ("Llama", r"llama"), ("Qwen", r"qwen|qwq|acemath"),
+    ("Gemma", r"gemma"), ("GPT-OSS", r"gpt-oss"), ("GLM", r"glm-"), ("Kimi", r"kimi"), ("MiniMax", r"minimax"),
+    ("Mixtral", r"mixtral"), ("MiMo", r"mimo"), ("Nemotron", r"nemotron"), ("Step", r"step-"),
+)  # fmt: skip
+"""Family name → what its repositories are called; the first that fits."""
+
+
+_VARIANT = re.compile(
+    r"[-_.](nvfp4|mxfp4|fp8|fp4|int4|int8|awq|gptq|w4a16|w8a8|bf16|fp16|gguf|dynamic|static|pertensor|quantized|instruct|chat|it|base|"
+    r"thinking|hf|\d{4})(?=$|[-_.])"
+)
+"""Words of a name that tell weights apart, not architectures: how they are stored, what they were tuned for, when."""
+
+
+def slug_of(model: str) -> str:
+    """The slug of a repository: ``meta-llama/Llama-3.1-8B`` → ``meta-llama--llama-3.1-8b``."""
+    return model.lower().replace("/", "--")
+
+
+def family_of(model: str) -> str:
+    """The family of a repository, or its owner where none is known."""
+    name = model.rsplit("/", maxsplit=1)[-1].lower()
+    return next((family for family, pattern in FAMILIES if re.search(pattern, name)), model.split("/", maxsplit=1)[0])
+
+
+def short_name(model: str) -> str:
+    """The name without its owner."""
+    return model.rsplit("/", maxsplit=1)[-1]
+
+
+@lru_cache(maxsize=4096)
+def base_name(model: str) -> str:
+    """What a model shares with its tuned and quantised variants: ``nvidia/Kimi-K2.5-NVFP4`` → ``kimi-k2.5``."""
+    name = short_name(model).lower().removeprefix("meta-")
+    while (shorter := _VARIANT.sub("", name)) != name:
+        name = shorter
+    return name
+
+
+def same_architecture(model: str, known: Iterable[str]) -> str:
+    """Of the ``known`` repositories the one that ``model`` is a variant of, ``""`` where there is none.
+
+    A variant that was tuned, dated or quantised has the layers of its base; the shortest name stands for all.
+    """
+    base = base_name(model)
+    return min((name for name in known if base_name(name) == base), key=lambda name: (len(name), name), default="")
+
+
+def understood(model: str, config: Any) -> Architecture:
+    """The architecture of a repository; where its configuration is silent, its name states the precision.
+
+    Raises :class:`UnreadableError`.
+    """
+    if not isinstance(config, dict):
+        raise UnreadableError("the configuration is not an object")
+    found = read(config)
+    named = _PRECISION.search(short_name(model))
+    word = named[1].lower() if named else ""
+    if word and (
+        found.precision == "bf16" or (found.precision, word) == ("mxfp4", "nvfp4")
+    ):  # two 4-bit formats, one told by the name alone
+        return replace(found, precision=_SAME.get(word, word), notes=("precision read from the repository's name",))
+    return found

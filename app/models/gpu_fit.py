@@ -1,0 +1,68 @@
+"""On how many of which GPU a model fits, and what that costs by the hour. Pure; memory only, speed is another question."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.catalog.facts import Gpu
+from app.models.architecture.architecture import PRECISIONS, Architecture
+
+USABLE = 0.9
+"""The share of a GPU's memory for weights and cache; the rest is for activations and the engine."""
+CONTEXTS = (4_096, 32_768, 131_072, 1_048_576)
+CACHE_BYTES = {"16 bit": 2, "8 bit": 1}
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+ROOM_TOKENS = 8_192
+"""The cache of one sequence this long must fit beside the weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A model on ``count`` GPUs, with the offer that is cheapest for one of them. Micro-dollars an hour for all."""
+
+    gpu: Gpu
+    count: int
+    usd_micro: int
+    offer: Mapping[str, Any]
+
+
+def weight_table(architecture: Architecture) -> list[tuple[str, int, bool]]:
+    """(precision, bytes, as published) for every precision."""
+    return [(name, architecture.weight_bytes(name), name == architecture.precision) for name in PRECISIONS]
+
+
+def cache_table(architecture: Architecture) -> list[tuple[int, list[int]]]:
+    """(tokens, bytes for each cache precision) for one sequence, up to the model's context."""
+    longest = architecture.context or CONTEXTS[-1]
+    lengths = sorted(
+        {length for length in CONTEXTS if length <= longest} | ({longest} if longest > CONTEXTS[0] else set())
+    )
+    return [
+        (length, [architecture.kv_cache_bytes(length, size) for size in CACHE_BYTES.values()])
+        for length in lengths or [longest]
+    ]
+
+
+def needed_bytes(architecture: Architecture) -> int:
+    """Weights as published, and the cache of one sequence of :data:`ROOM_TOKENS`."""
+    room = min(ROOM_TOKENS, architecture.context or ROOM_TOKENS)
+    return architecture.weight_bytes(architecture.precision) + architecture.kv_cache_bytes(room)
+
+
+def fits(
+    architecture: Architecture,
+    gpus: Iterable[Gpu],
+    best: Mapping[tuple[str, str], Mapping[str, Any]],
+    tier: str = "on-demand",
+) -> list[Fit]:
+    """The GPUs it fits on, the cheapest first: the smallest power of two of each that has the memory."""
+    need = needed_bytes(architecture)
+    found = []
+    for gpu in gpus:
+        offer = best.get((gpu.slug, tier))
+        if offer is None or not gpu.memory_gb:
+            continue
+        count = next((n for n in SIZES if n * gpu.memory_gb * 1e9 * USABLE >= need), None)
+        if count is not None:
+            found.append(Fit(gpu, count, count * offer["usd_per_gpu_hour_micro"], offer))
+    return sorted(found, key=lambda fit: (fit.offer["stale"], fit.usd_micro, fit.count))

@@ -1,0 +1,155 @@
+"""Refreshing models from the Hub: facts, evaluation results, measured speeds. What stands stays when the Hub fails."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from app.core import clock
+from app.core.http_client import Fault, FetchError
+from app.core.settings import Settings
+from app.core.version_keys import MODELS_KEY, SOURCES_KEY
+from app.models.architecture.config import UnreadableError
+from app.models.architecture.naming import slug_of, understood
+from app.models.architecture.serialise import to_plain
+from app.models.hub import leaderboard
+from app.models.hub.client import Hub, HubError, HubModel
+from app.models.hub.seed import model_key
+from app.models.tables import EvaluationRow, ModelRow, SpeedRow
+from app.storage.sqlite import execute_many, fetch, insert_many, transaction
+from app.upstream.outcome import Outcome, as_fault, counted, failed, record_answer
+from app.upstream.written import Written
+
+NAME, TITLE = "models", "Hugging Face Hub"
+_FACTS = ("architecture", "parameters", "active_parameters", "file_parameters", "context", "precision", "licence", "gated",
+          "last_modified", "from_hub", "fault")  # fmt: skip
+_EVALUATION = ("benchmark", "task", "setup", "value", "day", "source_name", "source_url", "verified")
+
+
+async def refresh_models(settings: Settings) -> Outcome:
+    """Ask the Hub for every tracked model and for the measured speeds. Never raises for what the Hub does."""
+    try:
+        return await counted(await _refresh(settings))
+    except Exception as error:  # the Hub's answer must never take the worker down
+        return await counted(await failed(NAME, TITLE, as_fault(error, NAME)))
+
+
+async def _refresh(settings: Settings) -> Outcome:
+    names = [row[0] for row in await fetch("SELECT model FROM model ORDER BY slug")]
+    written = Written()
+    faults: dict[str, str] = {}
+    async with Hub(settings) as hub:
+        answers = await asyncio.gather(*(hub.model(name) for name in names), return_exceptions=True)
+        for name, answer in zip(names, answers, strict=True):
+            if isinstance(answer, HubError):
+                faults[name] = str(answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+        if len(faults) == len(names):
+            raise FetchError(Fault.UNREACHABLE, next(iter(faults.values()), "no model is tracked"))
+        for name, answer in zip(names, answers, strict=True):
+            if isinstance(answer, HubModel):
+                await _store(answer, written)
+            else:
+                await _store_fault(name, faults[name], written)
+        note = await _refresh_speeds(hub, written)
+    await _describe(len(names) - len(faults), written)
+    return Outcome(NAME, "ok", note, len(names), len(names) - len(faults), written)
+
+
+async def _store(answer: HubModel, written: Written) -> None:
+    """Write one model's facts and results where they changed."""
+    slug = slug_of(answer.model)
+    old = (await ModelRow.select().where(ModelRow.slug == slug).run())[0]
+    facts = {**{name: old[name] for name in _FACTS}, **_facts(answer, old)}
+    results = [tuple(getattr(item, name) for name in _EVALUATION) for item in answer.evaluations]
+    before = await fetch(f"SELECT {', '.join(_EVALUATION)} FROM evaluation WHERE slug = ? ORDER BY id", slug)  # noqa: S608
+    same = (
+        all(facts[name] == old[name] for name in _FACTS) and [(*row[:-1], bool(row[-1])) for row in before] == results
+    )
+    now = clock.timestamp()
+    async with transaction(*([] if same else [MODELS_KEY, model_key(slug)])):
+        values: dict[Any, Any] = {**facts, "downloads": answer.downloads, "fetched_at": now}
+        await ModelRow.update(values).where(ModelRow.slug == slug).run()
+        if not same:
+            await EvaluationRow.delete().where(EvaluationRow.slug == slug).run()
+            await insert_many(EvaluationRow, ("slug", *_EVALUATION), ((slug, *row) for row in results))
+    _count(written, same, slug)
+
+
+def _facts(answer: HubModel, old: dict[str, Any]) -> dict[str, Any]:
+    """What the Hub's answer changes. A configuration that can't be read leaves the facts that stand, and says so."""
+    found: dict[str, Any] = {
+        "licence": answer.licence, "gated": answer.gated, "last_modified": answer.last_modified,
+        "file_parameters": answer.file_parameters, "from_hub": True, "fault": answer.fault,
+    }  # fmt: skip
+    if answer.config is None:
+        return found
+    try:
+        architecture = understood(answer.model, answer.config)
+    except UnreadableError as error:
+        return {**found, "fault": f"its configuration could not be read: {error}"[:300]}
+    return {
+        **found, "architecture": json.dumps(to_plain(architecture), separators=(",", ":")), "fault": "",
+        "parameters": architecture.parameters, "active_parameters": architecture.active_parameters,
+        "context": architecture.context or old["context"], "precision": architecture.precision,
+    }  # fmt: skip
+
+
+async def _store_fault(name: str, fault: str, written: Written) -> None:
+    slug = slug_of(name)
+    old = await fetch("SELECT fault FROM model WHERE slug = ?", slug)
+    same = old == [(fault[:300],)]
+    if not same:
+        async with transaction(MODELS_KEY, model_key(slug)):
+            await ModelRow.update({"fault": fault[:300]}).where(ModelRow.slug == slug).run()
+    _count(written, same, slug)
+
+
+def _count(written: Written, same: bool, slug: str) -> None:
+    if same:
+        written.confirmed += 1
+    else:
+        written.changed += 1
+        written.keys |= {MODELS_KEY, model_key(slug)}
+
+
+async def _refresh_speeds(hub: Hub, written: Written) -> str:
+    """Replace the measured speeds where every file could be read; otherwise keep them and say why."""
+    try:
+        files = await hub.speed_files()
+        texts = [(name, await hub.speed_file(name)) for name in files]
+    except (HubError, FetchError) as error:
+        return f"measured speeds stay as they are: {error}"
+    rows = [(name, speed) for name, text in texts for speed in leaderboard.read(text, name)[0]]
+    stands = (await fetch("SELECT count(*) FROM measured_speed"))[0][0]
+    if len(rows) * 2 < stands:
+        return f"measured speeds stay as they are: only {len(rows)} rows where {stands} stand"
+    await _store_speeds(rows, written)
+    return ""
+
+
+async def _store_speeds(rows: Iterable[tuple[str, leaderboard.Speed]], written: Written) -> None:
+    columns = ("slug", "model", "gpu", "gpu_count", "engine", "engine_version", "precision", "attention", "input_tokens",
+               "output_tokens", "concurrency", "ttft_ms", "tpot_ms", "output_tokens_per_s", "file")  # fmt: skip
+    fresh = [
+        (slug_of(s.model), s.model, s.gpu, s.gpu_count, "transformers", s.engine_version, s.precision, s.attention,
+         s.input_tokens, s.output_tokens, s.concurrency, s.ttft_ms, s.tpot_ms, s.output_tokens_per_s, name[:160])
+        for name, s in rows
+    ]  # fmt: skip
+    before = await fetch(f"SELECT {', '.join(columns)} FROM measured_speed ORDER BY id")  # noqa: S608
+    if before == fresh:
+        return
+    keys = {MODELS_KEY, *(model_key(row[0]) for row in {*before, *fresh})}
+    async with transaction(*sorted(keys)):
+        await execute_many("DELETE FROM measured_speed", [()])
+        await insert_many(SpeedRow, columns, fresh)
+    written.keys |= keys
+
+
+async def _describe(answered: int, written: Written) -> None:
+    known = await fetch("SELECT offers, error FROM loaded_source WHERE name = ?", NAME)
+    keys = [] if known == [(0, "")] else [SOURCES_KEY]
+    async with transaction(*keys):
+        await record_answer(NAME, f"{TITLE}: {answered} models", clock.timestamp())
+    written.keys |= set(keys)

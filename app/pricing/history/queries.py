@@ -1,0 +1,66 @@
+"""Questions to the stored history. Rows come back as values; no HTML and no HTTP here."""
+
+from typing import Any
+
+from app.pricing.history.levels import DAY_S
+from app.pricing.offers.store import Row
+from app.pricing.offers.tables import MoveRow
+from app.storage.sqlite import fetch
+
+_LEVEL = ("at", "tier", "low_micro", "median_micro", "in_stock_micro")
+
+
+async def levels(gpu: str, since: int = 0) -> list[Row]:
+    """The price levels of ``gpu`` from the second ``since`` on, by time, and the one that stood then."""
+    asked = f"SELECT {', '.join(_LEVEL)} FROM price_level WHERE gpu = ? AND tier = ?"  # noqa: S608
+    found: list[tuple[Any, ...]] = []
+    for tier in ("on-demand", "spot"):
+        if since:
+            before = await fetch(f"{asked} AND at < ? ORDER BY at DESC LIMIT 1", gpu, tier, since)
+            found += [(since, *row[1:]) for row in before]
+        found += await fetch(f"{asked} AND at >= ?", gpu, tier, since)
+    return _in_order(found)
+
+
+async def levels_by_day(gpu: str, since: int = 0) -> list[Row]:
+    """One level a day where one changed: the day's lowest, its last median, the lowest that was in stock.
+
+    For long windows: a year of changes by the hour is as quick as a week. The last level of a day decides whether
+    anything is known at all.
+    """
+    midnight = since - since % DAY_S
+    found = await fetch(
+        "SELECT d.day * 86400, d.tier, CASE WHEN p.low_micro IS NULL THEN NULL ELSE d.low END, p.median_micro,"
+        " coalesce(d.stocked, p.in_stock_micro) FROM (SELECT tier, at / 86400 AS day, min(low_micro) AS low, max(at) AS last,"
+        " min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END) AS stocked FROM price_level"
+        " WHERE gpu = ? AND tier IN ('on-demand', 'spot') AND at >= ? GROUP BY 1, 2) d"
+        " JOIN price_level p ON p.gpu = ? AND p.tier = d.tier AND p.at = d.last",
+        gpu, midnight, gpu,
+    )  # fmt: skip
+    if since:
+        asked = (
+            "SELECT ?, tier, low_micro, median_micro, in_stock_micro FROM price_level WHERE gpu = ? AND tier = ? AND at ="
+            " (SELECT max(at) FROM price_level WHERE gpu = ? AND tier = ? AND at < ?)"
+        )
+        given = [value for tier in ("on-demand", "spot") for value in (midnight - 1, gpu, tier, gpu, tier, midnight)]
+        found += await fetch(f"{asked} UNION ALL {asked}", *given)
+    return _in_order(found)
+
+
+def _in_order(rows: list[tuple[Any, ...]]) -> list[Row]:
+    """Levels by time, as rows with names."""
+    return [dict(zip(_LEVEL, row, strict=True)) for row in sorted(rows, key=lambda row: (row[0], row[1]))]
+
+
+async def moves(gpu: str, limit: int) -> list[Row]:
+    """The newest moves of ``gpu``, or of all where it is empty, larger before smaller within a day."""
+    asked = MoveRow.select()
+    if gpu:
+        asked = asked.where(MoveRow.gpu == gpu)
+    return list(await asked.order_by(MoveRow.at, ascending=False).order_by(MoveRow.id).limit(limit).run())
+
+
+async def history_extent() -> Row:
+    """How many prices are kept as changes, and the ``first`` and ``last`` second at which one changed."""
+    found = await fetch("SELECT count(*), min(valid_from), max(coalesce(valid_to, valid_from)) FROM price_span")
+    return dict(zip(("count", "first", "last"), found[0], strict=True))

@@ -1,0 +1,64 @@
+"""The best prices, of providers' own and not of reported ones: any fresh price goes before every stale one, and terms never rank against each other."""
+
+from collections.abc import Iterable
+
+from piccolo.columns.combination import And
+from piccolo.query.functions import Max, Min
+
+from app.pricing.offers.store import COMMUNITY, Row
+from app.pricing.offers.tables import OfferRow
+
+
+async def best_by_gpu(now: int, tiers: Iterable[str] = ("on-demand", "spot")) -> dict[tuple[str, str], Row]:
+    """(GPU, tier) → its cheapest offer. Any fresh price goes before every stale one."""
+    best: dict[tuple[str, str], Row] = {}
+    wanted = OfferRow.tier.is_in(list(tiers)) & (OfferRow.source != COMMUNITY)
+    for age in (OfferRow.stale_at > now, OfferRow.stale_at <= now):
+        lowest = await (
+            OfferRow.select(OfferRow.gpu, OfferRow.tier, Min(OfferRow.usd_per_gpu_hour_micro))
+            .where(wanted & age)
+            .group_by(OfferRow.gpu, OfferRow.tier)
+            .run()
+        )
+        missing = {(r["gpu"], r["tier"]): r["min"] for r in lowest if (r["gpu"], r["tier"]) not in best}
+        if missing:
+            prices = sorted(set(missing.values()))
+            rows = await OfferRow.select().where(wanted & age & _among(prices)).order_by(OfferRow.id).run()
+            for row in rows:
+                key = (row["gpu"], row["tier"])
+                if missing.get(key) == row["usd_per_gpu_hour_micro"]:
+                    best.setdefault(key, row)
+    return best
+
+
+def _among(prices: list[int]) -> And:
+    return OfferRow.usd_per_gpu_hour_micro.is_in(prices) & (OfferRow.rank_group == 0)
+
+
+def best_of(rows: Iterable[Row], now: int) -> dict[tuple[str, int | None], Row]:
+    """(tier, months) → the cheapest of ``rows``; terms never rank against each other, fresh goes before stale."""
+    best: dict[tuple[str, int | None], Row] = {}
+    for row in sorted(
+        (row for row in rows if row["source"] != COMMUNITY),
+        key=lambda r: (r["stale_at"] <= now, r["usd_per_gpu_hour_micro"], r["id"]),
+    ):
+        best.setdefault((row["tier"], row["commitment_months"]), row)
+    order = ("on-demand", "spot", "reserved")
+    return dict(sorted(best.items(), key=lambda item: (order.index(item[0][0]), item[0][1] or 10**6)))
+
+
+async def dearest_by_gpu() -> dict[str, tuple[int, int]]:
+    """GPU → the lowest and the highest on-demand price, where two providers or more offer it."""
+    rows = await (
+        OfferRow.select(
+            OfferRow.gpu,
+            Min(OfferRow.usd_per_gpu_hour_micro, alias="low"),
+            Max(OfferRow.usd_per_gpu_hour_micro, alias="high"),
+            Min(OfferRow.provider, alias="first"),
+            Max(OfferRow.provider, alias="last"),
+        )
+        .where((OfferRow.tier == "on-demand") & (OfferRow.source != COMMUNITY))
+        .group_by(OfferRow.gpu)
+        .run()
+    )
+    return {row["gpu"]: (row["low"], row["high"]) for row in rows if row["first"] != row["last"]}

@@ -1,0 +1,112 @@
+"""What a reader asks of the price table, typed, checked, and with one canonical address. Pure."""
+
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from app.core.addresses import encode
+from app.core.money import HOURS_PER, plain
+
+PAGE_SIZE = 50
+SORTS = {
+    "price": "price per GPU",
+    "instance": "price per instance",
+    "gpu": "GPU",
+    "memory": "memory per GPU",
+    "count": "GPUs",
+    "provider": "provider",
+    "tier": "tier",
+    "region": "region",
+    "seen": "last seen",
+}
+"""Sort key → what it sorts by, in words."""
+ORDERS = ("asc", "desc")
+UNITS = tuple(HOURS_PER)
+NOWHERE = "not-stated"
+"""The region of offers whose source names none."""
+
+FILTERS = ("gpu", "provider", "region", "tier", "stock", "min_memory_gb", "max_usd", "gpu_count", "q")
+STOCKS = ("in", "out")
+PARAMETERS = (*FILTERS, "unit", "sort", "order", "page")
+"""Every parameter of ``/prices``, in the order of the canonical address."""
+
+MEANINGS = {
+    "gpu": ("one or more GPUs, by slug", "h100-sxm-80gb"),
+    "provider": ("one or more providers, by slug", "verda"),
+    "region": ("countries (ISO code), continents, or a provider's own region name", "us"),
+    "tier": ("on-demand, spot or reserved", "spot"),
+    "stock": ("in or out of stock, as the source tells; most tell nothing", "in"),
+    "min_memory_gb": ("memory of one GPU, at least, in GB", "80"),
+    "max_usd": ("USD per GPU-hour, at most", "2.50"),
+    "gpu_count": ("GPUs in the instance; a fraction for a part of a card", "8"),
+    "q": ("words; those that name a GPU, a tier, a memory or a price limit become filters", "h100 80gb spot under 2"),
+    "unit": ("hour, month (730 h) or year (8,760 h)", "hour"),
+    "sort": (", ".join(SORTS), "price"),
+    "order": ("asc or desc", "asc"),
+    "page": (f"page of {PAGE_SIZE} rows, from 1", "1"),
+}
+"""Parameter → (meaning, example): for help, the API's documentation and its tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceQuery:
+    """A checked question. Multiple values of a filter are alternatives; filters narrow together."""
+
+    gpu: tuple[str, ...] = ()
+    provider: tuple[str, ...] = ()
+    region: tuple[str, ...] = ()
+    tier: tuple[str, ...] = ()
+    stock: str = ""
+    min_memory_gb: int | None = None
+    max_usd_micro: int | None = None
+    gpu_count: Fraction | None = None
+    q: str = ""
+    unit: str = "hour"
+    sort: str = "price"
+    order: str = "asc"
+    page: int = 1
+    dropped: tuple[str, ...] = field(default=(), compare=False)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The canonical (name, value) pairs: fixed order, sorted values, defaults left out."""
+        found: list[tuple[str, str]] = []
+        for name in ("gpu", "provider", "region", "tier"):
+            found += [(name, value) for value in getattr(self, name)]
+        for name, value in (
+            ("stock", self.stock or None),
+            ("min_memory_gb", self.min_memory_gb),
+            ("max_usd", None if self.max_usd_micro is None else plain(self.max_usd_micro)),
+            ("gpu_count", self.gpu_count),
+            ("q", self.q or None),
+            ("unit", None if self.unit == "hour" else self.unit),
+            ("sort", None if self.sort == "price" else self.sort),
+            ("order", None if self.order == "asc" else self.order),
+            ("page", None if self.page == 1 else self.page),
+        ):
+            if value is not None:
+                found.append((name, str(value)))
+        return found
+
+    def query_string(self) -> str:
+        """The canonical query string, without ``?``."""
+        return encode(self.pairs())
+
+    def address(self, path: str = "/prices") -> str:
+        """The canonical address of this question at ``path``."""
+        query = self.query_string()
+        return f"{path}?{query}" if query else path
+
+    @property
+    def has_filters(self) -> bool:
+        return any(name in FILTERS for name, _ in self.pairs())
+
+    def with_(self, **changes: object) -> "PriceQuery":
+        """The same question with ``changes``, from its first page."""
+        return replace(self, **{"page": 1, **changes})  # type: ignore[arg-type]
+
+    def without(self, name: str, value: str | None = None) -> "PriceQuery":
+        """The same question without one filter, or without one of its values."""
+        attribute = "max_usd_micro" if name == "max_usd" else name
+        held = getattr(self, attribute)
+        if isinstance(held, tuple):
+            return self.with_(**{attribute: tuple(v for v in held if v != value)})
+        return self.with_(**{attribute: "" if name in ("q", "stock") else None})

@@ -1,0 +1,295 @@
+"""Questions to the stored offers. Rows come back as values; no HTML and no HTTP here."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from functools import reduce
+from operator import and_, or_
+from typing import Any
+
+from piccolo.columns import Column
+from piccolo.columns.combination import CombinableMixin
+from piccolo.query.functions import Max, Min
+from piccolo.query.functions.aggregate import Count, Sum
+from piccolo.querystring import QueryString
+
+from app.catalog.facts import CONTINENTS, countries
+from app.pricing.offers.offer import Offer, Tier
+from app.pricing.offers.price_query import NOWHERE, PAGE_SIZE, PriceQuery
+from app.pricing.offers.tables import OfferRow, OfferTally, SetAsideRow
+from app.storage.sqlite import fetch
+from app.upstream.tables import LoadedSource
+
+Row = dict[str, Any]
+
+CONFIRMATION_STEP_S = 6 * 3600
+"""Pages show when a price was confirmed rounded down to this, so that confirming it empties no cache."""
+
+FACETS = ("gpu", "provider", "tier", "region", "gpu_count")
+"""Filters that show how many rows each of their choices leaves."""
+
+_FACET_COLUMNS: dict[str, tuple[str, ...]] = {
+    "gpu": ("gpu",),
+    "provider": ("provider",),
+    "tier": ("tier",),
+    "region": ("continent", "country", "region"),
+    "gpu_count": ("gpu_count",),
+}
+_SORT_COLUMNS: dict[str, Column] = {
+    "price": OfferRow.usd_per_gpu_hour_micro,
+    "instance": OfferRow.usd_per_instance_hour_micro,
+    "gpu": OfferRow.gpu,
+    "memory": OfferRow.gpu_memory_gb,
+    "count": OfferRow.gpu_count_number,
+    "provider": OfferRow.provider,
+    "tier": OfferRow.tier,
+    "region": OfferRow.region,
+    "seen": OfferRow.fetched_at,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OfferPage:
+    """One page of offers: its ``rows``, how many there are in ``total``, and each facet's counts."""
+
+    rows: list[Row]
+    total: int
+    facets: dict[str, dict[str, int]]
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // PAGE_SIZE))
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How many offers there are, how many of them fresh, seen between which instants."""
+
+    offers: int
+    fresh: int
+    oldest: int | None
+    newest: int | None
+
+
+async def offer_page(query: PriceQuery) -> OfferPage:
+    """The rows of the asked page, the number of all, and the facets."""
+    total = await count(query)
+    rows = await rows_between(query, (query.page - 1) * PAGE_SIZE, PAGE_SIZE)
+    return OfferPage(rows, total, await _facets(query))
+
+
+async def count(query: PriceQuery) -> int:
+    """How many offers answer ``query``."""
+    if not is_tallied(query):
+        return int(await _narrowed(OfferRow.count(), _where(query)).run())
+    found = (
+        await _narrowed(OfferTally.select(Sum(OfferTally.offers, alias="n")), _where(query, of=OfferTally))
+        .first()
+        .run()
+    )
+    return int(found["n"] or 0) if found else 0
+
+
+async def rows_between(query: PriceQuery, offset: int, limit: int) -> list[Row]:
+    """At most ``limit`` offers that answer ``query``, from the ``offset``-th, in the asked order."""
+    return list(await _asked(query).limit(limit).offset(offset).run())
+
+
+async def all_rows(query: PriceQuery) -> list[Row]:
+    """Every offer that answers ``query``, in the asked order."""
+    return list(await _asked(query).run())
+
+
+def _asked(query: PriceQuery) -> Any:
+    return _ordered(_narrowed(OfferRow.select(), _where(query)), query)
+
+
+async def offers_of(column: Column, value: str, limit: int = 1000) -> list[Row]:
+    """The offers of one GPU or provider, by rank group and price."""
+    select = OfferRow.select().where(column == value)
+    return list(
+        await select.order_by(OfferRow.rank_group, OfferRow.usd_per_gpu_hour_micro, OfferRow.id).limit(limit).run()
+    )
+
+
+async def counts_by(name: str) -> dict[str, int]:
+    """How many offers each value of the column ``name`` has."""
+    return (await _grouped([name], PriceQuery()))[name]
+
+
+COMMUNITY = "community"
+"""The source of reported prices."""
+
+
+async def next_stale(now: int) -> int | None:
+    """The next second after ``now`` at which time alone changes a page.
+
+    That is when some price turns stale or, where prices are confirmed, the next step to which pages round the
+    instant of a confirmation. While a reported price is among the offers no cache keeps a page for over a minute, so
+    that one that is withdrawn is gone from every cache by then.
+    """
+    found = await OfferRow.select(Min(OfferRow.stale_at)).where(OfferRow.stale_at > now).first().run()
+    stale = found["min"] if found else None
+    if await OfferRow.exists().where(OfferRow.source == COMMUNITY).run():
+        return min(stale or now + 60, now + 60)
+    if not await LoadedSource.exists().where(LoadedSource.live.eq(True)).run():
+        return stale
+    step = now - now % CONFIRMATION_STEP_S + CONFIRMATION_STEP_S
+    return min(stale, step) if stale else step
+
+
+async def freshness(now: int) -> Freshness:
+    """How current what there is is, in all."""
+    oldest = await OfferRow.select(Min(OfferRow.fetched_at, alias="at")).first().run()
+    newest = await OfferRow.select(Max(OfferRow.fetched_at, alias="at")).first().run()
+    return Freshness(
+        offers=await count(PriceQuery()),
+        fresh=int(await OfferRow.count().where(OfferRow.stale_at > now).run()),
+        oldest=oldest["at"] if oldest else None,
+        newest=newest["at"] if newest else None,
+    )
+
+
+async def sources() -> list[Row]:
+    """Every source that was loaded."""
+    return list(await LoadedSource.select().order_by(LoadedSource.name).run())
+
+
+async def set_aside(limit: int) -> tuple[list[Row], dict[str, int]]:
+    """At most ``limit`` of the rows that were set aside, and how many there are of each reason."""
+    rows = await SetAsideRow.select().order_by(SetAsideRow.source, SetAsideRow.id).limit(limit).run()
+    return list(rows), dict(await fetch("SELECT reason, count(*) FROM set_aside GROUP BY reason ORDER BY 2 DESC, 1"))
+
+
+async def set_aside_of(spellings: set[str], limit: int = 100) -> list[Row]:
+    """At most ``limit`` rows set aside of the provider that is called by any of ``spellings``, in lower case."""
+    names = [row[0] for row in await fetch("SELECT DISTINCT provider FROM set_aside") if row[0].casefold() in spellings]
+    if not names:
+        return []
+    asked = SetAsideRow.select().where(SetAsideRow.provider.is_in(names))
+    return list(await asked.order_by(SetAsideRow.source, SetAsideRow.id).limit(limit).run())
+
+
+async def stored_offers(source: str, ids: Collection[str]) -> dict[str, Offer]:
+    """The offers of ``ids`` as they stand, by id."""
+    rows = await OfferRow.select().where(OfferRow.source == source).run()
+    return {row["id"]: _as_offer(row) for row in rows if row["id"] in ids}
+
+
+def _as_offer(row: Row) -> Offer:
+    values = {field.name: row[field.name] for field in fields(Offer)}
+    count = row["gpu_count"]
+    return Offer(**{**values, "tier": Tier(row["tier"]), "gpu_count": None if count is None else Fraction(count)})
+
+
+def _narrowed(select: Any, where: CombinableMixin | None) -> Any:
+    return select if where is None else select.where(where)
+
+
+def _ordered(select: Any, query: PriceQuery) -> Any:
+    """The asked order; prices rank within their group only, unknown values come last, ties have one order."""
+    column = _SORT_COLUMNS[query.sort]
+    ascending = query.order == "asc"
+    if query.sort in ("price", "instance"):
+        select = select.order_by(OfferRow.rank_group)
+    if column._meta.null:
+        select = select.order_by(QueryString(f'"{column._meta.name}" IS NULL'))
+    select = select.order_by(column, ascending=ascending)
+    if query.sort != "price":
+        select = select.order_by(OfferRow.rank_group, OfferRow.usd_per_gpu_hour_micro)
+    return select.order_by(OfferRow.id)
+
+
+def _conditions(query: PriceQuery, leave_out: str, of: type[OfferRow] | type[OfferTally]) -> Iterator[CombinableMixin]:
+    for name, column in (("gpu", of.gpu), ("provider", of.provider), ("tier", of.tier)):
+        values = getattr(query, name)
+        if values and name != leave_out:
+            yield column == values[0] if len(values) == 1 else column.is_in(list(values))
+    if query.region and leave_out != "region":
+        yield reduce(or_, (_in_region(value, of) for value in query.region))
+    if query.stock:
+        yield of.stock == query.stock
+    if query.gpu_count is not None and leave_out != "gpu_count":
+        yield of.gpu_count == str(query.gpu_count)
+    if query.min_memory_gb is not None:
+        yield of.gpu_memory_gb >= query.min_memory_gb
+    if query.max_usd_micro is not None:
+        yield OfferRow.usd_per_gpu_hour_micro <= query.max_usd_micro
+    for word in query.q.casefold().split():
+        yield OfferRow.search_text.like(f"%{word}%") if not set(word) & set("%_") else _holds(word)
+
+
+def _holds(word: str) -> CombinableMixin:
+    from piccolo.columns.combination import WhereRaw
+
+    return WhereRaw("instr(search_text, {}) > 0", word)
+
+
+def _in_region(value: str, of: type[OfferRow] | type[OfferTally]) -> CombinableMixin:
+    if value in countries():
+        return of.country == value
+    if value in CONTINENTS:
+        return of.continent == value
+    return of.region == ("" if value == NOWHERE else value)
+
+
+def _where(
+    query: PriceQuery, leave_out: str = "", of: type[OfferRow] | type[OfferTally] = OfferRow
+) -> CombinableMixin | None:
+    conditions = list(_conditions(query, leave_out, of))
+    return reduce(and_, conditions) if conditions else None
+
+
+async def _facets(query: PriceQuery) -> dict[str, dict[str, int]]:
+    """For each filter, how many rows each of its choices leaves, all other filters standing.
+
+    Filters that are not in use share one question to the database: their rows are the same.
+    """
+    used = [name for name in FACETS if getattr(query, name)]
+    found = await _grouped([name for name in FACETS if name not in used], query)
+    for name in used:
+        found |= await _grouped([name], query, leave_out=name)
+    return found
+
+
+def is_tallied(query: PriceQuery) -> bool:
+    """True if the tally alone can count what answers ``query``."""
+    return query.max_usd_micro is None and not query.q
+
+
+async def _grouped(names: list[str], query: PriceQuery, leave_out: str = "") -> dict[str, dict[str, int]]:
+    of, number = (OfferTally, Sum(OfferTally.offers, alias="n")) if is_tallied(query) else (OfferRow, Count(alias="n"))
+    columns = [of._meta.get_column_by_name(column) for name in names for column in _FACET_COLUMNS[name]]
+    found: dict[str, dict[str, int]] = {name: {} for name in names}
+    if not columns:
+        return found
+    for row in await _narrowed(of.select(*columns, number), _where(query, leave_out, of)).group_by(*columns).run():
+        for name in names:
+            for key in _keys(row, name):
+                found[name][key] = found[name].get(key, 0) + row["n"]
+    return found
+
+
+def _keys(row: Row, name: str) -> set[str]:
+    """The choices of a filter that a row falls under; a region falls under its country and continent too."""
+    if name == "region":
+        return {row["continent"], row["country"], row["region"] or NOWHERE} - {""}
+    return {row[name]} - {None}
+
+
+async def tells_stock() -> bool:
+    """True if any source tells what is in stock."""
+    return bool(await OfferTally.exists().where(OfferTally.stock != "").run())
+
+
+async def seen_spans() -> dict[str, Row]:
+    """Provider → when its ``oldest`` and ``newest`` price were last confirmed."""
+    oldest, newest = Min(OfferRow.fetched_at, alias="oldest"), Max(OfferRow.fetched_at, alias="newest")
+    rows = await OfferRow.select(OfferRow.provider, oldest, newest).group_by(OfferRow.provider).run()
+    return {row["provider"]: row for row in rows}
+
+
+async def offered() -> tuple[int, int, int]:
+    """How many offers, GPUs and providers there are."""
+    by_gpu = await counts_by("gpu")
+    return sum(by_gpu.values()), len(by_gpu), len(await counts_by("provider"))

@@ -1,0 +1,70 @@
+"""Exchange rates: fetched, checked and kept, each with its publisher's day."""
+
+import sqlite3
+from decimal import Decimal
+
+from app.core import clock
+from app.core.http_client import Fault, FetchError
+from app.core.settings import Settings
+from app.core.version_keys import SOURCES_KEY, source_key
+from app.pricing.offers.offer import Rate
+from app.pricing.offers.tables import ExchangeRateRow
+from app.pricing.sources import RATES
+from app.pricing.sources.base import Source
+from app.storage.sqlite import fetch, transaction
+from app.upstream.outcome import Outcome, as_fault, failed, record_answer
+
+RATES_AGE_S = 20 * 3600
+"""Exchange rates older than this are fetched anew before a source that needs them."""
+RATE_LEAP = Decimal("1.25")
+"""A rate that moves by more than this factor from one day to the next is taken for an error."""
+
+
+async def rates() -> dict[str, Rate]:
+    """The exchange rates that are known: currency → dated dollars."""
+    return {row["currency"]: Rate(Decimal(row["usd"]), row["day"]) for row in await ExchangeRateRow.select().run()}
+
+
+async def ensure_rates(source: Source) -> None:
+    """Fetch rates where a source needs one that is missing or old; an old one stands if that fails."""
+    rows = dict(await fetch("SELECT currency, fetched_at FROM exchange_rate"))
+    if all(clock.timestamp() - rows.get(code, 0) < RATES_AGE_S for code in source.currencies):
+        return
+    outcome = await refresh_rates(source.settings)
+    if outcome.state == "failed" and not set(source.currencies) <= set(rows):
+        raise FetchError(Fault.UNREACHABLE, f"no exchange rate for {', '.join(source.currencies)} ({outcome.note})")
+
+
+async def refresh_rates(settings: Settings) -> Outcome:
+    """Fetch the rates, check them against those known, and keep them."""
+    publisher = RATES(settings)
+    try:
+        fresh = await publisher.fetch()
+        known = await rates()
+        _refuse_leap(fresh, known)
+        await _store_rates(publisher.name, publisher.title, fresh, known)
+    except (FetchError, sqlite3.OperationalError, OSError) as error:
+        return await failed(publisher.name, publisher.title, as_fault(error, publisher.name))
+    return Outcome(publisher.name, "ok", stated=len(fresh), shown=len(fresh))
+
+
+def _refuse_leap(fresh: dict[str, Rate], known: dict[str, Rate]) -> None:
+    for code, rate in fresh.items():
+        was = known.get(code)
+        if code == "EUR" and was is not None and not was.usd / RATE_LEAP <= rate.usd <= was.usd * RATE_LEAP:
+            raise FetchError(
+                Fault.SCHEMA, f"one {code} was {was.usd} USD on {was.day} and is {rate.usd} now: not believed"
+            )
+
+
+async def _store_rates(name: str, title: str, fresh: dict[str, Rate], known: dict[str, Rate]) -> None:
+    now = clock.timestamp()
+    async with transaction(*([SOURCES_KEY, source_key(name)] if fresh != known else [])):
+        await ExchangeRateRow.delete(force=True).run()
+        merged = {**known, **fresh}
+        rows = [
+            ExchangeRateRow(currency=code, usd=str(rate.usd), day=rate.day, fetched_at=now)
+            for code, rate in merged.items()
+        ]
+        await ExchangeRateRow.insert(*rows).run()
+        await record_answer(name, title, now)

@@ -1,0 +1,224 @@
+"""Fetching prices now: ask a source, check its answer as a whole, write it or keep what stands. Workers and commands only.
+
+Whatever goes wrong, the last good offers stay and the reason is recorded where readers see it.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from app.core import clock
+from app.core.http_client import Fault, FetchError
+from app.core.settings import Settings
+from app.pricing import sources
+from app.pricing.offers.normalise_batch import normalise_batch
+from app.pricing.offers.offer import Batch, Offer, RawOffer, Reason, SetAside
+from app.pricing.offers.store import COMMUNITY, stored_offers
+from app.pricing.refresh.answer_checks import Judged, Small, judge, leaps
+from app.pricing.refresh.exchange_rates import ensure_rates, rates, refresh_rates
+from app.pricing.refresh.replace_offers import replace_source
+from app.pricing.sources.base import Source
+from app.storage.sqlite import execute_many, fetch, transaction
+from app.upstream.outcome import Outcome, as_fault, counted, failed
+
+FETCH_S = 480
+"""The longest that one source may take in all, in seconds."""
+
+
+async def refresh(name: str, settings: Settings, *, accept: bool = False) -> Outcome:
+    """Refresh one source by name. Never raises for what a source does: the outcome says it."""
+    if name == sources.RATES.name:
+        return await counted(await refresh_rates(settings))
+    source = sources.SOURCES[name](settings)
+    if not source.is_configured:
+        return Outcome(name, "not configured", f"set INFERENCEBENCH_SOURCE_{name.upper()}_KEY")
+    try:
+        with _alone(settings.data_dir, name):
+            return await counted(await _refresh(source, accept))
+    except BlockingIOError:
+        return Outcome(name, "busy", "another process refreshes it right now")
+    except Exception as error:  # a source's answer must never take the others down
+        return await counted(await failed(name, source.title, as_fault(error, name)))
+
+
+async def _refresh(source: Source, accept: bool) -> Outcome:
+    if source.currencies:
+        await ensure_rates(source)
+    try:
+        async with asyncio.timeout(FETCH_S):
+            raws = await source.fetch()
+    except TimeoutError:
+        raise FetchError(Fault.TOO_SLOW, f"took over {FETCH_S} s in all") from None
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as wrong:
+        raise FetchError(Fault.SCHEMA, f"the answer holds {type(wrong).__name__}: {wrong}"[:200]) from None
+    known = await rates()
+    now = clock.timestamp()
+    batch = await asyncio.to_thread(normalise_batch, raws, known, now, await _medians(source.name))
+    batch, retire = await _authorised(source.name, batch)
+    stands = await _standing(source.name)
+    verdicts = await _judge(source.name, batch, stands, accept)
+    faults = {**source.faults, **{provider: verdict.fault for provider, verdict in verdicts.items() if verdict.fault}}
+    keep = frozenset(provider for provider in faults if provider in stands)
+    offers = [offer for offer in batch.offers if offer.provider not in keep]
+    if not offers and not batch.offers and not accept:
+        why = "; ".join(faults.values()) or _why_nothing(batch)
+        await _remember(source.name, verdicts)
+        raise FetchError(Fault.FEW if faults else Fault.SCHEMA, why)
+    offers, held = await _hold(source.name, offers, accept)
+    rows = [_aside_row(item) for item in batch.set_aside] + held
+    error = "; ".join(f"{provider}: {fault}" for provider, fault in sorted(faults.items()))[:500]
+    if keep and not offers:
+        await _remember(source.name, verdicts)
+        raise FetchError(Fault.FEW, error)
+    written = await replace_source(
+        source.name, source.title, offers, rows, now, live=True, keep=keep, error=error, retire=retire,
+    )  # fmt: skip
+    await _remember(source.name, verdicts)
+    state, note = ("failed", error) if error else ("ok", "")
+    return Outcome(source.name, state, note, len(raws), len(offers), written)
+
+
+def _why_nothing(batch: Batch) -> str:
+    """Why an answer holds nothing to show."""
+    if not batch.set_aside:
+        return "an empty answer"
+    reason, number = Counter(item.reason for item in batch.set_aside).most_common(1)[0]
+    detail = next(item.detail for item in batch.set_aside if item.reason is reason)
+    return f"none of {len(batch.set_aside):,} rows can be shown; {number:,} of them are {reason.value}: {detail}"
+
+
+async def _authorised(name: str, batch: Batch) -> tuple[Batch, dict[str, frozenset[str]]]:
+    """The batch without providers for whom a better source has spoken, and which sources it puts out of which."""
+    live = {row[0] for row in await fetch("SELECT name FROM loaded_source WHERE live = 1")}
+    spoken = {(source, provider) for source, provider in await fetch("SELECT DISTINCT source, provider FROM offer")}
+    offers: list[Offer] = []
+    aside = list(batch.set_aside)
+    retire: dict[str, set[str]] = {}
+    for provider in {offer.provider for offer in batch.offers}:
+        own = sources.rank(provider, name)
+        whose = {source for source, other in spoken if other == provider and source not in (name, COMMUNITY)}
+        better = [s for s in whose & live if own is None or ((r := sources.rank(provider, s)) is not None and r < own)]
+        mine = [offer for offer in batch.offers if offer.provider == provider]
+        if own is None or better:
+            why = f"{better[0]} speaks for {provider}" if better else f"{name} is no authority for {provider}"
+            aside += [SetAside(_as_raw(offer), Reason.NOT_AUTHORITY, why) for offer in mine]
+            continue
+        offers += mine
+        for source in whose:
+            retire.setdefault(source, set()).add(provider)
+    return Batch(tuple(offers), tuple(aside)), {source: frozenset(whose) for source, whose in retire.items()}
+
+
+def _as_raw(offer: Offer) -> RawOffer:
+    return RawOffer(source=offer.source, provider=offer.provider, gpu=offer.gpu, tier=offer.provider_tier,
+                    amount_per_gpu_hour=offer.quoted_amount, reference=offer.product)  # fmt: skip
+
+
+async def _medians(name: str) -> dict[str, int]:
+    """GPU → median price per GPU-hour of what other sources, not the community's reports, say of it three times at least."""
+    found: dict[str, list[int]] = {}
+    for gpu, micro in await fetch(
+        "SELECT gpu, usd_per_gpu_hour_micro FROM offer WHERE source NOT IN (?, ?)", name, COMMUNITY
+    ):
+        found.setdefault(gpu, []).append(micro)
+    return {gpu: int(statistics.median(prices)) for gpu, prices in found.items() if len(prices) >= 3}
+
+
+async def _standing(name: str) -> Counter[str]:
+    """Provider → how many offers of this source stand."""
+    return Counter(dict(await fetch("SELECT provider, count(*) FROM offer WHERE source = ? GROUP BY provider", name)))
+
+
+async def _judge(name: str, batch: Batch, stands: Counter[str], accept: bool) -> dict[str, Judged]:
+    before = {
+        row[0]: Small(row[1], row[2])
+        for row in await fetch("SELECT provider, offers, times FROM small_answer WHERE source = ?", name)
+    }
+    came = Counter(offer.provider for offer in batch.offers)
+    return {
+        provider: judge(stands[provider], came[provider], before.get(provider), accept=accept) for provider in stands
+    }
+
+
+async def _remember(name: str, verdicts: dict[str, Judged]) -> None:
+    """Keep how often an answer was small, so that three that agree are believed."""
+    known = {row[0] for row in await fetch("SELECT provider FROM small_answer WHERE source = ?", name)}
+    small = {provider: verdict.small for provider, verdict in verdicts.items() if verdict.small}
+    if not known and not small:
+        return
+    async with transaction():
+        await execute_many("DELETE FROM small_answer WHERE source = ?", [(name,)])
+        rows = [(name, provider, seen.offers, seen.times) for provider, seen in small.items()]
+        await execute_many("INSERT INTO small_answer (source, provider, offers, times) VALUES (?, ?, ?, ?)", rows)
+
+
+async def _hold(name: str, offers: list[Offer], accept: bool) -> tuple[list[Offer], list[tuple[str, ...]]]:
+    """Keep the old price of each offer that leapt, until a second fetch says the same."""
+    if accept:
+        return offers, []
+    shown = dict(await fetch("SELECT id, usd_per_gpu_hour_micro FROM offer WHERE source = ?", name))
+    announced = dict(await fetch("SELECT id, usd_per_gpu_hour_micro FROM held_price WHERE source = ?", name))
+    leapt = leaps(offers, shown, announced)
+    if leapt or announced:
+        async with transaction():
+            await execute_many("DELETE FROM held_price WHERE source = ?", [(name,)])
+            rows = [(key, name, micro) for key, micro in leapt.items()]
+            await execute_many("INSERT INTO held_price (id, source, usd_per_gpu_hour_micro) VALUES (?, ?, ?)", rows)
+    if not leapt:
+        return offers, []
+    old = await stored_offers(name, leapt)
+    kept = [old.get(offer.id, offer) if offer.id in leapt else offer for offer in offers]
+    aside = [
+        _aside_row(SetAside(_as_raw(offer), Reason.HELD, f"{leapt[offer.id] / 1e6:g} USD per GPU-hour where {shown[offer.id] / 1e6:g} stands"))
+        for offer in offers if offer.id in leapt
+    ]  # fmt: skip
+    return kept, aside
+
+
+def _aside_row(item: SetAside) -> tuple[str, ...]:
+    raw = item.raw
+    price = raw.amount_per_gpu_hour if raw.amount_per_gpu_hour not in (None, "") else raw.amount_per_instance_hour
+    return (
+        raw.reference or raw.product,
+        raw.provider,
+        raw.gpu,
+        raw.tier,
+        str("" if price is None else price),
+        item.reason.value,
+        item.detail,
+    )
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, name: str) -> Iterator[None]:
+    """Hold a source for this process; raises ``BlockingIOError`` where another holds it. A killed process lets go."""
+    locks = folder / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+async def refresh_many(
+    names: Sequence[str], settings: Settings, accept: Iterable[str] = (), done: Any = None
+) -> list[Outcome]:
+    """Refresh sources side by side, rates first. ``done(outcome)`` is called as each ends."""
+    believed = set(accept)
+    ordered = sorted(names, key=lambda name: name != sources.RATES.name)
+    outcomes: list[Outcome] = []
+
+    async def one(name: str) -> None:
+        outcome = await refresh(name, settings, accept=name in believed)
+        outcomes.append(outcome)
+        if done is not None:
+            done(outcome)
+
+    if ordered and ordered[0] == sources.RATES.name:
+        await one(ordered.pop(0))
+    await asyncio.gather(*(one(name) for name in ordered))
+    return sorted(outcomes, key=lambda outcome: names.index(outcome.source))

@@ -1,0 +1,47 @@
+"""In what state each source is: never asked, not configured, well, or failing and why."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.core.settings import Settings
+from app.pricing.offers import store
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """A source as readers see it. ``read_at`` is its last good answer, ``error_at`` its last failure, in seconds."""
+
+    name: str
+    title: str
+    state: str
+    read_at: int | None
+    offers: int
+    set_aside: int
+    error: str
+    error_at: int | None
+
+
+async def of_sources(names: Iterable[str] | None, settings: Settings) -> list[SourceState]:
+    """The states of ``names``, or of every source that exists or was loaded."""
+    from app.pricing.sources import RATES, SOURCES
+
+    rows = {row["name"]: row for row in await store.sources()}
+    wanted = list(names) if names is not None else sorted({RATES.name, *SOURCES, *rows})
+    found = []
+    for name in wanted:
+        row, known = rows.get(name), SOURCES.get(name)
+        configured = known is None or known(settings).is_configured
+        title = known.title if known else RATES.title if name == RATES.name else row["title"] if row else ""
+        state = "not configured" if not configured else "reports" if name == store.COMMUNITY else _state(row)
+        values = row or {"fetched_at": 0, "offers": 0, "set_aside": 0, "error": "", "error_at": None}
+        found.append(SourceState(name, title, state, values["fetched_at"] or None, values["offers"],
+                                 values["set_aside"], values["error"], values["error_at"]))  # fmt: skip
+    return found
+
+
+def _state(row: store.Row | None) -> str:
+    if row is None:
+        return "not asked yet"
+    if row["error"]:
+        return "failing"
+    return "well" if row["live"] else "shipped"

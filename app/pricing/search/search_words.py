@@ -1,0 +1,136 @@
+"""What the words of a search say: "h100 80gb spot under 2" → GPU, memory, tier, price limit. Pure."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+from app.catalog.aliases import fold
+from app.catalog.facts import CONTINENTS, countries, gpus, provider_spellings
+from app.core.money import parse_decimal, to_micro
+
+_TIERS = {
+    "spot": "spot",
+    "interruptible": "spot",
+    "preemptible": "spot",
+    "on-demand": "on-demand",
+    "ondemand": "on-demand",
+    "on demand": "on-demand",
+    "reserved": "reserved",
+    "committed": "reserved",
+}
+_LIMIT = re.compile(
+    r"(?:(?:under|below|less than|at most|max|<=?) ?\$?|\$)(\d{1,6}(?:\.\d{1,6})?)(?: ?(?:usd|dollars?|/ ?h(?:our)?|per hour))?(?= |$)"
+)
+_MEMORY = re.compile(r"(?<![\w.-])(\d{1,4}) ?(?:gb|gib|g)(?= |$)")
+_COUNT = re.compile(r"(?<![\w.-])(?:(\d{1,3}) ?x(?= |$)|x ?(\d{1,3})(?= |$)|(\d{1,3}) gpus?(?= |$))")
+_FILLER = {"gpu", "gpus", "in", "with", "from", "on", "at", "the", "a", "an", "for", "per", "hour", "price", "prices",
+           "cheapest", "cheap", "cloud", "nvidia", "amd", "and", "or", "memory", "vram"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a search says; ``rest`` holds the words that name nothing known."""
+
+    gpu: tuple[str, ...] = ()
+    provider: tuple[str, ...] = ()
+    region: tuple[str, ...] = ()
+    tier: tuple[str, ...] = ()
+    min_memory_gb: int | None = None
+    max_usd_micro: int | None = None
+    gpu_count: Fraction | None = None
+    rest: str = ""
+
+
+def understand(text: str) -> Said:
+    """Read a search of at most some hundred characters. What is not understood stays in ``rest``, in order."""
+    left = " ".join(text.casefold().replace(",", " ").split())
+    left, limit = _take(_LIMIT, left)
+    left, memory = _take(_MEMORY, left)
+    left, count = _take(_COUNT, left)
+    words = left.split()
+    families, words = _named(words, _gpu_names())
+    providers, words = _named(words, provider_spellings())
+    tiers, words = _named(words, _TIERS)
+    regions, words = _named(words, _region_names())
+    gpus_found = _fitting(families, int(memory) if memory else None)
+    return Said(
+        gpu=gpus_found,
+        provider=tuple(sorted(set(providers))),
+        region=tuple(sorted(set(regions))),
+        tier=tuple(sorted(set(tiers))),
+        min_memory_gb=int(memory) if memory and not gpus_found and 1 <= int(memory) <= 10_000 else None,
+        max_usd_micro=_micro(limit),
+        gpu_count=Fraction(int(count)) if count and 0 < int(count) <= 1024 else None,
+        rest=" ".join(word for word in words if word not in _FILLER),
+    )
+
+
+def _micro(limit: str) -> int | None:
+    amount = parse_decimal(limit) if limit else None
+    return to_micro(amount) or None if amount is not None and amount <= 100_000 else None
+
+
+def _take(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
+    match = pattern.search(text)
+    if not match:
+        return text, ""
+    rest = f"{text[: match.start()]} {text[match.end() :]}"
+    return " ".join(rest.split()), next(group for group in match.groups() if group)
+
+
+def _named(words: list[str], names: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Values of ``names`` that runs of up to four words spell, longest first; and the words left over."""
+    found: list[str] = []
+    left: list[str] = []
+    at = 0
+    while at < len(words):
+        for length in range(min(4, len(words) - at), 0, -1):
+            if value := names.get(" ".join(words[at : at + length])):
+                found.append(value)
+                at += length
+                break
+        else:
+            left.append(words[at])
+            at += 1
+    return found, left
+
+
+@cache
+def _gpu_names() -> dict[str, str]:
+    """Words → a family prefix of slugs: ``h100`` → ``h100``, ``rtx 4090`` → ``rtx-4090``, ``4090`` → ``rtx-4090``."""
+    found: dict[str, str] = {}
+    for slug in gpus():
+        stem = re.sub(r"-\d+gb.*$", "", slug)
+        parts = stem.split("-")
+        for length in range(1, len(parts) + 1):
+            prefix = "-".join(parts[:length])
+            if re.search(r"\d", prefix):
+                found[prefix.replace("-", " ")] = prefix
+                found[prefix] = prefix
+                for brand in ("rtx-", "gtx-"):
+                    if prefix.startswith(brand):
+                        found[prefix.removeprefix(brand).replace("-", " ")] = prefix
+    found.update({slug: slug for slug in gpus()})
+    for gpu in gpus().values():
+        name = fold(gpu.name)
+        found[name] = gpu.slug
+        for brand in ("rtx ", "gtx "):
+            if name.startswith(brand):
+                found[name.removeprefix(brand)] = gpu.slug
+    return found
+
+
+@cache
+def _region_names() -> dict[str, str]:
+    found = {name.casefold(): code for code, (name, _) in countries().items()}
+    found.update({"usa": "us", "uk": "gb", "eu": "europe"})
+    found.update({name.casefold(): slug for slug, name in CONTINENTS.items()})
+    return found
+
+
+def _fitting(families: list[str], memory_gb: int | None) -> tuple[str, ...]:
+    """Slugs of the named families; with a memory, only the variants that have it, if any has."""
+    slugs = [slug for slug in gpus() for family in families if slug == family or slug.startswith(f"{family}-")]
+    exact = [slug for slug in slugs if memory_gb is not None and gpus()[slug].memory_gb == memory_gb]
+    return tuple(sorted(set(exact or slugs)))

@@ -1,0 +1,1 @@
+"""The prices that ship with the software."""

@@ -1,0 +1,1 @@
+"""Carrying out what a person asked for: erasing, exporting, certifying."""

@@ -1,0 +1,243 @@
+"""Letters in and out of a case: keeping a message exactly once, answering it where one may, codes. No mail is sent here."""
+
+import hashlib
+import secrets
+
+from app.core import clock
+from app.core.errors import InferenceBenchError
+from app.core.retention import DAY_S
+from app.core.settings import Settings
+from app.privacy.mail import templates
+from app.privacy.mail.parser import Read
+from app.privacy.requests import cases, request
+from app.privacy.requests.request import IDENTITY, RECEIVED, RESOLVED, VERIFIED, WAITING
+from app.storage.sqlite import execute, fetch, transaction
+
+AUTOMATIC_AN_HOUR = 100
+
+
+def letterhead(settings: Settings) -> templates.Letterhead:
+    """Who writes."""
+    site = settings.base_url.split("://")[-1]
+    return templates.Letterhead(settings.contact_email, site, settings.contact_email.partition("@")[2])
+
+
+def ours(settings: Settings) -> frozenset[str]:
+    """The addresses that we write from."""
+    return frozenset(address.casefold() for address in (settings.contact_email,) if address)
+
+
+async def keep_message(settings: Settings, message: Read, place: str, name: str, arrived: int = 0) -> str:
+    """Store one message, exactly once: with its case, the answer it gets and the record of its copy, or not at all.
+
+    A deadline counts from when the message ``arrived`` in the mailbox, however late it is read. Returns the reference, ``""`` if this very message was here already.
+    """
+    now = clock.timestamp()
+    async with transaction(cases.CASES_KEY):
+        known_already = await fetch("SELECT reference FROM correspondence WHERE message_key = ?", message.key)
+        reference = ""
+        if not known_already:
+            case = await _case_of(message)
+            new = case is None
+            if case is None:
+                guess = request.guess(message.subject, message.text)
+                reference = await cases.open_case(
+                    guess.kind, guess.law, min(arrived or now, now), message.sender, "e-mail"
+                )
+                case = await cases.known(reference)
+            reference = case.reference
+            await add(
+                reference,
+                now,
+                "in",
+                message.key,
+                message.message_id,
+                message.sender,
+                message.subject,
+                message.text,
+                message.checks,
+                message.note,
+            )
+            await cases.set_values(reference, last_heard_at=now)
+            await (_welcome(settings, case, message, now) if new else _heard(settings, case, message))
+        await execute(
+            "INSERT OR IGNORE INTO mail_copy (place, name, reference, stored_at) VALUES (?, ?, ?, ?)",
+            place,
+            name,
+            reference or known_already[0][0],
+            now,
+        )
+    return reference
+
+
+async def add(
+    reference: str,
+    at: int,
+    direction: str,
+    key: str,
+    message_id: str,
+    sender: str,
+    subject: str,
+    body: str,
+    checks: str,
+    left_out: str,
+) -> None:
+    """Keep one message in or out, inside the running transaction."""
+    await execute(
+        "INSERT INTO correspondence (reference, at, direction, message_key, message_id, sender, subject, body, checks, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        reference, at, direction, key, message_id, sender, subject, body, checks, left_out,
+    )  # fmt: skip
+
+
+async def _case_of(message: Read) -> cases.Case | None:
+    """The case that a message belongs to: by its reference or by what it answers, and only if it comes from the same address."""
+    named = request.reference_in(message.subject, message.text[:2_000])
+    case = await cases.find(named) if named else None
+    if case is None and message.answers:
+        marks = ",".join("?" * len(message.answers))
+        rows = await fetch(
+            f"SELECT reference FROM correspondence WHERE message_id IN ({marks}) ORDER BY id DESC LIMIT 1",  # noqa: S608 -- question marks
+            *message.answers,
+        )
+        case = await cases.find(rows[0][0]) if rows else None
+    return case if case is not None and message.sender and case.address == message.sender else None
+
+
+async def _welcome(settings: Settings, case: cases.Case, message: Read, now: int) -> None:
+    """The acknowledgement, where one may be sent; with a code where identity matters."""
+    if message.automatic:
+        await cases.note(case.reference, f"no automatic answer: {message.automatic}")
+        return
+    code = request.new_code() if case.kind in IDENTITY else ""
+    text = templates.acknowledgement(case.reference, case.kind, case.law, case.deadline_at, code, message.note)
+    if (
+        await write(
+            settings,
+            case,
+            f"Your privacy request {case.reference}",
+            text,
+            automatic=True,
+            answers=message.message_id,
+            now=now,
+        )
+        and code
+    ):
+        await cases.set_values(case.reference, code_hash=hash_of(code), state=WAITING)
+
+
+async def _heard(settings: Settings, case: cases.Case, message: Read) -> None:
+    """A further message: it may confirm identity, and it wakes a case that slept."""
+    if case.state in (request.ANSWERED, RESOLVED):
+        await cases.set_values(case.reference, state=VERIFIED if case.verified_at else RECEIVED, resolved_at=None)
+        await cases.note(case.reference, "written to again after our answer: open once more")
+    codes = request.codes_in(message.text)
+    if codes and case.code_hash and not message.automatic:
+        await try_codes(settings, case, codes, message.message_id)
+
+
+async def try_codes(settings: Settings, case: cases.Case, codes: list[str], answers: str = "") -> bool:
+    """Check codes against the one that was sent, inside the running transaction; wrong ones are limited."""
+    if any(secrets.compare_digest(hash_of(code), case.code_hash) for code in codes):
+        await cases.set_values(
+            case.reference,
+            verified_at=clock.timestamp(),
+            state=VERIFIED,
+            code_hash="",
+            proof="code confirmed by mail from the address on record",
+        )
+        await cases.note(case.reference, "identity confirmed with the code")
+        await write(
+            settings,
+            case,
+            f"Your privacy request {case.reference}",
+            templates.confirmed(case.reference, case.deadline_at),
+            automatic=True,
+            answers=answers,
+            now=clock.timestamp(),
+        )
+        return True
+    wrong = case.wrong_codes + 1
+    ended = wrong >= request.WRONG_CODES
+    await cases.set_values(case.reference, wrong_codes=wrong, **({"code_hash": ""} if ended else {}))
+    await cases.note(
+        case.reference,
+        f"a wrong code, the {wrong}. of {request.WRONG_CODES}" + ("; the code has ended" if ended else ""),
+    )
+    return False
+
+
+def hash_of(code: str) -> str:
+    """The kept hash of a code."""
+    return hashlib.sha256(code.upper().encode()).hexdigest()
+
+
+async def write(
+    settings: Settings,
+    case: cases.Case,
+    subject: str,
+    text: str,
+    *,
+    automatic: bool,
+    now: int,
+    answers: str = "",
+    attachment: tuple[str, bytes] | None = None,
+) -> bool:
+    """Put a letter into the queue and the correspondence, inside the running transaction. False if a limit on automatic mail forbids it."""
+    if automatic:
+        today = (
+            await fetch(
+                "SELECT count(*) FROM mail_out WHERE automatic = 1 AND recipient = ? AND created_at > ?",
+                case.address,
+                now - DAY_S,
+            )
+        )[0][0]
+        hour = (await fetch("SELECT count(*) FROM mail_out WHERE automatic = 1 AND created_at > ?", now - 3600))[0][0]
+        if today or hour >= AUTOMATIC_AN_HOUR:
+            await cases.note(
+                case.reference,
+                "no automatic answer: "
+                + ("one a day and recipient" if today else f"{AUTOMATIC_AN_HOUR} an hour in all"),
+            )
+            return False
+    if not case.address:
+        await cases.note(case.reference, "nothing sent: no address is known")
+        return False
+    letter = templates.Letter(f"ib{secrets.token_hex(10)}", case.address, subject, text, automatic, answers, attachment)
+    raw = templates.composed(letter, letterhead(settings), now)
+    await execute("INSERT INTO mail_out (id, reference, recipient, automatic, created_at, message) VALUES (?, ?, ?, ?, ?, ?)",
+                  letter.id, case.reference, case.address, int(automatic), now, raw)  # fmt: skip
+    sender, message_id = settings.contact_email, f"{letter.id}@{letterhead(settings).host}"
+    kept = request.CODE.sub("IB-****-****", text)
+    await add(
+        case.reference,
+        now,
+        "out",
+        letter.id,
+        message_id,
+        sender,
+        subject,
+        kept,
+        "",
+        f"with {attachment[0]}" if attachment else "",
+    )
+    return True
+
+
+async def answer(settings: Settings, reference: str, text: str, attachment: tuple[str, bytes] | None = None) -> None:
+    """Send the operator's answer, or an export."""
+    async with transaction(cases.CASES_KEY):
+        case, now = await cases.known(reference), clock.timestamp()
+        if not await write(
+            settings,
+            case,
+            f"Your privacy request {case.reference}",
+            text,
+            automatic=False,
+            now=now,
+            attachment=attachment,
+        ):
+            raise InferenceBenchError(
+                f"{case.reference} has no address to answer to; tell the person another way and resolve the case"
+            )
+        await cases.set_values(reference, state=request.ANSWERED, answered_at=case.answered_at or now)
+        await cases.note(reference, "answered" + (f", with {attachment[0]}" if attachment else ""))

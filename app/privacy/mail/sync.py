@@ -1,0 +1,168 @@
+"""Reading the mailbox and sending what waits: exactly once in, the same message once out, copies gone after seven days."""
+
+import asyncio
+import smtplib
+import sqlite3
+import ssl
+from email import message_from_bytes
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from app.core import clock, logs
+from app.core.retention import COPY_DAYS, DAY_S
+from app.core.settings import Settings
+from app.privacy.mail import queue, templates
+from app.privacy.mail.mailbox import OUTBOX, Mailbox, MailboxError, inbox, outbox
+from app.privacy.mail.parser import read
+from app.privacy.requests import cases, request
+from app.storage.sqlite import execute, fetch, transaction
+
+MOST_AT_ONCE = 2_000
+TIMEOUT_S, AGAIN_S, TRIES = 30, 300, 50
+log = logs.get("mail")
+
+
+async def poll(settings: Settings) -> dict[str, int]:
+    """Read what is new, settle what is silent, remind, send, and let go of copies. Counts of each."""
+    box = await asyncio.to_thread(inbox, settings)
+    counts = {"read": 0, "failed": 0, "cases": 0, "settled": 0, "reminded": 0, "sent": 0, "copies": 0}
+    try:
+        await _read_all(settings, box, counts)
+    finally:
+        counts["settled"] = await cases.settle(clock.timestamp())
+        counts["reminded"] = await remind(settings)
+        counts["sent"] = await deliver(settings)
+        counts["copies"] = await let_go(settings, box)
+    return counts
+
+
+async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) -> None:
+    known = {name for (name,) in await fetch("SELECT name FROM mail_copy WHERE place = ?", box.place)}
+    items = await asyncio.to_thread(box.new, known)
+    ours = queue.ours(settings)
+    try:
+        while (
+            counts["read"] + counts["failed"] < MOST_AT_ONCE
+            and (item := await asyncio.to_thread(next, items, None)) is not None
+        ):
+            try:
+                message = await asyncio.to_thread(read, item.raw, item.size, ours)
+                reference = await queue.keep_message(settings, message, box.place, item.name, item.arrived)
+                await asyncio.to_thread(box.stored, item.name)
+            except (ValueError, sqlite3.Error) as error:  # one message stands in nobody else's way; it is tried again
+                log.error("a message could not be kept", extra={"kind": type(error).__name__})
+                counts["failed"] += 1
+                continue
+            counts["read"] += 1
+            counts["cases"] += bool(reference)
+    finally:
+        await asyncio.to_thread(items.close)
+
+
+async def remind(settings: Settings) -> int:
+    """Tell the operator of deadlines 10, 3 and 0 days before, each once."""
+    if not settings.operator_email:
+        return 0
+    now, due = clock.timestamp(), []
+    for case in await cases.every(closed=False):
+        left = (case.deadline_at - now) // DAY_S if case.deadline_at >= now else 0
+        step = next((days for days in reversed(request.REMINDERS) if left <= days), None)
+        said = {what for _, what in await cases.events(case.reference)}
+        if case.state in request.OPEN and step is not None and f"operator reminded, {step} days" not in said:
+            due.append((case, step, left))
+    if not due:
+        return 0
+    letter = templates.Letter(f"ibr{now}", settings.operator_email, f"{len(due)} privacy requests are due",
+                            templates.reminder([(c.reference, c.kind, c.deadline_at, left) for c, _, left in due], now), automatic=False)  # fmt: skip
+    async with transaction(cases.CASES_KEY):
+        raw = templates.composed(letter, queue.letterhead(settings), now)
+        await execute(
+            "INSERT OR IGNORE INTO mail_out (id, reference, recipient, automatic, created_at, message) VALUES (?, NULL, ?, 0, ?, ?)",
+            letter.id,
+            letter.recipient,
+            now,
+            raw,
+        )
+        for case, step, _ in due:
+            await cases.note(case.reference, f"operator reminded, {step} days")
+    return len(due)
+
+
+async def deliver(settings: Settings) -> int:
+    """Send every letter that waits, up to ``TRIES`` times. One whose sending was cut off is sent again under the same Message-ID."""
+    now, sent = clock.timestamp(), 0
+    rows = await fetch("SELECT id, reference, recipient, automatic, message, tries FROM mail_out WHERE sent_at IS NULL AND tries < ? AND (tried_at IS NULL OR tried_at <= ?) ORDER BY created_at, id",
+                       TRIES, now - AGAIN_S)  # fmt: skip
+    for one, reference, recipient, automatic, raw, tries in rows:
+        async with transaction():
+            await execute("UPDATE mail_out SET tried_at = ?, tries = tries + 1 WHERE id = ?", now, one)
+        try:
+            await asyncio.to_thread(_hand_over, settings, one, recipient, bool(automatic), bytes(raw))
+        except (OSError, smtplib.SMTPException) as error:
+            log.warning("a letter could not be sent", extra={"why": type(error).__name__, "again_in_s": AGAIN_S})
+            if tries + 1 >= TRIES:
+                await _give_up(one, reference)
+            continue
+        async with transaction(cases.CASES_KEY):
+            await execute("UPDATE mail_out SET sent_at = ?, message = '' WHERE id = ?", clock.timestamp(), one)
+            if not settings.smtp_url:
+                await execute(
+                    "INSERT OR IGNORE INTO mail_copy (place, name, reference, stored_at) VALUES (?, ?, ?, ?)",
+                    OUTBOX,
+                    one,
+                    reference or "",
+                    clock.timestamp(),
+                )
+        sent += 1
+    return sent
+
+
+async def _give_up(one: str, reference: str | None) -> None:
+    """Let go of a letter that can't be sent; its text stands in the correspondence, and the operator is told in the history."""
+    async with transaction(cases.CASES_KEY):
+        await execute("UPDATE mail_out SET message = '' WHERE id = ?", one)
+        if reference:
+            await cases.note(reference, f"a letter could not be sent in {TRIES} tries: answer another way, or again")
+
+
+def _hand_over(settings: Settings, one: str, recipient: str, automatic: bool, raw: bytes) -> None:
+    """Give a letter to the server, or put it into the Maildir."""
+    if not settings.smtp_url:
+        outbox(settings).put(one, raw)
+        return
+    parts = urlsplit(settings.smtp_url)
+    host = parts.hostname or ""
+    context = ssl.create_default_context()
+    client: Any
+    if parts.scheme == "smtps":
+        client = smtplib.SMTP_SSL(host, parts.port or 465, timeout=TIMEOUT_S, context=context)
+    else:
+        client = smtplib.SMTP(host, parts.port or 587, timeout=TIMEOUT_S)
+    with client:
+        if parts.scheme == "smtp" and host not in ("127.0.0.1", "::1", "localhost"):
+            client.starttls(context=context)
+        if parts.username:
+            client.login(unquote(parts.username), unquote(parts.password or ""))
+        envelope = "" if automatic else settings.contact_email
+        client.send_message(message_from_bytes(raw), from_addr=envelope, to_addrs=[recipient])
+
+
+async def let_go(settings: Settings, box: Mailbox, reference: str = "", now: int | None = None) -> int:
+    """Delete copies in mailbox, Maildir and outbox seven days after they were stored, or all of one case now."""
+    gone, now = 0, clock.timestamp() if now is None else now
+    for place, keeper in ((box.place, box), (OUTBOX, await asyncio.to_thread(outbox, settings))):
+        rows = await fetch("SELECT name FROM mail_copy WHERE place = ? AND (stored_at <= ? OR (? <> '' AND reference = ?))",
+                           place, now - COPY_DAYS * DAY_S, reference, reference)  # fmt: skip
+        names = [name for (name,) in rows]
+        if not names:
+            continue
+        try:
+            deleted = await asyncio.to_thread(keeper.delete, names)
+        except (MailboxError, OSError) as error:
+            log.warning("copies could not be deleted", extra={"why": type(error).__name__})
+            continue
+        async with transaction():
+            for name in deleted:
+                await execute("DELETE FROM mail_copy WHERE place = ? AND name = ?", place, name)
+        gone += len(deleted)
+    return gone

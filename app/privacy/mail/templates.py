@@ -1,0 +1,105 @@
+"""The mails we write: plain text of our own words, nothing of the original, headers that stop loops. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from app.privacy.requests.request import IDENTITY, OTHER
+from app.privacy.requests.rights import CCPA
+
+SIGNED = "\n\nThis is {site}. Privacy questions: {contact}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """Who writes: addresses and the site's name, from the settings."""
+
+    contact: str
+    site: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail to be. ``automatic`` ones say so and have no return address on the envelope."""
+
+    id: str
+    recipient: str
+    subject: str
+    text: str
+    automatic: bool
+    answers: str = ""
+    attachment: tuple[str, bytes] | None = None
+
+
+def composed(letter: Letter, head: Letterhead, now: int) -> bytes:
+    """The message as bytes. The recipient was checked when it was read; the library refuses a header with a line break."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = head.contact
+    message["To"] = letter.recipient
+    message["Subject"] = letter.subject
+    message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
+    message["Message-ID"] = f"<{letter.id}@{head.host}>"
+    if letter.answers:
+        message["In-Reply-To"] = f"<{letter.answers}>"
+        message["References"] = f"<{letter.answers}>"
+    if letter.automatic:
+        message["Auto-Submitted"] = "auto-replied"
+        message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(letter.text + SIGNED.format(site=head.site, contact=head.contact))
+    if letter.attachment:
+        name, data = letter.attachment
+        message.add_attachment(data, maintype="application", subtype="zip", filename=name)
+    return message.as_bytes()
+
+
+def day(at: int) -> str:
+    """An instant as a reader's day: ``24 December 2026``."""
+    found = datetime.fromtimestamp(at, UTC)
+    return f"{found.day} {found:%B %Y}"
+
+
+def acknowledgement(reference: str, kind: str, law: str, due: int, code: str, left_out: str) -> str:
+    """What happens next, by when, and the code where identity matters."""
+    days = "45 days (CCPA)" if law == CCPA else "30 days" if law == OTHER else "30 days (GDPR)"
+    lines = [
+        f"Your message has arrived. Its reference is {reference}; please keep it in the subject of what you write about it.",
+        "",
+        f"You get an answer by {day(due)}, which is within {days} of its arrival. It was filed as: {kind}. Should that be wrong, just reply and say so.",
+    ]
+    if code:
+        lines += [
+            "", "So that nobody else does this in your name, please confirm that this address is yours: reply to this mail and leave the code below in it. It works once.",
+            "", f"    {code}", "", "Until then nothing personal is sent, changed or erased. If you did not write to us, do nothing.",
+        ]  # fmt: skip
+    elif kind not in IDENTITY:
+        lines += ["", "You need to do nothing more."]
+    if left_out:
+        lines += [
+            "",
+            f"Not everything of your message could be kept ({left_out}). Please send what matters as plain text.",
+        ]
+    return "\n".join(lines)
+
+
+def confirmed(reference: str, due: int) -> str:
+    """The code was right."""
+    return f"Thank you: the code was right, so we know that this address is yours. We now carry out your request {reference} and answer by {day(due)}."
+
+
+def reminder(rows: list[tuple[str, str, int, int]], now: int) -> str:
+    """To the operator: (reference, kind, deadline, days left) of what is due."""
+    lines = ["These privacy requests wait for an answer:", ""]
+    for reference, kind, due, left in rows:
+        when = "overdue" if due < now else "due today" if left == 0 else f"{left} days left"
+        lines.append(f"  {reference}  {kind}  due {day(due)}: {when}")
+    return "\n".join([*lines, "", "inferencebench privacy show REFERENCE tells more."])
+
+
+def certificate(reference: str, counts: list[tuple[str, int]], kept: list[str], at: int) -> str:
+    """What was deleted, by kind and count only, and what is kept and why."""
+    lines = [f"Certificate of erasure, request {reference}, {day(at)}.", "", "Deleted:"]
+    lines += [f"  {what}: {count}" for what, count in counts] or ["  nothing was held"]
+    return "\n".join([*lines, "", "Kept:", *(f"  {line}" for line in kept)])

@@ -1,0 +1,183 @@
+"""The purge: what the retention table says is past its limit goes, in short batches, and out of the files as well."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+from app.core import clock, logs
+from app.core.retention import KINDS, Aged, Kind, Limit, start_of
+from app.core.settings import Settings
+from app.core.version_keys import RETENTION_KEY
+from app.storage.sqlite import ENGINE, closing, execute, execute_many, fetch, transaction
+from app.telemetry import access_log, access_log_reader
+
+FIRST_BATCH, MOST_IN_BATCH = 200, 20_000
+AIM_S = 0.02
+"""A batch holds the write lock about so long; one that takes longer makes the next smaller. The bound is 50 ms."""
+PAUSE_S = 0.005
+"""Between batches the lock is free so long, for whoever waits."""
+PAGE = 20_000
+CHECKPOINT_TRIES, CHECKPOINT_WAIT_S = 100, 0.1
+log = logs.get("purge")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a kind of data stands: things held, the start of the oldest, how many are due, when the next one is, the last purge."""
+
+    kind: Kind
+    held: int
+    oldest: int | None
+    due: int
+    next_at: int | None
+    ran_at: int | None
+    erased: int | None
+
+
+async def states(settings: Settings, now: int) -> list[State]:
+    """Every kind, in the table's order."""
+    runs = {
+        name: (ran_at, erased) for name, ran_at, erased in await fetch("SELECT kind, ran_at, erased FROM purge_run")
+    }
+    return [await _state(kind, settings, now, *runs.get(kind.name, (None, None))) for kind in KINDS]
+
+
+async def _state(kind: Kind, settings: Settings, now: int, ran_at: int | None, erased: int | None) -> State:
+    if kind.name == "access-log":
+        files = await asyncio.to_thread(access_log_reader.files, settings.data_dir / access_log.FOLDER)
+        due = [start for start, _ in files if access_log_reader.goes_at(start) <= now]
+        later = [access_log_reader.goes_at(start) for start, _ in files if access_log_reader.goes_at(start) > now]
+        return State(
+            kind, len(files), files[0][0] if files else None, len(due), min(later, default=None), ran_at, erased
+        )
+    if kind.name == "mail-copies":
+        return await _copies(kind, now, ran_at, erased)
+    held, due_count, oldest, next_at = 0, 0, None, None
+    for aged in kind.aged:
+        limit = _limit(kind, aged)
+        for value, count in await fetch(f"SELECT {aged.column}, count(*) FROM {aged.table}{_where(aged)} GROUP BY 1"):  # noqa: S608
+            start = start_of(value)
+            ends = limit.ends(start)
+            held += count
+            due_count += count * (ends <= now)
+            oldest = start if oldest is None else min(oldest, start)
+            if ends > now:
+                next_at = ends if next_at is None else min(next_at, ends)
+    return State(kind, held, oldest, due_count, next_at, ran_at, erased)
+
+
+async def _copies(kind: Kind, now: int, ran_at: int | None, erased: int | None) -> State:
+    """Copies go where they lie, and their record with them."""
+    found = [at for (at,) in await fetch("SELECT stored_at FROM mail_copy ORDER BY 1")]
+    assert kind.limit is not None
+    ends = [kind.limit.ends(at) for at in found]
+    return State(
+        kind,
+        len(found),
+        min(found, default=None),
+        sum(end <= now for end in ends),
+        min((end for end in ends if end > now), default=None),
+        ran_at,
+        erased,
+    )
+
+
+async def _files(kind: Kind, settings: Settings, now: int) -> int:
+    """Delete what is due of kinds that lie in files of their own."""
+    if kind.name == "access-log":
+        return await asyncio.to_thread(access_log_reader.delete_expired, settings.data_dir / access_log.FOLDER, now)
+    if kind.name == "mail-copies":
+        from app.privacy.mail import mailbox, sync
+
+        return await sync.let_go(settings, await asyncio.to_thread(mailbox.inbox, settings), now=now)
+    return 0
+
+
+def _where(aged: Aged) -> str:
+    return f" WHERE {aged.column} IS NOT NULL" + (f" AND {aged.where}" if aged.where else "")
+
+
+def _limit(kind: Kind, aged: Aged) -> Limit:
+    limit = aged.limit or kind.limit
+    assert limit is not None, f"{kind.name} ages without a limit"
+    return limit
+
+
+async def run(settings: Settings, now: int) -> dict[str, int]:
+    """Erase everything that is past its limit at ``now`` (seconds): kind → how many things went. Safe to run at any time."""
+    gone: dict[str, int] = {}
+    for kind in KINDS:
+        if not kind.ages:
+            continue
+        erased = await _files(kind, settings, now)
+        for aged in kind.aged:
+            erased += await _erase(kind, aged, now)
+        gone[kind.name] = erased
+    await empty_log()  # also of what was erased at somebody's own wish since
+    ran_at = clock.timestamp()
+    async with transaction(RETENTION_KEY):
+        await execute_many(
+            "INSERT INTO purge_run (kind, ran_at, erased) VALUES (?, ?, ?) ON CONFLICT (kind) DO UPDATE SET ran_at = excluded.ran_at, erased = excluded.erased",
+            [(name, ran_at, count) for name, count in gone.items()],
+        )
+    log.info("purged", extra={"erased": {name: count for name, count in gone.items() if count}})
+    return gone
+
+
+async def _erase(kind: Kind, aged: Aged, now: int) -> int:
+    count = 0
+    async for keys in _due(aged, _limit(kind, aged), now):
+        count += await delete_in_batches(aged.table, keys)
+    return count
+
+
+async def _due(aged: Aged, limit: Limit, now: int) -> AsyncIterator[list[int]]:
+    """The row numbers that are due, a page at a time."""
+    latest: int | str = limit.latest_start(now)
+    if any(isinstance(value, str) for (value,) in await fetch(f"SELECT {aged.column} FROM {aged.table} LIMIT 1")):  # noqa: S608
+        latest = f"{datetime.fromtimestamp(int(latest), UTC):%Y-%m-%d}"
+    past = -1
+    statement = (
+        f"SELECT rowid AS number, {aged.column} AS start FROM {aged.table}{_where(aged)} AND {aged.column} <= ? AND rowid > ? "  # noqa: S608
+        f"ORDER BY rowid LIMIT {PAGE}"
+    )
+    while page := await fetch(statement, latest, past):
+        past = page[-1][0]
+        yield [number for number, start in page if limit.ends(start_of(start)) <= now]
+
+
+async def delete_in_batches(table: str, keys: list[int]) -> int:
+    """Delete the rows with those row numbers, holding the write lock for moments only."""
+    size, at = FIRST_BATCH, 0
+    while at < len(keys):
+        batch = keys[at : at + size]
+        began = perf_counter()
+        async with transaction(RETENTION_KEY):
+            marks = ",".join(str(int(key)) for key in batch)
+            await execute(f"DELETE FROM {table} WHERE rowid IN ({marks})")  # noqa: S608 -- whole numbers
+        took = perf_counter() - began
+        at += len(batch)
+        size = max(1, min(MOST_IN_BATCH, int(size * min(2, AIM_S / max(took, 1e-6)))))
+        await asyncio.sleep(PAUSE_S)
+    return len(keys)
+
+
+async def empty_log() -> bool:
+    """Write the write-ahead log back and cut it to nothing, retried until no reader stands in the way; False if one stays."""
+    for _ in range(CHECKPOINT_TRIES):
+        try:
+            async with closing(await ENGINE.get_connection()) as connection:
+                cursor = await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy: Any = await cursor.fetchone()
+                await cursor.close()
+        except sqlite3.OperationalError:
+            busy = {"busy": 1}
+        if busy["busy"] == 0:
+            return True
+        await asyncio.sleep(CHECKPOINT_WAIT_S)
+    log.error("the write-ahead log could not be emptied; the next purge tries again")
+    return False

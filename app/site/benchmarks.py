@@ -1,0 +1,130 @@
+"""The measured rows beside the prediction for each, and how predictions are made."""
+
+from functools import cache
+from math import log
+from typing import Any
+
+from app.benchmarks import accuracy
+from app.benchmarks.predict import ranges_of
+from app.benchmarks.query import PAGE_SIZE, SORTS, parse, select
+from app.calculator.presets import ELECTRICITY
+from app.core.errors import QueryError
+from app.estimate import cards, inputs, memory, plan, speed
+from app.estimate.constants import CONSTANTS, fitted
+from app.estimate.shape import shape_of
+from app.models.architecture.naming import short_name, slug_of
+from app.site.render import render
+from app.submissions.publish import benchmark_rows
+from app.submissions.store import COMMUNITY_KEY
+from app.web.answers import Answer, Ask
+from app.web.front import public
+
+FOLD_WORDS = {"pair": "whole model × GPU pairs", "model": "whole models", "gpu": "whole GPUs"}
+_BEFORE = (("size ÷ bandwidth, as most web calculators do", "53 %"), ("a plain roofline", "63 %"), ("the best sum of terms known before", "16.5 %"))  # fmt: skip
+"""Median errors of other ways on rows they were not fitted on, as measured before this one was made."""
+_PLOT = (760, 420, 60, 46)
+
+
+@cache
+def _rows() -> tuple[dict[str, Any], ...]:
+    """Every measured row with the prediction of the fold that left its model × GPU pair out."""
+    rows = accuracy.load_rows()
+    found = []
+    for row, guess in zip(rows, accuracy.predicted(rows, accuracy.load_folds(), "pair"), strict=True):
+        wide = ranges_of(bool(row.ask.shape.experts), guess)
+        found.append({
+            **row.plain, "name": short_name(row.plain["model"]), "slug": slug_of(row.plain["model"]), "gpu_name": row.ask.gpu.name,
+            "gpus": row.ask.layout.gpus, "load": row.ask.traffic.concurrency or guess.running, "tpot": row.tpot, "ttft": row.ttft,
+            "guess_tpot": guess.tpot, "guess_ttft": guess.ttft, "tpot_range": wide["tpot"], "ttft_range": wide["ttft"], "error": guess.tpot / row.tpot - 1, "limited_by": guess.limited_by,
+            "inside": wide["tpot"][0] <= row.tpot <= wide["tpot"][1],
+        })  # fmt: skip
+    return tuple(found)
+
+
+@cache
+def _choices() -> dict[str, tuple[str, ...]]:
+    return {
+        name: tuple(sorted({row[name] for row in _rows()}))
+        for name in ("model", "gpu", "engine", "precision", "source")
+    }
+
+
+def plot(rows: list[Any]) -> dict[str, Any] | None:
+    """Predicted against measured on logarithmic axes: one path of small squares, the diagonal, and ±20 %."""
+    if len(rows) < 2:
+        return None
+    width, height, left, bottom = _PLOT
+    values = [value for row in rows for value in (row["tpot"], row["guess_tpot"])]
+    low, high = log(min(values) / 1.1), log(max(values) * 1.1)
+
+    def place(measured: float, guess: float) -> tuple[float, float]:
+        return (
+            left + (width - left - 10) * (log(measured) - low) / (high - low),
+            height - bottom - (height - bottom - 10) * (log(guess) - low) / (high - low),
+        )
+
+    dots = {(round(x), round(y)) for x, y in (place(row["tpot"], row["guess_tpot"]) for row in rows)}
+    ticks = [t / 1e3 for t in (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if low <= log(t / 1e3) <= high]
+    path = "".join(f"M{x} {y}h3v3h-3z" for x, y in sorted(dots))
+    line = {name: [place(t, t * factor) for t in (min(values), max(values))] for name, factor in (("same", 1.0), ("over", 1.2), ("under", 1 / 1.2))}  # fmt: skip
+    return {
+        "width": width, "height": height, "left": left, "bottom": height - bottom, "path": path, "line": line,
+        "ticks": [(place(t, t), f"{t * 1e3:g}") for t in ticks],
+    }  # fmt: skip
+
+
+@public("/benchmarks", shows=(COMMUNITY_KEY,))
+async def benchmarks(ask: Ask) -> Answer:
+    """Measured results with our prediction for the same row and its error."""
+    query = parse(ask.pairs(), _choices())
+    ask.settle(query.address())
+    found = select(_rows(), query)
+    pages = max(1, -(-len(found) // PAGE_SIZE))
+    if query.page > pages:
+        raise QueryError(
+            "page",
+            f"There {'is 1 page' if pages == 1 else f'are {pages} pages'} of this.",
+            "For example page=1.",
+            status=404,
+        )
+    reported = await benchmark_rows() if query.page == 1 else []
+    errors = sorted(abs(row["error"]) for row in found)
+    first = (query.page - 1) * PAGE_SIZE
+    body = render(
+        "benchmarks/page.html", settings=ask.settings, path="/benchmarks", canonical=query.address(), query=query, rows=found[first : first + PAGE_SIZE], reported=reported,
+        total=len(found), every=len(_rows()), first=first + 1, pages=pages, choices=_choices(), sorts=SORTS, plot=plot(found),
+        middle=errors[len(errors) // 2] if errors else None, within=sum(e <= 0.2 for e in errors) / len(errors) if errors else None,
+        inside=sum(row["inside"] for row in found) / len(found) if found else None,
+        title="Benchmarks: measured and predicted",
+        description=f"{len(_rows())} measured results of serving language models, each beside our prediction for the same set-up and its error.",
+    )  # fmt: skip
+    return Answer(body, valid_until=ask.now + 60 if reported else None)
+
+
+@cache
+def _accuracy() -> dict[str, Any]:
+    rows, folds = accuracy.load_rows(), accuracy.load_folds()
+    speeds = accuracy.predicted(rows, folds, "pair")
+    return {
+        "summary": [
+            (FOLD_WORDS[kind], accuracy.errors_of(rows, accuracy.predicted(rows, folds, kind))) for kind in folds
+        ],
+        "coverage": accuracy.coverage(rows, speeds, fitted()["ranges"]),
+        "groups": {name: accuracy.by_group(rows, speeds, name) for name in accuracy.GROUPS},
+    }
+
+
+@public("/methodology")
+async def methodology(ask: Ask) -> Answer:
+    """Every formula, constant, source, error and known weakness, from the code and the file that predictions are made with."""
+    ask.settle("/methodology")
+    formulas = (shape_of, *speed.FORMULAS, plan.hold, plan.cost)
+    body = render(
+        "benchmarks/methodology.html", settings=ask.settings, path="/methodology", canonical="/methodology", fitted=fitted(),
+        constants=[(constant, fitted()["constants"][constant.name]) for constant in CONSTANTS], before=_BEFORE, vendors=cards.VENDORS,
+        formulas=[(formula.__name__.strip("_").replace("_", " "), " ".join((formula.__doc__ or "").replace("``", "").split())) for formula in formulas],
+        bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows())) for row in _rows()}),
+        electricity=ELECTRICITY, reserve=memory.RESERVE, **_accuracy(), title="Methodology",
+        description="How predictions and costs are made: every formula, constant, source of data, and the measured error by group.",
+    )  # fmt: skip
+    return Answer(body)

@@ -1,0 +1,112 @@
+"""Errors as their reader needs them: a page, a fragment, or problem+json (RFC 9457). Never a stack trace."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, MethodNotAllowedException
+
+from app.core import logs
+from app.core.errors import BusyError, ForbiddenError, NotFoundError, QueryError, TooLargeError
+from app.site.render import render
+from app.web import htmx, security
+from app.web.answers import MovedError, unkept
+
+PROBLEM = "application/problem+json"
+_EXPLAINED = {
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+    413: "That is more than this address takes.",
+    500: "Something broke on our side. It is logged, without anything about you.",
+    503: "Too much at once. Please try again in a moment.",
+}
+log = logs.get("web")
+
+
+def _answer(request: Request[Any, Any, Any], status: int, title: str, hint: str = "",
+            links: tuple[tuple[str, str], ...] = (), parameter: str = "", headers: dict[str, str] | None = None) -> Response[bytes]:  # fmt: skip
+    path = request.scope["path"]
+    given = dict(headers or {})
+    if security.is_data(path):
+        problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": title}
+        problem |= {k: v for k, v in (("hint", hint), ("parameter", parameter), ("help", "/api")) if v}
+        body = json.dumps(problem).replace("<", "\\u003c").encode()
+        return unkept(body, PROBLEM, status, given)
+    template = "errors/_fragment.html" if htmx.is_fragment(path) else "errors/page.html"
+    if status >= 500:
+        given["hx-reswap"] = "none"
+    body = render(template, settings=request.app.state.settings, status=status,
+                  title=title, hint=hint, links=links, path="", description=title)  # fmt: skip
+    return unkept(body, status=status, headers=given)
+
+
+def on_query_error(request: Request[Any, Any, Any], error: QueryError) -> Response[bytes]:
+    """A wrong parameter: what was wrong and an example that works."""
+    return _answer(request, error.status, error.message, error.hint, parameter=error.parameter,
+                   links=(("Start again without it", htmx.page_of(request.scope["path"])),))  # fmt: skip
+
+
+def on_not_found(request: Request[Any, Any, Any], error: NotFoundError) -> Response[bytes]:
+    """Something that does not exist, with what does."""
+    return _answer(request, 404, error.message, links=error.suggestions)
+
+
+def on_busy(request: Request[Any, Any, Any], error: BusyError) -> Response[bytes]:
+    """Too many renders under way."""
+    return _answer(request, 503, str(error), headers={"retry-after": "2"})
+
+
+def on_forbidden(request: Request[Any, Any, Any], error: ForbiddenError) -> Response[bytes]:
+    """Sent by a page of another site."""
+    return _answer(request, 403, str(error))
+
+
+def on_too_large(request: Request[Any, Any, Any], error: TooLargeError) -> Response[bytes]:
+    """More than what is asked for can be."""
+    return _answer(request, 413, str(error))
+
+
+def on_moved(request: Request[Any, Any, Any], error: MovedError) -> Response[bytes]:
+    """The canonical address is another: 308, which keeps the method and may be cached."""
+    return Response(b"", status_code=308, headers={"location": error.address, "cache-control": "public, max-age=0, s-maxage=60"},
+                    media_type="text/plain")  # fmt: skip
+
+
+def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What Litestar itself refuses."""
+    status = error.status_code
+    headers = {"allow": "GET, HEAD"} if isinstance(error, MethodNotAllowedException) else {}
+    links = (("All prices", "/prices"), ("All GPUs", "/gpus"), ("Home", "/")) if status == 404 else ()
+    return _answer(
+        request, status, _EXPLAINED.get(status, HTTPStatus(status).phrase + "."), links=links, headers=headers
+    )
+
+
+def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Whatever was not foreseen: logged by kind and place, without addresses, values or input."""
+    frames = _frames(error)
+    log.error("crash", extra={"kind": type(error).__name__, "where": frames[-4:]})
+    return _answer(request, 500, _EXPLAINED[500])
+
+
+def _frames(error: BaseException) -> list[str]:
+    found: list[str] = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        found.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return found
+
+
+HANDLERS: dict[type[Exception] | int, Any] = {
+    QueryError: on_query_error,
+    NotFoundError: on_not_found,
+    BusyError: on_busy,
+    ForbiddenError: on_forbidden,
+    TooLargeError: on_too_large,
+    MovedError: on_moved,
+    HTTPException: on_http_error,
+    Exception: on_crash,
+}

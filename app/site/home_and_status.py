@@ -1,0 +1,73 @@
+"""The front page and the status page."""
+
+import asyncio
+
+from app.catalog.facts import gpus, providers
+from app.core.version_keys import HISTORY_KEY, MODELS_KEY, OFFERS_KEY, RETENTION_KEY, SOURCES_KEY, TELEMETRY_KEY
+from app.estimate.constants import fitted
+from app.policies.files import policies
+from app.pricing.history import queries
+from app.pricing.offers import best as best_prices
+from app.pricing.offers import store
+from app.pricing.offers.offer import REASONS, Reason
+from app.pricing.refresh import source_status
+from app.privacy.requests import cases
+from app.privacy.retention import purge
+from app.site.gpus_and_providers import SEGMENTS
+from app.site.render import render
+from app.storage.sqlite import data_versions
+from app.telemetry import access_log_reader as log_rows
+from app.telemetry.access_log import FOLDER
+from app.telemetry.report import report
+from app.web.answers import Answer, Ask
+from app.web.front import public
+
+SHOWN_ASIDE = 200
+HOUR_S = 3_600
+WATCHED = {OFFERS_KEY: "prices", HISTORY_KEY: "price history", SOURCES_KEY: "sources", MODELS_KEY: "models"}
+"""Key → what it counts the changes of, on the status page."""
+
+
+@public("/", shows=(OFFERS_KEY,))
+async def home(ask: Ask) -> Answer:
+    """The best current price of every GPU that somebody offers."""
+    ask.settle("/")
+    best = await best_prices.best_by_gpu(ask.now)
+    dearest = await best_prices.dearest_by_gpu()
+    offered = [gpu for gpu in gpus().values() if (gpu.slug, "on-demand") in best or (gpu.slug, "spot") in best]
+    groups = [(segment, name, [gpu for gpu in offered if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
+    body = render(
+        "site/home.html", settings=ask.settings, path="/", canonical="/", now=ask.now, best=best, groups=groups,
+        dearest=dearest, extent=await store.freshness(ask.now), offered=await store.offered(), title="What a GPU costs, and from whom",
+        description="GPU cloud prices compared per GPU-hour: on demand, spot and reserved, each with its source and date. "
+                    "No cookies, no tracking.",
+    )  # fmt: skip
+    return Answer(body, valid_until=await store.next_stale(ask.now))
+
+
+@public("/status", shows=(OFFERS_KEY, SOURCES_KEY, HISTORY_KEY, TELEMETRY_KEY, RETENTION_KEY, cases.CASES_KEY))
+async def status(ask: Ask) -> Answer:
+    """How fresh everything is, and what was set aside and why: every row a source stated is accounted for."""
+    ask.settle("/status")
+    aside, reasons = await store.set_aside(SHOWN_ASIDE)
+    counts, spans = await store.counts_by("provider"), await store.seen_spans()
+    body = render(
+        "site/status.html", settings=ask.settings, path="/status", canonical="/status", now=ask.now,
+        title="Status", description="How fresh the prices are, where they come from, and every row that was set aside, with its reason.",
+        extent=await store.freshness(ask.now), offered=await store.offered(), sources=await source_status.of_sources(None, ask.settings), aside=aside,
+        reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()], aside_count=sum(reasons.values()),
+        rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],
+        history=await queries.history_extent(), counts=await report(ask.now), kept=await purge.states(ask.settings, ask.now),
+        requests=await cases.figures(ask.now), oldest_row=await asyncio.to_thread(log_rows.oldest_row, ask.settings.data_dir / FOLDER, ask.now),
+        versions=[*await data_versions(WATCHED), ("estimator's constants", f"fitted {fitted()['date']}"), *_policies(ask)],
+    )  # fmt: skip
+    stale = await store.next_stale(ask.now)
+    return Answer(body, valid_until=min(stale or ask.now + HOUR_S, ask.now + HOUR_S))
+
+
+def _policies(ask: Ask) -> list[tuple[str, str]]:
+    standing = policies(ask.settings).standing(ask.now)
+    return [
+        (version.title.lower(), f"{version.version}, in force since {version.effective}")
+        for version in standing.in_force.values()
+    ]

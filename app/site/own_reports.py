@@ -1,0 +1,161 @@
+"""One's own report, by its receipt: see, correct, export, withdraw, erase. The receipt comes in a body and goes nowhere."""
+
+import json
+from typing import Any
+
+from litestar import Request, Response, post
+
+from app.core import clock
+from app.site.render import render
+from app.site.reports import form_page, known, refused_often, too_often, typed_in
+from app.submissions import plausible, publish, store
+from app.submissions.export import STATES, as_csv, as_dict, labels
+from app.submissions.forms import CONTACT, FORMS, read
+from app.submissions.receipts import looks_right
+from app.submissions.store import Submission
+from app.web.answers import Answer, Ask, unkept
+from app.web.front import public
+
+
+@public("/submissions")
+async def submissions(ask: Ask) -> Answer:
+    """Where a receipt is typed in."""
+    ask.settle("/submissions")
+    return Answer(_page(ask.settings, canonical="/submissions"))
+
+
+def _page(settings: Any, **more: Any) -> bytes:
+    values = {"report": None, "receipt": "", "error": "", "notice": "", "labels": (), "states": STATES} | more
+    return render("submissions/manage.html", settings=settings, path="/submissions", title="Your reports",
+                  description="See, correct, export, withdraw or erase a report with its receipt.", **values)  # fmt: skip
+
+
+@post("/submissions", status_code=200)
+async def manage(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Do what is asked with the report of a receipt."""
+    settings = request.app.state.settings
+    if wait := too_often(request, "posts"):
+        return refused_often(wait)
+    typed, _ = await typed_in(request)
+    receipt, action = typed.get("receipt", "")[:100], typed.get("do", "show")
+    report = await store.by_receipt(receipt) if looks_right(receipt) else None
+    if report is None:
+        words = (
+            "No report has this receipt. It begins with ib- and has 24 more letters and digits; perhaps the report was erased."
+            if receipt.strip()
+            else "Type the receipt that you got when you sent the report."
+        )
+        return unkept(_page(settings, error=words), status=422)
+    done = _ACTIONS.get(action, _show)
+    return await done(settings, report, receipt, typed)
+
+
+def _shown(
+    settings: Any, report: Submission | None, receipt: str, notice: str = "", error: str = "", status: int = 200
+) -> Response[bytes]:
+    listed = labels(report) if report else ()
+    return unkept(
+        _page(settings, report=report, receipt=receipt, notice=notice, error=error, labels=listed), status=status
+    )
+
+
+async def _show(settings: Any, report: Submission, receipt: str, _: dict[str, str]) -> Response[bytes]:
+    return _shown(settings, report, receipt)
+
+
+async def _correct(settings: Any, report: Submission, receipt: str, _: dict[str, str]) -> Response[bytes]:
+    typed = {**report.values, CONTACT.name: report.contact}
+    return unkept(await form_page(settings, FORMS[report.kind], typed, receipt=receipt, action="/submissions"))
+
+
+async def _save(settings: Any, report: Submission, receipt: str, typed: dict[str, str]) -> Response[bytes]:
+    if report.restricted:
+        return _shown(
+            settings,
+            report,
+            receipt,
+            error="This report is frozen; it can be changed when the restriction ends.",
+            status=409,
+        )
+    form = FORMS[report.kind]
+    values, errors = read(form, typed, await known(), clock.now().date())
+    doubts = {} if errors or typed.get("checked") == "yes" else await plausible.doubts(report.kind, values)
+    if errors or doubts:
+        return unkept(
+            await form_page(
+                settings, form, typed, errors=errors, doubts=doubts, receipt=receipt, action="/submissions"
+            ),
+            status=422,
+        )
+    if not await store.correct(report, values):
+        return unkept(
+            await form_page(
+                settings,
+                form,
+                typed,
+                notice="Another report says exactly this already.",
+                receipt=receipt,
+                action="/submissions",
+            ),
+            status=409,
+        )
+    await publish.publish_prices()
+    return _shown(
+        settings,
+        await store.by_id(report.id),
+        receipt,
+        notice="Corrected. It waits for a look again and is shown nowhere until then.",
+    )
+
+
+async def _json(_: Any, report: Submission, __: str, ___: dict[str, str]) -> Response[bytes]:
+    return _file(json.dumps(as_dict(report), indent=1, ensure_ascii=False), "application/json", f"{report.id}.json")
+
+
+async def _csv(_: Any, report: Submission, __: str, ___: dict[str, str]) -> Response[bytes]:
+    return _file(as_csv([report]), "text/csv; charset=utf-8", f"{report.id}.csv")
+
+
+def _file(text: str, kind: str, name: str) -> Response[bytes]:
+    return unkept(text.encode(), kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+async def _withdraw(settings: Any, report: Submission, receipt: str, _: dict[str, str]) -> Response[bytes]:
+    await store.withdraw(settings.data_dir, report)
+    await publish.publish_prices()
+    return _shown(
+        settings,
+        await store.by_id(report.id),
+        receipt,
+        notice="Withdrawn. It is shown nowhere any more, and is erased within 8 days; you can erase it now.",
+    )
+
+
+async def _erase(settings: Any, report: Submission, receipt: str, typed: dict[str, str]) -> Response[bytes]:
+    if typed.get("sure") != "yes":
+        return _shown(
+            settings,
+            report,
+            receipt,
+            error="Tick the box beside the button: what is erased can't be brought back.",
+            status=422,
+        )
+    await store.erase(settings.data_dir, [report])
+    await publish.publish_prices()
+    return _shown(
+        settings,
+        None,
+        "",
+        notice="Erased. Nothing of the report is left here but its number in a list of what was erased.",
+    )
+
+
+_ACTIONS = {
+    "show": _show,
+    "correct": _correct,
+    "save": _save,
+    "json": _json,
+    "csv": _csv,
+    "withdraw": _withdraw,
+    "erase": _erase,
+}

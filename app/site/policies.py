@@ -1,0 +1,174 @@
+"""Policies as pages, as Markdown and as a feed: current, every version for ever, and what changed."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import pairwise
+from xml.sax.saxutils import escape
+
+from app.core.errors import NotFoundError
+from app.core.retention import KINDS
+from app.core.settings import Settings
+from app.policies.difference import difference
+from app.policies.documents import POLICIES, Version
+from app.policies.files import Policies, policies
+from app.privacy.processors import processors
+from app.site.render import render
+from app.web.answers import Answer, Ask, MovedError
+from app.web.front import public
+
+MARKDOWN = "text/markdown; charset=utf-8"
+
+
+def _filled(version: Version, settings: Settings) -> str:
+    """The text with the controller, the addresses and the list of who is asked put in."""
+    from app.pricing.sources import RATES, SOURCES
+
+    asked = {title: address for source in SOURCES.values() for title, address in source.asked().items()}
+    asked |= {RATES.title: RATES.privacy, "Hugging Face Hub": "https://huggingface.co/privacy"}
+    services = "\n".join(f"- [{title}]({address})" for title, address in sorted(asked.items()))
+    values = {
+        "controller": settings.controller_name,
+        "contact": settings.contact_email,
+        "site": settings.base_url.split("://")[-1],
+        "services": services,
+    }
+    text = version.body
+    for name, value in values.items():
+        text = text.replace("{{" + name + "}}", value)
+    return text
+
+
+def anchor(heading: str) -> str:
+    """The anchor of a section: ``2.3 What we do not collect`` → ``2-3-what-we-do-not-collect``."""
+    return "-".join("".join(c if c.isalnum() else " " for c in heading.casefold()).split())
+
+
+@lru_cache(maxsize=64)
+def to_html(text: str) -> tuple[str, tuple[tuple[int, str, str], ...]]:
+    """Markdown as HTML with an anchor for each section, and the sections: (level, anchor, heading). No HTML passes through."""
+    from markdown_it import MarkdownIt
+
+    reader = MarkdownIt("commonmark", {"html": False})
+    tokens = reader.parse(text)
+    found = []
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open":
+            opening.attrSet("id", anchor(inline.content))
+            found.append((int(opening.tag[1]), anchor(inline.content), inline.content))
+    return str(reader.renderer.render(tokens, reader.options, {})), tuple(found)
+
+
+def _version(all_: Policies, policy: str, name: str) -> Version:
+    found = next((version for version in all_.versions if version.key == (policy, name)), None)
+    if found is None:
+        links = (
+            tuple(
+                (f"{POLICIES[policy]}, {v.name}", f"/policies/{policy}/{v.name}")
+                for v in all_.versions
+                if v.policy == policy
+            )
+            if policy in POLICIES
+            else ()
+        )
+        raise NotFoundError("There is no such version of a policy.", (*links[-4:], ("All policies", "/policies")))
+    return found
+
+
+def _page(ask: Ask, version: Version, here: str) -> Answer:
+    all_ = policies(ask.settings)
+    standing = all_.standing(ask.now)
+    text, contents = to_html(_filled(version, ask.settings))
+    history = sorted(
+        (other for other in all_.versions if other.policy == version.policy),
+        key=lambda other: other.effective,
+        reverse=True,
+    )
+    body = render(
+        "policies/page.html", settings=ask.settings, path="/policies", canonical=here, version=version, text=text, contents=contents,
+        state=standing.state(version), history=[(other, standing.state(other)) for other in history], title=version.title,
+        description=f"{version.title} of InferenceBench, effective {version.effective}.", kinds=KINDS,
+        annex=here == "/policies/privacy", processors=processors(ask.settings),
+    )  # fmt: skip
+    return Answer(body)
+
+
+@public("/policies")
+async def policy_list(ask: Ask) -> Answer:
+    """Every policy, with what is in force and what is announced."""
+    ask.settle("/policies")
+    standing = policies(ask.settings).standing(ask.now)
+    body = render(
+        "policies/list.html", settings=ask.settings, path="/policies", canonical="/policies", standing=standing, names=POLICIES, title="Policies",
+        description="Privacy, terms of use, accessibility, independence and security: what is in force, since when, and what changed.",
+    )  # fmt: skip
+    return Answer(body)
+
+
+@public("/policies/{policy:str}")
+async def policy_page(ask: Ask) -> Answer:
+    """A policy as it is in force."""
+    policy = ask.parts["policy"]
+    current = policies(ask.settings).standing(ask.now).in_force.get(policy)
+    if current is None:
+        raise NotFoundError(
+            "There is no such policy.", tuple((title, f"/policies/{name}") for name, title in POLICIES.items())
+        )
+    ask.settle(f"/policies/{policy}")
+    return _page(ask, current, f"/policies/{policy}")
+
+
+@public("/policies/{policy:str}/{version:str}")
+async def policy_version(ask: Ask) -> Answer:
+    """One version for ever, as a page or, with ``.md``, as Markdown."""
+    policy, name = ask.parts["policy"], ask.parts["version"]
+    version = _version(policies(ask.settings), policy, name.removesuffix(".md"))
+    here = f"/policies/{policy}/{name}"
+    ask.settle(here)
+    if name.endswith(".md"):
+        return Answer(
+            f"# {version.title}\n\nEffective {version.effective}.\n\n{_filled(version, ask.settings)}".encode(),
+            MARKDOWN,
+        )
+    return _page(ask, version, here)
+
+
+@public("/policies/{policy:str}/changes/{old:str}/{new:str}")
+async def policy_changes(ask: Ask) -> Answer:
+    """What changed from one version to another, by section."""
+    all_ = policies(ask.settings)
+    old, new = (_version(all_, ask.parts["policy"], ask.parts[which]) for which in ("old", "new"))
+    here = f"/policies/{new.policy}/changes/{old.name}/{new.name}"
+    ask.settle(here)
+    body = render(
+        "policies/changes.html", settings=ask.settings, path="/policies", canonical=here, old=old, new=new, changes=difference(old, new), anchor=anchor,
+        title=f"{new.title}: what changed", description=f"What changed in the {new.title.lower()} from {old.effective} to {new.effective}.",
+    )  # fmt: skip
+    return Answer(body)
+
+
+@public("/policies/changes.atom")
+async def policy_feed(ask: Ask) -> Answer:
+    """Every announced version as an Atom feed (RFC 4287), the newest first."""
+    ask.settle("/policies/changes.atom")
+    all_, base = policies(ask.settings), ask.settings.base_url
+    standing = all_.standing(ask.now)
+    told = [version for version in all_.versions if standing.state(version) != "not in force"]
+    told.sort(key=lambda version: (version.announced, version.policy), reverse=True)
+    entries = "".join(
+        f"<entry><id>{escape(base)}/policies/{v.policy}/{v.name}</id><title>{escape(v.title)}, effective {v.effective}</title>"
+        f'<link href="{escape(base)}/policies/{v.policy}/{v.name}"/><updated>{v.announced}T00:00:00Z</updated><summary>{escape(v.summary)}</summary></entry>\n'
+        for v in told
+    )
+    updated = f"{told[0].announced}T00:00:00Z" if told else datetime.fromtimestamp(0, UTC).isoformat()
+    body = (
+        '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n<title>InferenceBench: policies</title>\n'
+        f'<id>{escape(base)}/policies</id>\n<link rel="self" href="{escape(base)}/policies/changes.atom"/>\n<updated>{updated}</updated>\n'
+        f"<author><name>InferenceBench</name></author>\n{entries}</feed>\n"
+    )
+    return Answer(body.encode(), "application/atom+xml; charset=utf-8")
+
+
+@public("/privacy")
+async def privacy(ask: Ask) -> Answer:
+    """The short way to the privacy policy."""
+    raise MovedError("/policies/privacy")

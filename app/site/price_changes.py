@@ -1,0 +1,88 @@
+"""What moved, as a page and as a feed."""
+
+from xml.sax.saxutils import escape
+
+from app.catalog.facts import gpus, providers
+from app.core.errors import QueryError
+from app.core.money import show
+from app.core.version_keys import HISTORY_KEY
+from app.pricing.history import queries
+from app.pricing.history.price_moves import Change
+from app.pricing.offers import store
+from app.pricing.refresh.replace_offers import day_of
+from app.pricing.search.parse_query import parse
+from app.site.render import months_text, render
+from app.web.answers import Answer, Ask
+from app.web.front import public
+
+MOST = 200
+
+
+async def _asked(ask: Ask, path: str) -> tuple[str, list[Change]]:
+    """The GPU that is asked for, or nothing for all, and its newest changes."""
+    slugs = parse([pair for pair in ask.pairs() if pair[0] == "gpu"]).gpu
+    if len(slugs) > 1:
+        raise QueryError("gpu", "Changes are of one GPU, or of all.", f"For example {path}?gpu={slugs[0]}.")
+    gpu = slugs[0] if slugs else ""
+    ask.settle(f"{path}?gpu={gpu}" if gpu else path)
+    return gpu, [_change(row) for row in await queries.moves(gpu, MOST)]
+
+
+def _change(row: store.Row) -> Change:
+    names = ("provider", "gpu", "tier", "commitment_months", "region", "before_micro", "after_micro")
+    return Change(day_of(row["at"]), *(row[name] for name in names))
+
+
+@public("/prices/changes", shows=(HISTORY_KEY,))
+async def page(ask: Ask) -> Answer:
+    """Changes of five per cent and more, newest first."""
+    gpu, found = await _asked(ask, "/prices/changes")
+    suffix = f"?gpu={gpu}" if gpu else ""
+    name = gpus()[gpu].name if gpu else "GPU"
+    span = await queries.history_extent()
+    body = render(
+        "prices/changes.html",
+        settings=ask.settings,
+        path="/prices",
+        canonical=f"/prices/changes{suffix}",
+        feed=f"/prices/changes.atom{suffix}",
+        gpu=gpu,
+        changes=found,
+        span=span,
+        title=f"{name} price changes",
+        description=f"{name} prices that moved by five per cent or more, newest first, with a feed to follow.",
+    )
+    return Answer(body)
+
+
+@public("/prices/changes.atom", shows=(HISTORY_KEY,))
+async def feed(ask: Ask) -> Answer:
+    """The same as an Atom feed (RFC 4287)."""
+    gpu, found = await _asked(ask, "/prices/changes.atom")
+    base = ask.settings.base_url
+    suffix = f"?gpu={gpu}" if gpu else ""
+    span = await queries.history_extent()
+    updated = f"{found[0].day if found else day_of(span['last'] or 1_767_225_600)}T00:00:00Z"
+    name = gpus()[gpu].name if gpu else "GPU"
+    entries = "".join(_entry(change, base) for change in found)
+    body = (
+        '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
+        f"<title>{escape(name)} price changes</title>\n<id>{escape(base)}/prices/changes{suffix}</id>\n"
+        f'<link rel="self" href="{escape(base)}/prices/changes.atom{suffix}"/>\n'
+        f'<link href="{escape(base)}/prices/changes{suffix}"/>\n<updated>{updated}</updated>\n'
+        f"<author><name>InferenceBench</name></author>\n{entries}</feed>\n"
+    )
+    return Answer(body.encode(), "application/atom+xml; charset=utf-8")
+
+
+def _entry(change: Change, base: str) -> str:
+    gpu, provider = gpus()[change.gpu].name, providers()[change.provider].name
+    tier = f"reserved, {months_text(change.commitment_months)}" if change.tier == "reserved" else change.tier
+    where = f", {change.region}" if change.region else ""
+    title = f"{gpu} at {provider}: {show(change.after_micro)}, {change.percent:+.1f} %"
+    text = f"{tier}{where}: from {show(change.before_micro)} to {show(change.after_micro)} per GPU-hour."
+    return (
+        f"<entry><title>{escape(title)}</title><id>tag:inferencebench.io,2026:change:{escape(change.key)}</id>"
+        f"<updated>{change.day}T00:00:00Z</updated>"
+        f'<link href="{escape(base)}/gpus/{change.gpu}"/><summary>{escape(text)}</summary></entry>\n'
+    )

@@ -1,0 +1,126 @@
+"""Rendering templates. What every page needs is given here, once."""
+
+import base64
+import json
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache, lru_cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from app.catalog import facts
+from app.core import clock, money
+from app.core.settings import ROOT, Settings
+from app.policies.files import policies
+from app.pricing.offers.store import CONFIRMATION_STEP_S
+from app.telemetry.counters import ERRORS, SHIFTS, TIMES_MS, hidden
+from app.web import assets
+from app.web.answers import ROUTE
+
+SCENARIO_VERSION = 2
+"""The version of a scenario, as ``static/scenarios.js`` reads it."""
+
+
+@cache
+def environment() -> Environment:
+    """The template environment: escaping on, undefined names are errors."""
+    made = Environment(
+        loader=FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+    )  # fmt: skip
+    made.filters.update(
+        usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden, figure=figure,
+        thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,
+    )  # fmt: skip
+    made.globals.update(
+        times=_edges(TIMES_MS), shifts=_edges(SHIFTS), errors=_edges(ERRORS),
+        asset=assets.address, integrity=assets.integrity, gpus=facts.gpus(), providers=facts.providers(), countries=facts.countries(),
+        continents=facts.CONTINENTS,
+    )  # fmt: skip
+    return made
+
+
+def _edges(edges: tuple[int, ...]) -> str:
+    return " ".join(map(str, edges))
+
+
+def render(template: str, *, settings: Settings, **values: Any) -> bytes:
+    """The rendered ``template`` as UTF-8."""
+    standing = policies(settings).standing(clock.timestamp())
+    notices = [(version, standing.in_force.get(version.policy)) for version in standing.announced]
+    text = environment().get_template(template).render(settings=settings, notices=notices, route=ROUTE.get(), **values)
+    return text.encode()
+
+
+def duration(seconds: float) -> str:
+    """A short time for a reader: ``49.9 ms``, ``539 ms``, ``1.29 s``."""
+    if seconds >= 1:
+        said = f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    else:
+        said = f"{seconds * 1e3:.3g} ms" if seconds < 0.9995 else "1.00 s"
+    return said.replace(" ", "\u00a0")  # a number and its unit stay on one line
+
+
+def opening(model: str) -> str:
+    """What follows ``/calculator`` in a link that opens it with ``model``: after #, where no request carries it."""
+    scenario = json.dumps({"version": SCENARIO_VERSION, "input": {"model": model}}, separators=(",", ":"))
+    return "#s=" + base64.urlsafe_b64encode(scenario.encode()).decode().rstrip("=")
+
+
+def _time(instant: datetime, text: str) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(instant.strftime("%Y-%m-%dT%H:%M:%SZ"), text)
+
+
+@lru_cache(maxsize=4096)
+def day(value: str | int) -> Markup:
+    """A day for a reader, from an ISO date or seconds: ``15 Jun 2026``."""
+    if not value:
+        return Markup("not known")
+    if isinstance(value, str):
+        read = datetime.fromisoformat(value)
+        return Markup('<time datetime="{}">{}</time>').format(value, f"{read.day} {read:%b %Y}")
+    instant = clock.from_timestamp(value)
+    return Markup('<time datetime="{}">{}</time>').format(f"{instant:%Y-%m-%d}", f"{instant.day} {instant:%b %Y}")
+
+
+def moment(seconds: int) -> Markup:
+    """An exact instant for a reader: ``15 Jun 2026, 12:26 UTC``."""
+    instant = clock.from_timestamp(seconds)
+    return _time(instant, f"{instant.day} {instant:%b %Y, %H:%M} UTC")
+
+
+def seen(seconds: int) -> Markup:
+    """When a price was last confirmed, rounded down to six hours."""
+    return moment(seconds - seconds % CONFIRMATION_STEP_S)
+
+
+def count_text(count: str | None) -> str:
+    """A number of GPUs: ``8``, ``1/6``, ``not known``."""
+    return "not known" if count is None else str(Fraction(count))
+
+
+def figure(value: object, unit: str = "") -> str:
+    """A catalogue figure with its unit, or ``not known``."""
+    if value is None or value == "":
+        return "not known"
+    text = f"{value:,}" if isinstance(value, int | Decimal) else str(value)
+    return f"{text} {unit}" if unit else text
+
+
+def months_text(months: int | None) -> str:
+    """A commitment's length: ``12 months``, ``term not known``."""
+    if not months:
+        return "term not known"
+    return "1 month" if months == 1 else f"{months} months"
+
+
+def place_name(value: str) -> str:
+    """A region filter's value for a reader: a country's, continent's or provider region's name."""
+    if value == "not-stated":
+        return "not stated"
+    if value in facts.countries():
+        return facts.countries()[value][0]
+    return facts.CONTINENTS.get(value, value)

@@ -1,0 +1,219 @@
+"""Sending a report: the three forms, with and without scripts, every error at its field."""
+
+from typing import Any
+
+from litestar import Request, Response, post
+from litestar.datastructures import UploadFile
+from litestar.exceptions import HTTPException
+
+from app.catalog.facts import gpus, providers
+from app.core import client_address, clock
+from app.core.errors import NotFoundError, QueryError
+from app.core.retention import DAY_S
+from app.core.settings import Settings
+from app.core.version_keys import MODELS_KEY
+from app.models.store import every_model
+from app.policies.documents import Version
+from app.policies.files import policies
+from app.site.render import render
+from app.submissions import plausible, store
+from app.submissions.forms import CONTACT, FORMS, Form, Known, read
+from app.submissions.result_files import UploadError, read_result
+from app.web import same_origin
+from app.web.answers import Answer, Ask, unkept
+from app.web.front import public
+from app.web.rate_limit import Limit
+
+MOST_SENT, MOST_POSTS = 10, 120
+"""Reports, and posts of any kind, that one address may send in an hour."""
+MOST_TYPED = 20_000
+HONEYPOT = "website"
+AGE = "I am at least 16 years old."
+LATER = "Many reports came from your network within the hour. Nothing you typed is lost: please send it again later."
+FULL = "Many reports wait for a look at the moment. Nothing you typed is lost: please send it again later."
+
+
+def limits() -> dict[str, Limit]:
+    """The limits of one web process, in memory only."""
+    return {"sent": Limit(MOST_SENT, 3_600), "posts": Limit(MOST_POSTS, 3_600)}
+
+
+async def known() -> Known:
+    """What a report may name."""
+    return Known(
+        {
+            slug: provider.name
+            for slug, provider in sorted(providers().items(), key=lambda item: item[1].name.casefold())
+        },
+        {slug: gpu.name for slug, gpu in gpus().items()},
+        {row["model"]: row["model"] for row in await every_model()},
+    )
+
+
+def policy_in_force(settings: Settings) -> Version:
+    """The privacy policy that a consent refers to."""
+    return policies(settings).standing(clock.timestamp()).in_force["privacy"]
+
+
+def consent_words(policy: Version) -> str:
+    """What a sender agrees to, word for word."""
+    return (
+        f"I agree that InferenceBench keeps and publishes this report as its privacy policy, version {policy.version}, in force since {policy.effective}, describes. "
+        "I can withdraw this at any time with the receipt."
+    )
+
+
+def _form(kind: str) -> Form:
+    if kind not in FORMS:
+        raise NotFoundError(
+            "There is no such form.", tuple((form.title, f"/submit/{name}") for name, form in FORMS.items())
+        )
+    return FORMS[kind]
+
+
+async def form_page(settings: Settings, form: Form, typed: dict[str, str], **more: Any) -> bytes:
+    """The form with what was typed, and what is wrong with it."""
+    policy = policy_in_force(settings)
+    return render(
+        "submissions/form.html", settings=settings, path="/submit", form=form, contact=CONTACT, typed=typed, known=await known(), honeypot=HONEYPOT,
+        consent=consent_words(policy), policy=policy, age=AGE, title=form.title, today=f"{clock.now():%Y-%m-%d}",
+        description=form.lead, **({"errors": {}, "doubts": {}, "notice": "", "action": f"/submit/{form.kind}"} | more),
+    )  # fmt: skip
+
+
+@public("/submit")
+async def submit(ask: Ask) -> Answer:
+    """What can be reported, and what becomes of it."""
+    ask.settle("/submit")
+    return Answer(render(
+        "submissions/start.html", settings=ask.settings, path="/submit", canonical="/submit", forms=FORMS.values(), title="Report",
+        description="Report a GPU price, a benchmark or an experience: no account, a receipt instead.",
+    ))  # fmt: skip
+
+
+@public("/submit/{kind:str}", shows=(MODELS_KEY,))
+async def form(ask: Ask) -> Answer:
+    """An empty form."""
+    found = _form(ask.parts["kind"])
+    here = f"/submit/{found.kind}"
+    ask.settle(here)
+    midnight = ask.now - ask.now % DAY_S + DAY_S  # the latest day that a date may be
+    return Answer(await form_page(ask.settings, found, {}, canonical=here), valid_until=midnight)
+
+
+async def typed_in(request: Request[Any, Any, Any]) -> tuple[dict[str, str], bytes]:
+    """The fields of a post, and an uploaded file's bytes. Raises :class:`QueryError` for what is no form."""
+    same_origin.refuse_foreign(request.scope, request.app.state.settings)
+    try:
+        data = await request.form()
+        file = b""
+        fields = {}
+        for name, value in data.items():
+            if isinstance(value, UploadFile):
+                file = await value.read()
+            else:
+                fields[str(name)] = str(value)
+    except HTTPException:
+        raise
+    except Exception:  # whatever the parser stumbles over is no form
+        raise QueryError("body", "This is no form that can be read.", "Send the fields as the page does.") from None
+    if sum(map(len, fields.values())) > MOST_TYPED and "pasted" not in fields:
+        raise QueryError(
+            "body", f"That is more text than {MOST_TYPED:,} characters.", "Shorten the longest field.", status=422
+        )
+    return fields, file
+
+
+def too_often(request: Request[Any, Any, Any], name: str) -> int:
+    """Seconds to wait if the visitor's address did it too often, 0 if it may."""
+    state, now = request.app.state, clock.timestamp()
+    limit: Limit = state.submit_limits[name]
+    return (
+        0 if limit.allows(client_address.of(request.scope, state.settings.trusted_proxies), now) else limit.wait_s(now)
+    )
+
+
+def refused_often(wait_s: int) -> Response[bytes]:
+    """A short answer that costs next to nothing: the browser keeps what was typed."""
+    words = "Too many posts from your network within the hour. Go back, nothing you typed is lost, and send it later.\n"
+    return unkept(words.encode(), "text/plain; charset=utf-8", 429, headers={"retry-after": str(wait_s)})
+
+
+@post("/submit/{kind:str}", status_code=200)
+async def send(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Take in a report: check it, keep it, give the receipt."""
+    settings: Settings = request.app.state.settings
+    if wait := too_often(request, "posts"):
+        return refused_often(wait)
+    found = _form(str(request.path_params["kind"]))
+    typed, file = await typed_in(request)
+    pasted = typed.pop("pasted", "").strip()
+    if file or pasted or typed.get("do") == "fill":
+        return await _fill(settings, found, typed, file or pasted.encode("utf-8", "replace"))
+    values, errors = read(found, typed, await known(), clock.now().date())
+    policy = policy_in_force(settings)
+    errors |= _agreement(typed, policy)
+    if errors:
+        return unkept(await form_page(settings, found, typed, errors=errors), status=422)
+    doubts = await plausible.doubts(found.kind, values)
+    if doubts and typed.get("checked") != "yes":
+        return unkept(await form_page(settings, found, typed, doubts=doubts), status=422)
+    return await _keep(request, found, typed, values, policy)
+
+
+async def _keep(
+    request: Request[Any, Any, Any], found: Form, typed: dict[str, str], values: dict[str, str], policy: Version
+) -> Response[bytes]:
+    settings: Settings = request.app.state.settings
+    if wait := too_often(request, "sent"):
+        return unkept(
+            await form_page(settings, found, typed, notice=LATER), status=429, headers={"retry-after": str(wait)}
+        )
+    try:
+        kept = await store.send(found.kind, values, policy.name, f"{consent_words(policy)} {AGE}")
+    except store.FullError:
+        return unkept(await form_page(settings, found, typed, notice=FULL), status=429, headers={"retry-after": "3600"})
+    return unkept(
+        render(
+            "submissions/received.html",
+            settings=settings,
+            path="/submit",
+            title="Report received",
+            kept=kept,
+            form=found,
+            description="",
+        )
+    )
+
+
+def _agreement(typed: dict[str, str], policy: Version) -> dict[str, str]:
+    errors = {}
+    if typed.get("consent") != "yes":
+        errors["consent"] = "Without your consent the report can't be kept; tick the box if you agree."
+    elif typed.get("policy") != policy.name:
+        errors["consent"] = "The privacy policy has changed meanwhile; please read the sentence again and tick the box."
+    if typed.get("age") != "yes":
+        errors["age"] = "Reports are taken from people of 16 and older only."
+    if typed.get(HONEYPOT):
+        errors[HONEYPOT] = "This field must stay empty."
+    return errors
+
+
+async def _fill(settings: Settings, found: Form, typed: dict[str, str], data: bytes) -> Response[bytes]:
+    """The form filled from a benchmark's result file, to be checked and sent; the file is forgotten."""
+    if found.kind != "benchmark":
+        raise QueryError("file", "Only a benchmark can be filled from a file.", "/submit/benchmark", status=422)
+    try:
+        result = read_result(data)
+    except UploadError as error:
+        return unkept(await form_page(settings, found, typed, errors={"file": str(error)}), status=422)
+    names = {name.casefold(): name for name in (await known()).models}
+    if "model" in result:
+        result["model"] = names.get(result["model"].casefold(), "")
+    filled = [field.label for field in found.fields if result.get(field.name)]
+    notice = f"Filled in from the file: {', '.join(filled)}. Please check them, add the rest and send."
+    return unkept(
+        await form_page(
+            settings, found, typed | {name: value for name, value in result.items() if value}, notice=notice
+        )
+    )

@@ -1,0 +1,70 @@
+"""Every address of the site, by feature."""
+
+from app.site import (
+    beacon,
+    benchmarks,
+    calculator,
+    compare,
+    models,
+    own_reports,
+    price_api,
+    price_changes,
+    reports,
+    well_known,
+)
+from app.site import estimate_api as estimates
+from app.site import gpus_and_providers as catalog
+from app.site import home_and_status as site
+from app.site import policies as policy_pages
+from app.site import prices as pricing
+from app.site import rights as privacy_pages
+
+HANDLERS = [
+    site.home,
+    site.status,
+    pricing.prices,
+    pricing.table,
+    price_api.prices_csv,
+    price_api.prices_json,
+    compare.compare,
+    price_changes.page,
+    price_changes.feed,
+    catalog.gpu_list,
+    catalog.gpu_page,
+    catalog.provider_list,
+    catalog.provider_page,
+    models.model_list,
+    models.model_page,
+    benchmarks.benchmarks,
+    benchmarks.methodology,
+    estimates.estimate,
+    calculator.calculator,
+    calculator.sheet_json,
+    calculator.model_hardware,
+    policy_pages.policy_list,
+    policy_pages.policy_feed,
+    policy_pages.policy_page,
+    policy_pages.policy_version,
+    policy_pages.policy_changes,
+    policy_pages.privacy,
+    reports.submit,
+    reports.form,
+    reports.send,
+    own_reports.submissions,
+    own_reports.manage,
+    privacy_pages.rights,
+    privacy_pages.clear,
+    well_known.healthz,
+    well_known.readyz,
+    well_known.robots,
+    well_known.sitemap,
+    well_known.security_txt,
+    well_known.gpc,
+    well_known.favicon,
+    well_known.home_preview,
+    well_known.gpu_preview,
+    well_known.provider_preview,
+    well_known.api,
+    well_known.openapi,
+    beacon.beacon,
+]

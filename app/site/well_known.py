@@ -1,0 +1,183 @@
+"""What machines ask for: health, robots, sitemap, security contact, icons, previews, the API's description."""
+
+import json
+from datetime import timedelta
+from html import escape
+from typing import Any
+
+from litestar import Request, Response, get
+
+from app import __version__
+from app.catalog.facts import Gpu, Provider, gpus, providers
+from app.core import clock
+from app.core.errors import NotFoundError
+from app.core.money import show
+from app.core.version_keys import MODELS_KEY, OFFERS_KEY
+from app.models.store import every_model
+from app.policies.documents import POLICIES
+from app.policies.files import policies
+from app.pricing.offers import best as best_prices
+from app.pricing.offers import store
+from app.pricing.offers.tables import OfferRow
+from app.site import estimate_api as estimates
+from app.site import preview
+from app.site.openapi import description
+from app.site.price_api import to_json
+from app.site.render import render
+from app.submissions.forms import FORMS
+from app.web import assets
+from app.web.answers import JSON, Answer, Ask, unkept
+from app.web.front import public
+
+TEXT = "text/plain; charset=utf-8"
+
+
+@get("/healthz")
+async def healthz() -> Response[bytes]:
+    """The process answers."""
+    return unkept(b"ok\n", TEXT)
+
+
+@get("/readyz")
+async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    """The process can do its work: the database answers and holds prices. 503 with the reason otherwise."""
+    try:
+        offers = int(await OfferRow.count().run())
+    except Exception as error:  # whatever keeps the database from answering is the reason
+        return Response({"ready": False, "why": f"the database does not answer: {type(error).__name__}"}, status_code=503,
+                        headers={"cache-control": "no-store"})  # fmt: skip
+    mend = policies(request.app.state.settings).troubles()
+    why = None if offers else "no prices are loaded yet; run inferencebench up"
+    return Response({"ready": why is None, "offers": offers, "version": __version__, **({"why": why} if why else {}), **({"mend": mend} if mend else {})},
+                    status_code=200 if offers else 503, headers={"cache-control": "no-store"})  # fmt: skip
+
+
+@public("/robots.txt")
+async def robots(ask: Ask) -> Answer:
+    """Everything may be read; only the fragments and the endless combinations of filters are left out."""
+    ask.settle("/robots.txt")
+    lines = ("User-agent: *", "Disallow: /prices/table", "Disallow: /prices?*&", "Disallow: /api/prices?", "Allow: /",
+             f"Sitemap: {ask.settings.base_url}/sitemap.xml", "")  # fmt: skip
+    return Answer("\n".join(lines).encode(), TEXT)
+
+
+@public("/sitemap.xml", shows=(MODELS_KEY,))
+async def sitemap(ask: Ask) -> Answer:
+    """Every page with an address of its own."""
+    ask.settle("/sitemap.xml")
+    fixed = [
+        "/",
+        "/prices",
+        "/prices/changes",
+        "/gpus",
+        "/models",
+        "/providers",
+        "/compare",
+        "/status",
+        "/api",
+        "/calculator",
+        "/benchmarks",
+        "/methodology",
+        "/privacy/rights",
+        "/submit",
+        *(f"/submit/{kind}" for kind in FORMS),
+        "/submissions",
+        "/policies",
+        *(f"/policies/{policy}" for policy in POLICIES),
+    ]
+    known = [row["slug"] for row in await every_model()]
+    pages = [
+        *fixed,
+        *(f"/gpus/{slug}" for slug in gpus()),
+        *(f"/providers/{slug}" for slug in providers()),
+        *(f"/models/{slug}" for slug in known),
+        *(f"/calculator/hardware/{slug}" for slug in known),
+    ]
+    urls = "".join(f"<url><loc>{escape(ask.settings.base_url + page)}</loc></url>\n" for page in pages)
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n'
+    return Answer(body.encode(), "application/xml; charset=utf-8")
+
+
+@public("/.well-known/security.txt")
+async def security_txt(ask: Ask) -> Answer:
+    """Whom to tell of a weakness (RFC 9116). It expires in half a year; asked again, it has moved on."""
+    ask.settle("/.well-known/security.txt")
+    midnight = ask.now - ask.now % 86_400
+    expires = clock.from_timestamp(midnight) + timedelta(days=182)
+    lines = (f"Contact: mailto:{ask.settings.contact_email}", f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
+             "Preferred-Languages: en", f"Canonical: {ask.settings.base_url}/.well-known/security.txt", "")  # fmt: skip
+    return Answer("\n".join(lines).encode(), TEXT, valid_until=midnight + 86_400)
+
+
+@public("/.well-known/gpc.json")
+async def gpc(ask: Ask) -> Answer:
+    """That Global Privacy Control is honoured: nothing is sold or shared, with the signal and without it."""
+    ask.settle("/.well-known/gpc.json")
+    return Answer(to_json({"gpc": True, "lastUpdate": "2026-03-27"}), JSON)
+
+
+@public("/favicon.ico")
+async def favicon(ask: Ask) -> Answer:
+    """The mark, for those who ask without reading the page."""
+    ask.settle("/favicon.ico")
+    return Answer(assets.assets()["mark.svg"].body, "image/svg+xml")
+
+
+@public("/previews/home.png", shows=(OFFERS_KEY,))
+async def home_preview(ask: Ask) -> Answer:
+    """The picture that stands beside a shared link."""
+    ask.settle("/previews/home.png")
+    offers, gpu_count, provider_count = await store.offered()
+    line = f"{offers:,} offers, {gpu_count} GPUs, {provider_count} providers"
+    return Answer(await preview.draw("What a GPU costs, and from whom", line, ""), "image/png")
+
+
+def _pictured(name: str, things: dict[str, Any]) -> Any:
+    """The thing whose picture is called ``name``."""
+    found = things.get(name.removesuffix(".png")) if name.endswith(".png") else None
+    if found is None:
+        raise NotFoundError("There is no such picture.")
+    return found
+
+
+@public("/previews/gpus/{name:str}", shows=(OFFERS_KEY,))
+async def gpu_preview(ask: Ask) -> Answer:
+    """The picture of one GPU's page, with its best price."""
+    gpu: Gpu = _pictured(ask.parts["name"], gpus())
+    ask.settle(f"/previews/gpus/{gpu.slug}.png")
+    offers = await store.offers_of(OfferRow.gpu, gpu.slug)
+    best = best_prices.best_of(offers, ask.now).get(("on-demand", None))
+    price = (
+        f"{show(best['usd_per_gpu_hour_micro'])} per hour on demand, {providers()[best['provider']].name}"
+        if best
+        else ""
+    )
+    facts = f"{gpu.vendor} {gpu.architecture}" + (f", {gpu.memory_gb} GB" if gpu.memory_gb else "")
+    return Answer(await preview.draw(gpu.name, facts, price), "image/png", valid_until=await store.next_stale(ask.now))
+
+
+@public("/previews/providers/{name:str}", shows=(OFFERS_KEY,))
+async def provider_preview(ask: Ask) -> Answer:
+    """The picture of one provider's page."""
+    provider: Provider = _pictured(ask.parts["name"], providers())
+    ask.settle(f"/previews/providers/{provider.slug}.png")
+    offers = (await store.counts_by("provider")).get(provider.slug, 0)
+    line = f"{offers:,} GPU offers, each with its source and date"
+    return Answer(await preview.draw(provider.name, line, ""), "image/png")
+
+
+@public("/api")
+async def api(ask: Ask) -> Answer:
+    """The API's documentation for people."""
+    ask.settle("/api")
+    body = render("site/api.html", settings=ask.settings, path="/api", canonical="/api", title="Data and API",
+                  description="Every price as CSV and JSON, with the same filters as the page; no key needed.",
+                  api=description(ask.settings), estimate_fields=estimates.FIELDS, estimate_answer=estimates.ANSWER, estimate_example=json.dumps(estimates.EXAMPLE))  # fmt: skip
+    return Answer(body)
+
+
+@public("/api/openapi.json")
+async def openapi(ask: Ask) -> Answer:
+    """The API's documentation for programs."""
+    ask.settle("/api/openapi.json")
+    return Answer(to_json(description(ask.settings)), JSON)

@@ -1,0 +1,278 @@
+"""The SQLite file: its pragmas, its transactions, migrations at start, and the versions of what it holds.
+
+What only SQLite does stands here; all else goes through Piccolo's tables.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import io
+import os
+import sqlite3
+import weakref
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import aiosqlite
+from piccolo.columns import BigInt, Varchar
+from piccolo.engine.sqlite import SQLiteEngine, TransactionType, dict_factory
+from piccolo.table import Table
+
+from app.core.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_S = 10
+_WRITE_PRAGMAS = ("PRAGMA foreign_keys = 1", f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}",
+                  "PRAGMA synchronous = NORMAL", "PRAGMA secure_delete = ON")  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def closing(connection: aiosqlite.Connection) -> AsyncIterator[aiosqlite.Connection]:
+    """Close ``connection`` at the end, whatever happened."""
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+class HouseEngine(SQLiteEngine):
+    """Piccolo's engine with the pragmas on every connection that writes, and one kept connection for reads.
+
+    Piccolo opens a connection for each query; a read here reuses one connection, so that a page costs its queries
+    and not their connections. Writes always run inside :func:`transaction`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(path="", timeout=BUSY_TIMEOUT_S)
+        self._reader: aiosqlite.Connection | None = None
+        self._reader_loop: asyncio.AbstractEventLoop | None = None
+        self._reader_lock: asyncio.Lock | None = None
+
+    async def get_connection(self) -> aiosqlite.Connection:
+        return await self._open(_WRITE_PRAGMAS)
+
+    async def _open(self, pragmas: Iterable[str]) -> aiosqlite.Connection:
+        """A connection with ``pragmas``; one that fails them is closed, or its thread would outlive everything."""
+        connection = await aiosqlite.connect(**self.connection_kwargs)
+        try:
+            connection.row_factory = dict_factory  # type: ignore[assignment]
+            for pragma in pragmas:
+                await connection.execute(pragma)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def _run_in_new_connection(
+        self, query: str, args: list[Any] | None = None, query_type: str = "generic", table: type[Table] | None = None
+    ) -> list[dict[str, Any]]:
+        if not query.lstrip().upper().startswith(("SELECT", "WITH")):
+            async with closing(await self.get_connection()) as connection:
+                return await self._fetch(connection, query, args)
+        return await self._fetch(await self._kept_reader(), query, args)
+
+    async def _fetch(
+        self, connection: aiosqlite.Connection, query: str, args: list[Any] | None
+    ) -> list[dict[str, Any]]:
+        async with connection.execute(query, args or []) as cursor:
+            return list(await cursor.fetchall())  # type: ignore[arg-type]
+
+    async def _kept_reader(self) -> aiosqlite.Connection:
+        loop = asyncio.get_running_loop()
+        if self._reader_loop is not loop:
+            self._reader, self._reader_loop, self._reader_lock = None, loop, asyncio.Lock()
+        assert self._reader_lock is not None
+        async with self._reader_lock:
+            if self._reader is None:
+                self._reader = await self._open(("PRAGMA query_only = 1",))
+            return self._reader
+
+    async def close_reader(self) -> None:
+        """Close the kept connection; the next read opens a new one."""
+        if self._reader is not None and self._reader_loop is asyncio.get_running_loop():
+            await self._reader.close()
+        self._reader, self._reader_loop = None, None
+
+
+ENGINE = HouseEngine()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that uses the database from synchronous code, and close what it left open."""
+
+    async def go() -> T:
+        try:
+            return await work
+        finally:
+            await ENGINE.close_reader()
+
+    return asyncio.run(go())
+
+
+_WRITERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
+
+
+class DataVersion(Table, db=ENGINE, tablename="data_version"):
+    """One counter for each thing that pages show: a write to it raises it."""
+
+    key = Varchar(length=120, primary_key=True)
+    version = BigInt()
+
+
+@contextlib.asynccontextmanager
+async def transaction(*changed: str) -> AsyncIterator[None]:
+    """A writing transaction, all or nothing; on success the versions of the ``changed`` keys are raised with it."""
+    async with _one_writer():
+        mine: aiosqlite.Connection | None = None
+        try:
+            async with ENGINE.transaction(transaction_type=TransactionType.immediate) as current:
+                if not current._parent:
+                    mine = current.connection
+                yield
+                await raise_versions(changed)
+        except BaseException:
+            if mine is not None:  # a commit or rollback that fails, as on a full disk, leaves it open
+                ENGINE.current_transaction.set(None)
+                with contextlib.suppress(Exception):
+                    await mine.close()
+            raise
+
+
+@contextlib.asynccontextmanager
+async def _one_writer() -> AsyncIterator[None]:
+    """Writers of one process queue here and not at the file's lock, whose patience is short; nested ones pass."""
+    if ENGINE.current_transaction.get() is not None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    async with _WRITERS.setdefault(loop, asyncio.Lock()):
+        yield
+
+
+async def raise_versions(keys: Iterable[str]) -> None:
+    """Raise the version of each key, inside the running transaction."""
+    rows = [(key,) for key in dict.fromkeys(keys)]
+    if rows:
+        await execute_many(
+            "INSERT INTO data_version (key, version) VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET version = version + 1",
+            rows,
+        )
+
+
+async def data_versions(names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(name, "version N") of the keys of ``names``, and of the tables."""
+    found = dict(await fetch("SELECT key, version FROM data_version"))
+    tables = await fetch("SELECT max(name) FROM migration")
+    return [*((name, f"version {found.get(key, 0):,}") for key, name in names.items()), ("tables", str(tables[0][0]))]
+
+
+async def execute_many(sql: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Run one statement for many rows, inside the running transaction, without holding the rows in memory."""
+    current = ENGINE.current_transaction.get()
+    assert current is not None, "execute_many belongs inside transaction()"
+    await current.connection.executemany(sql, rows)
+
+
+async def fetch(sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
+    """The rows of a statement that Piccolo's tables can't say, inside the running transaction if there is one."""
+    current = ENGINE.current_transaction.get()
+    connection = current.connection if current is not None else await ENGINE._kept_reader()
+    async with connection.execute(sql, arguments) as cursor:
+        cursor.row_factory = None  # Piccolo's makes a dictionary of each row, which takes longer than reading it
+        rows: Any = await cursor.fetchall()
+        return list(rows)
+
+
+async def execute(sql: str, *arguments: Any) -> None:
+    """Run one statement inside the running transaction."""
+    await execute_many(sql, [arguments])
+
+
+async def insert_many(table: type[Table], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert many rows into ``table``; ten times as quick as one object a row, and for any number of rows."""
+    names = ", ".join(f'"{column}"' for column in columns)
+    marks = ", ".join("?" * len(columns))
+    await execute_many(f'INSERT INTO "{table._meta.tablename}" ({names}) VALUES ({marks})', rows)  # noqa: S608
+
+
+def use(path: Path) -> None:
+    """Point the engine at the database file ``path``; its folder is made when missing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseError(f"the data folder {path.parent} can't be made: {error.strerror}") from error
+    if not os.access(path.parent, os.W_OK):
+        raise DatabaseError(f"the data folder {path.parent} can't be written; set INFERENCEBENCH_DATA_DIR to another")
+    ENGINE.path = str(path)
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock between processes, by a file beside the database, while it is brought up to date."""
+    with path.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+async def migrate() -> None:
+    """Bring the file up to date. Safe to run twice and, inside :func:`exclusive`, from two processes at once."""
+    try:
+        async with closing(await ENGINE.get_connection()) as connection:
+            await connection.execute("PRAGMA journal_mode = WAL")
+        await _run_migrations()
+    except sqlite3.DatabaseError as error:
+        raise DatabaseError(f"{ENGINE.path} can't be used as the database: {error}") from error
+
+
+async def _run_migrations() -> None:
+    from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        result = await ForwardsMigrationManager(app_name="inferencebench").run()
+    if not result.success:
+        raise DatabaseError(f"{ENGINE.path} can't be brought up to date: {result.message}")
+
+
+def ddl_migration(identity: str, description: str, statements: Sequence[str]) -> "MigrationManager":
+    """A migration that runs ``statements`` as they stand."""
+    from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+    manager = MigrationManager(migration_id=identity, app_name="inferencebench", description=description)
+
+    async def run() -> None:
+        for statement in statements:
+            await ENGINE.run_ddl(statement)
+
+    manager.add_raw(run)
+    return manager
+
+
+class VersionWatch:
+    """Sees writes to the file, by any process, and knows the version of every key.
+
+    ``PRAGMA data_version`` costs microseconds and changes when another connection has committed; only then are the
+    versions read again.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        self._seen = -1
+        self._versions: dict[str, int] = {}
+
+    def versions(self) -> dict[str, int]:
+        """The version of every key that was ever written. The same object until something changed."""
+        seen: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if seen != self._seen:
+            self._seen = seen
+            fresh = dict(self._connection.execute("SELECT key, version FROM data_version"))
+            if fresh != self._versions:
+                self._versions = fresh
+        return self._versions
+
+    def close(self) -> None:
+        self._connection.close()

@@ -1,0 +1,51 @@
+"""A report as a table, CSV or JSON, for the person who sent it and for the operator."""
+
+import csv
+import io
+import json
+from typing import Any
+
+from app.submissions.forms import FORMS
+from app.submissions.store import Submission
+
+STATES = {"waiting": "waiting for a look", "approved": "published", "rejected": "rejected", "withdrawn": "withdrawn"}
+
+
+def labels(report: Submission) -> list[tuple[str, str]]:
+    """(label, value) of what was sent, in the form's order."""
+    form = FORMS[report.kind]
+    return [(field.label, report.values[field.name]) for field in form.fields if field.name in report.values]
+
+
+def as_dict(report: Submission) -> dict[str, Any]:
+    """Everything that is held of a report."""
+    return {
+        "id": report.id, "kind": report.kind, "sent_on": report.day, "state": STATES[report.state], "frozen": report.restricted, "report": report.values,
+        "contact": report.contact or None, "consent": report.consent, "privacy_policy": report.policy, "reason": report.reason or None,
+    }  # fmt: skip
+
+
+def as_csv(reports: list[Submission]) -> str:
+    """Reports as CSV: a row for each field, so that all kinds fit. Cells that a spreadsheet would run begin with an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(("id", "kind", "sent_on", "state", "field", "value"))
+    for report in reports:
+        more = {"contact": report.contact, "consent": report.consent, "privacy_policy": report.policy}
+        for name, value in (report.values | {k: v for k, v in more.items() if v}).items():
+            writer.writerow(
+                (
+                    report.id,
+                    report.kind,
+                    report.day,
+                    report.state,
+                    name,
+                    f"'{value}" if value[:1] in "=+-@\t" else value,
+                )
+            )
+    return out.getvalue()
+
+
+def as_json(reports: list[Submission]) -> str:
+    """Reports as JSON, whole."""
+    return json.dumps([as_dict(report) for report in reports], indent=1, ensure_ascii=False)

@@ -1,0 +1,151 @@
+"""The access log: one plain file a UTC day, written in batches by a thread of its own, deleted whole.
+
+A request costs one append to a queue; families, routes and lines are made in the thread. Under a flood rows are
+dropped and counted, requests never. Reports are noted with the hour only and in a file of their own, so that no
+neighbouring row tells the second.
+"""
+
+import os
+import threading
+from collections import Counter, deque
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from app.core import client_address, clock, logs
+from app.core.settings import Settings
+from app.telemetry import user_agents
+from app.telemetry.counters import DROPPED, REQUESTS, Counters, Key
+from app.telemetry.log_paths import Places
+
+COLUMNS = ("time", "address", "browser", "system", "referrer", "method", "route", "path", "status", "ms")
+FOLDER = "logs"
+EVERY_S = 1.0
+"""Rows wait so long at most; a process that is killed loses no more than what waits."""
+MOST_WAITING = 4_000
+KNOWN = 8_192
+REPORTS = ("/submit", "/submissions")
+UNNOTED = "/beacon"
+HOUR_S = 3_600
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+log = logs.get("access")
+
+
+class AccessLog:
+    """The log of one web process."""
+
+    def __init__(self, settings: Settings, places: Places, counters: Counters) -> None:
+        self.folder = settings.data_dir / FOLDER
+        self._settings = settings
+        self._places = places
+        self._counters = counters
+        self._trusted = settings.trusted_proxies
+        self._place = lru_cache(maxsize=KNOWN)(self._place_of)  # most rows are like others: each part is made once
+        self._referrer = lru_cache(maxsize=KNOWN)(self._referrer_of)
+        self._waiting: deque[tuple[int, Mapping[str, Any], int, float]] = deque()
+        self._dropped = 0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def note(self, now: int, scope: Mapping[str, Any], status: int, seconds: float) -> None:
+        """Take note of an answered request; on the way of every request, so it does next to nothing."""
+        if scope["path"] == UNNOTED:
+            return
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting.append((now, scope, status, seconds))
+        else:
+            self._dropped += 1
+
+    def start(self) -> None:
+        """Begin to write what was noted, once a second."""
+        self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what waits and end."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.flush()
+
+    def _run(self) -> None:
+        while not self._stop.wait(EVERY_S):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write every row that waits; a disk that takes none loses them, counted, and the requests go on."""
+        counts: Counter[Key] = Counter()
+        files: dict[str, list[str]] = {}
+        dropped, self._dropped = self._dropped, 0
+        while self._waiting:
+            name, line, key = self._line(*self._waiting.popleft())
+            files.setdefault(name, []).append(line)
+            counts[key] += 1
+        for name, lines in files.items():
+            try:
+                self._append(name, lines)
+            except OSError as error:
+                dropped += len(lines)
+                log.warning("rows of the access log could not be written", extra={"why": error.strerror})
+        if dropped:
+            counts[(_instant(clock.timestamp())[:10], DROPPED, "", 0)] += dropped
+        self._counters.add(counts)
+
+    def _append(self, name: str, lines: list[str]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / name
+        heading = "" if path.exists() else "\t".join(COLUMNS) + "\n"
+        with path.open("a", encoding="ascii") as file:
+            file.write(heading + "".join(lines))
+        if name.startswith("reports-"):  # its last change would tell the second
+            hour = clock.timestamp() // HOUR_S * HOUR_S
+            os.utime(path, (hour, hour))
+
+    def _line(self, now: int, scope: Mapping[str, Any], status: int, seconds: float) -> tuple[str, str, Key]:
+        route, place = self._place(scope["path"], status)
+        method = scope["method"] if scope["method"] in METHODS else "OTHER"
+        user_agent = referrer = ""
+        for name, value in scope["headers"]:
+            if name == b"user-agent":
+                user_agent = value.decode("latin-1")
+            elif name == b"referer":
+                referrer = value.decode("latin-1")
+        kind, milliseconds = "access", f"{seconds * 1e3:.1f}"
+        if method == "POST" and route.startswith(REPORTS):
+            kind, now, milliseconds = "reports", now // HOUR_S * HOUR_S, "-"
+        instant = _instant(now)
+        line = (
+            f"{instant}\t{client_address.of(scope, self._trusted)}\t{_families(user_agent)}\t{self._referrer(referrer)}\t"
+            f"{method}\t{place}\t{status}\t{milliseconds}\n"
+        )
+        return f"{kind}-{instant[:10]}.tsv", line, (instant[:10], REQUESTS, route, status // 100)
+
+    def _place_of(self, path: str, status: int) -> tuple[str, str]:
+        """The route of a path, and route and path as fields."""
+        route = self._places.route(path)
+        return route, f"{_plain(route)}\t{_plain(self._places.path(route, path, status))}"
+
+    def _referrer_of(self, text: str) -> str:
+        return _plain(self._places.referrer(text, self._settings.base_url))
+
+
+@lru_cache(maxsize=KNOWN)
+def _families(user_agent: str) -> str:
+    return "\t".join(map(_plain, user_agents.families(user_agent)))
+
+
+@lru_cache(maxsize=512)
+def _instant(now: int) -> str:
+    return f"{clock.from_timestamp(now):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _plain(field: str) -> str:
+    """A field that can't break its row."""
+    return (
+        field
+        if field.isascii() and field.isprintable()
+        else field.encode("ascii", "replace").decode().translate(_CONTROLS)
+    )
+
+
+_CONTROLS = dict.fromkeys((*range(32), 127), "?")

@@ -1,0 +1,96 @@
+"""Reading the access log and letting go of it. Whoever reads sees no row past its limit."""
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.core import clock
+from app.core.retention import ACCESS_LOG_DAYS
+from app.telemetry.access_log import COLUMNS
+
+DAY_S = 86_400
+MARGIN_S = 2 * 3_600
+"""A file goes so long before its first row reaches the limit: the deletion comes by every hour."""
+KINDS = ("access", "reports")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One request as it was noted; ``at`` in seconds since 1970, ``ms`` None where the hour alone was noted."""
+
+    at: int
+    address: str
+    browser: str
+    system: str
+    referrer: str
+    method: str
+    route: str
+    path: str
+    status: int
+    ms: float | None
+
+
+def files(folder: Path) -> list[tuple[int, Path]]:
+    """(first second of its day, path) of every file of the log, the oldest first."""
+    found = []
+    for path in folder.glob("*.tsv"):
+        kind, _, day = path.stem.partition("-")
+        try:
+            start = int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
+        except ValueError:
+            continue
+        if kind in KINDS:
+            found.append((start, path))
+    return sorted(found)
+
+
+def goes_at(start: int) -> int:
+    """The second from which the file of the day that begins at ``start`` is deleted."""
+    return start + ACCESS_LOG_DAYS * DAY_S - MARGIN_S
+
+
+def expired(folder: Path, now: int) -> list[Path]:
+    """The files that are due for deletion."""
+    return [path for start, path in files(folder) if goes_at(start) <= now]
+
+
+def delete_expired(folder: Path, now: int) -> int:
+    """Delete the files that are due; returns how many went."""
+    gone = expired(folder, now)
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return len(gone)
+
+
+def read(folder: Path, now: int, since: int = 0, until: int | None = None, address: str = "") -> Iterator[Row]:
+    """The rows from ``since`` to before ``until``, of one address where it is given; never one past its limit."""
+    oldest = max(since, now - ACCESS_LOG_DAYS * DAY_S + 1)
+    until = now + 1 if until is None else until
+    wanted = str(ipaddress.ip_address(address)) if address else ""
+    for start, path in files(folder):
+        if start >= until or start + DAY_S <= oldest:
+            continue
+        with path.open(encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                row = parse(line)
+                if row and oldest <= row.at < until and (not wanted or row.address == wanted):
+                    yield row
+
+
+def parse(line: str) -> Row | None:
+    """One line; None for a heading or one that was cut off."""
+    parts = line.rstrip("\n").split("\t")
+    if len(parts) != len(COLUMNS) or parts[0] == COLUMNS[0]:
+        return None
+    try:
+        at = int(clock.parse_instant(parts[0]).timestamp())
+        return Row(at, *parts[1:8], int(parts[8]), None if parts[9] == "-" else float(parts[9]))  # type: ignore[arg-type, call-arg]
+    except ValueError:
+        return None
+
+
+def oldest_row(folder: Path, now: int) -> int | None:
+    """When the oldest request came that is noted still, in seconds; the rows past their limit count as gone."""
+    return next((row.at for row in read(folder, now)), None)

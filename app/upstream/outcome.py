@@ -1,0 +1,88 @@
+"""What becomes of a refresh, and how a failure is recorded."""
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+
+from app.core import clock, logs
+from app.core.http_client import Fault, FetchError
+from app.core.version_keys import SOURCES_KEY, source_key
+from app.storage.sqlite import fetch, transaction
+from app.telemetry import counter_store
+from app.upstream.tables import LoadedSource
+from app.upstream.written import Written
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one refresh. ``state`` is ``ok``, ``failed``, ``not configured`` or ``busy``."""
+
+    source: str
+    state: str
+    note: str = ""
+    stated: int = 0
+    shown: int = 0
+    written: Written | None = None
+    retry_after: int | None = None
+    may_pass: bool = False
+
+    @property
+    def keys(self) -> set[str]:
+        """The keys of data that it changed."""
+        return self.written.keys if self.written else set()
+
+
+async def counted(outcome: Outcome) -> Outcome:
+    """Count the try that ended so, for the status page's uptime of sources."""
+    if outcome.state in ("ok", "failed"):
+        with contextlib.suppress(sqlite3.OperationalError, OSError):
+            await counter_store.tried(outcome.source, well=outcome.state == "ok")
+    return outcome
+
+
+async def failed(name: str, title: str, error: FetchError) -> Outcome:
+    """Record a failure; what stands stays. Raises no version while the same failure goes on."""
+    text = str(error)[:500]
+    with contextlib.suppress(sqlite3.OperationalError, OSError):  # a full disk can't record that it is full
+        known = await fetch("SELECT error FROM loaded_source WHERE name = ?", name)
+        now = clock.timestamp()
+        async with transaction(*([] if known == [(text,)] else [SOURCES_KEY, source_key(name)])):
+            if known:
+                await (
+                    LoadedSource.update({"error": text, "error_at": now, "tried_at": now})
+                    .where(LoadedSource.name == name)
+                    .run()
+                )
+            else:
+                row = LoadedSource(
+                    name=name,
+                    title=title,
+                    fetched_at=0,
+                    offers=0,
+                    set_aside=0,
+                    error=text,
+                    error_at=now,
+                    tried_at=now,
+                    live=False,
+                )
+                await LoadedSource.insert(row).run()
+    logs.get("refresh").warning("source failed", extra={"source": name, "why": text})
+    return Outcome(name, "failed", text, retry_after=error.retry_after, may_pass=error.may_pass)
+
+
+def as_fault(error: Exception, name: str) -> FetchError:
+    """Whatever a refresh of ``name`` ran into, as the fault that is recorded; what nobody foresaw is logged whole."""
+    if isinstance(error, FetchError):
+        return error
+    if isinstance(error, sqlite3.OperationalError | OSError):
+        return FetchError(Fault.CRASHED, f"could not be stored ({error})")
+    logs.get("refresh").error("refresh failed", extra={"source": name, "kind": type(error).__name__}, exc_info=error)
+    return FetchError(Fault.CRASHED, f"{type(error).__name__}: {error}"[:200])
+
+
+async def record_answer(name: str, title: str, now: int) -> None:
+    """Record a good answer of a source that brings no offers, inside the running transaction."""
+    await LoadedSource.delete().where(LoadedSource.name == name).run()
+    row = LoadedSource(name=name, title=title, fetched_at=now, offers=0, set_aside=0, error="", error_at=None,
+                       tried_at=now, live=True)  # fmt: skip
+    await LoadedSource.insert(row).run()

@@ -1,0 +1,20 @@
+"""The table of sources, for Piccolo."""
+
+from piccolo.columns import BigInt, Boolean, Integer, Varchar
+from piccolo.table import Table
+
+from app.storage.sqlite import ENGINE
+
+
+class LoadedSource(Table, db=ENGINE, tablename="loaded_source"):
+    """A source of prices: when it was last read well, what came, and what went wrong since."""
+
+    name = Varchar(length=60, primary_key=True)
+    title = Varchar(length=200)
+    fetched_at = BigInt()
+    offers = Integer()
+    set_aside = Integer()
+    error = Varchar(length=500)
+    error_at = BigInt(null=True, default=None)
+    tried_at = BigInt(null=True, default=None)
+    live = Boolean(default=False)

@@ -1,0 +1,214 @@
+"""Prepared answers: rendered once per version of their data, compressed once, served as bytes.
+
+An address declares what it shows (:func:`public`); nothing else in the house thinks of caches. An answer is kept
+until a version it shows is raised, by any process, or its ``valid_until`` comes. Outside Litestar stands
+:class:`Front`, which serves what is prepared, adds the security headers to everything and answers HEAD.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from litestar import Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from app.core import clock
+from app.core.addresses import shown
+from app.core.settings import Settings
+from app.web import security
+from app.web.answers import ROUTE, Answer, Ask
+from app.web.content_encoding import encode, negotiate
+from app.web.page_cache import (
+    COMPRESS_IN_THREAD_BYTES,
+    IMMUTABLE,
+    SHARED_LIFE_S,
+    STALE_IF_ERROR_S,
+    Kept,
+    Prepared,
+    Render,
+    cache_headers,
+    life,
+)
+
+PAGES: set[str] = set()
+"""The routes of public pages: what a page may say of itself names one of them."""
+
+
+async def body_of(kept: Kept, coding: str) -> bytes:
+    """The prepared body in ``coding``, compressed at its first use."""
+    body = kept.bodies.get(coding)
+    if body is None:
+        if len(kept.answer.body) > COMPRESS_IN_THREAD_BYTES:
+            body = await asyncio.to_thread(encode, kept.answer.body, coding, best=kept.answer.immutable)
+        else:
+            body = encode(kept.answer.body, coding, best=kept.answer.immutable)
+        kept.bodies[coding] = body
+    return body
+
+
+def etag_of(kept: Kept, coding: str) -> str:
+    """A strong validator: the content's hash and the coding, the same for everyone."""
+    return f'"{kept.digest}"' if coding == "identity" else f'"{kept.digest}-{coding}"'
+
+
+def matches(if_none_match: str, etag: str) -> bool:
+    """True if a request's ``If-None-Match`` names ``etag`` (weak comparison, as RFC 9110 §13.1.2 asks)."""
+    if if_none_match.strip() == "*":
+        return True
+    return etag in [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+
+
+def public(path: str, *, shows: tuple[str, ...] = ()) -> Callable[[Render], HTTPRouteHandler]:
+    """Declare a public GET address and what data it shows; ``{name}`` in a key stands for that part of the path.
+
+    The function gets an :class:`Ask` and returns an :class:`Answer`.
+    """
+
+    PAGES.add(shown(path))
+
+    def declare(render: Render) -> HTTPRouteHandler:
+        async def named(ask: Ask) -> Answer:
+            ROUTE.set(shown(path))
+            return await render(ask)
+
+        @get(path, name=f"{render.__module__}.{render.__name__}")
+        async def handler(request: Request[Any, Any, Any]) -> ASGIApp:
+            prepared: Prepared = request.app.state.prepared
+            parts = {name: str(value) for name, value in request.path_params.items()}
+            query = request.scope["query_string"]
+            ask = Ask(
+                request.scope["path"], parts, query.decode("latin-1"), clock.timestamp(), request.app.state.settings
+            )
+            keys = tuple(key.format(**{n: v[:80] for n, v in parts.items()}) for key in shows)
+            kept = await prepared.make((request.scope["path"], query), ask, keys, named)
+            return _Send(kept, request.app.state.settings)
+
+        return handler
+
+    return declare
+
+
+class _Send:
+    """A prepared answer as an ASGI application."""
+
+    def __init__(self, kept: Kept, settings: Settings) -> None:
+        self._kept = kept
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send_kept(self._kept, self._settings, scope, send)
+
+
+async def send_kept(kept: Kept, settings: Settings, scope: Any, send: Send) -> int:
+    """Send a prepared answer: the right coding, 304 on a match, no body on HEAD. Returns the status."""
+    accept = if_none_match = ""
+    for name, value in scope["headers"]:
+        if name == b"accept-encoding":
+            accept = value.decode("latin-1")
+        elif name == b"if-none-match":
+            if_none_match = value.decode("latin-1")
+    coding = negotiate(accept) or "identity"
+    body = kept.bodies.get(coding)
+    if body is None:
+        body = await body_of(kept, coding)
+    head = _head(kept, settings, scope["path"], coding, len(body))
+    if if_none_match and matches(if_none_match, etag_of(kept, coding)):
+        head = [pair for pair in head if pair[0] not in (b"content-length", b"content-type", b"content-encoding")]
+        await send({"type": "http.response.start", "status": 304, "headers": head})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return 304
+    await send({"type": "http.response.start", "status": 200, "headers": head})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body, "more_body": False})
+    return 200
+
+
+def _head(kept: Kept, settings: Settings, path: str, coding: str, length: int) -> list[tuple[bytes, bytes]]:
+    span = life(kept.answer.valid_until, clock.timestamp()) if kept.answer.valid_until else life(None, 0)
+    steady = span.shared == SHARED_LIFE_S and span.if_error == STALE_IF_ERROR_S
+    if steady and (made := kept.heads.get(coding)):
+        return made
+    pairs = [
+        ("content-type", kept.answer.media_type),
+        ("content-length", str(length)),
+        ("etag", etag_of(kept, coding)),
+        *(IMMUTABLE if kept.answer.immutable else cache_headers(span, kept.shows)),
+        *kept.answer.headers,
+    ]
+    if coding != "identity":
+        pairs.append(("content-encoding", coding))
+    head = [(name.encode(), value.encode("latin-1", "replace")) for name, value in pairs]
+    head += security.headers(settings, path)
+    if steady:
+        kept.heads[coding] = head
+    return head
+
+
+class RequestLog(Protocol):
+    """What takes note of every answered request."""
+
+    def note(self, now: int, scope: Mapping[str, Any], status: int, seconds: float) -> None:
+        """Note a request that was asked at ``now`` and took ``seconds``."""
+
+
+class Front:
+    """The outermost application: prepared answers first, then Litestar; security headers on everything."""
+
+    def __init__(
+        self, app: ASGIApp, prepared: Prepared, settings: Settings, assets: dict[str, Kept], access: RequestLog
+    ) -> None:
+        self.app = app
+        self.access = access
+        self._prepared = prepared
+        self._settings = settings
+        self._assets = assets
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, now = perf_counter(), clock.timestamp()
+        status = await self._answer(scope, receive, send, now)
+        self.access.note(now, scope, status, perf_counter() - began)
+
+    async def _answer(self, scope: Any, receive: Any, send: Any, now: int) -> int:
+        path = scope["path"]
+        if path.endswith("/") and path != "/":
+            return await self._without_slash(scope, send)
+        if scope["method"] in ("GET", "HEAD"):
+            kept = self._prepared.find((path, scope["query_string"]), now) or self._assets.get(path)
+            if kept is not None:
+                return await send_kept(kept, self._settings, scope, send)
+        return await self._through(scope, receive, send)
+
+    async def _without_slash(self, scope: Any, send: Any) -> int:
+        """The canonical address has no slash at its end; what is not plain text stays escaped."""
+        query = scope["query_string"]
+        address = quote("/" + scope["path"].strip("/")).encode() + (b"?" + query if query else b"")
+        head = [(b"location", address), (b"content-length", b"0"), *security.headers(self._settings, scope["path"])]
+        await send({"type": "http.response.start", "status": 308, "headers": head})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return 308
+
+    async def _through(self, scope: Any, receive: Any, send: Any) -> int:
+        """Through Litestar: HEAD is asked as GET and loses its body; every answer gets the security headers."""
+        head_only = scope["method"] == "HEAD"
+        extra = security.headers(self._settings, scope["path"])
+        names = {name for name, _ in extra}
+        status = 500
+
+        async def finish(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                kept = [pair for pair in message["headers"] if pair[0].lower() not in names]
+                message = {**message, "headers": [*kept, *extra]}
+            elif message["type"] == "http.response.body" and head_only:
+                message = {**message, "body": b""}
+            await send(message)
+
+        asked: Any = {**scope, "method": "GET"} if head_only else scope
+        await self.app(asked, receive, finish)
+        return status

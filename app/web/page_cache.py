@@ -1,0 +1,149 @@
+"""Prepared answers: rendered once per version of their data, kept until a version or the time moves on. Bounded."""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from app.core.errors import BusyError
+from app.storage.sqlite import VersionWatch
+from app.web.answers import Answer, Ask
+
+SHARED_LIFE_S = 60
+STALE_WHILE_REVALIDATE_S = 60
+STALE_IF_ERROR_S = 86_400
+IMMUTABLE = [("cache-control", "public, max-age=31536000, immutable"), ("vary", "Accept-Encoding")]
+MAX_KEPT = 4_000
+MAX_KEPT_BYTES = 128 * 2**20
+MAX_RENDERS = 8
+MAX_WAITING = 64
+COMPRESS_IN_THREAD_BYTES = 200_000
+
+Render = Callable[[Ask], Awaitable[Answer]]
+
+
+@dataclass(slots=True)
+class Kept:
+    """A prepared answer with its bodies by coding, and the versions of what it shows."""
+
+    answer: Answer
+    shows: tuple[str, ...]
+    versions: tuple[int, ...]
+    digest: str
+    seen: dict[str, int] | None = None
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    heads: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return len(self.answer.body) * 2 + 4_000
+
+    def is_current(self, versions: dict[str, int], now: int) -> bool:
+        """True while neither its data nor the time has moved on."""
+        if self.answer.valid_until is not None and now >= self.answer.valid_until:
+            return False
+        if self.seen is versions:
+            return True
+        if tuple(versions.get(key, 0) for key in self.shows) != self.versions:
+            return False
+        self.seen = versions
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How long an edge may keep an answer, in seconds: fresh, then while it asks anew, then while we are down."""
+
+    shared: int
+    while_revalidating: int
+    if_error: int
+
+
+def life(valid_until: int | None, now: int) -> Life:
+    """The life of an answer; nothing is served past ``valid_until``, not even by an edge that can't reach us."""
+    if valid_until is None:
+        return Life(SHARED_LIFE_S, STALE_WHILE_REVALIDATE_S, STALE_IF_ERROR_S)
+    left = max(0, valid_until - now)
+    shared = min(SHARED_LIFE_S, left)
+    return Life(shared, min(STALE_WHILE_REVALIDATE_S, left - shared), min(STALE_IF_ERROR_S, left - shared))
+
+
+def cache_headers(span: Life, shows: Iterable[str]) -> list[tuple[str, str]]:
+    """The headers that tell browsers, and apart from them edges, how long an answer holds and what it shows."""
+    return [
+        ("cache-control", f"public, max-age=0, must-revalidate, s-maxage={span.shared}"),
+        ("cdn-cache-control", (f"public, max-age={span.shared}, stale-while-revalidate={span.while_revalidating}, "
+                              f"stale-if-error={span.if_error}")),
+        ("surrogate-key", " ".join(shows)),
+        ("vary", "Accept-Encoding"),
+    ]  # fmt: skip
+
+
+class Prepared:
+    """The kept answers, bounded in number and bytes, and the renders under way, bounded too."""
+
+    def __init__(self, watch: VersionWatch, next_change: Callable[[int], int | None] = lambda _: None) -> None:
+        """``next_change`` gives the instant from which every page says something else, such as a policy in force."""
+        self._watch = watch
+        self._next_change = next_change
+        self._kept: OrderedDict[tuple[str, bytes], Kept] = OrderedDict()
+        self._bytes = 0
+        self._under_way: dict[tuple[str, bytes], asyncio.Future[Kept]] = {}
+        self._places = asyncio.Semaphore(MAX_RENDERS)
+
+    def find(self, key: tuple[str, bytes], now: int) -> Kept | None:
+        """The prepared answer of an address, if it is current."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        if not kept.is_current(self._watch.versions(), now):
+            return None
+        self._kept.move_to_end(key)
+        return kept
+
+    async def make(self, key: tuple[str, bytes], ask: Ask, shows: tuple[str, ...], render: Render) -> Kept:
+        """Render an address once, however many ask at the same time; raises :class:`BusyError` past the bounds."""
+        if (running := self._under_way.get(key)) is not None:
+            return await asyncio.shield(running)
+        if len(self._under_way) >= MAX_WAITING:
+            raise BusyError("Too many pages are being prepared at once; please try again in a moment.")
+        future: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
+        self._under_way[key] = future
+        try:
+            async with self._places:
+                kept = await self._render(ask, shows, render)
+            self._keep(key, kept)
+            future.set_result(kept)
+            return kept
+        except BaseException as error:
+            if not future.done():
+                future.set_exception(error if isinstance(error, Exception) else BusyError("Interrupted; try again."))
+                future.exception()
+            raise
+        finally:
+            del self._under_way[key]
+
+    async def _render(self, ask: Ask, shows: tuple[str, ...], render: Render) -> Kept:
+        for _ in range(2):  # data that moved under a render could mix two states: render again, once
+            before = self._watch.versions()
+            answer = self._bounded(await render(ask), ask.now)
+            keys = (*shows, *answer.shows)
+            if all(before.get(key, 0) == self._watch.versions().get(key, 0) for key in keys):
+                break
+        digest = hashlib.sha256(answer.body).hexdigest()[:24]
+        return Kept(answer, keys, tuple(before.get(key, 0) for key in keys), digest)
+
+    def _bounded(self, answer: Answer, now: int) -> Answer:
+        """An answer that holds no longer than what every page shows."""
+        change = None if answer.immutable else self._next_change(now)
+        return answer if change is None else replace(answer, valid_until=min(change, answer.valid_until or change))
+
+    def _keep(self, key: tuple[str, bytes], kept: Kept) -> None:
+        if (old := self._kept.pop(key, None)) is not None:
+            self._bytes -= old.size
+        self._kept[key] = kept
+        self._bytes += kept.size
+        while self._kept and (len(self._kept) > MAX_KEPT or self._bytes > MAX_KEPT_BYTES):
+            _, gone = self._kept.popitem(last=False)
+            self._bytes -= gone.size

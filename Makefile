@@ -20,10 +20,11 @@ test: check ## install what the tests need and run all of them
 	@bash tools/need.sh chromium nginx openssl bwrap redis-server varnishd ps dovecot
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-check: $(VENV)/test.stamp ## lint, format and types
+check: $(VENV)/test.stamp ## lint, format, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo || { $(BIN)/lint-imports; exit 1; }
 	@$(BIN)/inferencebench policy check
 
 bench: $(VENV)/test.stamp ## the benchmark harness: ratios, not only absolute times

@@ -25,6 +25,8 @@ hypothesis.settings.load_profile("same")
 """A run is the same as the last; ``make test ARGS=--hypothesis-profile=explore`` looks for cases that nobody has seen."""
 
 ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "tests" / "data"
+"""Inputs of tests: what providers, publishers and people sent, as it was."""
 SHARED = ROOT.parent / "shared" / "data"
 
 

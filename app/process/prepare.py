@@ -37,12 +37,12 @@ def _replay(settings: Settings) -> None:
 
     back = erasure_journal.risen(settings.data_dir, settings.database_path)
     if back:
+        from app.privacy.fulfilment import erase_again
         from app.storage import sqlite
-        from app.submissions import erasure_replay
 
         sqlite.use(settings.database_path)
         with sqlite.exclusive(settings.database_path):
-            sqlite.run(erasure_replay.erase_again(settings, back))
+            sqlite.run(erase_again.erase_again(settings, back))
 
 
 async def _prepare() -> bool:

@@ -9,7 +9,7 @@ from app.benchmarks.measured import MEASURED, measured_rows
 from app.benchmarks.predict import ADDED
 from app.benchmarks.rows import COLUMNS
 from app.cli.main import main
-from tests.conftest import SHARED
+from tests.conftest import DATA
 
 GOOD = {"engine": "vllm", "model": "meta-llama/Llama-3.1-70B-Instruct", "precision": "fp8", "gpu": "H100 SXM", "tensor_parallel": "4",
         "pipeline_parallel": "1", "attention_data_parallel": "1", "expert_parallel": "1", "input_tokens": "1024", "output_tokens": "1024",
@@ -117,9 +117,8 @@ def test_every_shipped_measurement_is_predicted(tmp_path: Path) -> None:
     assert not [row["error"] for row in rows if row["error"]]
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the raw measurements are not beside this checkout")
 def test_the_raw_measurements_are_predicted_as_the_shipped_ones(tmp_path: Path) -> None:
-    for name, path in (("raw", SHARED / "measured.csv"), ("own", MEASURED)):
+    for name, path in (("raw", DATA / "measured" / "measured.csv"), ("own", MEASURED)):
         assert main(["estimate", str(path), "--output", str(tmp_path / name)]) == 0
     raw, own = (list(csv.DictReader((tmp_path / name).read_text().splitlines())) for name in ("raw", "own"))
     assert [row["predicted_tpot_ms"] for row in raw] == [row["predicted_tpot_ms"] for row in own]

@@ -7,7 +7,7 @@ import pytest
 
 from app.catalog.aliases import Resolved, Unresolved, resolve
 from app.catalog.facts import gpus, place, providers, read_rows
-from tests.conftest import SHARED
+from tests.conftest import DATA
 
 
 def test_there_are_at_least_seventy_accelerators_of_every_kind() -> None:
@@ -80,9 +80,8 @@ def test_a_name_nobody_knows_is_refused_with_that_name() -> None:
     assert "Z9000" in refused.detail
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the raw lists are not beside the checkout")
 def test_every_spelling_of_the_raw_list_resolves_or_says_why() -> None:
-    with (SHARED / "offers.csv").open(newline="") as file:
+    with (DATA / "prices" / "offers.csv").open(newline="") as file:
         spellings = {row["gpu"] for row in csv.DictReader(file)}
     assert len(spellings) == 130
     unknown = [s for s in spellings if isinstance(found := resolve("", s), Unresolved) and found.code == "unknown-gpu"]

@@ -11,7 +11,7 @@ from app.models.architecture.architecture import Architecture
 from app.models.architecture.config import UnreadableError
 from app.models.architecture.read import read
 from app.models.hub.seed import shipped_models
-from tests.conftest import SHARED
+from tests.conftest import DATA
 
 CONFIGS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "configs.json").read_text(encoding="utf-8"))
 """What of each configuration its reading depends on; ``tools/make_models.py`` writes it from the whole files."""
@@ -115,11 +115,10 @@ def test_the_shipped_facts_are_those_of_the_configurations_and_none_of_the_files
     assert "torch_dtype" not in json.dumps(shipped_models())
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the whole configurations are not beside this checkout")
 def test_the_whole_files_read_as_what_is_kept_of_them() -> None:
     from tools.make_models import configs
 
-    whole = configs(SHARED / "hf_configs")
+    whole = configs(DATA / "hub_configs")
     assert whole.keys() == CONFIGS.keys()
     for model, found in whole.items():
         assert naming.understood(model, found) == naming.understood(model, CONFIGS[model])

@@ -3,14 +3,10 @@
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from app.pricing.offers.offer import Reason, Tier
 from app.pricing.snapshot import files
-from tests.conftest import SHARED
+from tests.conftest import DATA
 from tools import make_snapshot
-
-needs_raw = pytest.mark.skipif(not SHARED.exists(), reason="the raw lists are not beside the checkout")
 
 
 def test_every_one_of_the_593_rows_is_kept_or_set_aside_with_a_reason() -> None:
@@ -24,16 +20,14 @@ def test_no_offer_stands_twice() -> None:
     assert max(Counter(offer.id for offer in files.offers()).values()) == 1
 
 
-@needs_raw
 def test_the_shipped_files_are_what_the_normaliser_makes_of_the_raw_lists(tmp_path: Path) -> None:
-    make_snapshot.write(SHARED, tmp_path)
+    make_snapshot.write(DATA / "prices", tmp_path)
     for name in ("offers.csv", "set_aside.csv", "history.csv", "about.json"):
         assert (tmp_path / name).read_bytes() == (files.FOLDER / name).read_bytes(), name
 
 
-@needs_raw
 def test_reading_and_writing_a_row_loses_nothing() -> None:
-    assert files.offers() == list(make_snapshot.make(SHARED).offers)
+    assert files.offers() == list(make_snapshot.make(DATA / "prices").offers)
 
 
 def test_an_estimated_price_is_never_shown() -> None:

@@ -7,7 +7,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_NO_PROGRESS := 1
 unexport PYTHONPATH
 
-.PHONY: run test check bench audit calibrate accuracy api-prices lock format help clean
+.PHONY: run test check docs coverage bench audit calibrate accuracy api-prices lock format help clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -26,6 +26,15 @@ check: $(VENV)/test.stamp ## lint, format, types and the direction of imports
 	$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo || { $(BIN)/lint-imports; exit 1; }
 	@$(BIN)/inferencebench policy check
+
+docs: $(VENV)/run.stamp ## write the pages of docs/ that are made from the code
+	$(BIN)/python -m tools.docs
+
+coverage: $(VENV)/test.stamp ## how much of the code the tests run; fails below the floor in pyproject.toml
+	@bash tools/need.sh chromium nginx openssl bwrap redis-server varnishd ps dovecot
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --skip-covered
 
 bench: $(VENV)/test.stamp ## the benchmark harness: ratios, not only absolute times
 	@bash tools/need.sh chromium nginx wrk node

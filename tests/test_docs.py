@@ -1,0 +1,33 @@
+"""The documentation that is made from the code is current, and what it names exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tools import docs
+
+
+@pytest.mark.parametrize("page", docs.PAGES, ids=lambda path: path.name)
+def test_a_page_made_from_the_code_is_current(page: Path) -> None:
+    assert page.read_text(encoding="utf-8") == docs.PAGES[page](), "run make docs"
+
+
+@pytest.mark.parametrize(
+    "page", [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"], ids=lambda path: path.name
+)
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    named = re.findall(
+        r"`((?:app|workers|static|templates|tools|deploy|policies|tests)/[\w./-]+)`", page.read_text(encoding="utf-8")
+    )
+    assert [name for name in named if not (ROOT / name).exists() and "example" not in name] == []
+
+
+def test_every_room_is_drawn() -> None:
+    rooms = {path.name for path in (ROOT / "app").iterdir() if path.is_dir() and (path / "__init__.py").exists()}
+    assert rooms | {"workers"} == {room for storey in docs.STOREYS.values() for room in storey}
+
+
+def test_arrows_that_a_longer_way_tells_are_left_out() -> None:
+    assert docs.drawn({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == {"a": {"b"}, "b": {"c"}, "c": set()}

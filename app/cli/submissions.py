@@ -12,7 +12,7 @@ from app.core.money import show
 from app.core.settings import Settings
 from app.process import prepare
 from app.storage import sqlite
-from app.storage.sqlite import fetch
+from app.storage.sqlite import fetch, transaction
 from app.submissions import plausible, publish, store
 from app.submissions.export import STATES
 from app.submissions.forms import FORMS
@@ -48,6 +48,8 @@ def listing(settings: Settings, state: str, kind: str) -> int:
 
 
 def _line(report: Submission) -> str:
+    if not report.sound:
+        return "can't be read"
     v = report.values
     if report.kind == "price":
         return f"{v['provider']}: {v['gpu_count']} x {v['gpu']}, {v['tier']}, {v['price']} USD per {v['per']}, seen {v['seen_on']}"
@@ -59,10 +61,14 @@ def _line(report: Submission) -> str:
 def showing(settings: Settings, one: str) -> int:
     """Print a report whole, with what is known of the same thing beside it."""
     _open(settings)
-    report = sqlite.run(_known(one))
+    report = sqlite.run(_looked_at(one))
     print(
         f"{report.id}  {report.kind}  sent {report.day}  {STATES[report.state]}{', frozen' if report.restricted else ''}"
     )
+    print(f"  version {report.version}: inferencebench submissions approve {report.id}@{report.version}")
+    if not report.sound:
+        print("! what is stored of this report can't be read; it is shown nowhere and can only be erased")
+        return 0
     for field in FORMS[report.kind].fields:
         if field.name in report.values:
             print(f"  {field.label}: {report.values[field.name]}")
@@ -70,6 +76,12 @@ def showing(settings: Settings, one: str) -> int:
     for line in sqlite.run(_beside(report)):
         print(line)
     return 0
+
+
+async def _looked_at(one: str) -> Submission:
+    report = await _known(one)
+    await store.looked_at(report)
+    return report
 
 
 async def _known(one: str) -> Submission:
@@ -119,19 +131,27 @@ def decide(settings: Settings, ids: list[str], action: str, reason: str) -> int:
 
 
 async def _decide(settings: Settings, ids: list[str], action: str, reason: str) -> int:
-    reports = [await _known(one) for one in dict.fromkeys(ids)]
-    if late := [report.id for report in reports if report.state == "withdrawn"]:
-        raise InferenceBenchError(f"{', '.join(late)} was withdrawn by its sender; there is nothing to decide")
+    asked = dict(_named(one) for one in ids)
+    reports = [await _known(one) for one in asked]
     keys: set[str] = set()
-    for report in reports:
-        await store.decide(report, action, reason)
-        keys |= set(report.keys)
+    async with transaction():  # all or none
+        for report in reports:
+            await store.decide(report, action, reason, asked[report.id])
+            keys |= set(report.keys)
     written = await publish.publish_prices()
     await cdn_purge.purge(settings, keys | written.keys)
     print(
         f"{len(reports)} {'report' if len(reports) == 1 else 'reports'} {'approved' if action == 'approve' else 'rejected'}"
     )
     return 0
+
+
+def _named(text: str) -> tuple[str, int | None]:
+    """A report's number, and the version that was looked at if it is named: ``NUMBER`` or ``NUMBER@VERSION``."""
+    one, at, version = text.partition("@")
+    if at and not (version.isascii() and version.isdigit() and 0 < len(version) < 7):
+        raise InferenceBenchError(f"{text[:40]!r} names no version; for example {one[:20]}@1")
+    return one, int(version) if at else None
 
 
 def benchmarks(settings: Settings, output: str) -> int:

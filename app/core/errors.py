@@ -40,6 +40,14 @@ class NotFoundError(InferenceBenchError):
         self.suggestions = suggestions
 
 
+class ConflictError(InferenceBenchError):
+    """What was asked can't be done in the state that things are in; the text says why. Status 409."""
+
+
+class UnavailableError(InferenceBenchError):
+    """Something that the answer needs is not to be had right now, such as room on the disk. Status 503."""
+
+
 class BusyError(InferenceBenchError):
     """Too many pages are being prepared at once; try again in a moment."""
 

@@ -6,6 +6,7 @@ Pure: values in, values out. Instants are seconds since 1970, UTC.
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 DAY_S = 86_400
 ACCESS_LOG_DAYS = 90
@@ -44,13 +45,16 @@ def add_months(start: int, months: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """Rows of a kind that age: those of ``table``, from the instant (seconds) or UTC day (its midnight) in ``column``.
+    """Rows of a kind that age: those of ``table``, from what stands in ``column``.
 
-    A row whose column is null does not age. ``limit`` and ``where`` stand for a part of a kind that goes sooner.
+    ``counts`` is the column's type: an ``instant`` is an integer of seconds, a ``day`` the text of a UTC day, which
+    counts from its midnight. A row whose column is null or empty does not age. ``limit`` and ``where`` stand for a
+    part of a kind that goes sooner.
     """
 
     table: str
     column: str
+    counts: Literal["instant", "day"]
     where: str = ""
     limit: Limit | None = None
 
@@ -91,25 +95,25 @@ KINDS: tuple[Kind, ...] = (
          "the first request of the UTC day", "the day's file is deleted whole", files=("logs/*.tsv",)),
     Kind("counters", "Anonymous counters", "how often a page was asked for, how quickly it showed, how many script errors: a number a page and day",
          "seeing that the site is well, aggregate statistics", NOT_PERSONAL, Limit(months=COUNTER_MONTHS), "13 months",
-         "the beginning of the UTC day", "the rows are overwritten", tables=("daily_counter",), aged=(Aged("daily_counter", "day"),), personal=False),
+         "the beginning of the UTC day", "the rows are overwritten", tables=("daily_counter",), aged=(Aged("daily_counter", "day", "day"),), personal=False),
     Kind("submissions", "Reports of the community", "what you filled in, the UTC day, the sentence you agreed to, a hash of your receipt",
          "publishing prices, measurements and experiences", CONSENT, None,
          "until you ask for deletion or it is no longer needed; rejected ones 30 days, withdrawn ones 7 days", "the UTC day of rejection or withdrawal",
-         "the row is overwritten and the write-ahead log cut", tables=("submission",),
-         aged=(Aged("submission", "ended_on", "state = 'rejected'", Limit(days=REJECTED_DAYS)),
-               Aged("submission", "ended_on", "state = 'withdrawn'", Limit(days=WITHDRAWN_DAYS)))),
+         "the row is overwritten and the write-ahead log cut", tables=("submission", "submission_version"),
+         aged=(Aged("submission", "ended_on", "day", "state = 'rejected'", Limit(days=REJECTED_DAYS)),
+               Aged("submission", "ended_on", "day", "state = 'withdrawn'", Limit(days=WITHDRAWN_DAYS)))),
     Kind("contacts", "Addresses for questions", "the e-mail address that you gave with a report, kept apart from it", "asking you about the report", CONSENT, None,
          "as long as the report", "", "with its report", tables=("submission_contact",)),
     Kind("moderation", "Moderation", "the number of a report, what was decided, when and why; nothing personal", "showing that decisions were made evenly", NOT_PERSONAL,
-         Limit(months=COUNTER_MONTHS), "13 months", "the decision", "the rows are overwritten", tables=("moderation",), aged=(Aged("moderation", "at"),), personal=False),
+         Limit(months=COUNTER_MONTHS), "13 months", "the decision", "the rows are overwritten", tables=("moderation",), aged=(Aged("moderation", "at", "instant"),), personal=False),
     Kind("erasures", "Journal of erasures", "the number and kind of what was erased, nothing else", "erasing again what a restored backup brings back",
          OBLIGATION, None, "as long as the site runs", "", "with the data folder", files=("erasures.journal",), personal=False),
     Kind("requests", "Correspondence and privacy requests", "your address, what you wrote and we answered, kind, deadlines, how identity was shown; nothing attached",
          "answering you and keeping the deadlines", CONSENT, Limit(months=CASE_MONTHS), "at most 12 months after the matter was resolved; spam 30 days",
          "the second in which it was resolved; a case silent for 60 days after our answer is resolved", "the rows are overwritten and the write-ahead log cut",
-         tables=("privacy_case", "correspondence", "case_event", "mail_out"),
-         aged=(Aged("privacy_case", "resolved_at"), Aged("privacy_case", "received_at", "state = 'spam'", Limit(days=SPAM_DAYS)),
-               Aged("mail_out", "sent_at", "reference IS NULL", Limit(days=COPY_DAYS)))),
+         tables=("privacy_case", "correspondence", "case_event", "case_erasure", "mail_out"),
+         aged=(Aged("privacy_case", "resolved_at", "instant"), Aged("privacy_case", "received_at", "instant", "state = 'spam'", Limit(days=SPAM_DAYS)),
+               Aged("mail_out", "sent_at", "instant", "reference IS NULL", Limit(days=COPY_DAYS)))),
     Kind("mail-copies", "Copies of mail", "the messages as they came and went, in mailbox, Maildir and outbox", "storing them safely before anything is deleted", CONSENT,
          Limit(days=COPY_DAYS), "7 days after they were safely stored", "the second in which they were stored", "the copy is deleted where it lies",
          tables=("mail_copy",), files=("mail/*/*/*",)),

@@ -8,7 +8,15 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 
 from app.core import logs
-from app.core.errors import BusyError, ForbiddenError, NotFoundError, QueryError, TooLargeError
+from app.core.errors import (
+    BusyError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    QueryError,
+    TooLargeError,
+    UnavailableError,
+)
 from app.site.render import render
 from app.web import htmx, security
 from app.web.answers import MovedError, unkept
@@ -67,6 +75,16 @@ def on_too_large(request: Request[Any, Any, Any], error: TooLargeError) -> Respo
     return _answer(request, 413, str(error))
 
 
+def on_conflict(request: Request[Any, Any, Any], error: ConflictError) -> Response[bytes]:
+    """What can't be done in the state that things are in."""
+    return _answer(request, 409, str(error))
+
+
+def on_unavailable(request: Request[Any, Any, Any], error: UnavailableError) -> Response[bytes]:
+    """Something that is needed is not to be had right now."""
+    return _answer(request, 503, str(error), headers={"retry-after": "300"})
+
+
 def on_moved(request: Request[Any, Any, Any], error: MovedError) -> Response[bytes]:
     """The canonical address is another: 308, which keeps the method and may be cached."""
     return Response(b"", status_code=308, headers={"location": error.address, "cache-control": "public, max-age=0, s-maxage=60"},
@@ -104,6 +122,8 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     QueryError: on_query_error,
     NotFoundError: on_not_found,
     BusyError: on_busy,
+    ConflictError: on_conflict,
+    UnavailableError: on_unavailable,
     ForbiddenError: on_forbidden,
     TooLargeError: on_too_large,
     MovedError: on_moved,

@@ -6,9 +6,11 @@ from typing import Any
 from litestar import Request, Response, post
 
 from app.core import clock
+from app.core.errors import ConflictError
 from app.site.render import render
 from app.site.reports import form_page, known, refused_often, too_often, typed_in
-from app.submissions import plausible, publish, store
+from app.storage.write_ahead_log import empty_log
+from app.submissions import plausible, publish, store, transitions
 from app.submissions.export import STATES, as_csv, as_dict, labels
 from app.submissions.forms import CONTACT, FORMS, read
 from app.submissions.receipts import looks_right
@@ -25,7 +27,15 @@ async def submissions(ask: Ask) -> Answer:
 
 
 def _page(settings: Any, **more: Any) -> bytes:
-    values = {"report": None, "receipt": "", "error": "", "notice": "", "labels": (), "states": STATES} | more
+    values = {
+        "report": None,
+        "receipt": "",
+        "error": "",
+        "notice": "",
+        "labels": (),
+        "may": (),
+        "states": STATES,
+    } | more
     return render("submissions/manage.html", settings=settings, path="/submissions", title="Your reports",
                   description="See, correct, export, withdraw or erase a report with its receipt.", **values)  # fmt: skip
 
@@ -46,17 +56,28 @@ async def manage(request: Request[Any, Any, Any]) -> Response[bytes]:
             else "Type the receipt that you got when you sent the report."
         )
         return unkept(_page(settings, error=words), status=422)
-    done = _ACTIONS.get(action, _show)
-    return await done(settings, report, receipt, typed)
+    done = _ACTIONS.get(action)
+    if done is None:
+        return _shown(
+            settings, report, receipt, error=f"Nothing here is called {action[:20]!r}; use a button.", status=422
+        )
+    try:
+        return await done(settings, report, receipt, typed)
+    except ConflictError as error:
+        return _shown(settings, await store.by_id(report.id), receipt, error=str(error), status=409)
 
 
 def _shown(
     settings: Any, report: Submission | None, receipt: str, notice: str = "", error: str = "", status: int = 200
 ) -> Response[bytes]:
-    listed = labels(report) if report else ()
-    return unkept(
-        _page(settings, report=report, receipt=receipt, notice=notice, error=error, labels=listed), status=status
-    )
+    may = {
+        do
+        for do in ("correct", "withdraw")
+        if report and not transitions.refusal(do, report.state, frozen=report.restricted)
+    }
+    page = _page(settings, report=report, receipt=receipt, notice=notice, error=error, may=may,
+                 labels=labels(report) if report else ())  # fmt: skip
+    return unkept(page, status=status)
 
 
 async def _show(settings: Any, report: Submission, receipt: str, _: dict[str, str]) -> Response[bytes]:
@@ -64,19 +85,13 @@ async def _show(settings: Any, report: Submission, receipt: str, _: dict[str, st
 
 
 async def _correct(settings: Any, report: Submission, receipt: str, _: dict[str, str]) -> Response[bytes]:
+    transitions.after("correct", report.state, frozen=report.restricted)
     typed = {**report.values, CONTACT.name: report.contact}
     return unkept(await form_page(settings, FORMS[report.kind], typed, receipt=receipt, action="/submissions"))
 
 
 async def _save(settings: Any, report: Submission, receipt: str, typed: dict[str, str]) -> Response[bytes]:
-    if report.restricted:
-        return _shown(
-            settings,
-            report,
-            receipt,
-            error="This report is frozen; it can be changed when the restriction ends.",
-            status=409,
-        )
+    transitions.after("correct", report.state, frozen=report.restricted)
     form = FORMS[report.kind]
     values, errors = read(form, typed, await known(), clock.now().date())
     doubts = {} if errors or typed.get("checked") == "yes" else await plausible.doubts(report.kind, values)
@@ -142,14 +157,17 @@ async def _erase(settings: Any, report: Submission, receipt: str, typed: dict[st
         )
     await store.erase(settings.data_dir, [report])
     await publish.publish_prices()
-    return _shown(
-        settings,
-        None,
-        "",
-        notice="Erased. Nothing of the report is left here but its number in a list of what was erased.",
-    )
+    emptied = await empty_log(tries=ANSWER_TRIES)
+    return _shown(settings, None, "", notice=ERASED if emptied else ERASED_LATER)
 
 
+ANSWER_TRIES = 10
+"""The visitor waits about two seconds for the write-ahead log to be emptied; past that the page says when it will be."""
+ERASED = "Erased. Nothing of the report is left here but its number in a list of what was erased."
+ERASED_LATER = (
+    "Erased, and shown nowhere. Its text still stands in the database's log of recent writes, which somebody is reading "
+    "just now; the next purge, within the hour, empties that."
+)
 _ACTIONS = {
     "show": _show,
     "correct": _correct,

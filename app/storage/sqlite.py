@@ -128,10 +128,11 @@ class DataVersion(Table, db=ENGINE, tablename="data_version"):
 async def transaction(*changed: str) -> AsyncIterator[None]:
     """A writing transaction, all or nothing; on success the versions of the ``changed`` keys are raised with it."""
     async with _one_writer():
+        nested = ENGINE.current_transaction.get() is not None  # then the outer one owns the connection, and its fate
         mine: aiosqlite.Connection | None = None
         try:
             async with ENGINE.transaction(transaction_type=TransactionType.immediate) as current:
-                if not current._parent:
+                if not nested:
                     mine = current.connection
                 yield
                 await raise_versions(changed)

@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-from app.submissions.free_text import TextError, plain, refuse_numbers_of_people
+from app.submissions.free_text import TextError, plain, refuse_numbers_in_address, refuse_numbers_of_people
 
 Values = dict[str, str]
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
@@ -174,6 +174,24 @@ def _together(form: Form, values: Values, errors: dict[str, str]) -> dict[str, s
     return more | errors
 
 
+def is_sound(form: Form, values: Values) -> bool:
+    """True if stored values are what the form's readers once gave: the required ones there, numbers and dates readable."""
+    for field in form.fields:
+        value = values.get(field.name, "")
+        if not value:
+            if field.required:
+                return False
+        elif field.kind in ("whole", "number"):
+            if not _NUMBER.fullmatch(value) or not field.low <= Decimal(value) <= field.high:
+                return False
+        elif field.kind == "date":
+            try:
+                date.fromisoformat(value)
+            except ValueError:
+                return False
+    return True
+
+
 def _text(field: Field, text: str, _: Known, __: date) -> str:
     found = plain(text, field.most, lines=field.kind == "lines")
     refuse_numbers_of_people(found)
@@ -235,6 +253,7 @@ def _link(field: Field, text: str, _: Known, __: date) -> str:
         fine = False
     if not fine:
         raise TextError("must begin with http:// or https:// and name a host; for example https://example.org/pricing")
+    refuse_numbers_in_address(found)
     return found
 
 
@@ -242,6 +261,7 @@ def _email(field: Field, text: str, _: Known, __: date) -> str:
     found = plain(text, field.most)
     if not _EMAIL.fullmatch(found):
         raise TextError("is not an e-mail address; for example you@example.org")
+    refuse_numbers_in_address(found)
     return found
 
 

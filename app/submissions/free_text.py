@@ -2,10 +2,23 @@
 
 import re
 import unicodedata
+from urllib.parse import unquote_plus
+
+from stdnum import iban, luhn
+from stdnum.cn import ric
+from stdnum.in_ import aadhaar
+from stdnum.us import ssn
 
 ZERO_WIDTH_JOINER = "\u200d"
-_CARD = re.compile(r"(?<![\w.,])(?:\d[ -]?){11,18}\d(?!\w|[.,]\d)", re.ASCII)
-_SSN = re.compile(r"(?<![\w.-])(?!000|666|9\d\d)\d{3}([- ])(?!00)\d{2}\1(?!0000)\d{4}(?![\w-]|\.\d)", re.ASCII)
+_DIGITS = re.compile(r"(?<![\w.,])(?:\d[ -]{0,2}){11,18}\d(?!\w|[.,]\d)", re.ASCII)
+_SSN = re.compile(r"(?<![\w.-])\d{3}([- .])\d{2}\1\d{4}(?![\w-]|\.\d)", re.ASCII)
+_IBAN = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?!\w)", re.ASCII)
+_GOVERNMENT = re.compile(
+    r"(?<![\w.,])(?:[A-Za-z]{2}[ -]?(?:\d{2}[ -]?){3}[A-Da-d]|[2-9]\d{3}[ -]\d{4}[ -]\d{4}|\d{17}[\dXx])(?!\w|[.,]\d)",
+    re.ASCII,
+)
+_NINO = re.compile(r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]")
+"""HMRC's rule for the prefix: neither letter D, F, I, Q, U or V, the second not O, and some pairs never given."""
 
 
 class TextError(ValueError):
@@ -42,16 +55,51 @@ def _joins_emoji(text: str, at: int) -> bool:
 
 
 def refuse_numbers_of_people(text: str) -> None:
-    """Raise :class:`TextError` for a stand-alone card number or social security number, in any script's digits."""
-    folded = unicodedata.normalize("NFKC", text)
-    if any(_is_card(re.sub(r"\D", "", match[0])) for match in _CARD.finditer(folded)):
-        raise TextError("holds what looks like the number of a payment card; take it out, we must not keep it")
-    if _SSN.search(folded):
+    """Raise :class:`TextError` for a stand-alone number of a payment card, an account or a person.
+
+    Digits count in any script, and groups of them however they are separated. The check digits are those of the
+    issuers (python-stdnum); what merely looks like such a number, as a figure of a benchmark may, passes.
+    """
+    folded = _folded(text)
+    for match in _DIGITS.finditer(folded):
+        digits = re.sub(r"\D", "", match[0])
+        if _is_card(digits):
+            raise TextError("holds what looks like the number of a payment card; take it out, we must not keep it")
+    if any(iban.is_valid(match[0]) for match in _IBAN.finditer(folded)):
+        raise TextError("holds what looks like the number of a bank account (IBAN); take it out, we must not keep it")
+    if any(ssn.is_valid(re.sub(r"\D", "", match[0])) for match in _SSN.finditer(folded)):
         raise TextError("holds what looks like a social security number; take it out, we must not keep it")
+    if any(_is_government_number(match[0]) for match in _GOVERNMENT.finditer(folded)):
+        raise TextError(
+            "holds what looks like a number that a government gave a person; take it out, we must not keep it"
+        )
+
+
+def refuse_numbers_in_address(text: str) -> None:
+    """As :func:`refuse_numbers_of_people`, for links and mail addresses: escapes are undone and any mark may separate."""
+    opened = text
+    for _ in range(4):  # an escape of an escape is still read by whoever opens the link
+        opened = unquote_plus(opened)
+    refuse_numbers_of_people(opened)
+    refuse_numbers_of_people(re.sub(r"[^\w]+|_", " ", opened))
+
+
+def _folded(text: str) -> str:
+    """Compatibility forms folded, every digit as an ASCII one, every dash and space as the plain one."""
+    found = []
+    for character in unicodedata.normalize("NFKC", text):
+        kind = unicodedata.category(character)
+        if kind == "Nd":
+            found.append(str(unicodedata.digit(character)))
+        elif kind == "Pd" or character == "\u2212":
+            found.append("-")
+        else:
+            found.append(" " if kind == "Zs" else character)
+    return "".join(found)
 
 
 def _is_card(digits: str) -> bool:
-    """Issuer's prefix, length (ISO/IEC 7812) and check digit (Luhn)."""
+    """Issuer's prefix, length (ISO/IEC 7812) and check digit."""
     two, four, six = int(digits[:2]), int(digits[:4]), int(digits[:6])
     length = len(digits)
     issued = (
@@ -65,12 +113,10 @@ def _is_card(digits: str) -> bool:
         or (14 <= length <= 19 and (300 <= four // 10 <= 305 or two in (36, 38, 39)))
         or (12 <= length <= 19 and two in (50, 56, 57, 58, 63, 67))
     )
-    return issued and _luhn(digits)
+    return issued and luhn.is_valid(digits)
 
 
-def _luhn(digits: str) -> bool:
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        number = int(digit) * (1 + place % 2)
-        total += number - 9 * (number > 9)
-    return total % 10 == 0
+def _is_government_number(text: str) -> bool:
+    """A British National Insurance number by its form, an Indian Aadhaar or a Chinese resident number by its check digit."""
+    plain_text = re.sub(r"[ -]", "", text).upper()
+    return bool(_NINO.fullmatch(plain_text)) or aadhaar.is_valid(plain_text) or ric.is_valid(plain_text)

@@ -46,7 +46,7 @@ async def _price(values: Values) -> dict[str, str]:
 
 
 def _benchmark(values: Values) -> dict[str, str]:
-    row = as_row(Submission("", "benchmark", "", "", False, values, "", "", "", "", ""))
+    row = as_row(Submission("", "benchmark", "", "", False, values, "", "", "", "", "", 1))
     field = "tpot_ms" if "tpot_ms" in values else "output_tokens_per_s"
     if {"tpot_ms", "output_tokens_per_s"} <= values.keys():
         most = Decimal(1000) * Decimal(values["concurrency"]) / Decimal(values["tpot_ms"])

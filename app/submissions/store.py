@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.core import clock
-from app.core.version_keys import QUEUE_KEY
+from app.core import clock, logs
+from app.core.errors import ConflictError
+from app.core.version_keys import QUEUE_KEY, gpu_key, provider_key
 from app.storage.sqlite import execute, fetch, transaction
-from app.submissions import erasure_journal
-from app.submissions.forms import CONTACT, Values
+from app.submissions import erasure_journal, transitions
+from app.submissions.forms import CONTACT, FORMS, Values, is_sound
 from app.submissions.receipts import hash_of, new_id, new_receipt
 
 COMMUNITY_KEY = "community"
+log = logs.get("reports")
 MOST_WAITING = 5_000
 """So many reports wait for a look at most; past that the site asks to try later, whoever sends."""
-_COLUMNS = "s.id, s.kind, s.day, s.state, s.restricted, s.body, s.policy, s.consent, s.ended_on, s.reason, c.address"
-_FROM = "FROM submission s LEFT JOIN submission_contact c ON c.submission = s.id"
+_COLUMNS = "s.id, s.kind, s.day, s.state, s.restricted, s.body, s.policy, s.consent, s.ended_on, s.reason, c.address, coalesce(v.version, 1)"
+_FROM = "FROM submission s LEFT JOIN submission_contact c ON c.submission = s.id LEFT JOIN submission_version v ON v.submission = s.id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,19 @@ class Submission:
     ended_on: str
     reason: str
     contact: str
+    version: int
+    """Raised by each correction; an approval names the version that was looked at."""
+
+    @property
+    def sound(self) -> bool:
+        """False if what is stored can't be read, as after a fault of the disk: it is then shown nowhere, and erased as any other."""
+        return is_sound(FORMS[self.kind], self.values) if self.kind in FORMS else False
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys of data that show it, when it is shown."""
         provider, gpu = self.values.get("provider"), self.values.get("gpu")
-        return (COMMUNITY_KEY, *((f"provider:{provider}",) if provider else ()), *((f"gpu:{gpu}",) if gpu else ()))
+        return (COMMUNITY_KEY, *((provider_key(provider),) if provider else ()), *((gpu_key(gpu),) if gpu else ()))
 
 
 class FullError(Exception):
@@ -55,13 +64,23 @@ def _read(row: tuple[Any, ...]) -> Submission:
         row[2],
         row[3],
         bool(row[4]),
-        json.loads(row[5]),
+        _values(row[5]),
         row[6],
         row[7],
         row[8] or "",
         row[9],
         row[10] or "",
+        row[11],
     )
+
+
+def _values(body: str) -> Values:
+    """The stored values; none where they can't be read."""
+    try:
+        found = json.loads(body)
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()) else {}
 
 
 def fingerprint(kind: str, values: Values) -> str:
@@ -116,19 +135,41 @@ async def listed(state: str = "", kind: str = "") -> list[Submission]:
 
 
 async def published(kind: str) -> list[Submission]:
-    """Approved reports that are not frozen."""
-    return [row for row in await listed("approved", kind) if not row.restricted]
+    """Approved reports that are not frozen, and can be read."""
+    found = [row for row in await listed("approved", kind) if not row.restricted]
+    if broken := [row.id for row in found if not row.sound]:
+        log.error("reports that can't be read are shown nowhere", extra={"reports": broken[:20], "count": len(broken)})
+    return [row for row in found if row.sound]
+
+
+async def _moved(one: str, action: str) -> str:
+    """The state that ``action`` leads to from the one the report is in now, inside the running transaction.
+
+    Raises :class:`ConflictError` where there is no such transition, or no such report any more.
+    """
+    rows = await fetch("SELECT state, restricted FROM submission WHERE id = ?", one)
+    if not rows:
+        raise ConflictError("This report was erased.")
+    return transitions.after(action, rows[0][0], frozen=bool(rows[0][1]))
 
 
 async def correct(report: Submission, values: Values) -> bool:
-    """Put other values into a report; it waits for a look again. False if another report says the same already."""
+    """Put other values into a report; it waits for a look again. False if another report says the same already.
+
+    Raises :class:`ConflictError` if the report may not be corrected.
+    """
     told = {name: value for name, value in values.items() if name != CONTACT.name}
     async with transaction(QUEUE_KEY, *report.keys):
         mark = fingerprint(report.kind, values)
         if await fetch("SELECT 1 FROM submission WHERE fingerprint = ? AND id <> ?", mark, report.id):
             return False
-        await execute("UPDATE submission SET body = ?, fingerprint = ?, state = 'waiting', ended_on = NULL, reason = '' WHERE id = ?",
-                      json.dumps(told, ensure_ascii=False), mark, report.id)  # fmt: skip
+        state = await _moved(report.id, "correct")
+        await execute("UPDATE submission SET body = ?, fingerprint = ?, state = ?, ended_on = NULL, reason = '' WHERE id = ?",
+                      json.dumps(told, ensure_ascii=False), mark, state, report.id)  # fmt: skip
+        await execute(
+            "INSERT INTO submission_version (submission, version) VALUES (?, 2) ON CONFLICT (submission) DO UPDATE SET version = version + 1",
+            report.id,
+        )
         await execute("DELETE FROM submission_contact WHERE submission = ?", report.id)
         if values.get(CONTACT.name):
             await execute(
@@ -140,12 +181,17 @@ async def correct(report: Submission, values: Values) -> bool:
 
 
 async def withdraw(folder: Path, report: Submission) -> None:
-    """End consent: the report is shown nowhere from now on, and the purge erases it. A restored backup erases it too."""
+    """End consent: the report is shown nowhere from now on, and the purge erases it. A restored backup erases it too.
+
+    Raises :class:`ConflictError` if it was withdrawn already.
+    """
+    transitions.after("withdraw", report.state, frozen=report.restricted)
     await _journal(folder, [report.id])
     async with transaction(QUEUE_KEY, *report.keys):
         await execute(
-            "UPDATE submission SET state = 'withdrawn', ended_on = ? WHERE id = ?", f"{clock.now():%Y-%m-%d}", report.id
-        )
+            "UPDATE submission SET state = ?, ended_on = ? WHERE id = ?",
+            await _moved(report.id, "withdraw"), f"{clock.now():%Y-%m-%d}", report.id,
+        )  # fmt: skip
 
 
 async def erase(folder: Path, reports: list[Submission]) -> None:
@@ -163,25 +209,46 @@ async def _journal(folder: Path, ids: list[str]) -> None:
         await asyncio.to_thread(erasure_journal.append, folder, "submission", ids)
 
 
-async def decide(report: Submission, action: str, reason: str) -> None:
-    """Approve or reject, with a line in the audit trail that holds nothing personal."""
-    state, ended = ("approved", None) if action == "approve" else ("rejected", f"{clock.now():%Y-%m-%d}")
+async def looked_at(report: Submission) -> None:
+    """Remember that the operator saw this version of the report."""
+    async with transaction():
+        await execute(
+            "INSERT INTO submission_version (submission, version, seen_version) VALUES (?1, ?2, ?2) "
+            "ON CONFLICT (submission) DO UPDATE SET seen_version = excluded.seen_version",
+            report.id,
+            report.version,
+        )
+
+
+async def decide(report: Submission, action: str, reason: str, version: int | None = None) -> None:
+    """Approve or reject, with a line in the audit trail that holds nothing personal.
+
+    An approval is of the ``version`` that was looked at: the one named, else the one that was shown last, else the
+    first. Raises :class:`ConflictError` if the report says something else by now, or may not be decided.
+    """
+    ended = None if action == "approve" else f"{clock.now():%Y-%m-%d}"
     async with transaction(QUEUE_KEY, *report.keys):
+        state = await _moved(report.id, action)
+        rows = await fetch("SELECT version, seen_version FROM submission_version WHERE submission = ?", report.id)
+        now, seen = rows[0] if rows else (1, None)
+        looked = version or seen or 1
+        if action == "approve" and looked != now:
+            raise ConflictError(
+                f"{report.id} was corrected by its sender: version {looked} was looked at, it is version {now} now. "
+                f"Look again: inferencebench submissions show {report.id}"
+            )
         await execute(
             "UPDATE submission SET state = ?, ended_on = ?, reason = ? WHERE id = ?", state, ended, reason, report.id
         )
         await execute(
             "INSERT INTO moderation (at, submission, kind, action, reason) VALUES (?, ?, ?, ?, ?)",
-            clock.timestamp(),
-            report.id,
-            report.kind,
-            action,
-            reason,
-        )
+            clock.timestamp(), report.id, report.kind, action, reason,
+        )  # fmt: skip
 
 
 async def restrict(reports: list[Submission], frozen: bool) -> None:
-    """Freeze reports, or let them go on: kept, and shown nowhere while frozen."""
+    """Freeze reports, or let them go on: kept, and shown nowhere while frozen. All of them, or a :class:`ConflictError`."""
     async with transaction(QUEUE_KEY, *dict.fromkeys(key for report in reports for key in report.keys)):
         for report in reports:
+            await _moved(report.id, "freeze" if frozen else "unfreeze")
             await execute("UPDATE submission SET restricted = ? WHERE id = ?", int(frozen), report.id)

@@ -3,8 +3,8 @@
 from app.core import logs
 from app.core.settings import Settings
 from app.core.version_keys import QUEUE_KEY
-from app.privacy.retention.purge import empty_log
 from app.storage.sqlite import execute, transaction
+from app.storage.write_ahead_log import empty_log
 from app.submissions import publish, store
 
 log = logs.get("journal")

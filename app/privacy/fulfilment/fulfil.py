@@ -1,17 +1,19 @@
 """Carrying a request out: freeze, erase. Nothing of it happens before identity was shown; a dry run says what would."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.privacy.mail import queue, sync, templates
-from app.privacy.mail.mailbox import inbox
 from app.privacy.requests import cases, request
 from app.privacy.requests.cases import Case
-from app.privacy.retention import purge
 from app.storage.sqlite import execute, fetch, transaction
-from app.submissions import erasure_journal, publish, store
+from app.storage.write_ahead_log import empty_log
+from app.submissions import erasure_journal, publish, store, transitions
 from app.submissions.store import Submission
 
 KEPT = [
@@ -43,9 +45,10 @@ async def held(case: Case, receipts: list[str]) -> list[Submission]:
 
 
 async def restrict(settings: Settings, reference: str, receipts: list[str], *, frozen: bool, dry: bool) -> int:
-    """Freeze what is held, or end that; returns how many reports."""
+    """Freeze what is held, or end that; returns how many reports. Withdrawn ones stay as they are: they are on their way out."""
     case = await proven(reference)
-    reports = await held(case, receipts)
+    action = "freeze" if frozen else "unfreeze"
+    reports = [r for r in await held(case, receipts) if not transitions.refusal(action, r.state, frozen=r.restricted)]
     if not dry:
         await store.restrict(reports, frozen)
         await publish.publish_prices()
@@ -54,49 +57,120 @@ async def restrict(settings: Settings, reference: str, receipts: list[str], *, f
     return len(reports)
 
 
+REPORTS, CONTACTS = "reports", "addresses for questions"
+CASES, COPIES = "earlier, resolved requests with their correspondence", "copies of mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing that a case erases: what it is, the place of a copy of mail, and its name there."""
+
+    what: str
+    name: str
+    place: str = ""
+
+
 async def erase(
     settings: Settings, reference: str, receipts: list[str], *, dry: bool
 ) -> tuple[list[tuple[str, int]], list[str]]:
-    """Erase what is held; (what and how many, what is kept and why). Journalled, purged from every file, copies of mail included."""
+    """Erase what is held; (what and how many are gone, what is kept and why).
+
+    What is to go is written down with the case first, so that a run that was cut off is taken up again and counts the
+    same. Only what was looked for afterwards and not found is counted. Raises :class:`InferenceBenchError` while
+    anything is left, in the database's log of recent writes too: no certificate is sent then.
+    """
     case = await proven(reference)
-    reports = await held(case, receipts)
-    earlier = (
-        [
-            one
-            for one in await cases.by_address(case.address)
-            if one.reference != case.reference and one.resolved_at is not None
-        ]
-        if case.address
-        else []
-    )
-    copies = [
-        name
-        for (name,) in await fetch(
-            "SELECT name FROM mail_copy WHERE reference IN (SELECT reference FROM privacy_case WHERE address = ?) OR reference = ?",
-            case.address or "-",
-            case.reference,
-        )
-    ]
-    counts = [("reports", len(reports)), ("addresses for questions", sum(bool(report.contact) for report in reports)), ("earlier, resolved requests with their correspondence", len(earlier)),
-              ("copies of mail", len(copies))]  # fmt: skip
-    counts = [(what, count) for what, count in counts if count]
+    found = await _found(case, await held(case, receipts))
     if dry:
-        return counts, KEPT
+        planned = {*found, *(thing for thing, _ in await _planned(case.reference))}
+        return _counts(planned), KEPT
+    async with transaction():
+        for thing in found:
+            await execute(
+                "INSERT INTO case_erasure (reference, what, place, name) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                case.reference, thing.what, thing.place, thing.name,
+            )  # fmt: skip
+    left = [thing for thing, gone in await _planned(case.reference) if not gone]
+    gone = await _carry_out(settings, left)
+    async with transaction(cases.CASES_KEY):
+        for thing in gone:
+            await execute(
+                "UPDATE case_erasure SET gone_at = ? WHERE reference = ? AND what = ? AND place = ? AND name = ?",
+                clock.timestamp(), case.reference, thing.what, thing.place, thing.name,
+            )  # fmt: skip
+        await cases.note(case.reference, f"erased: {_told(gone) or 'nothing was held'}")
+    if still := [thing for thing in left if thing not in gone]:
+        raise InferenceBenchError(
+            f"not everything is gone, so no certificate is sent; {_told(still)} left"
+            f"{_places(still)}. Run the same command again"
+        )
+    if not await empty_log():
+        raise InferenceBenchError(
+            "everything is deleted, but its text still stands in the database's log of recent writes, which somebody "
+            "is reading; no certificate is sent. Run the same command again in a minute"
+        )
+    return _counts({thing for thing, _ in await _planned(case.reference)}), KEPT
+
+
+async def _found(case: Case, reports: list[Submission]) -> list[Thing]:
+    """What is held now of the person of a case."""
+    same = await cases.by_address(case.address) if case.address else []
+    earlier = [one.reference for one in same if one.reference != case.reference and one.resolved_at is not None]
+    marks = ",".join("?" * (len(earlier) + 1))
+    copies = await fetch(
+        f"SELECT place, name FROM mail_copy WHERE reference IN ({marks})",  # noqa: S608 -- question marks
+        case.reference, *earlier,
+    )  # fmt: skip
+    return [
+        *(Thing(REPORTS, report.id) for report in reports),
+        *(Thing(CONTACTS, report.id) for report in reports if report.contact),
+        *(Thing(CASES, one) for one in earlier),
+        *(Thing(COPIES, name, place) for place, name in copies),
+    ]
+
+
+async def _planned(reference: str) -> list[tuple[Thing, bool]]:
+    """What this case was to erase, and whether it is gone."""
+    rows = await fetch("SELECT what, name, place, gone_at IS NOT NULL FROM case_erasure WHERE reference = ?", reference)
+    return [(Thing(what, name, place), bool(gone)) for what, name, place, gone in rows]
+
+
+async def _carry_out(settings: Settings, things: list[Thing]) -> set[Thing]:
+    """Erase things; those of which nothing is left, as looked up afterwards."""
+    reports = [report for thing in things if thing.what == REPORTS and (report := await store.by_id(thing.name))]
     await store.erase(settings.data_dir, reports)
     await publish.publish_prices()
+    earlier = [thing.name for thing in things if thing.what == CASES]
+    gone = await sync.delete_copies(settings, [(thing.place, thing.name) for thing in things if thing.what == COPIES])
     if earlier:
-        await asyncio.to_thread(erasure_journal.append, settings.data_dir, "case", [one.reference for one in earlier])
+        await asyncio.to_thread(erasure_journal.append, settings.data_dir, "case", earlier)
     async with transaction(cases.CASES_KEY):
         for one in earlier:
-            await execute("DELETE FROM privacy_case WHERE reference = ?", one.reference)
-        await cases.note(
-            case.reference, "erased: " + (", ".join(f"{what}: {count}" for what, count in counts) or "nothing was held")
-        )
-    box = await asyncio.to_thread(inbox, settings)
-    for number in {case.reference, *(other.reference for other in earlier)}:
-        await sync.let_go(settings, box, reference=number)
-    await purge.empty_log()
-    return counts, KEPT
+            await execute("DELETE FROM privacy_case WHERE reference = ?", one)
+    held_now = {
+        REPORTS: {one for (one,) in await fetch("SELECT id FROM submission")},
+        CONTACTS: {one for (one,) in await fetch("SELECT submission FROM submission_contact")},
+        CASES: {one for (one,) in await fetch("SELECT reference FROM privacy_case")},
+    }
+    return {
+        thing
+        for thing in things
+        if ((thing.place, thing.name) in gone if thing.what == COPIES else thing.name not in held_now[thing.what])
+    }
+
+
+def _counts(things: Iterable[Thing]) -> list[tuple[str, int]]:
+    found = Counter(thing.what for thing in things)
+    return [(what, found[what]) for what in (REPORTS, CONTACTS, CASES, COPIES) if found[what]]
+
+
+def _told(things: Iterable[Thing]) -> str:
+    return ", ".join(f"{what}: {count}" for what, count in _counts(things))
+
+
+def _places(things: Iterable[Thing]) -> str:
+    places = sorted({thing.place for thing in things if thing.place})
+    return f" (in {', '.join(places)}; a mailbox that is no longer set must be set for this)" if places else ""
 
 
 async def conclude(settings: Settings, reference: str, counts: list[tuple[str, int]], kept: list[str]) -> None:

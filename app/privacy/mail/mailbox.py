@@ -12,12 +12,26 @@ from time import mktime
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
+from imap_tools.errors import (
+    ImapToolsError,
+    MailboxDeleteError,
+    MailboxExpungeError,
+    MailboxFetchError,
+    MailboxFolderSelectError,
+    MailboxUidsError,
+    UnexpectedCommandStatusError,
+)
+from imap_tools.utils import check_command_status
+
 from app.core.errors import InferenceBenchError
-from app.core.settings import Settings
+from app.core.settings import Settings, is_loopback
 from app.privacy.mail.parser import HEAD_BYTES, MOST_BYTES
 
 INBOX, OUTBOX = "mail/inbox", "mail/outbox"
 TIMEOUT_S = 30
+DELETED_AT_ONCE = 200
+"""So many messages are named in one command: servers bound the length of a line."""
 WINDOW = 50_000
 """So many message numbers are asked for at once: the library takes no line of an answer over a million bytes."""
 
@@ -48,7 +62,7 @@ class Mailbox(Protocol):
         """The message is safely in the database."""
 
     def delete(self, names: list[str]) -> list[str]:
-        """Delete copies; returns the names that are gone."""
+        """Delete copies; returns the names of which nothing is left there, looked up afterwards."""
 
 
 class Maildir:
@@ -88,7 +102,8 @@ class Maildir:
         for name in names:
             if path := files.get(name):
                 path.unlink(missing_ok=True)
-        return names
+        left = self._files()
+        return [name for name in names if name not in left]
 
     def put(self, name: str, raw: bytes) -> None:
         """Deliver a message: the same name twice is one message."""
@@ -110,57 +125,59 @@ class Imap:
         self._folder = unquote(parts.path.strip("/")) or "INBOX"
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[tuple[imaplib.IMAP4, str]]:
-        parts, host = self._parts, self._parts.hostname or ""
-        context = ssl.create_default_context()
+    def _open(self) -> Iterator[tuple[BaseMailBox, str]]:
+        """The mailbox with its folder open, and the folder's UIDVALIDITY. Whatever fails is a :class:`MailboxError`."""
+        host = self._parts.hostname or ""
         try:
-            client: imaplib.IMAP4
-            if parts.scheme == "imaps":
-                client = imaplib.IMAP4_SSL(host, parts.port or 993, ssl_context=context, timeout=TIMEOUT_S)
-            else:
-                client = imaplib.IMAP4(host, parts.port or 143, timeout=TIMEOUT_S)
-                if host not in ("127.0.0.1", "::1", "localhost"):
-                    client.starttls(context)
+            box = self._connect(host)
             try:
-                client.login(unquote(parts.username or ""), unquote(parts.password or ""))
-                if client.select(f'"{self._folder}"')[0] != "OK":
-                    raise MailboxError(f"the mailbox has no folder {self._folder}")
-                validity = client.response("UIDVALIDITY")[1]
-                yield client, validity[0].decode() if validity and validity[0] else "0"
+                _log_in(box, unquote(self._parts.username or ""), unquote(self._parts.password or ""))
+                box.folder.set(self._folder)
+                validity = box.client.response("UIDVALIDITY")[1]
+                yield box, validity[0].decode() if validity and validity[0] else "0"
             finally:
-                with contextlib.suppress(imaplib.IMAP4.error, OSError):
-                    client.logout()
-        except (imaplib.IMAP4.error, OSError) as error:
-            raise MailboxError(f"the mailbox at {host} can't be read: {type(error).__name__}") from None
+                with contextlib.suppress(imaplib.IMAP4.error, ImapToolsError, OSError):
+                    box.logout()
+        except MailboxFolderSelectError:
+            raise MailboxError(f"the mailbox at {host} has no folder {self._folder}") from None
+        except (imaplib.IMAP4.error, ImapToolsError, OSError) as error:
+            raise MailboxError(f"the mailbox at {host} can't be read: {_reason(error)}") from None
+
+    def _connect(self, host: str) -> BaseMailBox:
+        context = ssl.create_default_context()
+        if self._parts.scheme == "imaps":
+            return MailBox(host, self._parts.port or 993, timeout=TIMEOUT_S, ssl_context=context)
+        if is_loopback(host):
+            return MailBoxUnencrypted(host, self._parts.port or 143, timeout=TIMEOUT_S)
+        return MailBoxStartTls(host, self._parts.port or 143, timeout=TIMEOUT_S, ssl_context=context)
 
     def new(self, known: set[str]) -> Generator[Item, None, None]:
-        with self._open() as (client, validity):
-            for uid in self._uids(client):
+        with self._open() as (box, validity):
+            for uid in self._uids(box):
                 if f"{validity}.{uid}" in known:
                     continue
-                size, arrived = self._about(client, uid)
+                size, arrived = self._about(box, uid)
                 most = HEAD_BYTES if size > MOST_BYTES else MOST_BYTES
-                _, answer = client.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{most}>)")
+                answer = _fine(box.client.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{most}>)"), MailboxFetchError)
                 raw = next((part[1] for part in answer if isinstance(part, tuple)), b"")
                 if raw:
                     yield Item(f"{validity}.{uid}", size, raw, arrived)
 
-    def _uids(self, client: imaplib.IMAP4) -> Iterator[int]:
+    def _uids(self, box: BaseMailBox) -> Iterator[int]:
         """The numbers of all messages, those passed over earlier too, in answers of bounded length."""
-        held = client.response("EXISTS")[1]
+        held = box.client.response("EXISTS")[1]
         if not held or not int(held[0] or 0):
             return
-        _, lowest = client.fetch("1", "(UID)")
-        _, status = client.status(f'"{self._folder}"', "(UIDNEXT)")
+        lowest = _fine(box.client.fetch("1", "(UID)"), MailboxFetchError)
+        status = _fine(box.client.status(f'"{self._folder}"', "(UIDNEXT)"), MailboxUidsError)
         first, end = _number(rb"UID (\d+)", lowest), _number(rb"UIDNEXT (\d+)", status)
         for start in range(first, end, WINDOW):
-            _, found = client.uid("SEARCH", f"UID {start}:{start + WINDOW - 1}")
-            yield from sorted(int(part) for part in (found[0] or b"").split())
+            yield from sorted(map(int, box.uids(f"UID {start}:{start + WINDOW - 1}", charset=None)))
 
     @staticmethod
-    def _about(client: imaplib.IMAP4, uid: int) -> tuple[int, int]:
+    def _about(box: BaseMailBox, uid: int) -> tuple[int, int]:
         """Size in bytes and the second of arrival, as the server noted them."""
-        _, answer = client.uid("FETCH", str(uid), "(RFC822.SIZE INTERNALDATE)")
+        answer = _fine(box.client.uid("FETCH", str(uid), "(RFC822.SIZE INTERNALDATE)"), MailboxFetchError)
         came = imaplib.Internaldate2tuple(_joined(answer))
         return _number(rb"RFC822\.SIZE (\d+)", answer), int(mktime(came)) if came else 0
 
@@ -168,15 +185,45 @@ class Imap:
         """Nothing is to be done: the record of copies knows it."""
 
     def delete(self, names: list[str]) -> list[str]:
-        with self._open() as (client, validity):
-            mine = [name.partition(".")[2] for name in names if name.startswith(f"{validity}.")]
-            for uid in mine:
-                client.uid("STORE", uid, "+FLAGS.SILENT", r"(\Deleted)")
-            if mine and "UIDPLUS" in client.capabilities:
-                client.uid("EXPUNGE", ",".join(mine))
-            elif mine:
-                client.expunge()
-        return names
+        gone: list[str] = []
+        with self._open() as (box, validity):
+            for at in range(0, len(names), DELETED_AT_ONCE):
+                part = names[at : at + DELETED_AT_ONCE]
+                mine = {name: name.partition(".")[2] for name in part if name.startswith(f"{validity}.")}
+                if mine:
+                    numbers = ",".join(mine.values())
+                    _fine(box.client.uid("STORE", numbers, "+FLAGS.SILENT", r"(\Deleted)"), MailboxDeleteError)
+                    if (
+                        b"UIDPLUS" in _joined(_fine(box.client.capability(), MailboxExpungeError)).upper()
+                    ):  # removes these messages and no other that is marked
+                        _fine(box.client.uid("EXPUNGE", numbers), MailboxExpungeError)
+                    else:
+                        box.expunge()
+                    left = set(box.uids(f"UID {numbers}", charset=None))
+                    gone += [name for name, uid in mine.items() if uid not in left]
+                gone += [
+                    name for name in part if name not in mine
+                ]  # of a folder that was made anew since: its numbers name nothing
+        return gone
+
+
+def _log_in(box: BaseMailBox, user: str, password: str) -> None:
+    """LOGIN knows ASCII only (RFC 3501); what needs more goes by SASL PLAIN."""
+    if (user + password).isascii():
+        box.login(user, password, initial_folder=None)
+    else:
+        box.login_utf8(user, password, initial_folder=None)
+
+
+def _fine(result: tuple[str, list[Any]], failure: type[UnexpectedCommandStatusError]) -> list[Any]:
+    """The data of a server's answer; an answer of NO or BAD raises ``failure``."""
+    check_command_status(result, failure)
+    return result[1]
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without what a server repeats of addresses and passwords."""
+    return type(error).__name__
 
 
 def _joined(answer: list[Any]) -> bytes:

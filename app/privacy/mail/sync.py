@@ -32,7 +32,7 @@ async def poll(settings: Settings) -> dict[str, int]:
         counts["settled"] = await cases.settle(clock.timestamp())
         counts["reminded"] = await remind(settings)
         counts["sent"] = await deliver(settings)
-        counts["copies"] = await let_go(settings, box)
+        counts["copies"] = await let_go(settings)
     return counts
 
 
@@ -147,13 +147,15 @@ def _hand_over(settings: Settings, one: str, recipient: str, automatic: bool, ra
         client.send_message(message_from_bytes(raw), from_addr=envelope, to_addrs=[recipient])
 
 
-async def let_go(settings: Settings, box: Mailbox, reference: str = "", now: int | None = None) -> int:
-    """Delete copies in mailbox, Maildir and outbox seven days after they were stored, or all of one case now."""
-    gone, now = 0, clock.timestamp() if now is None else now
-    for place, keeper in ((box.place, box), (OUTBOX, await asyncio.to_thread(outbox, settings))):
-        rows = await fetch("SELECT name FROM mail_copy WHERE place = ? AND (stored_at <= ? OR (? <> '' AND reference = ?))",
-                           place, now - COPY_DAYS * DAY_S, reference, reference)  # fmt: skip
-        names = [name for (name,) in rows]
+async def delete_copies(settings: Settings, copies: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Delete copies, (place, name) each, where they lie, and their record; those of which nothing is left.
+
+    A copy in a mailbox that is not the one that is set, or that can't be reached, is not among them.
+    """
+    gone: set[tuple[str, str]] = set()
+    box, out = await asyncio.to_thread(inbox, settings), await asyncio.to_thread(outbox, settings)
+    for place, keeper in ((box.place, box), (OUTBOX, out)):
+        names = [name for where, name in copies if where == place]
         if not names:
             continue
         try:
@@ -164,5 +166,12 @@ async def let_go(settings: Settings, box: Mailbox, reference: str = "", now: int
         async with transaction():
             for name in deleted:
                 await execute("DELETE FROM mail_copy WHERE place = ? AND name = ?", place, name)
-        gone += len(deleted)
+        gone |= {(place, name) for name in deleted}
     return gone
+
+
+async def let_go(settings: Settings, now: int | None = None) -> int:
+    """Delete copies in mailbox, Maildir and outbox seven days after they were stored; returns how many are gone."""
+    now = clock.timestamp() if now is None else now
+    due = await fetch("SELECT place, name FROM mail_copy WHERE stored_at <= ?", now - COPY_DAYS * DAY_S)
+    return len(await delete_copies(settings, [(place, name) for place, name in due]))

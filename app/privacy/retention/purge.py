@@ -1,18 +1,17 @@
 """The purge: what the retention table says is past its limit goes, in short batches, and out of the files as well."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any
 
 from app.core import clock, logs
 from app.core.retention import KINDS, Aged, Kind, Limit, start_of
 from app.core.settings import Settings
 from app.core.version_keys import RETENTION_KEY
-from app.storage.sqlite import ENGINE, closing, execute, execute_many, fetch, transaction
+from app.storage.sqlite import execute, execute_many, fetch, transaction
+from app.storage.write_ahead_log import empty_log
 from app.telemetry import access_log, access_log_reader
 
 FIRST_BATCH, MOST_IN_BATCH = 200, 20_000
@@ -21,7 +20,6 @@ AIM_S = 0.02
 PAUSE_S = 0.005
 """Between batches the lock is free so long, for whoever waits."""
 PAGE = 20_000
-CHECKPOINT_TRIES, CHECKPOINT_WAIT_S = 100, 0.1
 log = logs.get("purge")
 
 
@@ -91,14 +89,14 @@ async def _files(kind: Kind, settings: Settings, now: int) -> int:
     if kind.name == "access-log":
         return await asyncio.to_thread(access_log_reader.delete_expired, settings.data_dir / access_log.FOLDER, now)
     if kind.name == "mail-copies":
-        from app.privacy.mail import mailbox, sync
+        from app.privacy.mail import sync
 
-        return await sync.let_go(settings, await asyncio.to_thread(mailbox.inbox, settings), now=now)
+        return await sync.let_go(settings, now=now)
     return 0
 
 
 def _where(aged: Aged) -> str:
-    return f" WHERE {aged.column} IS NOT NULL" + (f" AND {aged.where}" if aged.where else "")
+    return f" WHERE {aged.column} IS NOT NULL AND {aged.column} <> ''" + (f" AND {aged.where}" if aged.where else "")
 
 
 def _limit(kind: Kind, aged: Aged) -> Limit:
@@ -138,7 +136,7 @@ async def _erase(kind: Kind, aged: Aged, now: int) -> int:
 async def _due(aged: Aged, limit: Limit, now: int) -> AsyncIterator[list[int]]:
     """The row numbers that are due, a page at a time."""
     latest: int | str = limit.latest_start(now)
-    if any(isinstance(value, str) for (value,) in await fetch(f"SELECT {aged.column} FROM {aged.table} LIMIT 1")):  # noqa: S608
+    if aged.counts == "day":
         latest = f"{datetime.fromtimestamp(int(latest), UTC):%Y-%m-%d}"
     past = -1
     statement = (
@@ -164,20 +162,3 @@ async def delete_in_batches(table: str, keys: list[int]) -> int:
         size = max(1, min(MOST_IN_BATCH, int(size * min(2, AIM_S / max(took, 1e-6)))))
         await asyncio.sleep(PAUSE_S)
     return len(keys)
-
-
-async def empty_log() -> bool:
-    """Write the write-ahead log back and cut it to nothing, retried until no reader stands in the way; False if one stays."""
-    for _ in range(CHECKPOINT_TRIES):
-        try:
-            async with closing(await ENGINE.get_connection()) as connection:
-                cursor = await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                busy: Any = await cursor.fetchone()
-                await cursor.close()
-        except sqlite3.OperationalError:
-            busy = {"busy": 1}
-        if busy["busy"] == 0:
-            return True
-        await asyncio.sleep(CHECKPOINT_WAIT_S)
-    log.error("the write-ahead log could not be emptied; the next purge tries again")
-    return False

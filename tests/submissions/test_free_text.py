@@ -1,0 +1,74 @@
+"""Numbers of cards, accounts and people are refused in every text that a visitor can send, however they are written."""
+
+from datetime import date
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.catalog.facts import gpus
+from app.submissions.forms import BENCHMARK, CONTACT, EXPERIENCE, FORMS, PRICE, Known, read
+from app.submissions.free_text import TextError, refuse_numbers_in_address, refuse_numbers_of_people
+from tests.submissions.test_reports import REPORTS
+
+KNOWN = Known({"coreweave": "CoreWeave", "lambda": "Lambda"}, {slug: slug for slug in gpus()},
+              {"meta-llama/Llama-3.1-8B-Instruct": "x"})  # fmt: skip
+TODAY = date(2026, 11, 25)
+CARDS = ("4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111", "4111–1111–1111–1111", "378282246310005",
+         "5555555555554444", "6011 1111 1111 1117", "４１１１１１１１１１１１１１１１", "٤١١١١١١١١١١١١١١١")  # fmt: skip
+PEOPLE = ("078-05-1121", "219 09 9998", "219–09–9998", "AB 12 34 56 C", "2341 2341 2346", "11010519491231002X")
+ACCOUNTS = ("DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432")
+TEXTS = [(form.kind, field.name) for form in (PRICE, BENCHMARK, EXPERIENCE) for field in (*form.fields, CONTACT)
+         if field.kind in ("text", "lines", "link", "email")]  # fmt: skip
+
+
+def test_every_text_field_of_every_form_is_known_to_this_test() -> None:
+    assert {name for _, name in TEXTS} == {
+        "region", "seen_where", "link", "engine_version", "how", "text", "contact",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "name"), TEXTS)
+@pytest.mark.parametrize("number", [*CARDS, *PEOPLE, *ACCOUNTS])
+def test_no_text_field_takes_them(kind: str, name: str, number: str) -> None:
+    field = next(field for field in (*FORMS[kind].fields, CONTACT) if field.name == name)
+    plain = number.replace(" ", "-")
+    typed = {"link": f"https://example.org/?card={quote(number)}", "email": f"{plain}@example.org"}.get(
+        field.kind, number
+    )
+    if field.kind == "email" and not plain.isascii():
+        typed = f"a.{plain}@example.org"
+    _, errors = read(FORMS[kind], {**REPORTS[kind], name: typed}, KNOWN, TODAY)
+    assert "must not keep it" in errors.get(name, ""), (typed, errors)
+
+
+@pytest.mark.parametrize("text", [
+    "https://example.org/4111-1111-1111-1111", "https://example.org/a/4111%201111%201111%201111", "https://example.org/4111/1111/1111/1111",
+    "https://example.org/?a=%34%31%31%31111111111111", "https://example.org/?a=%2534111111111111111", "https://example.org/#4111.1111.1111.1111",
+    "https://4111111111111111.example.org/", "4111.1111.1111.1111@example.org", "x+4111111111111111@example.org", "078-05-1121@example.org",
+])  # fmt: skip
+def test_no_address_hides_one(text: str) -> None:
+    with pytest.raises(TextError):
+        refuse_numbers_in_address(text)
+
+
+@pytest.mark.parametrize("text", [
+    "4111.1111 tokens/s", "12.4 ms at 1024 in, 256 out, 2450.113 tokens/s", "0.4111111111111111", "run 20261120123456", "2024-11-20 10:11:12",
+    "driver 550.54.15, CUDA 12.4, vllm 0.11.0.post1", "4,294,967,296 bytes", "1234 5678 9012 3456", "call 1-800-555-0199",
+    "https://github.com/vllm-project/vllm/pull/12345678", "https://huggingface.co/meta-llama/Llama-3.1-8B-Instruct",
+])  # fmt: skip
+def test_figures_links_and_versions_pass(text: str) -> None:
+    refuse_numbers_of_people(text)
+    if text.startswith("https"):
+        refuse_numbers_in_address(text)
+
+
+@given(st.integers(10**13, 10**14 - 1), st.sampled_from(["", " ", "-"]), st.text("abc ,.\n", max_size=8))
+def test_any_valid_card_number_is_found_wherever_it_stands_alone(body: int, mark: str, around: str) -> None:
+    digits = f"4{body}"
+    total = sum(sum(divmod(int(d) * (1 + (i % 2 == 0)), 10)) for i, d in enumerate(reversed(digits)))
+    number = digits + str(-total % 10)
+    told = mark.join(number[at : at + 4] for at in range(0, 16, 4))
+    with pytest.raises(TextError):
+        refuse_numbers_of_people(f"{around.rstrip('.,')} {told} {around}")

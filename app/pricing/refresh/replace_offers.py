@@ -123,7 +123,7 @@ async def replace_source(
             await record.record_levels(touched, fresh_until, now)
         if TALLY_KEY in written.keys:
             await _tally()
-        written.keys |= await _describe(name, title, aside, fetched_at, live, error, set(retire or {}), retired)
+        written.keys |= await _describe(name, title, aside, fetched_at, live, error, retire or {}, retired)
         await raise_versions(sorted(written.keys))
     return written
 
@@ -228,8 +228,8 @@ async def _record(
 
 
 async def _describe(
-    name: str, title: str, aside: list[tuple[str, ...]], fetched_at: int, live: bool, error: str, retiring: set[str],
-    retired: list[Values],
+    name: str, title: str, aside: list[tuple[str, ...]], fetched_at: int, live: bool, error: str,
+    retiring: Mapping[str, frozenset[str]], retired: list[Values],
 ) -> set[str]:  # fmt: skip
     """Write what is said of the source itself; the key of all sources if that changes what is shown."""
     columns = ("reference", "provider", "gpu", "tier", "price", "reason", "detail")
@@ -241,12 +241,11 @@ async def _describe(
     if fresh != was:
         await SetAsideRow.delete().where(SetAsideRow.source == name).run()
         await insert_many(SetAsideRow, ("source", *columns), ((name, *row) for row in fresh))
-    for other in retiring:
-        whose = {row[_AT["provider"]] for row in retired}
-        spellings = {spelling for slug in whose for spelling in providers()[slug].spellings}
-        await execute_many(
-            "DELETE FROM set_aside WHERE source = ? AND provider = ?", ((other, s) for s in sorted(spellings))
-        )
+    for other, whose in retiring.items():
+        spellings = {s.casefold() for slug in whose for s in (slug, *providers()[slug].spellings)}
+        names = await fetch("SELECT DISTINCT provider FROM set_aside WHERE source = ?", other)
+        leaving = [(other, name) for (name,) in names if name.casefold() in spellings]
+        await execute_many("DELETE FROM set_aside WHERE source = ? AND provider = ?", leaving)
         await _recount(other)
     known = await fetch("SELECT title, offers, set_aside, error FROM loaded_source WHERE name = ?", name)
     offers = (await fetch("SELECT count(*) FROM offer WHERE source = ?", name))[0][0]

@@ -26,8 +26,7 @@ STOREYS = {
 
 def settings() -> str:
     """``docs/settings.md``: every environment variable that the software reads."""
-    from app.core.settings import PREFIX, SETTINGS
-    from app.core.settings import ROOT as HOME
+    from app.core.settings import HOME, PREFIX, SETTINGS
 
     lines = [
         "# Settings",

@@ -15,7 +15,7 @@ from arq.cron import CronJob
 from arq.worker import Worker
 from redis.exceptions import RedisError
 
-from app.core import clock, logs
+from app.core import clock, data_folder, logs
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings, load
 from app.process import prepare
@@ -32,6 +32,7 @@ HEALTH_S = 60
 
 def main() -> int:
     """Work until told to stop. Returns the exit status."""
+    data_folder.private_from_now_on()
     try:
         settings = load()
         if not settings.redis_url:

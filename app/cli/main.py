@@ -3,14 +3,18 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from app.cli import privacy_options as privacy
+from app.core import data_folder
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings, load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. A known error is one line on stderr, never a stack trace."""
+    if arguments is None:  # a process of its own, not a call from within another
+        data_folder.private_from_now_on()
     asked = _parser().parse_args(arguments)
     command: Callable[[Settings, argparse.Namespace], int] = asked.run
     try:
@@ -32,6 +36,13 @@ def _parser() -> argparse.ArgumentParser:
         ("doctor", _doctor, "say in plain words what is misconfigured"),
     ):
         commands.add_parser(name, help=text, description=text).set_defaults(run=run)
+    for name, keep, text in (
+        ("backup", _backup, "write everything that must survive into one file, while the site runs"),
+        ("restore", _restore, "put a backup into the data folder; what was erased since stays erased"),
+    ):
+        kept = commands.add_parser(name, help=text, description=text)
+        kept.add_argument("file", metavar="FILE")
+        kept.set_defaults(run=keep)
     text = "fetch prices now, every source or those named; exit status 1 if any failed"
     refresh = commands.add_parser("refresh", help=text, description=text)
     refresh.add_argument("sources", nargs="*", metavar="SOURCE")
@@ -204,6 +215,22 @@ def _refresh(settings: Settings, asked: argparse.Namespace) -> int:
     from app.cli import refresh
 
     return refresh.run(settings, asked.sources, asked.accept)
+
+
+def _backup(settings: Settings, asked: argparse.Namespace) -> int:
+    from app.process import backup
+
+    size = backup.backup(settings, Path(asked.file))
+    print(f"{asked.file}: {size / 1e6:,.1f} MB")
+    return 0
+
+
+def _restore(settings: Settings, asked: argparse.Namespace) -> int:
+    from app.process import backup
+
+    came = backup.restore(settings, Path(asked.file))
+    print("restored: " + ", ".join(f"{count:,} {what}" for what, count in came.items()))
+    return 0
 
 
 def _doctor(settings: Settings, _: argparse.Namespace) -> int:

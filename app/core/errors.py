@@ -13,6 +13,10 @@ class DatabaseError(InferenceBenchError):
     """The database can't be opened or brought up to date."""
 
 
+class BusyFolderError(InferenceBenchError):
+    """Another process uses the data folder; the text says which, or what to do."""
+
+
 class CatalogueError(InferenceBenchError):
     """A shipped fact file contradicts itself."""
 

@@ -40,6 +40,7 @@ class Fault(StrEnum):
     TRUNCATED = "cut off"
     SCHEMA = "changed its form"
     FEW = "fewer rows than before"
+    OWN = "our own reading of the answer failed"
     CRASHED = "failed"
 
 

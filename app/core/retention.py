@@ -127,7 +127,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("housekeeping", "Housekeeping", "versions of the data, of the tables and of the policies that were shown",
          "running the site", NOT_PERSONAL, None, "as long as the site runs", "", "with the data folder",
          tables=("data_version", "migration", "purge_run"),
-         files=("inferencebench.sqlite", "inferencebench.sqlite-wal", "inferencebench.sqlite-shm", "inferencebench.lock", "policies-shown.json"),
+         files=("inferencebench.sqlite", "inferencebench.sqlite-wal", "inferencebench.sqlite-shm", "*.lock", "policies-shown.json"),
          personal=False),
 )  # fmt: skip
 

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 from app.core.errors import SettingError
 
 PREFIX = "INFERENCEBENCH_"
-ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = Path(__file__).resolve().parents[1]
+HOME = PACKAGE.parent if (PACKAGE.parent / "templates").is_dir() else PACKAGE / "shipped_files"
+"""The folder of templates, static files and policies: the checkout's own, or in an installed wheel the package's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ SETTINGS: tuple[Setting, ...] = (
             "Public scheme and host, for links in feeds, sitemap and previews. Default: host and port."),
     Setting("REDIS_URL", "", _url("redis", "rediss", "unix", optional=True), "redis://127.0.0.1:6379/0",
             "Queue of the worker. Default: one that the software brings itself."),
-    Setting("POLICIES_DIR", str(ROOT / "policies"), _known_folder, str(ROOT / "policies"), "Folder of the policy documents."),
+    Setting("POLICIES_DIR", str(HOME / "policies"), _known_folder, str(HOME / "policies"), "Folder of the policy documents."),
     Setting("CONTROLLER_NAME", "InferenceBench", _text, "InferenceBench", "Who is responsible for the site."),
     Setting("CONTACT_EMAIL", "privacy@inferencebench.io", _email, "privacy@inferencebench.io",
             "Address for privacy and security questions."),

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from pathlib import Path
 
+from app.core import data_folder
 from app.core.settings import Settings
 from app.storage import migrations
 
@@ -19,6 +20,12 @@ def prepare(settings: Settings) -> bool:
 
     A folder that is ready is left alone, without loading what would change it: the start is quicker for that.
     """
+    data_folder.make_private(settings.data_dir)
+    data_folder.use(settings.data_dir)
+    for part in ("inbox/new", "inbox/cur", "inbox/tmp", "outbox/new", "outbox/cur", "outbox/tmp"):
+        (settings.data_dir / "mail" / part).mkdir(
+            parents=True, exist_ok=True
+        )  # so that delivery can be pointed at them
     if is_ready(settings.database_path):
         _replay(settings)
         return False
@@ -27,6 +34,7 @@ def prepare(settings: Settings) -> bool:
     sqlite.use(settings.database_path)
     with sqlite.exclusive(settings.database_path):
         loaded = sqlite.run(_prepare())
+    data_folder.make_private(settings.data_dir)
     _replay(settings)
     return loaded
 

@@ -1,14 +1,21 @@
 """Running the web process: prepare the data folder, then Granian until it is told to stop."""
 
 import contextlib
+import signal
 import socket
 import threading
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from app.core import clock, data_folder
 from app.core.errors import SettingError
 from app.core.settings import PREFIX, Settings
-from app.process import prepare
+from app.process import children, prepare
 
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+STEADY_S = 60
+"""A web process that ran this long has its next end forgiven as if it were the first."""
 WORKER_DELAY_S = 1.5
 """The worker loads after the pages, so that it does not delay their first answer."""
 
@@ -22,21 +29,72 @@ def run(settings: Settings, *, with_worker: bool = False) -> int:
 
     ``with_worker`` keeps a worker and its queue running beside the pages.
     """
-    _refuse_taken_port(settings)
-    loaded = prepare.prepare(settings)
-    granian = server("app.process.application:create_app", settings.host, settings.port)
-    granian.on_startup(lambda: _say(settings, loaded))  # while the web process loads, so that it costs no time
     with contextlib.ExitStack() as stack:
+        data_folder.make_private(settings.data_dir)
+        if with_worker:
+            stack.enter_context(data_folder.one_worker(settings.data_dir, "up"))
+        _refuse_taken_port(settings)
+        loaded = prepare.prepare(settings)
+        _refuse_empty_policies(settings)
+        children.forked_children_end_with_us()
+        started = False
+
+        def first_start() -> None:  # while the web process loads, so that it costs no time
+            nonlocal started
+            if started:
+                return
+            started = True
+            _say(settings, loaded)
+            if ready is not None:
+                timer = threading.Timer(WORKER_DELAY_S, ready.set)
+                timer.daemon = True
+                timer.start()
+
+        ready: threading.Event | None = None
         if with_worker:
             from app.process import supervise
 
             ready = stack.enter_context(supervise.beside(settings))
-            granian.on_startup(lambda: threading.Timer(WORKER_DELAY_S, ready.set).start())
-        granian.serve()
+        _serve_until_told(settings, first_start)
     from app.core import logs
 
     logs.get("serve").info("stopped")
     return 0
+
+
+def _serve_until_told(settings: Settings, first_start: Callable[[], None]) -> None:
+    """Keep the web process running: Granian starts one that ended again at once; one that goes on ending waits longer each time."""
+    from app.core import logs
+
+    told = threading.Event()
+    wait = SHORTEST_WAIT_S
+    while True:
+        granian = server("app.process.application:create_app", settings.host, settings.port)
+        granian.on_startup(first_start)
+        began = time.monotonic()
+        with contextlib.suppress(SystemExit):  # how it says that the process went on ending
+            granian.serve()
+        if granian.interrupt_signal:
+            return
+        if time.monotonic() - began > STEADY_S:
+            wait = SHORTEST_WAIT_S
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: told.set())
+        logs.get("serve").error("the web process goes on ending; it is started again", extra={"in_s": wait})
+        if told.wait(wait):
+            return
+        wait = min(LONGEST_WAIT_S, wait * 2)
+
+
+def _refuse_empty_policies(settings: Settings) -> None:
+    """Without a privacy policy in force the site could take no report and keep no promise: it does not start."""
+    from app.policies.files import policies
+
+    if "privacy" not in policies(settings).standing(clock.timestamp()).in_force:
+        raise SettingError(
+            f"{PREFIX}POLICIES_DIR: {settings.policies_dir} holds no privacy policy that is in force; "
+            f"for example {settings.policies_dir}/privacy/2026-03-27.md, as it ships with the software"
+        )
 
 
 def _say(settings: Settings, loaded: bool) -> None:

@@ -5,6 +5,7 @@ others. Where no queue can run, the web runs alone and says so.
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -17,8 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.core import logs
-from app.core.settings import PREFIX, ROOT, Settings
+from app.core import data_folder, logs
+from app.core.settings import HOME, PREFIX, Settings
 
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 STEADY_S = 60
@@ -40,7 +41,7 @@ class Child:
     def start(self) -> None:
         """Start it in a session of its own, to be stopped with all it started; it ends if we are killed."""
         self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "app.process.exec_with_parent", str(os.getpid()), *self.command], cwd=ROOT, start_new_session=True,
+            [sys.executable, "-m", "app.process.exec_with_parent", str(os.getpid()), *self.command], cwd=HOME, start_new_session=True,
             env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         self.started = time.monotonic()
@@ -82,7 +83,7 @@ class Household:
     def run(self) -> None:
         """Keep the children running until :meth:`stop`."""
         with contextlib.ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inferencebench-")))
+            folder = stack.enter_context(_queue_folder())
             children = self._children(folder)
             try:
                 for child in children:
@@ -125,6 +126,24 @@ class Household:
             child.start()
 
 
+QUEUE_PREFIX, QUEUE_LOCK = "inferencebench-", "lock"
+
+
+@contextlib.contextmanager
+def _queue_folder() -> Iterator[Path]:
+    """A short-named folder for the queue's socket, gone at the end; those that killed supervisors left are swept first."""
+    for left in Path(tempfile.gettempdir()).glob(f"{QUEUE_PREFIX}*/{QUEUE_LOCK}"):
+        with (
+            contextlib.suppress(OSError),
+            left.open("r+") as file,
+        ):  # refused while its supervisor lives, or another user's
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left.parent, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=QUEUE_PREFIX) as made, (Path(made) / QUEUE_LOCK).open("w") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        yield Path(made)
+
+
 @contextlib.contextmanager
 def beside(settings: Settings) -> Iterator[threading.Event]:
     """Keep queue and worker running beside what runs inside; they begin when the given event is set."""
@@ -151,6 +170,7 @@ def run_worker(settings: Settings) -> int:
     household = Household(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: household.stop())
-    household.run()
+    with data_folder.one_worker(settings.data_dir, "work"):
+        household.run()
     logs.get("supervisor").info("stopped")
     return 0

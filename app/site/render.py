@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from app.catalog import facts
 from app.core import clock, money
-from app.core.settings import ROOT, Settings
+from app.core.settings import HOME, Settings
 from app.policies.files import policies
 from app.pricing.offers.store import CONFIRMATION_STEP_S
 from app.telemetry.counters import ERRORS, SHIFTS, TIMES_MS, hidden
@@ -28,7 +28,7 @@ SCENARIO_VERSION = 2
 def environment() -> Environment:
     """The template environment: escaping on, undefined names are errors."""
     made = Environment(
-        loader=FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=StrictUndefined,
+        loader=FileSystemLoader(HOME / "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     made.filters.update(

@@ -204,7 +204,7 @@ async def insert_many(table: type[Table], columns: Sequence[str], rows: Iterable
 def use(path: Path) -> None:
     """Point the engine at the database file ``path``; its folder is made when missing."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise DatabaseError(f"the data folder {path.parent} can't be made: {error.strerror}") from error
     if not os.access(path.parent, os.W_OK):

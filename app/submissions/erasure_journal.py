@@ -3,14 +3,25 @@
 A line is a kind and an id, nothing else. It is on disk before an erasure is confirmed, and replayed at every start.
 """
 
+import hashlib
 import os
+import re
 import sqlite3
 from pathlib import Path
 
+from app.core.errors import DatabaseError
+
 FILE = "erasures.journal"
-KINDS = {"submission": "id", "case": "reference"}
-"""Kind → the column of its id; the tables are ``submission`` and ``privacy_case``."""
+LONGEST_LINE = 400
+_ID = re.compile(rb"[\w.:,=@%+-]{0,300}")
+KINDS = {"submission": "id", "case": "reference", "mail": ""}
+"""Kind → the column of its id in its table; a copy of mail is known by a hash of its name and lies in no table."""
 TABLES = {"submission": "submission", "case": "privacy_case"}
+
+
+def mark_of(name: str) -> str:
+    """What is journalled of a copy of mail: a hash of its name in the mailbox, which any character may be in."""
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def append(folder: Path, kind: str, ids: list[str]) -> None:
@@ -29,13 +40,29 @@ def append(folder: Path, kind: str, ids: list[str]) -> None:
 
 
 def read(folder: Path) -> dict[str, set[str]]:
-    """Kind → the ids that were erased; a line that a crash cut off is passed over."""
+    """Kind → the ids that were erased; a line that a crash cut off is passed over.
+
+    Raises :class:`DatabaseError` with one line if the file holds anything else: what was erased could come back.
+    """
     path = folder / FILE
     found: dict[str, set[str]] = {}
-    for line in path.read_text(encoding="ascii", errors="replace").splitlines() if path.exists() else ():
-        kind, _, one = line.partition("\t")
-        if kind in KINDS and one:
-            found.setdefault(kind, set()).add(one)
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
+                kind, mark, one = line.rstrip(b"\n").partition(b"\t")
+                if not mark and any(name.encode().startswith(kind) for name in KINDS):
+                    continue  # cut off within its kind
+                if kind.decode("ascii", "replace") not in KINDS or not _ID.fullmatch(one):
+                    raise DatabaseError(
+                        f"{path}: line {number} is no erasure; put the file back from a backup, or take that line out, "
+                        "before the site starts: what was erased could come back otherwise"
+                    )
+                if one:
+                    found.setdefault(kind.decode(), set()).add(one.decode())
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise DatabaseError(f"{path} can't be read: {error.strerror}") from None
     return found
 
 
@@ -49,7 +76,7 @@ def risen(folder: Path, database: Path) -> dict[str, list[str]]:
     try:
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         for kind, ids in erased.items():
-            if TABLES[kind] in tables:
+            if TABLES.get(kind) in tables:
                 held = {row[0] for row in connection.execute(f"SELECT {KINDS[kind]} FROM {TABLES[kind]}")}  # noqa: S608
                 if again := sorted(held & ids):
                     back[kind] = again

@@ -70,7 +70,10 @@ class AccessLog:
 
     def _run(self) -> None:
         while not self._stop.wait(EVERY_S):
-            self.flush()
+            try:
+                self.flush()
+            except Exception as error:  # whatever it was: the log of the next second is written all the same
+                log.error("the access log could not be written", extra={"kind": type(error).__name__}, exc_info=error)
 
     def flush(self) -> None:
         """Write every row that waits; a disk that takes none loses them, counted, and the requests go on."""
@@ -78,7 +81,13 @@ class AccessLog:
         files: dict[str, list[str]] = {}
         dropped, self._dropped = self._dropped, 0
         while self._waiting:
-            name, line, key = self._line(*self._waiting.popleft())
+            waiting = self._waiting.popleft()
+            try:
+                name, line, key = self._line(*waiting)
+            except Exception as error:  # one row that can't be made loses no other
+                dropped += 1
+                log.error("a row of the access log could not be made", extra={"kind": type(error).__name__})
+                continue
             files.setdefault(name, []).append(line)
             counts[key] += 1
         for name, lines in files.items():

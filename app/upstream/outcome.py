@@ -77,7 +77,18 @@ def as_fault(error: Exception, name: str) -> FetchError:
     if isinstance(error, sqlite3.OperationalError | OSError):
         return FetchError(Fault.CRASHED, f"could not be stored ({error})")
     logs.get("refresh").error("refresh failed", extra={"source": name, "kind": type(error).__name__}, exc_info=error)
-    return FetchError(Fault.CRASHED, f"{type(error).__name__}: {error}"[:200])
+    return FetchError(Fault.OWN, f"{type(error).__name__} in {place_of(error)}")
+
+
+def place_of(error: BaseException) -> str:
+    """The innermost line of ours that an exception passed, as ``file.py:31``: enough to find it, with nothing of the answer."""
+    place, trace = "an unknown place", error.__traceback__
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        if "/app/" in path:
+            place = f"{path.rsplit('/', 1)[-1]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
 
 
 async def record_answer(name: str, title: str, now: int) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from app.core.settings import ROOT
+from app.core.settings import HOME
 from app.web.answers import Answer
 from app.web.page_cache import Kept
 
-FOLDER = ROOT / "static"
+FOLDER = HOME / "static"
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
 

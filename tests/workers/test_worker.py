@@ -123,9 +123,9 @@ def test_up_starts_everything_fetches_restarts_what_crashes_and_leaves_nothing(
         until(lambda old=pids[0], word=word: up.children(word) not in ([], [old]))  # type: ignore[misc]
         assert up.serves()
     assert "a child ended and is started again" in up.log.read_text()
+    (queue,) = up.children("unixsocket")
     folder = re.search(
-        r"/\S*inferencebench-\w+",
-        subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout,
+        r"/\S*inferencebench-\w+", Path(f"/proc/{queue}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     )
     assert folder
     leftover = [*up.children("workers"), *up.children("unixsocket")]

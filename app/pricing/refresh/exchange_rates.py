@@ -1,6 +1,5 @@
 """Exchange rates: fetched, checked and kept, each with its publisher's day."""
 
-import sqlite3
 from decimal import Decimal
 
 from app.core import clock
@@ -43,7 +42,7 @@ async def refresh_rates(settings: Settings) -> Outcome:
         known = await rates()
         _refuse_leap(fresh, known)
         await _store_rates(publisher.name, publisher.title, fresh, known)
-    except (FetchError, sqlite3.OperationalError, OSError) as error:
+    except Exception as error:  # prices that need no rate are refreshed all the same
         return await failed(publisher.name, publisher.title, as_fault(error, publisher.name))
     return Outcome(publisher.name, "ok", stated=len(fresh), shown=len(fresh))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.core import clock
+from app.core import clock, logs
 from app.core.http_client import Fault, FetchError
 from app.core.settings import Settings
 from app.pricing import sources
@@ -24,7 +24,7 @@ from app.pricing.refresh.exchange_rates import ensure_rates, rates, refresh_rate
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.sources.base import Source
 from app.storage.sqlite import execute_many, fetch, transaction
-from app.upstream.outcome import Outcome, as_fault, counted, failed
+from app.upstream.outcome import Outcome, as_fault, counted, failed, place_of
 
 FETCH_S = 480
 """The longest that one source may take in all, in seconds."""
@@ -55,7 +55,8 @@ async def _refresh(source: Source, accept: bool) -> Outcome:
     except TimeoutError:
         raise FetchError(Fault.TOO_SLOW, f"took over {FETCH_S} s in all") from None
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as wrong:
-        raise FetchError(Fault.SCHEMA, f"the answer holds {type(wrong).__name__}: {wrong}"[:200]) from None
+        logs.get("refresh").error("an adapter failed", extra={"source": source.name}, exc_info=wrong)
+        raise FetchError(Fault.OWN, f"{type(wrong).__name__} in {place_of(wrong)}; the last good prices stay") from None
     known = await rates()
     now = clock.timestamp()
     batch = await asyncio.to_thread(normalise_batch, raws, known, now, await _medians(source.name))

@@ -15,6 +15,8 @@ from app.core.settings import Settings
 from app.pricing.offers.offer import Rate
 
 _NAMESPACE = "{http://www.ecb.int/vocabulary/2002-08-01/eurofxref}"
+SMALLEST_RATE, LARGEST_RATE = Decimal("0.000001"), Decimal(1000)
+"""Dollars for one unit of a currency that exists lie between these: an Iranian rial is 0.00002, a Kuwaiti dinar 3.3."""
 _PLACES = Decimal("0.0000000001")
 
 
@@ -53,11 +55,18 @@ def read_rates(xml: str) -> dict[str, Rate]:
     dollars = per_euro.get("USD")
     if not dollars or dollars <= 0:
         raise FetchError(Fault.SCHEMA, "no dollar among the rates")
-    found = {"EUR": Rate(dollars, day)}
+    found = {"EUR": Rate(_dollars("EUR", dollars), day)}
     for code, rate in per_euro.items():
         if re.fullmatch("[A-Z]{3}", code) and code != "USD" and rate and rate > 0:
-            found[code] = Rate((dollars / rate).quantize(_PLACES), day)
+            found[code] = Rate(_dollars(code, dollars / rate), day)
     return found
+
+
+def _dollars(code: str, amount: Decimal) -> Decimal:
+    """What one unit is worth, to ten places; an absurd rate is refused with the currency's name."""
+    if not SMALLEST_RATE <= amount <= LARGEST_RATE:
+        raise FetchError(Fault.SCHEMA, f"one {code} would be {amount:.3g} USD: not believed")
+    return amount.quantize(_PLACES)
 
 
 def _check_day(day: str) -> None:

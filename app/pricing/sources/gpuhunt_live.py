@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from app.core.http_client import Fault, FetchError
-from app.core.settings import ROOT
+from app.core.settings import HOME
 from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source, text
 
@@ -63,7 +63,7 @@ class GpuhuntLive(Source):
             name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE")
         }
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "app.pricing.sources.gpuhunt_child", cwd=ROOT, env=environment, start_new_session=True,
+            sys.executable, "-m", "app.pricing.sources.gpuhunt_child", cwd=HOME, env=environment, start_new_session=True,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=2**20,
         )  # fmt: skip
         try:

@@ -3,7 +3,8 @@
 from app.core import logs
 from app.core.settings import Settings
 from app.core.version_keys import QUEUE_KEY
-from app.storage.sqlite import execute, transaction
+from app.privacy.mail import sync
+from app.storage.sqlite import execute, fetch, transaction
 from app.storage.write_ahead_log import empty_log
 from app.submissions import publish, store
 
@@ -17,6 +18,9 @@ async def erase_again(settings: Settings, back: dict[str, list[str]]) -> None:
         async with transaction(QUEUE_KEY, *(report.keys if report else ())):
             await execute("DELETE FROM submission_contact WHERE submission = ?", one)
             await execute("DELETE FROM submission WHERE id = ?", one)
+    for one in back.get("case", ()):
+        copies = await fetch("SELECT place, name FROM mail_copy WHERE reference = ?", one)
+        await sync.delete_copies(settings, [(place, name) for place, name in copies])
     async with transaction():
         for one in back.get("case", ()):
             await execute("DELETE FROM privacy_case WHERE reference = ?", one)

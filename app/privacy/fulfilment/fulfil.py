@@ -141,6 +141,8 @@ async def _carry_out(settings: Settings, things: list[Thing]) -> set[Thing]:
     await store.erase(settings.data_dir, reports)
     await publish.publish_prices()
     earlier = [thing.name for thing in things if thing.what == CASES]
+    if copies := [erasure_journal.mark_of(thing.name) for thing in things if thing.what == COPIES]:
+        await asyncio.to_thread(erasure_journal.append, settings.data_dir, "mail", copies)
     gone = await sync.delete_copies(settings, [(thing.place, thing.name) for thing in things if thing.what == COPIES])
     if earlier:
         await asyncio.to_thread(erasure_journal.append, settings.data_dir, "case", earlier)

@@ -1,0 +1,93 @@
+"""The data folder: readable by its owner alone, and used by whom.
+
+Locks are POSIX record locks on files in the folder: the kernel lets go of them when their process ends, however it
+ends, and no child inherits them.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.core.errors import BusyFolderError, DatabaseError
+
+WORKER_LOCK, USE_LOCK = "worker.lock", "use.lock"
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
+_in_use: dict[Path, int] = {}
+
+
+def private_from_now_on() -> None:
+    """Whatever this process and its children make is their owner's alone: SQLite's log, the mail, the access log."""
+    os.umask(0o077)
+
+
+def make_private(folder: Path) -> None:
+    """Make ``folder`` if it is missing, and everything in it readable by its owner alone.
+
+    What processes of ours make later is private by their umask (:func:`private_from_now_on`).
+    Files of another owner, such as a mail delivery agent's, are left to that owner: the folder around them is closed.
+    Raises :class:`DatabaseError` with one line where the folder can't be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+    except OSError as error:
+        raise DatabaseError(f"the data folder {folder} can't be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        read_only = bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+        why = "it lies on a read-only file system" if read_only else "it belongs to another user"
+        raise DatabaseError(f"the data folder {folder} can't be written: {why}; set INFERENCEBENCH_DATA_DIR to another")
+    mine = os.geteuid()
+    for path in (folder, *folder.rglob("*")):
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            told = path.lstat()
+            wanted = FOLDER_MODE if path.is_dir() else FILE_MODE
+            if told.st_uid == mine and not path.is_symlink() and told.st_mode & 0o777 != wanted:
+                path.chmod(wanted)
+
+
+def use(folder: Path) -> None:
+    """Say that this process uses the folder, until it ends: no backup is restored into it meanwhile."""
+    if folder not in _in_use:
+        _in_use[folder] = _locked(folder / USE_LOCK, fcntl.LOCK_SH, "a backup is being restored into it")
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Use the folder alone; raises :class:`BusyFolderError` while any other process uses it."""
+    held = _locked(folder / USE_LOCK, fcntl.LOCK_EX, "inferencebench runs on it; stop it first")
+    try:
+        yield
+    finally:
+        os.close(held)
+        _in_use.pop(folder, None)
+
+
+@contextlib.contextmanager
+def one_worker(folder: Path, command: str) -> Iterator[None]:
+    """Hold the place of the folder's one worker; raises :class:`BusyFolderError` naming the process that holds it."""
+    path = folder / WORKER_LOCK
+    try:
+        held = _locked(path, fcntl.LOCK_EX, "")
+    except BusyFolderError:
+        who = path.read_text(encoding="ascii", errors="replace").strip()[:60] or "another process"
+        raise BusyFolderError(f"inferencebench {who} runs on the data folder {folder} already; stop it first") from None
+    try:
+        os.ftruncate(held, 0)
+        os.pwrite(held, f"{command} (process {os.getpid()})\n".encode("ascii"), 0)
+        yield
+    finally:
+        os.close(held)
+
+
+def _locked(path: Path, kind: int, why: str) -> int:
+    held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    try:
+        fcntl.lockf(held, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(held)
+        if error.errno not in (errno.EACCES, errno.EAGAIN):
+            raise
+        raise BusyFolderError(f"the data folder {path.parent} is in use: {why}") from None
+    return held

@@ -1,0 +1,229 @@
+"""``inferencebench backup`` and ``restore``: one file with everything that must survive, sound while the site runs.
+
+What is in it: the database (copied by SQLite's own backup interface: one moment of it), the journal of erasures, the
+record of the policies that were shown, and the mail. The access log is not: it is kept for 90 days at most, and a copy
+would outlive that. Copied in this order, so that whatever was erased after the database's moment stands in the journal.
+"""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from app import __version__
+from app.core import clock, data_folder
+from app.core.errors import InferenceBenchError
+from app.core.settings import Settings
+from app.policies.files import RECORD
+from app.process import prepare
+from app.storage import sqlite
+from app.submissions import erasure_journal
+
+MANIFEST, DATABASE, MAIL = "backup.json", "inferencebench.sqlite", "mail"
+FORM = 1
+MOST_BYTES = 64 * 2**30
+
+
+class BackupError(InferenceBenchError):
+    """A backup can't be written, or a file can't be restored; the text says why."""
+
+
+def backup(settings: Settings, target: Path) -> int:
+    """Write a backup to ``target``, whole or not at all; returns its size in bytes. The site may go on running."""
+    if target.exists():
+        raise BackupError(
+            f"{target} exists already; name a new file, for example {target.stem}-{clock.now():%Y%m%d}.tar"
+        )
+    if not settings.database_path.exists():
+        raise BackupError(
+            f"there is nothing to back up in {settings.data_dir}; INFERENCEBENCH_DATA_DIR names the folder"
+        )
+    try:
+        with tempfile.TemporaryDirectory(prefix=".backup-", dir=target.resolve().parent) as folder:
+            made = Path(folder)
+            _copy_database(settings.database_path, made / DATABASE)
+            for name in (erasure_journal.FILE, RECORD):
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copyfile(settings.data_dir / name, made / name)
+            _write(settings, made, made / "whole.tar")
+            (made / "whole.tar").chmod(data_folder.FILE_MODE)
+            os.link(made / "whole.tar", target)  # refuses a file that came to be there meanwhile
+    except FileExistsError:
+        raise BackupError(f"{target} exists already; name a new file") from None
+    except (OSError, sqlite3.Error) as error:
+        raise BackupError(f"{target} could not be written: {error}") from None
+    return target.stat().st_size
+
+
+def _copy_database(path: Path, target: Path) -> None:
+    source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    copy = sqlite3.connect(target)
+    try:
+        source.backup(copy)  # all pages in one read transaction: writers go on, and none of theirs is half in it
+        copy.execute("PRAGMA journal_mode = DELETE")
+    finally:
+        copy.close()
+        source.close()
+
+
+def _write(settings: Settings, made: Path, target: Path) -> None:
+    about = {"form": FORM, "version": __version__, "at": clock.timestamp()}
+    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
+        _add(tar, MANIFEST, json.dumps(about).encode())
+        for name in (DATABASE, erasure_journal.FILE, RECORD):
+            if (made / name).exists():
+                tar.add(made / name, name, filter=_plain)
+        for path in _mail(settings.data_dir):
+            with contextlib.suppress(FileNotFoundError):  # moved from new to cur by the worker: it is found there too
+                _add(tar, str(path.relative_to(settings.data_dir)), path.read_bytes(), int(path.stat().st_mtime))
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _mail(folder: Path) -> Iterator[Path]:
+    """Every message in the Maildirs; half-delivered ones (tmp) are not messages yet. What moves meanwhile may come twice."""
+    for part in ("new", "cur", "new"):
+        for box in ("inbox", "outbox"):
+            yield from sorted((folder / MAIL / box / part).glob("*"))
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes, at: int = 0) -> None:
+    told = tarfile.TarInfo(name)
+    told.size, told.mode, told.mtime = len(data), data_folder.FILE_MODE, at
+    tar.addfile(told, io.BytesIO(data))
+
+
+def _plain(told: tarfile.TarInfo) -> tarfile.TarInfo:
+    told.uid = told.gid = 0
+    told.uname = told.gname = ""
+    told.mode = data_folder.FILE_MODE
+    return told
+
+
+def restore(settings: Settings, source: Path) -> dict[str, int]:
+    """Put a backup into the data folder; (what → how many) of what came. Nothing of the folder may be in use.
+
+    The database is replaced, whatever log of recent writes lies beside it. What was erased since stays erased: the
+    journals are joined and replayed. Mail that is here and not in the backup stays, to be read again. Raises
+    :class:`BackupError` before anything is changed if the file is no sound backup, or of a newer version.
+    """
+    data_folder.make_private(settings.data_dir)
+    with (
+        data_folder.alone(settings.data_dir),
+        sqlite.exclusive(settings.database_path),
+        tempfile.TemporaryDirectory(prefix=".restore-", dir=settings.data_dir) as folder,
+    ):
+        made = Path(folder)
+        _unpack(source, made)
+        _refuse_unsound(made / DATABASE)
+        _join_journals(settings.data_dir, made)
+        _join_records(settings.data_dir, made)
+        erased = erasure_journal.read(settings.data_dir).get("mail", set())
+        came = _restore_mail(settings.data_dir, made, erased)
+        for suffix in ("-wal", "-shm"):  # they belong to the database that goes
+            Path(f"{settings.database_path}{suffix}").unlink(missing_ok=True)
+        (made / DATABASE).replace(settings.database_path)
+    prepare.prepare(settings)
+    connection = sqlite3.connect(f"file:{settings.database_path}?mode=ro", uri=True)
+    counts = {
+        name: int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 -- names of ours
+        for name, table in (("reports", "submission"), ("privacy requests", "privacy_case"), ("offers", "offer"))
+    }
+    connection.close()
+    return {**counts, "messages": came}
+
+
+def _unpack(source: Path, made: Path) -> None:
+    """Unpack plain files of the known names only, bounded."""
+    try:
+        with tarfile.open(source, "r:") as tar:
+            left = MOST_BYTES
+            for told in tar:
+                if not told.isreg() or not _known(told.name) or (left := left - told.size) < 0:
+                    raise BackupError(f"{source} holds {told.name[:80]!r}, which no backup of this software does")
+                path = made / told.name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                data = tar.extractfile(told)
+                assert data is not None
+                with path.open("wb") as file:
+                    shutil.copyfileobj(data, file, 2**20)
+                os.utime(path, (told.mtime, told.mtime))
+        about = json.loads((made / MANIFEST).read_text(encoding="utf-8"))
+        if about["form"] != FORM:
+            raise BackupError(f"{source} is a backup of version {about.get('version')}, newer than this software")
+    except FileNotFoundError as error:
+        raise BackupError(f"{error.filename} is not there, or {source} is no backup of this software") from None
+    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
+        raise BackupError(f"{source} can't be read as a backup: {error}") from None
+
+
+def _known(name: str) -> bool:
+    parts = name.split("/")
+    if len(parts) == 1:
+        return name in (MANIFEST, DATABASE, erasure_journal.FILE, RECORD)
+    return (
+        len(parts) == 4 and parts[0] == MAIL and parts[1] in ("inbox", "outbox") and parts[2] in ("new", "cur")
+        and parts[3] not in ("", ".", "..") and "\0" not in parts[3]
+    )  # fmt: skip
+
+
+def _refuse_unsound(path: Path) -> None:
+    try:
+        connection = sqlite3.connect(path)
+        try:
+            sound = connection.execute("PRAGMA quick_check").fetchone()[0]
+            done = {row[0] for row in connection.execute("SELECT name FROM migration")}
+            connection.execute("PRAGMA journal_mode = WAL")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise BackupError(f"the backup's database can't be read: {error}") from None
+    if sound != "ok":
+        raise BackupError(f"the backup's database is damaged: {sound[:200]}")
+    if newer := done - prepare.migration_ids():
+        raise BackupError(f"the backup is of a newer version of the software: it has the tables of {max(newer)}")
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def _join_journals(folder: Path, made: Path) -> None:
+    """Whatever either journal says is erased, is erased: on the disk before the older database is."""
+    here, there = erasure_journal.read(folder), erasure_journal.read(made)
+    for kind, ids in there.items():
+        if missing := sorted(ids - here.get(kind, set())):
+            erasure_journal.append(folder, kind, missing)
+
+
+def _join_records(folder: Path, made: Path) -> None:
+    """When each policy version was first shown: the earlier instant of the two records."""
+    found: dict[str, int] = {}
+    for path in (made / RECORD, folder / RECORD):
+        with contextlib.suppress(OSError, ValueError):
+            for name, at in json.loads(path.read_text(encoding="utf-8")).items():
+                found[name] = min(at, found.get(name, at))
+    if found:
+        half = made / "record.part"
+        half.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        half.replace(folder / RECORD)
+
+
+def _restore_mail(folder: Path, made: Path, erased: set[str]) -> int:
+    """Messages of the backup that are not here; those that were erased since stay away."""
+    here = {path.name.partition(":")[0] for path in (folder / MAIL).glob("*/*/*")}
+    came = 0
+    for path in sorted((made / MAIL).glob("*/*/*")):
+        name = path.name.partition(":")[0]
+        if name in here or erasure_journal.mark_of(name) in erased:
+            continue
+        target = folder / path.relative_to(made)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+        here.add(name)
+        came += 1
+    return came

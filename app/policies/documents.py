@@ -62,13 +62,19 @@ class Standing:
     refused: tuple[tuple[Version, str], ...]
 
     def state(self, version: Version) -> str:
-        """``in force``, ``announced``, ``superseded`` or ``not in force``."""
+        """``in force``, ``announced``, ``superseded`` or ``not in force``: refused, or not announced yet."""
+        if any(version == other for other, _ in self.refused):
+            return "not in force"
         current = self.in_force.get(version.policy)
         if current == version:
             return "in force"
         if version in self.announced:
             return "announced"
         return "superseded" if current and version.effective < current.effective else "not in force"
+
+    def is_public(self, version: Version) -> bool:
+        """True for what was ever in force or is announced; anything else stays with the operator until it is."""
+        return self.state(version) != "not in force"
 
 
 def instant(day: date) -> int:

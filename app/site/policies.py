@@ -58,14 +58,18 @@ def to_html(text: str) -> tuple[str, tuple[tuple[int, str, str], ...]]:
     return str(reader.renderer.render(tokens, reader.options, {})), tuple(found)
 
 
-def _version(all_: Policies, policy: str, name: str) -> Version:
-    found = next((version for version in all_.versions if version.key == (policy, name)), None)
+def _public_versions(all_: Policies, now: int) -> list[Version]:
+    standing = all_.standing(now)
+    return [version for version in all_.versions if standing.is_public(version)]
+
+
+def _version(all_: Policies, policy: str, name: str, now: int) -> Version:
+    known = _public_versions(all_, now)
+    found = next((version for version in known if version.key == (policy, name)), None)
     if found is None:
         links = (
             tuple(
-                (f"{POLICIES[policy]}, {v.name}", f"/policies/{policy}/{v.name}")
-                for v in all_.versions
-                if v.policy == policy
+                (f"{POLICIES[policy]}, {v.name}", f"/policies/{policy}/{v.name}") for v in known if v.policy == policy
             )
             if policy in POLICIES
             else ()
@@ -79,7 +83,7 @@ def _page(ask: Ask, version: Version, here: str) -> Answer:
     standing = all_.standing(ask.now)
     text, contents = to_html(_filled(version, ask.settings))
     history = sorted(
-        (other for other in all_.versions if other.policy == version.policy),
+        (other for other in _public_versions(all_, ask.now) if other.policy == version.policy),
         key=lambda other: other.effective,
         reverse=True,
     )
@@ -121,7 +125,7 @@ async def policy_page(ask: Ask) -> Answer:
 async def policy_version(ask: Ask) -> Answer:
     """One version for ever, as a page or, with ``.md``, as Markdown."""
     policy, name = ask.parts["policy"], ask.parts["version"]
-    version = _version(policies(ask.settings), policy, name.removesuffix(".md"))
+    version = _version(policies(ask.settings), policy, name.removesuffix(".md"), ask.now)
     here = f"/policies/{policy}/{name}"
     ask.settle(here)
     if name.endswith(".md"):
@@ -136,7 +140,7 @@ async def policy_version(ask: Ask) -> Answer:
 async def policy_changes(ask: Ask) -> Answer:
     """What changed from one version to another, by section."""
     all_ = policies(ask.settings)
-    old, new = (_version(all_, ask.parts["policy"], ask.parts[which]) for which in ("old", "new"))
+    old, new = (_version(all_, ask.parts["policy"], ask.parts[which], ask.now) for which in ("old", "new"))
     here = f"/policies/{new.policy}/changes/{old.name}/{new.name}"
     ask.settle(here)
     body = render(
@@ -151,8 +155,7 @@ async def policy_feed(ask: Ask) -> Answer:
     """Every announced version as an Atom feed (RFC 4287), the newest first."""
     ask.settle("/policies/changes.atom")
     all_, base = policies(ask.settings), ask.settings.base_url
-    standing = all_.standing(ask.now)
-    told = [version for version in all_.versions if standing.state(version) != "not in force"]
+    told = _public_versions(all_, ask.now)
     told.sort(key=lambda version: (version.announced, version.policy), reverse=True)
     entries = "".join(
         f"<entry><id>{escape(base)}/policies/{v.policy}/{v.name}</id><title>{escape(v.title)}, effective {v.effective}</title>"

@@ -1,6 +1,7 @@
 """The application: its routes, its middleware, nothing else."""
 
 import os
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from app.core import logs
+from app.core.addresses import shown
 from app.core.settings import Settings, load
 from app.policies.files import policies
 from app.process import lifespan
@@ -36,6 +38,10 @@ def create_app(settings: Settings | None = None) -> Front:
     counters = Counters()
     places = Places(path for handler in routes.HANDLERS for path in handler.paths)
     access = AccessLog(settings, places, counters)
+    methods: dict[str, set[str]] = defaultdict(set)
+    for handler in routes.HANDLERS:
+        for path in handler.paths:
+            methods[shown(path)] |= {*handler.http_methods, *(("HEAD",) if "GET" in handler.http_methods else ())}
 
     @asynccontextmanager
     async def beside(_: Litestar) -> AsyncIterator[None]:
@@ -49,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Front:
         "prepared": prepared,
         "counters": counters,
         "pages": PAGES,
+        "allow": lambda path: ", ".join(sorted(methods[places.route(path)])),
         "beacon_limit": beacon.limit(),
         "submit_limits": reports.limits(),
     }

@@ -20,6 +20,7 @@ from app.core.errors import (
 from app.site.render import render
 from app.web import htmx, security
 from app.web.answers import MovedError, unkept
+from app.web.bodies import BodyError
 
 PROBLEM = "application/problem+json"
 _EXPLAINED = {
@@ -85,6 +86,11 @@ def on_unavailable(request: Request[Any, Any, Any], error: UnavailableError) -> 
     return _answer(request, 503, str(error), headers={"retry-after": "300"})
 
 
+def on_body(request: Request[Any, Any, Any], error: BodyError) -> Response[bytes]:
+    """A body that did not come to its end."""
+    return _answer(request, error.status, str(error), headers={"connection": "close"})
+
+
 def on_moved(request: Request[Any, Any, Any], error: MovedError) -> Response[bytes]:
     """The canonical address is another: 308, which keeps the method and may be cached."""
     return Response(b"", status_code=308, headers={"location": error.address, "cache-control": "public, max-age=0, s-maxage=60"},
@@ -94,7 +100,11 @@ def on_moved(request: Request[Any, Any, Any], error: MovedError) -> Response[byt
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """What Litestar itself refuses."""
     status = error.status_code
-    headers = {"allow": "GET, HEAD"} if isinstance(error, MethodNotAllowedException) else {}
+    headers = (
+        {"allow": request.app.state.allow(request.scope["path"])}
+        if isinstance(error, MethodNotAllowedException)
+        else {}
+    )
     links = (("All prices", "/prices"), ("All GPUs", "/gpus"), ("Home", "/")) if status == 404 else ()
     return _answer(
         request, status, _EXPLAINED.get(status, HTTPStatus(status).phrase + "."), links=links, headers=headers
@@ -121,6 +131,7 @@ def _frames(error: BaseException) -> list[str]:
 HANDLERS: dict[type[Exception] | int, Any] = {
     QueryError: on_query_error,
     NotFoundError: on_not_found,
+    BodyError: on_body,
     BusyError: on_busy,
     ConflictError: on_conflict,
     UnavailableError: on_unavailable,

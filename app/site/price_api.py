@@ -115,7 +115,11 @@ async def prices_json(ask: Ask) -> Answer:
 
 
 def data_query(pairs: list[tuple[str, str]], also: tuple[str, ...] = ()) -> PriceQuery:
-    """The filters of a data address: unknown names are refused, and so are those that only shape the page."""
+    """The filters of a data address: unknown names are refused, and so are those that only shape the page.
+
+    A name without a value filters nothing and is dropped, as on a page.
+    """
+    pairs = [(name, value) for name, value in pairs if value.strip() or name in PARAMETERS]
     for name, _ in pairs:
         if name in ("page", "unit"):
             why = (

@@ -1,5 +1,6 @@
 """Sending a report: the three forms, with and without scripts, every error at its field."""
 
+import json
 from typing import Any
 
 from litestar import Request, Response, post
@@ -7,7 +8,7 @@ from litestar.datastructures import UploadFile
 from litestar.exceptions import HTTPException
 
 from app.catalog.facts import gpus, providers
-from app.core import client_address, clock
+from app.core import client_address, clock, limited_process
 from app.core.errors import NotFoundError, QueryError
 from app.core.retention import DAY_S
 from app.core.settings import Settings
@@ -18,9 +19,9 @@ from app.policies.files import policies
 from app.site.render import render
 from app.submissions import plausible, store
 from app.submissions.forms import CONTACT, FORMS, Form, Known, read
-from app.submissions.result_files import UploadError, read_result
 from app.web import same_origin
 from app.web.answers import Answer, Ask, unkept
+from app.web.bodies import BodyError
 from app.web.front import public
 from app.web.rate_limit import Limit
 
@@ -77,7 +78,7 @@ async def form_page(settings: Settings, form: Form, typed: dict[str, str], **mor
     return render(
         "submissions/form.html", settings=settings, path="/submit", form=form, contact=CONTACT, typed=typed, known=await known(), honeypot=HONEYPOT,
         consent=consent_words(policy), policy=policy, age=AGE, title=form.title, today=f"{clock.now():%Y-%m-%d}",
-        description=form.lead, **({"errors": {}, "doubts": {}, "notice": "", "action": f"/submit/{form.kind}"} | more),
+        description=form.lead, **({"errors": {}, "doubts": {}, "notice": "", "runs": (), "action": f"/submit/{form.kind}"} | more),
     )  # fmt: skip
 
 
@@ -113,7 +114,7 @@ async def typed_in(request: Request[Any, Any, Any]) -> tuple[dict[str, str], byt
                 file = await value.read()
             else:
                 fields[str(name)] = str(value)
-    except HTTPException:
+    except (HTTPException, BodyError):
         raise
     except Exception:  # whatever the parser stumbles over is no form
         raise QueryError("body", "This is no form that can be read.", "Send the fields as the page does.") from None
@@ -147,7 +148,9 @@ async def send(request: Request[Any, Any, Any]) -> Response[bytes]:
         return refused_often(wait)
     found = _form(str(request.path_params["kind"]))
     typed, file = await typed_in(request)
-    pasted = typed.pop("pasted", "").strip()
+    pasted, chosen = typed.pop("pasted", "").strip(), typed.pop("run", "")
+    if chosen:
+        return await _chosen(settings, found, typed, chosen)
     if file or pasted or typed.get("do") == "fill":
         return await _fill(settings, found, typed, file or pasted.encode("utf-8", "replace"))
     values, errors = read(found, typed, await known(), clock.now().date())
@@ -200,18 +203,53 @@ def _agreement(typed: dict[str, str], policy: Version) -> dict[str, str]:
 
 
 async def _fill(settings: Settings, found: Form, typed: dict[str, str], data: bytes) -> Response[bytes]:
-    """The form filled from a benchmark's result file, to be checked and sent; the file is forgotten."""
+    """The form filled from a benchmark's result file, to be checked and sent; the file is forgotten.
+
+    Where it holds several runs they are offered, each a button that brings its own figures along.
+    """
     if found.kind != "benchmark":
         raise QueryError("file", "Only a benchmark can be filled from a file.", "/submit/benchmark", status=422)
     try:
-        result = read_result(data)
-    except UploadError as error:
+        runs = await limited_process.call("app.submissions.result_files:parse", data)
+    except (limited_process.RefusedError, limited_process.LimitError) as error:
         return unkept(await form_page(settings, found, typed, errors={"file": str(error)}), status=422)
+    if len(runs) > 1:
+        offered = [(run["label"], json.dumps(run, separators=(",", ":"))) for run in runs]
+        return unkept(
+            await form_page(
+                settings, found, typed, runs=offered, notice=f"The file holds {len(runs)} runs. Choose one."
+            )
+        )
+    return await _filled(settings, found, typed, runs[0])
+
+
+async def _chosen(settings: Settings, found: Form, typed: dict[str, str], chosen: str) -> Response[bytes]:
+    """The form filled with the run that was chosen among those of a file: its figures come back with the button."""
+    try:
+        run = json.loads(chosen)
+        values = {str(name): str(value) for name, value in run["values"].items()}
+        notes = [str(note)[:200] for note in run["notes"]][:5]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise QueryError("run", "That is no run of a file.", "Choose the file again.", status=422) from None
+    return await _filled(settings, found, typed, {"values": values, "notes": notes})
+
+
+async def _filled(settings: Settings, found: Form, typed: dict[str, str], run: dict[str, Any]) -> Response[bytes]:
     names = {name.casefold(): name for name in (await known()).models}
-    if "model" in result:
-        result["model"] = names.get(result["model"].casefold(), "")
+    known_fields = {field.name for field in found.fields}
+    result = {name: value[:200] for name, value in run["values"].items() if name in known_fields}
+    unknown = ""
+    if "model" in result and result["model"].casefold() not in names:
+        unknown = result.pop("model")
+    elif "model" in result:
+        result["model"] = names[result["model"].casefold()]
     filled = [field.label for field in found.fields if result.get(field.name)]
-    notice = f"Filled in from the file: {', '.join(filled)}. Please check them, add the rest and send."
+    notice = f"Filled in from the file: {', '.join(filled)}. Please check them, add the rest and send." if filled else (
+        "The file was recognised, and holds no figure that the form asks for."
+    )  # fmt: skip
+    notes = [*run["notes"], *([f"the model {unknown!r} is not among those listed"] if unknown else [])]
+    if notes:
+        notice += f" Mind: {'; '.join(notes)}."
     return unkept(
         await form_page(
             settings, found, typed | {name: value for name, value in result.items() if value}, notice=notice

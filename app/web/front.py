@@ -20,6 +20,7 @@ from app.core.addresses import shown
 from app.core.settings import Settings
 from app.web import security
 from app.web.answers import ROUTE, Answer, Ask
+from app.web.bodies import BodyError, BoundedBody
 from app.web.content_encoding import encode, negotiate
 from app.web.page_cache import (
     COMPRESS_IN_THREAD_BYTES,
@@ -146,6 +147,32 @@ def _head(kept: Kept, settings: Settings, path: str, coding: str, length: int) -
     return head
 
 
+def canonical_path(scope: Mapping[str, Any]) -> str | None:
+    """The one spelling of a path, ``None`` if it is spelled so: one slash between parts, none at the end, nothing escaped
+    that needs no escape. Always within this site: it begins with exactly one slash."""
+    path: str = scope["path"]
+    parts = [part for part in path.split("/") if part]
+    plain = "/" + "/".join(parts)
+    raw = scope.get("raw_path") or path.encode()
+    raw_path = raw.decode("latin-1").split("?", 1)[0]
+    wanted = quote(plain, safe=UNESCAPED)
+    return None if raw_path in (wanted, plain) else wanted
+
+
+UNESCAPED = "/~:@!$&'()*+,;="
+"""What a path may hold unescaped beside letters, digits and ``-._`` (RFC 3986, pchar)."""
+
+
+def _host_fault(scope: Mapping[str, Any]) -> str | None:
+    """What is wrong with the Host of an HTTP/1.1 request (RFC 9112, section 3.2): it has exactly one."""
+    if scope.get("http_version") != "1.1":
+        return None
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    if len(hosts) == 1 and hosts[0]:  # the server puts an empty one where there is none
+        return None
+    return f"A request has one Host header; this one has {len(hosts) if any(hosts) else 'none'}."
+
+
 class RequestLog(Protocol):
     """What takes note of every answered request."""
 
@@ -175,18 +202,31 @@ class Front:
 
     async def _answer(self, scope: Any, receive: Any, send: Any, now: int) -> int:
         path = scope["path"]
-        if path.endswith("/") and path != "/":
-            return await self._without_slash(scope, send)
+        if (fault := _host_fault(scope)) is not None:
+            return await self._refuse(scope, send, 400, fault)
+        if (address := canonical_path(scope)) is not None:
+            return await self._elsewhere(address, scope, send)
         if scope["method"] in ("GET", "HEAD"):
             kept = self._prepared.find((path, scope["query_string"]), now) or self._assets.get(path)
             if kept is not None:
                 return await send_kept(kept, self._settings, scope, send)
         return await self._through(scope, receive, send)
 
-    async def _without_slash(self, scope: Any, send: Any) -> int:
-        """The canonical address has no slash at its end; what is not plain text stays escaped."""
+    async def _refuse(self, scope: Any, send: Any, status: int, words: str) -> int:
+        """A short plain answer with the headers that every answer has, after which the connection ends."""
+        body = f"{words}\n".encode()
+        head = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store"),
+                (b"connection", b"close"), *security.headers(self._settings, scope["path"])]  # fmt: skip
+        await send({"type": "http.response.start", "status": status, "headers": head})
+        await send(
+            {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body, "more_body": False}
+        )
+        return status
+
+    async def _elsewhere(self, path: str, scope: Any, send: Any) -> int:
+        """To the one address of a page, with what was asked."""
         query = scope["query_string"]
-        address = quote("/" + scope["path"].strip("/")).encode() + (b"?" + query if query else b"")
+        address = path.encode() + (b"?" + query if query else b"")
         head = [(b"location", address), (b"content-length", b"0"), *security.headers(self._settings, scope["path"])]
         await send({"type": "http.response.start", "status": 308, "headers": head})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -197,11 +237,12 @@ class Front:
         head_only = scope["method"] == "HEAD"
         extra = security.headers(self._settings, scope["path"])
         names = {name for name, _ in extra}
-        status = 500
+        status, status_sent = 500, False
 
         async def finish(message: Any) -> None:
-            nonlocal status
+            nonlocal status, status_sent
             if message["type"] == "http.response.start":
+                status_sent = True
                 status = message["status"]
                 kept = [pair for pair in message["headers"] if pair[0].lower() not in names]
                 message = {**message, "headers": [*kept, *extra]}
@@ -210,5 +251,11 @@ class Front:
             await send(message)
 
         asked: Any = {**scope, "method": "GET"} if head_only else scope
-        await self.app(asked, receive, finish)
+        body = BoundedBody(receive)
+        try:
+            await self.app(asked, body.receive, finish)
+        except BodyError as error:
+            if status_sent:
+                raise
+            return await self._refuse(scope, send, error.status, str(error))
         return status

@@ -89,7 +89,7 @@ class Prepared:
         self._next_change = next_change
         self._kept: OrderedDict[tuple[str, bytes], Kept] = OrderedDict()
         self._bytes = 0
-        self._under_way: dict[tuple[str, bytes], asyncio.Future[Kept]] = {}
+        self._under_way: dict[tuple[str, bytes], asyncio.Task[Kept]] = {}
         self._places = asyncio.Semaphore(MAX_RENDERS)
 
     def find(self, key: tuple[str, bytes], now: int) -> Kept | None:
@@ -108,19 +108,19 @@ class Prepared:
             return await asyncio.shield(running)
         if len(self._under_way) >= MAX_WAITING:
             raise BusyError("Too many pages are being prepared at once; please try again in a moment.")
-        future: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
-        self._under_way[key] = future
+        task = asyncio.create_task(
+            self._prepare(key, ask, shows, render)
+        )  # nobody's own: whoever gives up leaves it to the others
+        self._under_way[key] = task
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # an error is its readers' to raise
+        return await asyncio.shield(task)
+
+    async def _prepare(self, key: tuple[str, bytes], ask: Ask, shows: tuple[str, ...], render: Render) -> Kept:
         try:
             async with self._places:
                 kept = await self._render(ask, shows, render)
             self._keep(key, kept)
-            future.set_result(kept)
             return kept
-        except BaseException as error:
-            if not future.done():
-                future.set_exception(error if isinstance(error, Exception) else BusyError("Interrupted; try again."))
-                future.exception()
-            raise
         finally:
             del self._under_way[key]
 

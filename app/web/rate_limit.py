@@ -1,48 +1,60 @@
-"""How often one address may do a thing, without keeping the address: a salted hash in memory, whose salt turns over daily."""
+"""How often one sender may do a thing, without keeping the address: a salted hash in memory, whose salt turns over daily."""
 
 import hashlib
 import ipaddress
 import secrets
+from collections import OrderedDict
 
 DAY_S = 86_400
+WIDENING = ((64, 1), (56, 4), (48, 16))
+"""An IPv6 customer gets a /64 to a /48 and may change addresses within it: each wider network may do so many times as much."""
 
 
 class Limit:
-    """At most ``most`` in each window of ``window_s`` seconds for each address, IPv6 by its /64.
+    """At most ``most`` in each window of ``window_s`` seconds for each IPv4 address or IPv6 /64, and a few times that
+    for the networks around it.
 
-    Counts are forgotten with their window; past ``addresses`` different ones in a window nobody new is let in, so
-    memory is bounded too.
+    Memory is bounded by ``senders``: past so many the one heard of least recently is forgotten, so that a flood of
+    addresses shuts nobody out.
     """
 
-    def __init__(self, most: int, window_s: int, addresses: int = 50_000) -> None:
-        self.most, self.window_s, self._addresses = most, window_s, addresses
-        self._counts: dict[bytes, int] = {}
+    def __init__(self, most: int, window_s: int, senders: int = 50_000) -> None:
+        self.most, self.window_s, self._senders = most, window_s, senders
+        self._counts: OrderedDict[bytes, int] = OrderedDict()
         self._window = self._day = -1
         self._salt = b""
 
     def allows(self, address: str, now: int) -> bool:
-        """Count one more from ``address`` in the second ``now``; False if that is too many."""
+        """Count one more from ``address`` in the second ``now``; False, and uncounted, if that is too many."""
         if now // DAY_S != self._day:
             self._day, self._salt = now // DAY_S, secrets.token_bytes(16)
             self._counts.clear()
         if now // self.window_s != self._window:
             self._window = now // self.window_s
             self._counts.clear()
-        key = hashlib.blake2b(_network(address).encode(), key=self._salt, digest_size=12).digest()
-        count = self._counts.get(key, 0)
-        if count >= self.most or (not count and len(self._counts) >= self._addresses):
+        keys = [(self._key(network), self.most * times) for network, times in _networks(address)]
+        if any(self._counts.get(key, 0) >= most for key, most in keys):
             return False
-        self._counts[key] = count + 1
+        for key, _ in reversed(keys):  # the narrowest last: it is the one to remember
+            self._counts[key] = self._counts.pop(key, 0) + 1
+        while len(self._counts) > self._senders:
+            self._counts.popitem(last=False)
         return True
 
     def wait_s(self, now: int) -> int:
         """Seconds until the next window."""
         return self.window_s - now % self.window_s
 
+    def _key(self, network: str) -> bytes:
+        return hashlib.blake2b(network.encode(), key=self._salt, digest_size=12).digest()
 
-def _network(address: str) -> str:
+
+def _networks(address: str) -> list[tuple[str, int]]:
+    """(network, how many times the limit it has) of an address, the narrowest first."""
     try:
         read = ipaddress.ip_address(address)
     except ValueError:
-        return address
-    return str(ipaddress.ip_network((read, 64), strict=False)) if read.version == 6 else address
+        return [(address, 1)]
+    if read.version == 4:
+        return [(address, 1)]
+    return [(str(ipaddress.ip_network((read, length), strict=False)), times) for length, times in WIDENING]

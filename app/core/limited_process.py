@@ -1,0 +1,126 @@
+"""Running a function on what a stranger sent, in a process of its own with limits on memory and time.
+
+``await call("app.submissions.result_files:parse", data)`` starts a Python that imports the function, is then limited
+(resource limits of POSIX), reads ``data`` from its standard input and writes the function's result as JSON. What goes
+past a limit ends that process and nothing else. At most two run at a time; the rest wait in turn, a bounded number.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import json
+import math
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.errors import BusyError, InferenceBenchError
+from app.core.settings import HOME
+
+AT_ONCE, MOST_WAITING = 2, 16
+_slots: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
+_waiting = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bytes of memory beyond what Python itself takes, seconds of processor time, and seconds in all."""
+
+    memory: int = 50 * 2**20
+    cpu_s: int = 2
+    wall_s: float = 10
+
+
+class LimitError(InferenceBenchError):
+    """The function went past a limit; ``limit`` is ``memory``, ``time`` or ``crash``."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__({"memory": "It takes more memory to read than is given to one file.",
+                          "time": "It takes longer to read than is given to one file."}.get(limit, "It can't be read."))  # fmt: skip
+        self.limit = limit
+
+
+class RefusedError(InferenceBenchError):
+    """The function refused what it was given; the text is its own."""
+
+
+async def call(function: str, data: bytes, bounds: Bounds | None = None) -> Any:
+    """The result of ``module:function`` on ``data``, through JSON.
+
+    Raises :class:`RefusedError` with the text of a ``ValueError`` that it raised, :class:`LimitError` where it went past
+    a limit or crashed, and :class:`BusyError` where too many wait already.
+    """
+    global _waiting  # noqa: PLW0603 -- of this process
+    bounds = bounds or Bounds()
+    slots = _slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
+    if _waiting >= MOST_WAITING:
+        raise BusyError("Many files are being read at the moment; please try again in a moment.")
+    _waiting += 1
+    try:
+        async with slots:
+            return await _run(function, data, bounds)
+    finally:
+        _waiting -= 1
+
+
+async def _run(function: str, data: bytes, bounds: Bounds) -> Any:
+    command = [
+        sys.executable,
+        "-I",
+        "-c",
+        _START,
+        json.dumps(sys.path),
+        function,
+        str(bounds.memory),
+        str(bounds.cpu_s),
+    ]
+    try:
+        done = await asyncio.to_thread(
+            subprocess.run, command, input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
+            env={"PYTHONHASHSEED": "0"}, cwd=HOME, timeout=bounds.wall_s,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:  # it is killed by then
+        raise LimitError("time") from None
+    if done.returncode == MEMORY_STATUS:
+        raise LimitError("memory")
+    if done.returncode != 0:  # SIGXCPU, or SIGKILL of the kernel where the processor time is up
+        raise LimitError("time" if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL) else "crash")
+    told = json.loads(done.stdout)
+    if "refused" in told:
+        raise RefusedError(told["refused"])
+    return told["result"]
+
+
+MEMORY_STATUS = 77
+_START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from app.core.limited_process import child; child()"
+
+
+def child() -> None:
+    """The process itself: import, be limited, read, answer. Never called in the site's own processes."""
+    name, memory, cpu_s = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    module, _, attribute = name.partition(":")
+    function: Callable[[bytes], Any] = getattr(importlib.import_module(module), attribute)
+    data = sys.stdin.buffer.read()
+    now = resource.getrusage(resource.RUSAGE_SELF)
+    used = now.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    cpu_s += math.ceil(now.ru_utime + now.ru_stime)  # what loading Python and the function took is not the data's
+    for limit, most in ((resource.RLIMIT_DATA, used + memory), (resource.RLIMIT_CPU, cpu_s), (resource.RLIMIT_FSIZE, 0),
+                        (resource.RLIMIT_NOFILE, 16), (resource.RLIMIT_CORE, 0)):  # fmt: skip
+        with contextlib.suppress(ValueError, OSError):
+            _, hard = resource.getrlimit(limit)
+            bounded = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(limit, (bounded, bounded))
+    try:
+        told = json.dumps({"result": function(data)})
+    except MemoryError:
+        os._exit(MEMORY_STATUS)
+    except ValueError as error:
+        told = json.dumps({"refused": str(error)[:500]})
+    sys.stdout.write(told)
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,41 @@
+"""Bodies of requests, read within a bounded time: one that drips, stalls or is cut off ends its request and nothing else."""
+
+import asyncio
+from typing import Any
+
+BODY_S = 20.0
+"""A whole body comes within this time; a megabyte does on a line of 400 kbit/s."""
+
+
+class BodyError(Exception):
+    """A body that can't be read to its end; ``status`` is what to answer."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class BoundedBody:
+    """The ``receive`` of ASGI with a limit on the time that the body takes as a whole."""
+
+    def __init__(self, receive: Any) -> None:
+        self._receive = receive
+        self._ends: float | None = None
+        self._whole = False
+
+    async def receive(self) -> Any:
+        """The next message; raises :class:`BodyError` where the body takes too long or its sender breaks it off."""
+        if self._whole:
+            return await self._receive()  # what comes after the body is only that the visitor has gone
+        loop = asyncio.get_running_loop()
+        if self._ends is None:
+            self._ends = loop.time() + BODY_S
+        try:
+            async with asyncio.timeout_at(self._ends):
+                message = await self._receive()
+        except TimeoutError:
+            raise BodyError(408, f"The body did not arrive within {BODY_S:.0f} seconds.") from None
+        if message["type"] == "http.disconnect":
+            raise BodyError(400, "The body was cut off.")
+        self._whole = not message.get("more_body", False)
+        return message

@@ -1,0 +1,209 @@
+"""Result files are read for what they say: the expected values were written down from the files, not from the reader."""
+
+import contextlib
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core import limited_process
+from app.storage import sqlite
+from app.submissions.result_files import parse, runs_of
+from app.submissions.result_files.document import FileError
+from tests.conftest import DATA, Inside
+
+FOLDER = DATA / "uploads"
+LLAMA = {"engine": "llama.cpp", "concurrency": "1", "input_tokens": "512", "output_tokens": "128"}
+VLLM = {
+    "engine": "vllm",
+    "input_tokens": "1024",
+    "output_tokens": "256",
+    "concurrency": "16",
+    "ttft_ms": "110",
+    "tpot_ms": "23",
+}
+ONE: dict[str, dict[str, str | None]] = {
+    "b1_sglang_sharegpt.jsonl": {"engine": "sglang", "input_tokens": "225", "output_tokens": "192", "concurrency": None, "ttft_ms": "83.1"},
+    "b4_median_zero.json": {"tpot_ms": None, "ttft_ms": "606.8", "input_tokens": "342", "output_tokens": "218", "concurrency": "16"},
+    "b5_backend_openai.json": {**VLLM, "engine": None}, "b5_backend_openai-chat.json": {**VLLM, "engine": None},
+    "b5_backend_tgi.json": {**VLLM, "engine": None}, "b5_backend_vllm.json": VLLM, "b5_backend_sglang.json": {**VLLM, "engine": "sglang"},
+    "b5_backend_tensorrt-llm.json": {**VLLM, "engine": "trtllm"}, "b6_failed.json": VLLM,
+    "b11_old_vllm.json": {**VLLM, "concurrency": None}, "b20_lb.json": {**LLAMA, "tpot_ms": "8.3333", "ttft_ms": "73.1429"},
+    "b24_lb_pg.json": {**LLAMA, "tpot_ms": "8.3333"}, "b25_lb_pg_only.json": {**LLAMA, "tpot_ms": None, "ttft_ms": None, "output_tokens_per_s": None},
+    "b27_lb.jsonl": {**LLAMA, "tpot_ms": "8.3333"}, "b28_lb_noise.json": {**LLAMA, "tpot_ms": "8.3333"}, "b29_lb_utf16.json": {**LLAMA, "tpot_ms": "8.3333"},
+    "b30_lb.csv": {**LLAMA, "output_tokens_per_s": "124.6"}, "b31_lb_semicolon.csv": {**LLAMA, "output_tokens_per_s": "124.6"},
+    "b32_lb.md": {**LLAMA, "output_tokens_per_s": "131.42"}, "b33_batched_bench.jsonl": {"input_tokens": "128", "concurrency": "4", "output_tokens_per_s": "430"},
+    "b40_genai_perf.json": {"ttft_ms": "24", "tpot_ms": "3.8", "output_tokens_per_s": "230", "model": "m"},
+    "b41_llmperf.json": {"ttft_ms": "220", "tpot_ms": "5.3", "concurrency": "5", "model": "meta-llama/Llama-2-70b-chat-hf"},
+    "b42_guidellm.json": {"ttft_ms": "100", "output_tokens_per_s": "400", "engine": None},
+    "b43_trtllm.json": {"engine": "trtllm", "ttft_ms": None, "output_tokens_per_s": "540", "tensor_parallel": "1"},
+    "b44_console.txt": {"input_tokens": "997", "output_tokens": "1000", "ttft_ms": "57", "tpot_ms": "6.45", "engine": None},
+    "b45_inferencemax.json": {"tensor_parallel": "8", "concurrency": "16", "tpot_ms": "11", "ttft_ms": "200", "output_tokens_per_s": "880", "precision": "fp8"},
+}  # fmt: skip
+MANY = {"b3_sglang_sweep.jsonl": 3, "b21_lb_depth.json": 2, "b22_lb_two_models.json": 2, "b26_lb_manyn.json": 4}
+REFUSED = {
+    "b7_all_failed.json": "succeeded",
+    "b8_pooling.json": "embeddings",
+    "b9_throughput.json": "bench throughput",
+    "b10_latency.json": "bench latency",
+}
+
+
+def test_every_file_of_the_folder_has_its_expected_reading() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {*ONE, *MANY, *REFUSED}
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_a_file_of_one_run(name: str) -> None:
+    (run,) = runs_of((FOLDER / name).read_bytes())
+    assert {field: run.values.get(field) for field in ONE[name]} == ONE[name]
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_a_file_of_several_runs_offers_each_and_joins_none(name: str) -> None:
+    runs = runs_of((FOLDER / name).read_bytes())
+    assert len(runs) == MANY[name]
+    assert len({run.label for run in runs}) == len(runs), "labels tell them apart"
+
+
+def test_two_models_are_never_joined() -> None:
+    small, large = runs_of((FOLDER / "b22_lb_two_models.json").read_bytes())
+    assert ("8B" in small.label, "70B" in large.label) == (True, True)
+    assert "tpot_ms" in small.values
+    assert "tpot_ms" not in large.values, "nothing was generated with it"
+
+
+def test_depth_counts_into_the_context() -> None:
+    _, deep = runs_of((FOLDER / "b21_lb_depth.json").read_bytes())
+    assert deep.values["input_tokens"] == "8704"
+    assert "ttft_ms" not in deep.values
+
+
+def test_failed_requests_are_said() -> None:
+    assert "97 of 100 requests failed" in runs_of((FOLDER / "b6_failed.json").read_bytes())[0].notes
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_measures_something_else_is_refused_by_name(name: str) -> None:
+    with pytest.raises(FileError, match=REFUSED[name]):
+        runs_of((FOLDER / name).read_bytes())
+
+
+SERVE = {"backend": "vllm", "model_id": "m", "completed": 10, "total_input_tokens": 1000, "total_output_tokens": 2000, "median_ttft_ms": 5.0,
+         "median_tpot_ms": 2.0, "output_throughput": 100.0}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "bad", [5e-324, "5e-324", 1e400, -1e400, float("nan"), -3, 0, True, None, [], {}, "x", 10**400, "1" * 5000, 1e-300]
+)
+@pytest.mark.parametrize("field", [*SERVE])
+def test_a_figure_that_says_nothing_is_left_out_and_breaks_nothing(field: str, bad: Any) -> None:
+    try:
+        told = parse(json.dumps({**SERVE, field: bad}).encode())
+    except FileError:
+        return  # refused with its reason, as where nothing was completed
+    for run in told:
+        for value in run["values"].values():
+            assert value not in ("nan", "inf", "-inf", "0")
+            assert len(value) <= 200
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=400))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    with contextlib.suppress(FileError):
+        assert parse(data)
+
+
+_JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
+    st.sampled_from([*SERVE, "avg_ts", "n_gen", "n_prompt", "benchmarks", "metrics", "performance", "world_info", "conc", "tput_per_gpu", "time_to_first_token",
+                     "results_ttft_s_quantiles_p50", "input_config", "pp", "tg", "pl", "speed_tg"]), inner, max_size=6), max_leaves=12)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(_JSON)
+def test_any_json_is_read_or_refused_and_no_figure_invented(value: Any) -> None:
+    try:
+        runs = parse(json.dumps(value).encode())
+    except FileError:
+        return
+    for run in runs:
+        for name in ("ttft_ms", "tpot_ms", "output_tokens_per_s"):
+            assert float(run["values"].get(name, "1")) > 0
+
+
+HOSTILE = {
+    "wide": b",".join(b"c" for _ in range(100_000)) + b"\n" + b"1\n" * 150_000, "rows": b"a,b,c,d\n" + b"1,2,3,4\n" * 100_000,
+    "deep": b"[" * 400_000, "deep objects": b'{"a":' * 100_000, "long number": b'{"completed": ' + b"9" * 800_000 + b"}",
+    "quotes": b'a,b,c,d\n"' + b'""' * 400_000, "json lines": b'{"a":1}\n' * 100_000, "lines": b"x: 1\n" * 150_000, "pipes": b"|" * 800_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_are_refused_within_the_limits_while_the_site_answers(inside: Inside, name: str) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        answer = await client.post("/submit/benchmark", data={"do": "fill"}, files={"file": ("x", HOSTILE[name])})
+        assert answer.status_code in (413, 422), answer.status_code
+        if answer.status_code == 422:
+            assert 'id="file-wrong">' in answer.text
+
+    inside.run(work)
+
+
+def hungry(data: bytes) -> int:
+    return len([bytearray(2**20) for _ in range(500)])
+
+
+def endless(data: bytes) -> int:
+    while True:
+        pass
+
+
+def broken(data: bytes) -> int:
+    raise RuntimeError("unforeseen")
+
+
+@pytest.mark.parametrize(("function", "limit"), [("hungry", "memory"), ("endless", "time"), ("broken", "crash")])
+def test_a_limit_ends_the_reading_and_nothing_else(function: str, limit: str) -> None:
+    with pytest.raises(limited_process.LimitError) as told:
+        sqlite.run(
+            limited_process.call(
+                f"tests.submissions.test_result_files:{function}", b"", limited_process.Bounds(cpu_s=1)
+            )
+        )
+    assert told.value.limit == limit
+
+
+def test_several_runs_are_offered_and_the_chosen_one_fills_the_form(inside: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        import re
+        from html import unescape
+
+        data = (FOLDER / "b3_sglang_sweep.jsonl").read_bytes()
+        offered = await client.post(
+            "/submit/benchmark", data={"how": "kept as typed"}, files={"file": ("x.jsonl", data)}
+        )
+        assert offered.status_code == 200
+        buttons = [unescape(value) for value in re.findall(r'name="run" value="([^"]+)"', offered.text)]
+        assert len(buttons) == 3
+        chosen = await client.post("/submit/benchmark", data={"run": buttons[1], "how": "kept as typed"})
+        assert re.search(r'id="concurrency" name="concurrency" value="8"', chosen.text)
+        assert "kept as typed" in chosen.text
+        for bad in ("{", "[]", "1", '{"values": []}', '{"values": {"x": 1}, "notes": 3}'):
+            assert (await client.post("/submit/benchmark", data={"run": bad})).status_code == 422
+
+    inside.run(work)
+
+
+def test_no_file_is_kept(inside: Inside, tmp_path: Path) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        await client.post("/submit/benchmark", data={"do": "fill"}, files={"file": ("x", b'{"MARKERFILE": 1}')})
+
+    inside.run(work)
+    sqlite3.connect(inside.settings.database_path).close()
+    assert not any(b"MARKERFILE" in path.read_bytes() for path in inside.settings.data_dir.rglob("*") if path.is_file())

@@ -61,8 +61,7 @@ def question(row: Mapping[str, str | None], shapes: Mapping[str, Shape]) -> Ques
     gpu = stand_in(gpu_slug(spelled), gpus())
     card = card_of(gpu)
     precision = known_precision(row.get("precision") or "", bool(shape.native_4bit), bool(card.flops4))
-    engine = (row.get("engine") or _STANDARD).strip().lower()
-    engine = _ENGINES.get(engine, engine)
+    engine = engine_name(row.get("engine") or "")
     layout = Layout(
         precision=precision,
         kv_bytes=kv_bytes(precision),
@@ -82,6 +81,12 @@ def question(row: Mapping[str, str | None], shapes: Mapping[str, Shape]) -> Ques
     check_layout(layout, shape.layers, shape.experts)
     check_traffic(traffic, 0)
     return Question(shape, card, layout, traffic, gpu)
+
+
+def engine_name(spelled: str) -> str:
+    """An engine by its usual spellings, the standard one where none is given; what is not known stays as it is spelled."""
+    engine = spelled.strip().lower() or _STANDARD
+    return _ENGINES.get(engine, engine)
 
 
 @lru_cache(maxsize=1024)

@@ -1,5 +1,6 @@
 """``POST /api/estimate``: a prediction for programs. Inputs come to the server, are answered and forgotten: nothing is logged."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +9,9 @@ from litestar import Request, Response, post
 
 from app.benchmarks.nearest import SetUp, nearest, told
 from app.benchmarks.predict import ranges_of, speed_of
-from app.benchmarks.rows import Question, question
+from app.benchmarks.rows import Question, engine_name, question
 from app.core.errors import QueryError
-from app.estimate.inputs import EstimateError, check_traffic
+from app.estimate.inputs import ENGINES, EstimateError, check_traffic
 from app.estimate.shape import shape_of
 from app.estimate.speed import Speed
 from app.models import store as models
@@ -85,6 +86,16 @@ def _given(body: bytes) -> dict[str, str]:
     return {name: str(value) for name, value in found.items()}
 
 
+def _check_choices(given: Mapping[str, str]) -> None:
+    """Refuse what a measured row may hold but a question may not: an unknown engine would be answered for another one."""
+    engine = given.get("engine", "")
+    if engine_name(engine) not in ENGINES:
+        raise EstimateError("engine", f"engine {engine[:30]!r} is not known; use one of {', '.join(ENGINES)}")
+    with contextlib.suppress(ValueError):  # what is no number is refused with the other fields
+        if float(split := given.get("expert_parallel", "")) < 1:
+            raise EstimateError("expert_parallel", f"expert_parallel must be 1 or more; it is {split[:30]}")
+
+
 async def _question(given: Mapping[str, str]) -> tuple[str, Question]:
     """The repository that was computed with, and the estimator's inputs. Raises :class:`EstimateError`."""
     name = given.get("model", "")
@@ -95,6 +106,7 @@ async def _question(given: Mapping[str, str]) -> tuple[str, Question]:
     if row is None or architecture is None:
         why = "its configuration is not understood" if row else f"no model {name[:80]!r} is known"
         raise EstimateError("model", f"can't estimate, because {why}; /models lists those that are")
+    _check_choices(given)
     asked = {**given, "model": row["model"], "precision": given.get("precision") or architecture.precision}
     ask = question(asked, {row["model"].lower(): shape_of(architecture)})
     check_traffic(ask.traffic, ask.shape.context)

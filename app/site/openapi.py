@@ -4,12 +4,22 @@ from typing import Any
 
 from app import __version__
 from app.core.settings import Settings
+from app.estimate.inputs import ENGINES, MOST_CONCURRENCY, MOST_TOKENS
 from app.pricing.offers.offer import Tier
 from app.pricing.offers.price_query import MEANINGS, ORDERS, SORTS
 from app.site import estimate_api as estimates
 from app.site.price_api import COLUMNS, MAX_LIMIT
 
-_WORDS = ("model", "gpu", "precision", "engine")
+_WORDS: dict[str, Any] = {"type": "string"}
+_SPLIT: dict[str, Any] = {"type": "integer", "minimum": 1, "default": 1}
+_TOKENS: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": MOST_TOKENS}
+_LOAD: dict[str, Any] = {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_CONCURRENCY}
+_FIELDS: dict[str, dict[str, Any]] = {
+    "model": _WORDS, "gpu": _WORDS, "precision": _WORDS, "engine": {"type": "string", "enum": list(ENGINES), "default": "vllm"},
+    "tensor_parallel": _SPLIT, "pipeline_parallel": _SPLIT, "attention_data_parallel": _SPLIT, "expert_parallel": _SPLIT,
+    "input_tokens": _TOKENS, "output_tokens": _TOKENS, "concurrency": _LOAD, "request_rate_per_s": _LOAD,
+}  # fmt: skip
+"""Field of an estimate → its JSON schema, within the limits that the estimator checks."""
 _MANY = ("gpu", "provider", "region", "tier")
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "tier": {"type": "string", "enum": [tier.value for tier in Tier]},
@@ -18,8 +28,15 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "sort": {"type": "string", "enum": list(SORTS), "default": "price"},
     "order": {"type": "string", "enum": list(ORDERS), "default": "asc"},
 }
-_NUMBERS = {"gpu_count", "usd_per_gpu_hour", "usd_per_instance_hour", "quoted_amount"}
-_WHOLE = {"commitment_months", "gpu_memory_gb", "vcpus", "ram_gb"}
+_NUMBERS = {
+    "gpu_count",
+    "usd_per_gpu_hour",
+    "usd_per_instance_hour",
+    "quoted_amount",
+    "disk_usd_per_gb_month",
+    "traffic_usd_per_gb",
+}
+_WHOLE = {"commitment_months", "gpu_memory_gb", "vcpus", "ram_gb", "disk_gb", "min_nodes"}
 _ALWAYS = {"provider", "gpu", "tier", "usd_per_gpu_hour", "fetched_at", "stale", "source", "currency", "id"}
 
 
@@ -103,7 +120,7 @@ def description(settings: Settings) -> dict[str, Any]:
                     "summary": "Predict one set-up; inputs are sent to the server, never stored or logged",
                     "requestBody": {"required": True, "content": {"application/json": {
                         "schema": {"type": "object", "required": ["model", "gpu", "input_tokens", "output_tokens"], "additionalProperties": False,
-                                   "properties": {name: {"type": "string" if name in _WORDS else "number", "description": meaning}
+                                   "properties": {name: {**_FIELDS[name], "description": meaning}
                                                   for name, (meaning, _) in estimates.FIELDS.items()}},
                         "example": estimates.EXAMPLE}}},
                     "responses": {
@@ -112,7 +129,8 @@ def description(settings: Settings) -> dict[str, Any]:
                                     "type": "object", "required": list(estimates.ANSWER),
                                     "properties": {name: {"type": [kind, "null"] if name == "rated_power_w" else kind, "description": meaning}
                                                    for name, (kind, meaning) in estimates.ANSWER.items()}}}}},
-                        "400": _problem("The body is not a JSON object."),
+                        "400": _problem("The body is not a JSON object, or it was cut off."),
+                        "413": _problem("The body is larger than this address takes."),
                         "422": _problem("A field can't be; the answer names it and says what would work."),
                     },
                 }

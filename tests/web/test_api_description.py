@@ -1,0 +1,108 @@
+"""The API's description agrees with what the API answers: types of columns, what it allows, what it refuses."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from app.core.settings import load
+from app.pricing.offers.tables import OfferRow
+from app.site import openapi
+from app.site.estimate_api import EXAMPLE
+from app.site.price_api import COLUMNS
+from tests.conftest import Inside
+
+NUMERIC = {"gpu_count": "number", "usd_per_gpu_hour": "number", "usd_per_instance_hour": "number", "quoted_amount": "number",
+           "disk_usd_per_gb_month": "number", "traffic_usd_per_gb": "number", "commitment_months": "integer", "gpu_memory_gb": "integer",
+           "vcpus": "integer", "ram_gb": "integer", "disk_gb": "integer", "min_nodes": "integer"}  # fmt: skip
+
+
+def estimate_schema() -> dict[str, Any]:
+    post = openapi.description(load({}))["paths"]["/api/estimate"]["post"]
+    schema: dict[str, Any] = post["requestBody"]["content"]["application/json"]["schema"]
+    return schema
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in COLUMNS])
+def test_a_column_is_declared_as_what_it_holds(name: str) -> None:
+    declared = openapi.description(load({}))["components"]["schemas"]["Offer"]["properties"][name]["type"]
+    kinds = {declared} if isinstance(declared, str) else set(declared)
+    assert kinds - {"null"} == {NUMERIC.get(name, "boolean" if name == "stale" else "string")}
+
+
+def test_every_column_that_the_database_holds_as_a_number_is_declared_as_one() -> None:
+    stored = {column._meta.name: column.value_type for column in OfferRow._meta.columns}
+    published = {name for name, _, _ in COLUMNS} - {"fetched_at"}  # kept in seconds, told as an instant
+    whole = {name for name in published if stored.get(name) is int}
+    money = {name for name in published if f"{name}_micro" in stored}
+    assert {"disk_gb", "min_nodes"} <= whole
+    assert {"disk_usd_per_gb_month", "traffic_usd_per_gb"} <= money
+    assert whole | money <= set(NUMERIC)
+
+
+@pytest.mark.parametrize("engine", ["foo", "vllm2", "v llm", "None", "0", 7])
+def test_an_engine_that_is_not_known_is_refused_by_name(inside: Inside, engine: object) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        answer = await client.post("/api/estimate", content=json.dumps({**EXAMPLE, "engine": engine}))
+        assert answer.status_code == 422
+        assert answer.json()["parameter"] == "engine"
+        assert str(engine) in answer.json()["detail"]
+        assert "sglang" in answer.json()["detail"]
+
+    inside.run(work)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "engine"),
+    [("VLLM", "vllm"), ("TensorRT-LLM", "trtllm"), ("llamacpp", "llama.cpp"), (" sglang ", "sglang"), ("", "vllm")],
+)
+def test_an_engine_is_known_by_its_usual_spellings(inside: Inside, spelled: str, engine: str) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        answer = await client.post("/api/estimate", content=json.dumps({**EXAMPLE, "engine": spelled}))
+        assert answer.status_code == 200
+        assert answer.json()["engine"] == engine
+
+    inside.run(work)
+
+
+@pytest.mark.parametrize(
+    ("split", "status"), [(1, 200), (1.0, 200), ("1", 200), (0, 422), (-5, 422), ("x", 422), ("nan", 422)]
+)
+def test_experts_are_split_over_one_gpu_or_more(inside: Inside, split: object, status: int) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        answer = await client.post("/api/estimate", content=json.dumps({**EXAMPLE, "expert_parallel": split}))
+        assert answer.status_code == status
+
+    inside.run(work)
+
+
+def _outside(schema: dict[str, Any]) -> list[object]:
+    """Values just past what a field's schema allows."""
+    found: list[object] = []
+    if "minimum" in schema:
+        found.append(schema["minimum"] - 1)
+    if "exclusiveMinimum" in schema:
+        found.append(schema["exclusiveMinimum"])
+    if "maximum" in schema:
+        found.append(schema["maximum"] + 1)
+    return found + ([1.5] if schema["type"] == "integer" else [])
+
+
+def test_what_is_refused_is_described(inside: Inside) -> None:
+    fields = estimate_schema()["properties"]
+    numbers = {name for name, schema in fields.items() if schema["type"] in ("integer", "number")}
+    assert numbers == {"tensor_parallel", "pipeline_parallel", "attention_data_parallel", "expert_parallel",
+                       "input_tokens", "output_tokens", "concurrency", "request_rate_per_s"}  # fmt: skip
+    assert all(_outside(fields[name]) for name in numbers)
+
+    async def work(client: httpx.AsyncClient) -> None:
+        for name in numbers:
+            for value in _outside(fields[name]):
+                given = {**EXAMPLE, name: value}
+                if name == "request_rate_per_s":
+                    del given["concurrency"]
+                answer = await client.post("/api/estimate", content=json.dumps(given))
+                assert answer.status_code == 422, (name, value)
+
+    inside.run(work)

@@ -77,9 +77,12 @@ TIMETABLE: tuple[Entry, ...] = (
 
 
 def due(tried: Mapping[str, int | None], now: int) -> list[Entry]:
-    """The lines whose last try, by the name they are recorded as, lies longer back than their pace."""
+    """The lines whose last try, by the name they are recorded as, lies longer back than their pace.
+
+    A try that lies ahead was noted by a clock that ran ahead: it says nothing, and the line is due.
+    """
     return [
         entry
         for entry in TIMETABLE
-        if entry.recorded_as and now - (tried.get(entry.recorded_as) or 0) >= entry.every_minutes * 60
+        if entry.recorded_as and not 0 <= now - (tried.get(entry.recorded_as) or 0) < entry.every_minutes * 60
     ]

@@ -30,6 +30,13 @@ def polling(settings: Settings, _: Any) -> int:
     return 0
 
 
+def retry(settings: Settings, _: Any) -> int:
+    """Let the messages that were set aside be read again, and read the mailbox now."""
+    _open(settings)
+    print(f"{sqlite.run(sync.retry())} messages are read again")
+    return polling(settings, None)
+
+
 def record(settings: Settings, asked: Any) -> int:
     """Enter a request that came another way; it has the same deadlines and limits."""
     received = instant(asked.received, "received") if asked.received else clock.timestamp()

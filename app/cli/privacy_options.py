@@ -21,6 +21,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         return made
 
     part("poll", "read the mailbox now, send what waits", reference=False, function="polling")
+    part("retry", "read again what was set aside because it could not be kept", reference=False, function="retry")
     record = part("record", "enter a request that came another way", reference=False)
     record.add_argument("--kind", required=True, choices=KINDS)
     record.add_argument("--law", default="other", choices=LAWS)

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,19 @@ def make_private(folder: Path) -> None:
             wanted = FOLDER_MODE if path.is_dir() else FILE_MODE
             if told.st_uid == mine and not path.is_symlink() and told.st_mode & 0o777 != wanted:
                 path.chmod(wanted)
+
+
+LEAST_FREE = 20 * 2**20
+
+
+def full_disk(folder: Path) -> str:
+    """What is wrong with the room on the folder's disk, ``""`` while there is enough."""
+    free = shutil.disk_usage(folder).free
+    return (
+        ""
+        if free >= LEAST_FREE
+        else f"the disk of the data folder has {free // 2**20} MB left: reports and mail can't be kept"
+    )
 
 
 def use(folder: Path) -> None:

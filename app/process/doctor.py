@@ -49,6 +49,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield "note", f"no queue for the worker: set {PREFIX}REDIS_URL or install redis-server; the web runs without"
     yield from _sources(settings)
     yield from _policies(settings)
+    yield from _mail(settings)
     yield from _processors(settings)
     if not settings.imap_url:
         yield (
@@ -62,6 +63,16 @@ def examine(settings: Settings) -> Iterator[Finding]:
         )
     if not settings.operator_email:
         yield "note", f"{PREFIX}OPERATOR_EMAIL is not set: nobody is reminded of deadlines"
+
+
+def _mail(settings: Settings) -> Iterator[Finding]:
+    from app.privacy.mail import sync
+    from app.storage import sqlite
+
+    if prepare.is_ready(settings.database_path):
+        sqlite.use(settings.database_path)
+        for line in sqlite.run(sync.troubles()):
+            yield "fault", line
 
 
 def _policies(settings: Settings) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from app.core.errors import (
     UnavailableError,
 )
 from app.site.render import render
+from app.storage.sqlite import is_disk_full
 from app.web import htmx, security
 from app.web.answers import MovedError, unkept
 from app.web.bodies import BodyError
@@ -113,6 +114,11 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 
 def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Whatever was not foreseen: logged by kind and place, without addresses, values or input."""
+    if is_disk_full(error):
+        return on_unavailable(
+            request,
+            UnavailableError("Our disk is full, so that nothing can be kept at the moment. Please try again later."),
+        )
     frames = _frames(error)
     log.error("crash", extra={"kind": type(error).__name__, "where": frames[-4:]})
     return _answer(request, 500, _EXPLAINED[500])

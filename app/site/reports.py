@@ -1,6 +1,7 @@
 """Sending a report: the three forms, with and without scripts, every error at its field."""
 
 import json
+import sqlite3
 from typing import Any
 
 from litestar import Request, Response, post
@@ -17,6 +18,7 @@ from app.models.store import every_model
 from app.policies.documents import Version
 from app.policies.files import policies
 from app.site.render import render
+from app.storage.sqlite import is_disk_full
 from app.submissions import plausible, store
 from app.submissions.forms import CONTACT, FORMS, Form, Known, read
 from app.web import same_origin
@@ -31,6 +33,7 @@ MOST_TYPED = 20_000
 HONEYPOT = "website"
 AGE = "I am at least 16 years old."
 LATER = "Many reports came from your network within the hour. Nothing you typed is lost: please send it again later."
+NO_ROOM = "The report could not be kept: our disk is full. Nothing you typed is lost: please send it again later."
 FULL = "Many reports wait for a look at the moment. Nothing you typed is lost: please send it again later."
 
 
@@ -174,6 +177,12 @@ async def _keep(
         )
     try:
         kept = await store.send(found.kind, values, policy.name, f"{consent_words(policy)} {AGE}")
+    except sqlite3.OperationalError as error:
+        if not is_disk_full(error):
+            raise
+        return unkept(
+            await form_page(settings, found, typed, notice=NO_ROOM), status=503, headers={"retry-after": "600"}
+        )
     except store.FullError:
         return unkept(await form_page(settings, found, typed, notice=FULL), status=429, headers={"retry-after": "3600"})
     return unkept(

@@ -10,6 +10,7 @@ from litestar import Request, Response, get
 from app import __version__
 from app.catalog.facts import Gpu, Provider, gpus, providers
 from app.core import clock
+from app.core.data_folder import full_disk
 from app.core.errors import NotFoundError
 from app.core.money import show
 from app.core.version_keys import MODELS_KEY, OFFERS_KEY
@@ -19,6 +20,7 @@ from app.policies.files import policies
 from app.pricing.offers import best as best_prices
 from app.pricing.offers import store
 from app.pricing.offers.tables import OfferRow
+from app.privacy.mail import sync
 from app.site import estimate_api as estimates
 from app.site import preview
 from app.site.openapi import description
@@ -46,7 +48,9 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     except Exception as error:  # whatever keeps the database from answering is the reason
         return Response({"ready": False, "why": f"the database does not answer: {type(error).__name__}"}, status_code=503,
                         headers={"cache-control": "no-store"})  # fmt: skip
-    mend = policies(request.app.state.settings).troubles()
+    mend = [*policies(request.app.state.settings).troubles(), *await sync.troubles()]
+    if disk := full_disk(request.app.state.settings.data_dir):
+        mend.append(disk)
     why = None if offers else "no prices are loaded yet; run inferencebench up"
     return Response({"ready": why is None, "offers": offers, "version": __version__, **({"why": why} if why else {}), **({"mend": mend} if mend else {})},
                     status_code=200 if offers else 503, headers={"cache-control": "no-store"})  # fmt: skip

@@ -5,6 +5,7 @@ What only SQLite does stands here; all else goes through Piccolo's tables.
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import io
 import os
@@ -199,6 +200,15 @@ async def insert_many(table: type[Table], columns: Sequence[str], rows: Iterable
     names = ", ".join(f'"{column}"' for column in columns)
     marks = ", ".join("?" * len(columns))
     await execute_many(f'INSERT INTO "{table._meta.tablename}" ({names}) VALUES ({marks})', rows)  # noqa: S608
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """True where a write failed for want of room."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) or "full" in str(
+            error
+        )
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def use(path: Path) -> None:

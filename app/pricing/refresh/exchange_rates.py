@@ -27,7 +27,7 @@ async def rates() -> dict[str, Rate]:
 async def ensure_rates(source: Source) -> None:
     """Fetch rates where a source needs one that is missing or old; an old one stands if that fails."""
     rows = dict(await fetch("SELECT currency, fetched_at FROM exchange_rate"))
-    if all(clock.timestamp() - rows.get(code, 0) < RATES_AGE_S for code in source.currencies):
+    if all(0 <= clock.timestamp() - rows.get(code, 0) < RATES_AGE_S for code in source.currencies):
         return
     outcome = await refresh_rates(source.settings)
     if outcome.state == "failed" and not set(source.currencies) <= set(rows):

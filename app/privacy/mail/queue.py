@@ -1,13 +1,13 @@
 """Letters in and out of a case: keeping a message exactly once, answering it where one may, codes. No mail is sent here."""
 
 import hashlib
+import re
 import secrets
 
 from app.core import clock
 from app.core.errors import InferenceBenchError
-from app.core.retention import DAY_S
 from app.core.settings import Settings
-from app.privacy.mail import templates
+from app.privacy.mail import automatic_limits, templates
 from app.privacy.mail.parser import Read
 from app.privacy.requests import cases, request
 from app.privacy.requests.request import IDENTITY, RECEIVED, RESOLVED, VERIFIED, WAITING
@@ -37,10 +37,13 @@ async def keep_message(settings: Settings, message: Read, place: str, name: str,
         known_already = await fetch("SELECT reference FROM correspondence WHERE message_key = ?", message.key)
         reference = ""
         if not known_already:
+            if message.is_report and (theirs := await _reported_case(message)) is not None:
+                return await _attach(theirs, message, place, name, now)
             case = await _case_of(message)
-            new = case is None
+            new, touches = case is None, False
             if case is None:
                 guess = request.guess(message.subject, message.text)
+                touches = request.touches_data(message.subject, message.text)
                 reference = await cases.open_case(
                     guess.kind, guess.law, min(arrived or now, now), message.sender, "e-mail"
                 )
@@ -59,7 +62,9 @@ async def keep_message(settings: Settings, message: Read, place: str, name: str,
                 message.note,
             )
             await cases.set_values(reference, last_heard_at=now)
-            await (_welcome(settings, case, message, now) if new else _heard(settings, case, message))
+            await (
+                _welcome(settings, case, message, now, with_code=touches) if new else _heard(settings, case, message)
+            )
         await execute(
             "INSERT OR IGNORE INTO mail_copy (place, name, reference, stored_at) VALUES (?, ?, ?, ?)",
             place,
@@ -67,6 +72,46 @@ async def keep_message(settings: Settings, message: Read, place: str, name: str,
             reference or known_already[0][0],
             now,
         )
+    return reference
+
+
+async def _reported_case(message: Read) -> str | None:
+    """The case of our letter that a bounce or an automatic reply answers; ``""`` for a letter whose case is gone; None
+    where it answers none of ours."""
+    if message.answers:
+        marks = ",".join("?" * len(message.answers))
+        rows = await fetch(
+            f"SELECT reference FROM correspondence WHERE direction = 'out' AND message_id IN ({marks}) ORDER BY id DESC LIMIT 1",  # noqa: S608
+            *message.answers,
+        )
+        if rows:
+            return str(rows[0][0])
+    named = request.reference_in(message.subject, message.text[:2_000])
+    if named:
+        case = await cases.find(named)
+        return case.reference if case else ""
+    return "" if any(_OUR_LETTER.match(answered) for answered in message.answers) else None
+
+
+_OUR_LETTER = re.compile(r"ib[r0-9a-f]\w{8,24}@")
+"""The identifiers that letters of ours have."""
+
+
+async def _attach(reference: str, message: Read, place: str, name: str, now: int) -> str:
+    """Keep a report with its case, inside the running transaction: nothing is opened, woken or answered by it."""
+    if reference:
+        await add(
+            reference, now, "in", message.key, message.message_id, message.sender, message.subject, message.text, message.checks,
+            "a report about our letter",
+        )  # fmt: skip
+        await cases.note(reference, f"a report about our letter arrived: {message.subject[:120]}")
+    await execute(
+        "INSERT OR IGNORE INTO mail_copy (place, name, reference, stored_at) VALUES (?, ?, ?, ?)",
+        place,
+        name,
+        reference,
+        now,
+    )
     return reference
 
 
@@ -103,12 +148,12 @@ async def _case_of(message: Read) -> cases.Case | None:
     return case if case is not None and message.sender and case.address == message.sender else None
 
 
-async def _welcome(settings: Settings, case: cases.Case, message: Read, now: int) -> None:
+async def _welcome(settings: Settings, case: cases.Case, message: Read, now: int, *, with_code: bool) -> None:
     """The acknowledgement, where one may be sent; with a code where identity matters."""
     if message.automatic:
         await cases.note(case.reference, f"no automatic answer: {message.automatic}")
         return
-    code = request.new_code() if case.kind in IDENTITY else ""
+    code = request.new_code() if with_code or case.kind in IDENTITY else ""
     text = templates.acknowledgement(case.reference, case.kind, case.law, case.deadline_at, code, message.note)
     if (
         await write(
@@ -183,29 +228,24 @@ async def write(
     attachment: tuple[str, bytes] | None = None,
 ) -> bool:
     """Put a letter into the queue and the correspondence, inside the running transaction. False if a limit on automatic mail forbids it."""
+    why = ""
     if automatic:
-        today = (
-            await fetch(
-                "SELECT count(*) FROM mail_out WHERE automatic = 1 AND recipient = ? AND created_at > ?",
-                case.address,
-                now - DAY_S,
-            )
-        )[0][0]
-        hour = (await fetch("SELECT count(*) FROM mail_out WHERE automatic = 1 AND created_at > ?", now - 3600))[0][0]
-        if today or hour >= AUTOMATIC_AN_HOUR:
-            await cases.note(
-                case.reference,
-                "no automatic answer: "
-                + ("one a day and recipient" if today else f"{AUTOMATIC_AN_HOUR} an hour in all"),
-            )
+        if await automatic_limits.is_flooding(case.address):
+            await cases.note(case.reference, "no automatic answer: several wait for this recipient already")
             return False
+        why = await automatic_limits.held_back(case.address, case.kind, now, AUTOMATIC_AN_HOUR)
+        if why:
+            await cases.note(case.reference, f"the automatic answer waits: {why}")
     if not case.address:
         await cases.note(case.reference, "nothing sent: no address is known")
         return False
     letter = templates.Letter(f"ib{secrets.token_hex(10)}", case.address, subject, text, automatic, answers, attachment)
     raw = templates.composed(letter, letterhead(settings), now)
-    await execute("INSERT INTO mail_out (id, reference, recipient, automatic, created_at, message) VALUES (?, ?, ?, ?, ?, ?)",
-                  letter.id, case.reference, case.address, int(automatic), now, raw)  # fmt: skip
+    if why:
+        await automatic_limits.hold(letter.id, case.reference, case.address, raw, now)
+    else:
+        await execute("INSERT INTO mail_out (id, reference, recipient, automatic, created_at, message) VALUES (?, ?, ?, ?, ?, ?)",
+                      letter.id, case.reference, case.address, int(automatic), now, raw)  # fmt: skip
     sender, message_id = settings.contact_email, f"{letter.id}@{letterhead(settings).host}"
     kept = request.CODE.sub("IB-****-****", text)
     await add(

@@ -1,6 +1,7 @@
 """Reading the mailbox and sending what waits: exactly once in, the same message once out, copies gone after seven days."""
 
 import asyncio
+import json
 import smtplib
 import sqlite3
 import ssl
@@ -8,17 +9,20 @@ from email import message_from_bytes
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from app.core import clock, logs
+from app.core import clock, limited_process, logs
 from app.core.retention import COPY_DAYS, DAY_S
 from app.core.settings import Settings
-from app.privacy.mail import queue, templates
-from app.privacy.mail.mailbox import OUTBOX, Mailbox, MailboxError, inbox, outbox
-from app.privacy.mail.parser import read
+from app.privacy.mail import automatic_limits, queue, templates
+from app.privacy.mail.mailbox import OUTBOX, Item, Mailbox, MailboxError, inbox, outbox
+from app.privacy.mail.parser import Read, read, read_beginning
 from app.privacy.requests import cases, request
 from app.storage.sqlite import execute, fetch, transaction
+from app.upstream.outcome import place_of
 
 MOST_AT_ONCE = 2_000
 TIMEOUT_S, AGAIN_S, TRIES = 30, 300, 50
+READ_TRIES = 3
+"""A message that could not be kept in so many readings of the mailbox is set aside: it is read no more until the operator says so."""
 log = logs.get("mail")
 
 
@@ -37,26 +41,99 @@ async def poll(settings: Settings) -> dict[str, int]:
 
 
 async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) -> None:
-    known = {name for (name,) in await fetch("SELECT name FROM mail_copy WHERE place = ?", box.place)}
+    known = {
+        name
+        for (name,) in await fetch(
+            "SELECT name FROM mail_copy WHERE place = ?1 UNION SELECT name FROM mail_aside WHERE place = ?1 AND tries >= ?2",
+            box.place,
+            READ_TRIES,
+        )
+    }
     items = await asyncio.to_thread(box.new, known)
     ours = queue.ours(settings)
     try:
-        while (
-            counts["read"] + counts["failed"] < MOST_AT_ONCE
-            and (item := await asyncio.to_thread(next, items, None)) is not None
-        ):
+        while counts["read"] < MOST_AT_ONCE and (item := await asyncio.to_thread(next, items, None)) is not None:
             try:
-                message = await asyncio.to_thread(read, item.raw, item.size, ours)
+                message = await _understood(item, ours)
                 reference = await queue.keep_message(settings, message, box.place, item.name, item.arrived)
                 await asyncio.to_thread(box.stored, item.name)
-            except (ValueError, sqlite3.Error) as error:  # one message stands in nobody else's way; it is tried again
+            except sqlite3.OperationalError as error:  # a full disk or a lock is no fault of the message
                 log.error("a message could not be kept", extra={"kind": type(error).__name__})
                 counts["failed"] += 1
                 continue
+            except Exception as error:  # this message fails whenever it is read: it is set aside, and the next is read
+                log.error("a message could not be kept", extra={"kind": type(error).__name__, "where": place_of(error)})
+                await _set_aside(box.place, item.name, f"{type(error).__name__} in {place_of(error)}")
+                counts["failed"] += 1
+                continue
+            async with transaction():
+                await execute("DELETE FROM mail_aside WHERE place = ? AND name = ?", box.place, item.name)
             counts["read"] += 1
             counts["cases"] += bool(reference)
     finally:
         await asyncio.to_thread(items.close)
+
+
+SMALL_BYTES = 100_000
+"""A smaller message is read here: reading takes time in proportion to its length."""
+
+
+async def _understood(item: Item, ours: frozenset[str]) -> Read:
+    """A message as it reads; a large one is read in a process with limits, and past them its beginning is taken."""
+    if len(item.raw) <= SMALL_BYTES:
+        return await asyncio.to_thread(read, item.raw, item.size, ours)
+    head = json.dumps([item.size, sorted(ours)]).encode() + b"\n"
+    try:
+        told = await limited_process.call("app.privacy.mail.parser:read_plain", head + item.raw, READING)
+    except (limited_process.LimitError, limited_process.RefusedError) as error:
+        why = error.limit if isinstance(error, limited_process.LimitError) else "refused"
+        return await asyncio.to_thread(read_beginning, item.raw, item.size, ours, why)
+    key, message_id, answers, *rest = told
+    return Read(key, message_id, tuple(answers), *rest)
+
+
+READING = limited_process.Bounds(memory=150 * 2**20, cpu_s=2, wall_s=10)
+
+
+async def _set_aside(place: str, name: str, reason: str) -> None:
+    async with transaction(cases.CASES_KEY):
+        await execute(
+            "INSERT INTO mail_aside (place, name, at, reason) VALUES (?, ?, ?, ?) ON CONFLICT (place, name) DO UPDATE SET tries = tries + 1",
+            place, name, clock.timestamp(), reason[:200],
+        )  # fmt: skip
+
+
+async def aside() -> list[tuple[str, str, int, str]]:
+    """(place, name, second, reason) of messages that could not be read or kept, the oldest first."""
+    return [
+        (place, name, at, why)
+        for place, name, at, why in await fetch(
+            "SELECT place, name, at, reason FROM mail_aside WHERE tries >= ? ORDER BY at, name", READ_TRIES
+        )
+    ]
+
+
+async def troubles() -> list[str]:
+    """What of the mail the operator should look at: messages set aside, letters given up."""
+    waiting = await aside()
+    found = [
+        f"{len(waiting)} messages in {place} can't be kept and are set aside ({why}); inferencebench privacy retry reads them again"
+        for place, why in {(place, why) for place, _, _, why in waiting[:20]}
+    ]
+    given_up = (await fetch("SELECT count(*) FROM mail_out WHERE sent_at IS NULL AND tries >= ?", TRIES))[0][0]
+    if given_up:
+        found.append(
+            f"{given_up} letters could not be sent in {TRIES} tries; inferencebench privacy show tells of each case's"
+        )
+    return found
+
+
+async def retry() -> int:
+    """Let every message that was set aside be read again; returns how many."""
+    waiting = await aside()
+    async with transaction(cases.CASES_KEY):
+        await execute("DELETE FROM mail_aside")
+    return len(waiting)
 
 
 async def remind(settings: Settings) -> int:
@@ -90,17 +167,21 @@ async def remind(settings: Settings) -> int:
 
 async def deliver(settings: Settings) -> int:
     """Send every letter that waits, up to ``TRIES`` times. One whose sending was cut off is sent again under the same Message-ID."""
-    now, sent = clock.timestamp(), 0
-    rows = await fetch("SELECT id, reference, recipient, automatic, message, tries FROM mail_out WHERE sent_at IS NULL AND tries < ? AND (tried_at IS NULL OR tried_at <= ?) ORDER BY created_at, id",
-                       TRIES, now - AGAIN_S)  # fmt: skip
-    for one, reference, recipient, automatic, raw, tries in rows:
-        async with transaction():
-            await execute("UPDATE mail_out SET tried_at = ?, tries = tries + 1 WHERE id = ?", now, one)
+    sent = 0
+    await automatic_limits.release(queue.AUTOMATIC_AN_HOUR)
+    for (one,) in await fetch(
+        f"SELECT id FROM mail_out WHERE {_DUE} ORDER BY created_at, id",  # noqa: S608 -- a condition of ours
+        *_due_at(clock.timestamp()),
+    ):
+        claimed = await _claim(one)
+        if claimed is None:
+            continue
+        reference, recipient, automatic, raw, tries = claimed
         try:
             await asyncio.to_thread(_hand_over, settings, one, recipient, bool(automatic), bytes(raw))
         except (OSError, smtplib.SMTPException) as error:
             log.warning("a letter could not be sent", extra={"why": type(error).__name__, "again_in_s": AGAIN_S})
-            if tries + 1 >= TRIES:
+            if tries >= TRIES:
                 await _give_up(one, reference)
             continue
         async with transaction(cases.CASES_KEY):
@@ -115,6 +196,25 @@ async def deliver(settings: Settings) -> int:
                 )
         sent += 1
     return sent
+
+
+_DUE = "sent_at IS NULL AND message <> '' AND tries < ? AND (tried_at IS NULL OR tried_at <= ? OR tried_at > ?)"
+"""A letter is due where it was not tried within the wait; a try that lies ahead was noted by a clock that ran ahead."""
+
+
+def _due_at(now: int) -> tuple[int, int, int]:
+    return TRIES, now - AGAIN_S, now
+
+
+async def _claim(one: str) -> tuple[Any, ...] | None:
+    """Take a letter to send, so that nobody else sends it within the wait; None if somebody did. (.., tries so far)."""
+    now = clock.timestamp()
+    async with transaction():
+        rows = await fetch(
+            f"UPDATE mail_out SET tried_at = ?, tries = tries + 1 WHERE id = ? AND {_DUE} "  # noqa: S608
+            "RETURNING reference, recipient, automatic, message, tries", now, one, *_due_at(now),
+        )  # fmt: skip
+    return rows[0] if rows else None
 
 
 async def _give_up(one: str, reference: str | None) -> None:

@@ -6,6 +6,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from app.privacy.mail import identifiers
 from app.privacy.requests.request import IDENTITY, OTHER
 from app.privacy.requests.rights import CCPA
 
@@ -35,16 +36,20 @@ class Letter:
 
 
 def composed(letter: Letter, head: Letterhead, now: int) -> bytes:
-    """The message as bytes. The recipient was checked when it was read; the library refuses a header with a line break."""
+    """The message as bytes. Whatever comes from a mail is checked once more; raises :class:`ValueError` for a recipient
+    that is no address."""
+    if not identifiers.address(letter.recipient):
+        raise ValueError("the recipient is no address that can be written to")
+    answers = identifiers.message_id(letter.answers)
     message = EmailMessage(policy=SMTP)
     message["From"] = head.contact
     message["To"] = letter.recipient
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
     message["Message-ID"] = f"<{letter.id}@{head.host}>"
-    if letter.answers:
-        message["In-Reply-To"] = f"<{letter.answers}>"
-        message["References"] = f"<{letter.answers}>"
+    if answers:
+        message["In-Reply-To"] = f"<{answers}>"
+        message["References"] = f"<{answers}>"
     if letter.automatic:
         message["Auto-Submitted"] = "auto-replied"
         message["X-Auto-Response-Suppress"] = "All"

@@ -9,6 +9,7 @@ import secrets
 from typing import NamedTuple
 
 from app.core.retention import DAY_S, add_months
+from app.privacy.requests import classify
 from app.privacy.requests.rights import CCPA, GDPR, RIGHTS
 
 OTHER = "other"
@@ -73,35 +74,32 @@ def codes_in(text: str) -> list[str]:
     return [f"IB-{a}-{b}".upper() for a, b in CODE.findall(text)]
 
 
-_WORDS = (
-    ("opt-out", r"do not (sell|share)|opt[ -]?out|not sell"),
-    ("withdrawal", r"withdraw(al)?\b.{0,30}\bconsent|revoke my consent|widerruf"),
-    ("erasure", r"\beras|\bdelet|right to be forgotten|article 17|art\. ?17|l[oö]sch"),
-    ("portability", r"portab|machine[- ]readable|article 20|art\. ?20"),
-    ("rectification", r"rectif|correct (my|the)|article 16|art\. ?16|berichtig"),
-    ("restriction", r"restrict|article 18|art\. ?18|einschr[aä]nk"),
-    ("objection", r"\bobject(ion)?\b|article 21|art\. ?21|widerspr"),
-    ("complaint", r"complain|beschwerde"),
-    (
-        "access",
-        r"access|copy of (my|the) (personal )?data|what (data|information)? ?(do )?you (hold|have|store)|article 15|art\. ?15|subject access|dsar|auskunft",
-    ),
-)
 _CCPA_NAMES = {"erasure": "delete", "access": "know", "rectification": "correct"}
+UNSURE = "unsure"
+"""The kind of a message that speaks of rights while none stands out: the operator reads it."""
 
 
 def guess(subject: str, text: str) -> Guess:
     """Kind and law from a subject made by our own links, else from the words. Only ever a proposal."""
-    both = f"{subject}\n{text}".casefold()[:20_000]
-    law = (
-        CCPA
-        if re.search(r"ccpa|cpra|california|cal\. civ", both)
-        else GDPR
-        if re.search(r"gdpr|dsgvo|rgpd|data protection act|art(icle|\.) ?\d", both)
-        else OTHER
-    )
-    if (marked := re.search(r"\[([a-z-]+)\]", subject.casefold())) and marked[1] in KINDS:
-        right = next(right for right in RIGHTS if right.kind == marked[1])
+    law = classify.law_of(subject, text) or OTHER
+    if marked := _marked(subject):
+        right = next(right for right in RIGHTS if right.kind == marked)
         return Guess(right.kind, right.law if right.law in LAWS else law)
-    kind = next((kind for kind, words in _WORDS if re.search(words, both)), "question")
+    kind, _ = classify.kind_of(subject, text)
+    if kind == "question" and (law != OTHER or not text.strip()):
+        kind = UNSURE  # a law is named, or nothing could be read: somebody has to look
     return Guess(_CCPA_NAMES.get(kind, kind) if law == CCPA else kind, law)
+
+
+def touches_data(subject: str, text: str) -> bool:
+    """True where what is held of somebody may be meant, whatever the kind: identity is asked for then."""
+    if marked := _marked(subject):
+        return marked in IDENTITY
+    _, speaks_of_rights = classify.kind_of(subject, text)
+    kind = guess(subject, text).kind
+    return kind in IDENTITY or kind == UNSURE or speaks_of_rights
+
+
+def _marked(subject: str) -> str:
+    """The kind that a subject made by our own links names, ``""`` if it names none."""
+    return next((kind for kind in re.findall(r"\[([a-z-]+)\]", subject.casefold()) if kind in KINDS), "")

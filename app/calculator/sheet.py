@@ -8,17 +8,18 @@ from app.benchmarks.measured import measured_rows
 from app.calculator.api_prices import api_prices, source
 from app.calculator.presets import ELECTRICITY, PRESETS
 from app.catalog.facts import Gpu, gpus, providers
+from app.core.units import DAY_S
 from app.estimate.cards import card_of
 from app.estimate.constants import fitted
 from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, EstimateError, kv_bytes
 from app.estimate.shape import shape_of
 from app.models import store as models
-from app.pricing.offers.store import COMMUNITY, Row
+from app.pricing.offers.offer import COMMUNITY
+from app.pricing.offers.store import Row
 from app.pricing.offers.tables import OfferRow
 
 VERSION = 1
 TIERS = ("on-demand", "spot", "reserved")
-DAY_S = 86_400
 MOST_SCORES = 12
 _OFFER = (OfferRow.gpu, OfferRow.provider, OfferRow.tier, OfferRow.commitment_months, OfferRow.gpu_count_number,
           OfferRow.usd_per_gpu_hour_micro, OfferRow.fetched_at, OfferRow.stale_at, OfferRow.id)  # fmt: skip

@@ -6,8 +6,8 @@ from typing import Any
 from app.cli.retention import instant
 from app.core import clock
 from app.core.errors import InferenceBenchError
-from app.core.retention import DAY_S
 from app.core.settings import Settings
+from app.core.units import DAY_S
 from app.privacy.fulfilment import export as gather
 from app.privacy.fulfilment import fulfil
 from app.privacy.mail import queue, sync, templates

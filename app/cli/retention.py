@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
+from app.core.units import DAY_S
 from app.privacy.retention import purge
 from app.process import prepare
 from app.storage import sqlite
 from app.telemetry import access_log, access_log_reader
 
-SOON_S = 86_400
+SOON_S = DAY_S
 BURST = 20
 """So many failed requests of one address within a minute are called a burst."""
 

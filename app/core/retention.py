@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-DAY_S = 86_400
+from app.core.units import DAY_S
+
 ACCESS_LOG_DAYS = 90
 COUNTER_MONTHS = 13
 REJECTED_DAYS, WITHDRAWN_DAYS = 30, 7

@@ -12,13 +12,13 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 from app.core.errors import InferenceBenchError
+from app.core.units import DAY_S
 
 POLICIES = {"privacy": "Privacy policy", "terms": "Terms of use", "accessibility": "Accessibility statement",
             "independence": "Independence statement", "security": "Security policy"}  # fmt: skip
 """Policy → its usual name, in the order they are listed."""
 NOTICE_DAYS = 30
 SKELETON_DAYS = 35
-DAY_S = 86_400
 KEYS = ("title", "version", "announced", "effective", "material", "language", "summary")
 Shown = Mapping[tuple[str, str], int]
 """(policy, effective date) → the instant that version was first shown."""

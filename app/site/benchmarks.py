@@ -13,9 +13,9 @@ from app.estimate import cards, inputs, memory, plan, speed
 from app.estimate.constants import CONSTANTS, fitted
 from app.estimate.shape import shape_of
 from app.models.architecture.naming import short_name, slug_of
+from app.pricing.offers.offer import COMMUNITY
 from app.site.render import render
 from app.submissions.publish import benchmark_rows
-from app.submissions.store import COMMUNITY_KEY
 from app.web.answers import Answer, Ask
 from app.web.front import public
 
@@ -73,7 +73,7 @@ def plot(rows: list[Any]) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-@public("/benchmarks", shows=(COMMUNITY_KEY,))
+@public("/benchmarks", shows=(COMMUNITY,))
 async def benchmarks(ask: Ask) -> Answer:
     """Measured results with our prediction for the same row and its error."""
     query = parse(ask.pairs(), _choices())

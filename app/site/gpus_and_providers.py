@@ -8,6 +8,7 @@ from app.catalog.facts import Gpu, Provider, gpus, providers
 from app.core.addresses import encode
 from app.core.errors import NotFoundError, QueryError
 from app.core.money import parse_decimal, plain, to_micro
+from app.core.units import DAY_S
 from app.core.version_keys import MODELS_KEY, OFFERS_KEY, SOURCES_KEY, source_key
 from app.pricing.history import chart, queries
 from app.pricing.history import levels as history
@@ -59,7 +60,7 @@ async def gpu_page(ask: Ask) -> Answer:
         "gpus/page.html", settings=ask.settings, path="/gpus", canonical=f"/gpus/{gpu.slug}", now=ask.now, gpu=gpu,
         facts=FACTS, shown=offers[:SHOWN_OFFERS], total=len(offers), best=best_prices.best_of(offers, ask.now),
         **past, stock=_stock(offers), preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
-        range=_spread(offers), kin=[g for g in gpus().values() if family and g.slug != gpu.slug and g.slug.split("-")[0] == family],
+        range=best_prices.price_range_of(offers), kin=[g for g in gpus().values() if family and g.slug != gpu.slug and g.slug.split("-")[0] == family],
         description=_describe(gpu, offers, ask.now), runs=(await choices.for_gpu(gpu, ask.now))[:SHOWN_MODELS],
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
@@ -144,7 +145,7 @@ async def _past(gpu: str, window: str, below: int | None, now: int) -> dict[str,
     choices = [window] if window else ["30", "90", "365", "all"]
     for choice in choices:
         days = history.WINDOWS[choice]
-        since = now - days * history.DAY_S if days else 0
+        since = now - days * DAY_S if days else 0
         by_day = days is None or days > history.FINE_DAYS
         levels = await (queries.levels_by_day if by_day else queries.levels)(gpu, since)
         step = history.step_of(levels, now)
@@ -180,13 +181,6 @@ def _known(slug: str, things: dict[str, Any], what: str, page: str) -> Any:
     close = difflib.get_close_matches(folded, list(things), n=4, cutoff=0.4)
     links = tuple((things[name].name, f"{page}/{name}") for name in close)
     raise NotFoundError(f"There is no {what} called {slug[:60]!r}.", (*links, (f"All {what}s", page)))
-
-
-def _spread(offers: list[store.Row]) -> tuple[int, int] | None:
-    """Lowest and highest price on demand of one GPU, where there are two or more providers."""
-    prices = [row["usd_per_gpu_hour_micro"] for row in offers if row["tier"] == "on-demand"]
-    whose = {row["provider"] for row in offers if row["tier"] == "on-demand"}
-    return (min(prices), max(prices)) if len(whose) > 1 else None
 
 
 def _describe(gpu: Gpu, offers: list[store.Row], now: int) -> str:

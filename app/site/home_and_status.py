@@ -3,6 +3,7 @@
 import asyncio
 
 from app.catalog.facts import gpus, providers
+from app.core.units import HOUR_S
 from app.core.version_keys import HISTORY_KEY, MODELS_KEY, OFFERS_KEY, RETENTION_KEY, SOURCES_KEY, TELEMETRY_KEY
 from app.estimate.constants import fitted
 from app.policies.files import policies
@@ -23,7 +24,6 @@ from app.web.answers import Answer, Ask
 from app.web.front import public
 
 SHOWN_ASIDE = 200
-HOUR_S = 3_600
 WATCHED = {OFFERS_KEY: "prices", HISTORY_KEY: "price history", SOURCES_KEY: "sources", MODELS_KEY: "models"}
 """Key → what it counts the changes of, on the status page."""
 
@@ -33,7 +33,7 @@ async def home(ask: Ask) -> Answer:
     """The best current price of every GPU that somebody offers."""
     ask.settle("/")
     best = await best_prices.best_by_gpu(ask.now)
-    dearest = await best_prices.dearest_by_gpu()
+    dearest = await best_prices.price_range_by_gpu()
     offered = [gpu for gpu in gpus().values() if (gpu.slug, "on-demand") in best or (gpu.slug, "spot") in best]
     groups = [(segment, name, [gpu for gpu in offered if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
     body = render(

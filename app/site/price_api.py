@@ -11,6 +11,7 @@ import msgspec
 
 from app.core import clock
 from app.core.addresses import encode
+from app.core.csv_cells import safe
 from app.core.errors import QueryError
 from app.core.money import to_decimal
 from app.core.version_keys import OFFERS_KEY
@@ -190,8 +191,7 @@ def _cell(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return _shortest(value)
-    text = str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return safe(value)
 
 
 def _shortest(value: Decimal) -> str:

@@ -11,8 +11,8 @@ from litestar.exceptions import HTTPException
 from app.catalog.facts import gpus, providers
 from app.core import client_address, clock, limited_process
 from app.core.errors import NotFoundError, QueryError
-from app.core.retention import DAY_S
 from app.core.settings import Settings
+from app.core.units import DAY_S
 from app.core.version_keys import MODELS_KEY
 from app.models.store import every_model
 from app.policies.documents import Version

@@ -13,6 +13,7 @@ from app.core import clock
 from app.core.data_folder import full_disk
 from app.core.errors import NotFoundError
 from app.core.money import show
+from app.core.units import DAY_S
 from app.core.version_keys import MODELS_KEY, OFFERS_KEY
 from app.models.store import every_model
 from app.policies.documents import POLICIES
@@ -106,11 +107,11 @@ async def sitemap(ask: Ask) -> Answer:
 async def security_txt(ask: Ask) -> Answer:
     """Whom to tell of a weakness (RFC 9116). It expires in half a year; asked again, it has moved on."""
     ask.settle("/.well-known/security.txt")
-    midnight = ask.now - ask.now % 86_400
+    midnight = ask.now - ask.now % DAY_S
     expires = clock.from_timestamp(midnight) + timedelta(days=182)
     lines = (f"Contact: mailto:{ask.settings.contact_email}", f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
              "Preferred-Languages: en", f"Canonical: {ask.settings.base_url}/.well-known/security.txt", "")  # fmt: skip
-    return Answer("\n".join(lines).encode(), TEXT, valid_until=midnight + 86_400)
+    return Answer("\n".join(lines).encode(), TEXT, valid_until=midnight + DAY_S)
 
 
 @public("/.well-known/gpc.json")

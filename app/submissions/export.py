@@ -5,6 +5,7 @@ import io
 import json
 from typing import Any
 
+from app.core.csv_cells import safe
 from app.submissions.forms import FORMS
 from app.submissions.store import Submission
 
@@ -40,7 +41,7 @@ def as_csv(reports: list[Submission]) -> str:
                     report.day,
                     report.state,
                     name,
-                    f"'{value}" if value[:1] in "=+-@\t" else value,
+                    safe(value),
                 )
             )
     return out.getvalue()

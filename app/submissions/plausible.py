@@ -7,6 +7,7 @@ from app.benchmarks.predict import speed_of
 from app.benchmarks.rows import gpu_slug, question
 from app.core.money import show, to_micro
 from app.estimate.inputs import EstimateError
+from app.pricing.offers.offer import COMMUNITY
 from app.storage.sqlite import fetch
 from app.submissions.forms import Values
 from app.submissions.publish import as_row
@@ -26,9 +27,10 @@ async def doubts(kind: str, values: Values) -> dict[str, str]:
 
 async def _price(values: Values) -> dict[str, str]:
     rows = await fetch(
-        "SELECT usd_per_gpu_hour_micro FROM offer WHERE gpu = ? AND tier = ? AND source <> 'community' ORDER BY 1",
+        "SELECT usd_per_gpu_hour_micro FROM offer WHERE gpu = ? AND tier = ? AND source <> ? ORDER BY 1",
         values["gpu"],
         values["tier"],
+        COMMUNITY,
     )
     amount = Decimal(values["price"]) / (1 if values["per"] == "gpu-hour" else Decimal(values["gpu_count"]))
     if len(rows) < FEWEST:

@@ -11,14 +11,14 @@ from decimal import Decimal
 from app.benchmarks.predict import added
 from app.core import clock
 from app.pricing.offers.normalise_batch import normalise_batch
-from app.pricing.offers.offer import RawOffer
+from app.pricing.offers.offer import COMMUNITY, RawOffer
 from app.pricing.refresh.exchange_rates import rates
 from app.pricing.refresh.replace_offers import replace_source
 from app.storage.sqlite import fetch
 from app.submissions.store import Submission, published
 from app.upstream.written import Written
 
-SOURCE, TITLE = "community", "Reports of the community"
+SOURCE, TITLE = COMMUNITY, "Reports of the community"
 AGREE = Decimal("0.01")
 """Two prices agree within 1 %."""
 SAME_SPEED = 0.2
@@ -61,7 +61,7 @@ def as_raw(report: Submission, agreeing: int) -> RawOffer:
     return RawOffer(
         source=SOURCE, provider=v["provider"], gpu=v["gpu"], gpu_count=v["gpu_count"], tier=v["tier"], region=v.get("region", ""),
         amount_per_gpu_hour=amount if per_gpu else None, amount_per_instance_hour=None if per_gpu else amount,
-        commitment_months=int(v["commitment_months"]) if "commitment_months" in v else None, remark=f"community, {others}",
+        commitment_months=int(v["commitment_months"]) if "commitment_months" in v else None, remark=f"{COMMUNITY}, {others}",
         source_url=v.get("link", f"/providers/{v['provider']}"), fetched_at=as_instant(v["seen_on"]), reference=report.id,
     )  # fmt: skip
 

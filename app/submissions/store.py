@@ -10,12 +10,12 @@ from typing import Any
 from app.core import clock, logs
 from app.core.errors import ConflictError
 from app.core.version_keys import QUEUE_KEY, gpu_key, provider_key
+from app.pricing.offers.offer import COMMUNITY
 from app.storage.sqlite import execute, fetch, transaction
 from app.submissions import erasure_journal, transitions
 from app.submissions.forms import CONTACT, FORMS, Values, is_sound
 from app.submissions.receipts import hash_of, new_id, new_receipt
 
-COMMUNITY_KEY = "community"
 log = logs.get("reports")
 MOST_WAITING = 5_000
 """So many reports wait for a look at most; past that the site asks to try later, whoever sends."""
@@ -50,7 +50,7 @@ class Submission:
     def keys(self) -> tuple[str, ...]:
         """The keys of data that show it, when it is shown."""
         provider, gpu = self.values.get("provider"), self.values.get("gpu")
-        return (COMMUNITY_KEY, *((provider_key(provider),) if provider else ()), *((gpu_key(gpu),) if gpu else ()))
+        return (COMMUNITY, *((provider_key(provider),) if provider else ()), *((gpu_key(gpu),) if gpu else ()))
 
 
 class FullError(Exception):

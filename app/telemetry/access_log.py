@@ -14,6 +14,7 @@ from typing import Any
 
 from app.core import client_address, clock, logs
 from app.core.settings import Settings
+from app.core.units import HOUR_S
 from app.telemetry import user_agents
 from app.telemetry.counters import DROPPED, REQUESTS, Counters, Key
 from app.telemetry.log_paths import Places
@@ -26,7 +27,6 @@ MOST_WAITING = 4_000
 KNOWN = 8_192
 REPORTS = ("/submit", "/submissions")
 UNNOTED = "/beacon"
-HOUR_S = 3_600
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 log = logs.get("access")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from app.core import clock
 from app.core.retention import ACCESS_LOG_DAYS
+from app.core.units import DAY_S
 from app.telemetry.access_log import COLUMNS
 
-DAY_S = 86_400
 MARGIN_S = 2 * 3_600
 """A file goes so long before its first row reaches the limit: the deletion comes by every hour."""
 KINDS = ("access", "reports")

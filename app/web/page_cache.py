@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from app.core.errors import BusyError
+from app.core.units import DAY_S
 from app.storage.sqlite import VersionWatch
 from app.web.answers import Answer, Ask
 
 SHARED_LIFE_S = 60
 STALE_WHILE_REVALIDATE_S = 60
-STALE_IF_ERROR_S = 86_400
+STALE_IF_ERROR_S = DAY_S
 IMMUTABLE = [("cache-control", "public, max-age=31536000, immutable"), ("vary", "Accept-Encoding")]
 MAX_KEPT = 4_000
 MAX_KEPT_BYTES = 128 * 2**20

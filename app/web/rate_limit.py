@@ -5,7 +5,8 @@ import ipaddress
 import secrets
 from collections import OrderedDict
 
-DAY_S = 86_400
+from app.core.units import DAY_S
+
 WIDENING = ((64, 1), (56, 4), (48, 16))
 """An IPv6 customer gets a /64 to a /48 and may change addresses within it: each wider network may do so many times as much."""
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from app.core.units import DAY_S
 from app.pricing.history.chart import Day
 
-DAY_S = 86_400
 WINDOWS = {"7": 7, "30": 30, "90": 90, "365": 365, "all": None}
 """Chart window → days, ``None`` for all."""
 WINDOW_NAMES = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "a year", "all": "all"}

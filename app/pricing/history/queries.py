@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.pricing.history.levels import DAY_S
+from app.core.units import DAY_S
 from app.pricing.offers.store import Row
 from app.pricing.offers.tables import MoveRow
 from app.storage.sqlite import fetch

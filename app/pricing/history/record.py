@@ -9,9 +9,9 @@ from fractions import Fraction
 from statistics import median
 from typing import Any
 
-from app.pricing.history.levels import DAY_S
+from app.core.units import DAY_S
 from app.pricing.history.price_moves import THRESHOLD, Change
-from app.pricing.offers.store import COMMUNITY
+from app.pricing.offers.offer import COMMUNITY
 from app.storage.sqlite import execute_many, fetch
 
 NONE_IN_STOCK = -1

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from piccolo.columns.combination import And
 from piccolo.query.functions import Max, Min
 
-from app.pricing.offers.store import COMMUNITY, Row
+from app.pricing.offers.offer import COMMUNITY
+from app.pricing.offers.store import Row
 from app.pricing.offers.tables import OfferRow
 
 
@@ -47,7 +48,7 @@ def best_of(rows: Iterable[Row], now: int) -> dict[tuple[str, int | None], Row]:
     return dict(sorted(best.items(), key=lambda item: (order.index(item[0][0]), item[0][1] or 10**6)))
 
 
-async def dearest_by_gpu() -> dict[str, tuple[int, int]]:
+async def price_range_by_gpu() -> dict[str, tuple[int, int]]:
     """GPU → the lowest and the highest on-demand price, where two providers or more offer it."""
     rows = await (
         OfferRow.select(
@@ -62,3 +63,11 @@ async def dearest_by_gpu() -> dict[str, tuple[int, int]]:
         .run()
     )
     return {row["gpu"]: (row["low"], row["high"]) for row in rows if row["first"] != row["last"]}
+
+
+def price_range_of(rows: Iterable[Row]) -> tuple[int, int] | None:
+    """Lowest and highest on-demand price of one GPU's offers (micro-dollars a GPU-hour), as :func:`price_range_by_gpu`: of
+    what providers themselves ask, where two or more do."""
+    asked = [row for row in rows if row["tier"] == "on-demand" and row["source"] != COMMUNITY]
+    prices = [row["usd_per_gpu_hour_micro"] for row in asked]
+    return (min(prices), max(prices)) if len({row["provider"] for row in asked}) > 1 else None

@@ -5,6 +5,9 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
+COMMUNITY = "community"
+"""The source of what people report: beside the providers' own prices, never in their place. Also the key of what shows it."""
+
 
 class Tier(StrEnum):
     """How an offer is sold. ``SPOT`` may be interrupted; ``RESERVED`` binds for a term."""

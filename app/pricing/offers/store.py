@@ -14,7 +14,7 @@ from piccolo.query.functions.aggregate import Count, Sum
 from piccolo.querystring import QueryString
 
 from app.catalog.facts import CONTINENTS, countries
-from app.pricing.offers.offer import Offer, Tier
+from app.pricing.offers.offer import COMMUNITY, Offer, Tier
 from app.pricing.offers.price_query import NOWHERE, PAGE_SIZE, PriceQuery
 from app.pricing.offers.tables import OfferRow, OfferTally, SetAsideRow
 from app.storage.sqlite import fetch
@@ -115,10 +115,6 @@ async def offers_of(column: Column, value: str, limit: int = 1000) -> list[Row]:
 async def counts_by(name: str) -> dict[str, int]:
     """How many offers each value of the column ``name`` has."""
     return (await _grouped([name], PriceQuery()))[name]
-
-
-COMMUNITY = "community"
-"""The source of reported prices."""
 
 
 async def next_stale(now: int) -> int | None:

@@ -17,8 +17,8 @@ from app.core.http_client import Fault, FetchError
 from app.core.settings import Settings
 from app.pricing import sources
 from app.pricing.offers.normalise_batch import normalise_batch
-from app.pricing.offers.offer import Batch, Offer, RawOffer, Reason, SetAside
-from app.pricing.offers.store import COMMUNITY, stored_offers
+from app.pricing.offers.offer import COMMUNITY, Batch, Offer, RawOffer, Reason, SetAside
+from app.pricing.offers.store import stored_offers
 from app.pricing.refresh.answer_checks import Judged, Small, judge, leaps
 from app.pricing.refresh.exchange_rates import ensure_rates, rates, refresh_rates
 from app.pricing.refresh.replace_offers import replace_source

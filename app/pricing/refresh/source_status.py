@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.core.settings import Settings
 from app.pricing.offers import store
+from app.pricing.offers.offer import COMMUNITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ async def of_sources(names: Iterable[str] | None, settings: Settings) -> list[So
         row, known = rows.get(name), SOURCES.get(name)
         configured = known is None or known(settings).is_configured
         title = known.title if known else RATES.title if name == RATES.name else row["title"] if row else ""
-        state = "not configured" if not configured else "reports" if name == store.COMMUNITY else _state(row)
+        state = "not configured" if not configured else "reports" if name == COMMUNITY else _state(row)
         values = row or {"fetched_at": 0, "offers": 0, "set_aside": 0, "error": "", "error_at": None}
         found.append(SourceState(name, title, state, values["fetched_at"] or None, values["offers"],
                                  values["set_aside"], values["error"], values["error_at"]))  # fmt: skip

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from app.core import clock
+from app.core.csv_cells import safe
 from app.core.errors import InferenceBenchError
 from app.core.retention import KINDS
 from app.core.settings import Settings
@@ -161,5 +162,5 @@ def _csv(letters: list[dict[str, Any]]) -> str:
     names = ("reference", "at", "direction", "sender", "subject", "body")
     writer.writerow(names)
     for letter in letters:
-        writer.writerow([f"'{letter[name]}" if str(letter[name])[:1] in "=+-@\t" else letter[name] for name in names])
+        writer.writerow([safe(letter[name]) for name in names])
     return out.getvalue()

@@ -6,13 +6,12 @@ A flood is many requests of one sender, or of one domain about one kind of reque
 import re
 
 from app.core import clock
-from app.core.retention import DAY_S
+from app.core.units import DAY_S, HOUR_S
 from app.storage.sqlite import execute, fetch, transaction
 
 MOST_HELD = 3
 """So many automatic letters to one address wait at most; whoever sends more gets no answer to the rest by itself."""
 AT_ONCE = 1_000
-HOUR_S = 3_600
 
 
 async def is_flooding(recipient: str) -> bool:

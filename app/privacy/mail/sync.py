@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from app.core import clock, limited_process, logs
-from app.core.retention import COPY_DAYS, DAY_S
+from app.core.retention import COPY_DAYS
 from app.core.settings import Settings
+from app.core.units import DAY_S
 from app.privacy.mail import automatic_limits, queue, templates
 from app.privacy.mail.mailbox import OUTBOX, Item, Mailbox, MailboxError, inbox, outbox
 from app.privacy.mail.parser import Read, read, read_beginning

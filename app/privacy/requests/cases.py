@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core import clock
 from app.core.errors import InferenceBenchError
-from app.core.retention import DAY_S
+from app.core.units import DAY_S
 from app.privacy.requests import request
 from app.privacy.requests.request import CLOSED, OPEN, RECEIVED, RESOLVED, SPAM
 from app.storage.sqlite import execute, fetch, transaction

@@ -8,7 +8,8 @@ import re
 import secrets
 from typing import NamedTuple
 
-from app.core.retention import DAY_S, add_months
+from app.core.retention import add_months
+from app.core.units import DAY_S
 from app.privacy.requests import classify
 from app.privacy.requests.rights import CCPA, GDPR, RIGHTS
 

@@ -15,12 +15,12 @@ class Limit:
     """At most ``most`` in each window of ``window_s`` seconds for each IPv4 address or IPv6 /64, and a few times that
     for the networks around it.
 
-    Memory is bounded by ``senders``: past so many the one heard of least recently is forgotten, so that a flood of
+    Memory is bounded by ``addresses``: past so many the one heard of least recently is forgotten, so that a flood of
     addresses shuts nobody out.
     """
 
-    def __init__(self, most: int, window_s: int, senders: int = 50_000) -> None:
-        self.most, self.window_s, self._senders = most, window_s, senders
+    def __init__(self, most: int, window_s: int, addresses: int = 50_000) -> None:
+        self.most, self.window_s, self._addresses = most, window_s, addresses
         self._counts: OrderedDict[bytes, int] = OrderedDict()
         self._window = self._day = -1
         self._salt = b""
@@ -38,7 +38,7 @@ class Limit:
             return False
         for key, _ in reversed(keys):  # the narrowest last: it is the one to remember
             self._counts[key] = self._counts.pop(key, 0) + 1
-        while len(self._counts) > self._senders:
+        while len(self._counts) > self._addresses:
             self._counts.popitem(last=False)
         return True
 

@@ -20,7 +20,7 @@ DISAGREEMENT = Fraction(1, 100)
 
 _ON_DEMAND = {"on-demand", "ondemand", "on_demand", "payg", "pay-as-you-go", "secure", "community", "production",
               "prototyping", "marketplace"}  # fmt: skip
-_SPOT = {"spot", "interruptible", "preemptible"}
+_SPOT = {"spot", "interruptible", "preemptible", "secure-spot", "community-spot"}
 _TERM = re.compile(r"(\d{1,3})[ -]?mo(?:nths?)?")
 
 
@@ -55,6 +55,8 @@ def normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer | Set
 def _normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer:
     if raw.fault:
         raise _RefusedError(Reason.UNREADABLE, raw.fault)
+    if raw.not_in_force:
+        raise _RefusedError(Reason.NOT_IN_FORCE, raw.not_in_force)
     provider = provider_spellings().get(raw.provider.strip().casefold())
     if provider is None:
         raise _RefusedError(Reason.UNKNOWN_PROVIDER, f"no provider is known by the name {raw.provider[:80]!r}")

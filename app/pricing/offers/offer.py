@@ -66,6 +66,7 @@ class RawOffer:
     traffic_usd_per_gb: object = None
     min_nodes: object = None
     fault: str = ""
+    not_in_force: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     HELD = "held"
     NOT_AUTHORITY = "not-authority"
+    NOT_IN_FORCE = "not-in-force"
     DUPLICATE = "duplicate"
     SUPERSEDED = "superseded"
 
@@ -157,6 +159,7 @@ REASONS: dict[Reason, str] = {
     Reason.NO_EXCHANGE_RATE: "Quoted in a currency for which no dated rate is known.",
     Reason.BAD_DATE: "The date is missing or lies in the future.",
     Reason.ESTIMATED: "Estimated or approximate, not quoted by the provider.",
+    Reason.NOT_IN_FORCE: "The source states it for another time: to come, ended, or overtaken by a later price.",
     Reason.ABSURD: "Over 20 times, or under a twentieth, of the GPU's median price.",
     Reason.UNREADABLE: "The row lacks what it must state, or states it in a form nobody knows.",
     Reason.HELD: "Moved by more than ten times since the last fetch; shown once another fetch confirms it.",

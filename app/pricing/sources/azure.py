@@ -6,6 +6,8 @@ not say how many GPUs a size holds: ``azure_sizes.csv`` does, after Microsoft's 
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -38,7 +40,13 @@ class Azure(Source):
                 again, _ = await self._walk(fetcher)
                 items = {**items, **again}
         unknown: set[str] = set()
-        return self.each(items.values(), lambda item: self._read(item, unknown), "azure")
+        in_force, others = _in_force(list(items.values()), clock.now())
+        found = self.each(in_force, lambda item: self._read(item, unknown), "azure")
+        return found + [
+            replace(raw, not_in_force=why)
+            for item, why in others
+            for raw in self.each([item], lambda item: self._read(item, unknown), "azure")
+        ]
 
     async def _walk(self, fetcher: Fetcher) -> tuple[dict[tuple[Any, ...], Any], bool]:
         """Every row by its identity, and whether the list moved under us."""
@@ -70,8 +78,6 @@ class Azure(Source):
             return
         if other or kind not in ("Consumption", "Reservation") or item.get("isPrimaryMeterRegion") is False:
             return
-        if clock.parse_instant(item.get("effectiveStartDate") or "2020-01-01") > clock.now():
-            return
         facts = _sizes().get(size)
         if facts is None:
             if size not in unknown:  # once a size, not once a region
@@ -99,8 +105,38 @@ def _terms(item: Any, kind: str, meter: str) -> tuple[str, int | None, Any]:
 
 
 def _key(row: Any) -> tuple[Any, ...]:
-    names = ("meterId", "skuId", "armRegionName", "armSkuName", "type", "reservationTerm", "meterName", "productName")
+    names = (*_SAME, "effectiveStartDate", "effectiveEndDate")
     return tuple(str(row.get(name)) for name in names) if isinstance(row, dict) else (str(row),)
+
+
+_SAME = ("meterId", "skuId", "armRegionName", "armSkuName", "type", "reservationTerm", "meterName", "productName")
+"""Rows that agree in these state one price at different times."""
+
+
+def _in_force(rows: list[Any], now: datetime) -> tuple[list[Any], list[tuple[Any, str]]]:
+    """The row that holds at ``now`` of each price, and (row, why not) of the others: those to come, ended or overtaken."""
+    best: dict[tuple[str, ...], tuple[datetime, Any]] = {}
+    others: list[tuple[Any, str]] = []
+    unreadable: list[Any] = []
+    for row in rows:
+        try:
+            begins = clock.parse_instant(row.get("effectiveStartDate") or "2000-01-01")
+            ends = clock.parse_instant(row["effectiveEndDate"]) if row.get("effectiveEndDate") else None
+            key = tuple(str(row.get(name)) for name in _SAME)
+        except (ValueError, TypeError, AttributeError):
+            unreadable.append(row)
+            continue
+        if begins > now:
+            others.append((row, f"in force only from {begins:%Y-%m-%d} on"))
+        elif ends is not None and ends <= now:
+            others.append((row, f"in force until {ends:%Y-%m-%d}"))
+        elif key in best and best[key][0] >= begins:
+            others.append((row, f"overtaken by the price of {best[key][0]:%Y-%m-%d}"))
+        else:
+            if key in best:
+                others.append((best[key][1], f"overtaken by the price of {begins:%Y-%m-%d}"))
+            best[key] = (begins, row)
+    return [row for _, row in best.values()] + unreadable, others
 
 
 @cache

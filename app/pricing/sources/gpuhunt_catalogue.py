@@ -68,7 +68,7 @@ class GpuhuntCatalogue(Source):
 
         def read(row: dict[str, str]) -> Iterator[RawOffer]:
             item = item_from_row(row, provider=name)
-            if item.gpu_count:
+            if item.gpu_count or item.gpu_name:  # a share of a card is listed as none: it is set aside, not lost
                 yield self.of_item(item, PROVIDERS[name], row["price"])
 
         return self.each(rows, read, PROVIDERS[name])

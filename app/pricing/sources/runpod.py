@@ -45,7 +45,7 @@ class RunPod(Source):
             if price := kind.get(f"{market}Price"):
                 yield self.offer(**common, tier=market, amount_per_gpu_hour=price, stock="in" if stock else "out")
             if price := kind.get(f"{market}SpotPrice"):
-                yield self.offer(**common, tier="spot", amount_per_gpu_hour=price, remark=f"{market} cloud")
+                yield self.offer(**common, tier=f"{market}-spot", amount_per_gpu_hour=price, remark=f"{market} cloud")
         if kind.get("secureCloud"):
             for name, months in _TERMS:
                 if price := kind.get(name):

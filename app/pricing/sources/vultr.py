@@ -41,21 +41,38 @@ class Vultr(Source):
         if not plan.get("gpu_type"):
             return
         spelling = text(plan["gpu_type"]).removeprefix("NVIDIA_").removeprefix("AMD_").replace("_", " ")
-        count = _count(spelling, parse_decimal(plan.get("gpu_vram_gb")))
+        count, memory = _cards(spelling, parse_decimal(plan.get("gpu_vram_gb")))
         for region in plan.get("locations") or [""]:
             yield self.offer(
-                provider="vultr", gpu=spelling, gpu_count=count, tier="on-demand", product=text(plan["id"]),
+                provider="vultr", gpu=spelling, gpu_count=count, gpu_memory_gb=memory, tier="on-demand", product=text(plan["id"]),
                 amount_per_instance_hour=plan.get("hourly_cost"), region=text(region), vcpus=plan.get("vcpu_count"),
                 ram_gb=round(Decimal(str(plan["ram"])) / 1024) if plan.get("ram") else None, disk_gb=plan.get("disk"),
                 price_includes="gpu+host+disk", stock="in" if plan.get("locations") else "out",
             )  # fmt: skip
 
 
-def _count(spelling: str, vram_gb: Decimal | None) -> Fraction | None:
-    """How many cards the plan's memory is: 2 GB of a card of 16 GB is an eighth."""
+MOST_CARDS = 16
+TOLERANCE = Fraction(2, 100)
+
+
+def _cards(spelling: str, vram_gb: Decimal | None) -> tuple[Fraction | None, Decimal | None]:
+    """(how many cards the plan's memory is, memory of each in GB): 2 GB of a card of 16 GB is an eighth.
+
+    None for a count where the memory is no whole number of the card's, nor a plain share of one: it is not guessed.
+    """
+    if not vram_gb or vram_gb <= 0:
+        return None, None
+    for count in range(1, MOST_CARDS + 1):
+        each = vram_gb / count
+        card = resolve("vultr", spelling, each)
+        known = gpus()[card.gpu].memory_gb if isinstance(card, Resolved) else None
+        if known and abs(Fraction(each) - known) <= TOLERANCE * known:
+            return Fraction(count), each
     found = resolve("vultr", spelling)
     size = gpus()[found.gpu].memory_gb if isinstance(found, Resolved) else None
-    if not size or not vram_gb:
-        return None
+    if not size:
+        return None, None
     share = Fraction(vram_gb) / size
-    return Fraction(max(1, round(share))) if share > Fraction(85, 100) else share.limit_denominator(64)
+    part = share.limit_denominator(64)
+    plain = part < 1 and part.numerator * 4 >= 1 and abs(share - part) <= TOLERANCE * share
+    return (part, None) if plain and part.numerator in (1, 2, 3) else (None, None)

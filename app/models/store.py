@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from app.models.architecture.architecture import Architecture
+from app.models.architecture.check import mismatch
 from app.models.architecture.serialise import from_plain
 from app.models.tables import EvaluationRow, ModelRow, SpeedRow
 from app.storage.sqlite import fetch
@@ -25,8 +26,16 @@ async def one_model(slug: str) -> Row | None:
 
 
 def architecture_of(row: Row) -> Architecture | None:
-    """A row's architecture, if its configuration could be read."""
-    return from_plain(json.loads(row["architecture"])) if row["architecture"] else None
+    """A row's architecture, if its configuration could be read and agrees with its weight files."""
+    found = from_plain(json.loads(row["architecture"])) if row["architecture"] else None
+    return None if found is None or mismatch(found, row.get("file_parameters")) else found
+
+
+def doubt_of(row: Row) -> str:
+    """Why a model whose configuration was read is not estimated, ``""`` if nothing speaks against it."""
+    return (
+        mismatch(from_plain(json.loads(row["architecture"])), row.get("file_parameters")) if row["architecture"] else ""
+    )
 
 
 async def evaluations_of(slug: str) -> list[Row]:

@@ -104,7 +104,11 @@ async def _question(given: Mapping[str, str]) -> tuple[str, Question]:
         row = await models.one_model(slug_of(base))
     architecture = models.architecture_of(row) if row else None
     if row is None or architecture is None:
-        why = "its configuration is not understood" if row else f"no model {name[:80]!r} is known"
+        why = (
+            (models.doubt_of(row) or "its configuration is not understood")
+            if row
+            else f"no model {name[:80]!r} is known"
+        )
         raise EstimateError("model", f"can't estimate, because {why}; /models lists those that are")
     _check_choices(given)
     asked = {**given, "model": row["model"], "precision": given.get("precision") or architecture.precision}

@@ -57,6 +57,8 @@ async def model_page(ask: Ask) -> Answer:
     row = await known_model(ask.parts["model"])
     ask.settle(f"/models/{row['slug']}")
     architecture = store.architecture_of(row)
+    if not row["fault"] and (doubt := store.doubt_of(row)):
+        row = {**row, "fault": doubt}
     memory: dict[str, Any] = {"weights": [], "cache": [], "fits": [], "need": None}
     if architecture is not None:
         best = await best_prices.best_by_gpu(ask.now)

@@ -17,12 +17,23 @@ class UnreadableError(InferenceBenchError):
 class Config:
     """The values of one configuration."""
 
-    EXPERTS: ClassVar[tuple[str, ...]] = ("n_routed_experts", "num_local_experts", "num_experts")
+    EXPERTS: ClassVar[tuple[str, ...]] = (
+        "n_routed_experts",
+        "num_local_experts",
+        "num_experts",
+        "moe_num_experts",
+        "num_moe_experts",
+        "n_experts",
+    )
     ACTIVE: ClassVar[tuple[str, ...]] = (
         "num_experts_per_tok",
         "num_experts_per_token",
         "experts_per_token",
         "top_k_experts",
+        "moe_k",
+        "moe_top_k",
+        "moe_topk",
+        "num_experts_top_k",
     )
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -48,6 +59,8 @@ class Config:
         """The first of ``names`` that is stated, as a whole number."""
         for name in names:
             value = self.values.get(name)
+            if isinstance(value, list) and value and all(part == value[0] for part in value):
+                value = value[0]  # a number for each layer or part, all of them the same
             if value is None or isinstance(value, bool | list | dict):
                 continue
             if not isinstance(value, int) and not (isinstance(value, float) and value.is_integer()):

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.models.architecture.config import UnreadableError
 
-def precision_of(config: Mapping[str, Any]) -> tuple[str, bool]:
+
+def precision_of(config: Mapping[str, Any]) -> tuple[str, bool]:  # noqa: PLR0911 -- one return a rule
     """The weights' precision, and whether attention is in it too.
 
     A file that states no quantisation is in 16 bits, but for DeepSeek V4 whose experts are stated apart.
@@ -22,24 +24,63 @@ def precision_of(config: Mapping[str, Any]) -> tuple[str, bool]:
     algorithm = str(found.get("quant_algo") or found.get("format") or "").lower()
     if method == "mxfp4" or "mxfp4" in algorithm:
         return "mxfp4", attention
-    if "nvfp4" in algorithm:
+    if "nvfp4" in algorithm or any(
+        isinstance(group.get("weights"), Mapping)
+        and (group["weights"].get("num_bits"), group["weights"].get("type")) == (4, "float")
+        for group in _groups(found)
+    ):
         return "nvfp4", attention
     if method == "fp8" or "fp8" in algorithm:
         return "fp8", attention
-    return _by_bits(found), attention
+    if method == "bitsandbytes":
+        return ("int4" if found.get("load_in_4bit") or found.get("_load_in_4bit") else "int8"), attention
+    by_name = f"{method} {algorithm} {found.get('quant_type') or ''} {found.get('weights') or ''}".lower()
+    bits = _bits(found)
+    if bits is None:
+        bits = next((count for count, words in _NAMED if any(word in by_name for word in words)), None)
+    if bits == "fp8" or bits in _BY_BITS:
+        return (str(bits) if bits == "fp8" else _BY_BITS[int(bits)]), attention
+    raise UnreadableError(
+        f"its weights are stored in a way that is not understood ({(method or algorithm or 'quantised')[:40]})"
+    )
 
 
-def _by_bits(found: Mapping[str, Any]) -> str:
-    for group in (found.get("config_groups") or {}).values():
-        weights = group.get("weights") if isinstance(group, Mapping) else None
+_BY_BITS = {4: "int4", 8: "int8", 16: "bf16"}
+_NAMED: tuple[tuple[int | str, tuple[str, ...]], ...] = (
+    ("fp8", ("float8", "fp8", "e4m3", "fbgemm")), (4, ("int4", "w4a16", "uint4", "nf4", "4bit")), (8, ("int8", "w8a8", "eetq", "8bit")),
+)  # fmt: skip
+"""What stands in the name of a method → bits."""
+
+
+def _bits(found: Mapping[str, Any]) -> int | str | None:
+    """Bits of a weight where the file states them: for all, by group, or among the parameters of HQQ and its like."""
+    for group in _groups(found):
+        weights = group.get("weights") or group.get("weight")
         if isinstance(weights, Mapping):
-            bits, kind = weights.get("num_bits"), weights.get("type")
-            if bits == 4:
-                return "nvfp4" if kind == "float" else "int4"
-            if bits == 8:
-                return "fp8" if kind == "float" else "int8"
-    bits = found.get("bits")
-    return {4: "int4", 8: "int8"}.get(bits, "bf16") if isinstance(bits, int) else "bf16"
+            bits, kind = weights.get("num_bits"), str(weights.get("type") or weights.get("dtype") or "")
+            if "fp8" in kind or (bits == 8 and kind == "float"):
+                return "fp8"
+            if isinstance(bits, int) and not isinstance(bits, bool):
+                return bits
+            if "int4" in kind or "uint4" in kind:
+                return 4
+            if "int8" in kind:
+                return 8
+    inner = found.get("quant_config")
+    weights = inner.get("weight_quant_params") if isinstance(inner, Mapping) else None
+    for where, name in ((found, "bits"), (found, "nbits"), (found, "w_bit"), (weights, "nbits"), (found, "wbits")):
+        value = where.get(name) if isinstance(where, Mapping) else None
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    return None
+
+
+def _groups(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    groups = found.get("config_groups") or {}
+    listed = list(groups.values()) if isinstance(groups, Mapping) else []
+    if isinstance(found.get("global_quant_config"), Mapping):  # AMD Quark
+        listed.append(found["global_quant_config"])
+    return [group for group in listed if isinstance(group, Mapping)]
 
 
 def _quantisation(config: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -9,26 +9,30 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from app.models.architecture import token_mixers
+from app.models.architecture import families, token_mixers
 from app.models.architecture.architecture import Architecture, FeedForward, Mixer
 from app.models.architecture.config import Config, UnreadableError
 from app.models.architecture.quantisation import precision_of
 from app.models.architecture.vision import other_parts
 
 T = TypeVar("T", Mixer, FeedForward)
-_TIED_FAMILIES = ("gemma",)
 MAX_LAYERS = 1000
 
 
 def read(config: Mapping[str, Any]) -> Architecture:
     """The architecture that a model's ``config.json`` describes. Raises :class:`UnreadableError` with the reason."""
     whole = Config(config)
-    text = Config({**_common(config), **whole.text()})
-    family = text.family
+    if families.is_encoder(config):
+        raise UnreadableError(
+            "it encodes or classifies and generates no text: no language model that is served by decoding"
+        )
+    stated = Config({**_common(config), **whole.text()})
+    family = stated.family or whole.family
     if not family:
         raise UnreadableError("the configuration does not name its model_type")
+    text = Config(families.filled({**stated.values, "model_type": family}, family))
     layers = _layer_count(text)
-    mixers, feeds = _stacked(text) if text.pattern() else _uniform(text, layers)
+    mixers, feeds = _stacked(text) if _is_stack(text) else _uniform(text, layers)
     parts, parameters = other_parts(config)
     precision, quantised_attention = precision_of(config)
     return Architecture(
@@ -36,7 +40,7 @@ def read(config: Mapping[str, Any]) -> Architecture:
         hidden=text.whole("hidden_size"),
         layers=layers,
         vocabulary=text.whole("vocab_size"),
-        context=text.maybe("max_position_embeddings"),
+        context=families.context_of(text.values, text.maybe("max_position_embeddings")),
         tied=_tied(config, text),
         mixers=_merged(mixers),
         feed_forwards=_merged(feeds),
@@ -54,17 +58,25 @@ def _common(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _layer_count(text: Config) -> int:
     pattern = text.pattern()
-    count = len(pattern) if pattern else text.whole("num_hidden_layers")
+    count = len(pattern) if pattern and _is_stack(text) else text.whole("num_hidden_layers")
     if not 0 < count <= MAX_LAYERS:
         raise UnreadableError(f"{count} layers is not a number from 1 to {MAX_LAYERS}")
     return count
+
+
+def _is_stack(text: Config) -> bool:
+    """True where each layer is one thing only: a mixer or a feed-forward part."""
+    pattern = text.pattern()
+    return bool(pattern) and (
+        isinstance(text.values.get("hybrid_override_pattern"), str) or bool({"moe", "mlp"} & set(pattern))
+    )
 
 
 def _tied(config: Mapping[str, Any], text: Config) -> bool:
     for where in (config, text.values):
         if isinstance(where.get("tie_word_embeddings"), bool):
             return bool(where["tie_word_embeddings"])
-    return text.family.startswith(_TIED_FAMILIES)
+    return text.family.startswith(families.TIED)
 
 
 def _uniform(text: Config, layers: int) -> tuple[list[Mixer], list[FeedForward]]:
@@ -93,7 +105,9 @@ def _stacked(text: Config) -> tuple[list[Mixer], list[FeedForward]]:
 
 
 def _matrices(text: Config) -> int:
-    """A gated feed-forward part has three matrices, one with a squared ReLU two."""
+    """A gated feed-forward part has three matrices, one without a gate two."""
+    if text.family in families.TWO_MATRICES and text.values.get("mlp_type", "default") != "gated":
+        return 2
     act = str(text.values.get("mlp_hidden_act") or text.values.get("hidden_act") or "silu")
     return 2 if act == "relu2" else 3
 
@@ -104,9 +118,14 @@ def _dense(text: Config, intermediate: int) -> FeedForward:
 
 def _feed(text: Config, index: int) -> FeedForward:
     experts = text.maybe(*text.EXPERTS)
-    if not experts or not _is_expert_layer(text, index):
+    if not experts or experts == 1 or not _is_expert_layer(text, index):
         return _dense(text, _dense_size(text, mixture=bool(experts)))
     found = _experts(text)
+    if text.family == "arctic" and text.values.get(
+        "use_residual", True
+    ):  # a dense part of the model's own width beside the experts
+        residual = _dense(text, text.whole("hidden_size"))
+        return replace(found, shared_parameters=found.shared_parameters + residual.shared_parameters)
     if text.values.get("enable_moe_block"):  # Gemma 4: a dense part beside the experts, in every layer
         dense = _dense(text, text.whole("intermediate_size"))
         return FeedForward(
@@ -121,13 +140,17 @@ def _feed(text: Config, index: int) -> FeedForward:
 
 def _dense_size(text: Config, *, mixture: bool) -> int:
     """The width of a dense layer; families name it differently where most layers hold experts."""
+    if text.family == "granitemoehybrid" and text.maybe(
+        "shared_intermediate_size"
+    ):  # without experts the shared part is the layer's
+        return text.whole("shared_intermediate_size")
     names = (
         ("dense_intermediate_size", "intermediate_size_mlp", "intermediate_size") if mixture else ("intermediate_size",)
     )
     return text.whole(*names)
 
 
-def _is_expert_layer(text: Config, index: int) -> bool:
+def _is_expert_layer(text: Config, index: int) -> bool:  # noqa: PLR0911 -- one return a rule
     values = text.values
     kinds = values.get("mlp_layer_types")
     if isinstance(kinds, list) and index < len(kinds):
@@ -135,9 +158,16 @@ def _is_expert_layer(text: Config, index: int) -> bool:
     frequency = values.get("moe_layer_freq")
     if isinstance(frequency, list) and index < len(frequency):
         return bool(frequency[index])
+    begin, end = text.maybe("moe_layer_start_index"), text.maybe("moe_layer_end_index")
+    if begin is not None or end is not None:  # ERNIE
+        if index < (begin or 0) or index > (end if end is not None else index):
+            return False
+        return (index + 1) % (text.maybe("moe_layer_interval") or 1) == 0
+    if text.maybe("expert_layer_period"):  # Jamba
+        return index % text.whole("expert_layer_period") == (text.maybe("expert_layer_offset") or 0)
     if index < (text.maybe("first_k_dense_replace") or 0) or index in (values.get("mlp_only_layers") or ()):
         return False
-    step = text.maybe("interleave_moe_layer_step", "decoder_sparse_step") or 1
+    step = text.maybe("interleave_moe_layer_step", "decoder_sparse_step", "moe_layer_frequency") or 1
     if isinstance(frequency, int) and frequency > 1:
         step = frequency
     return (index + 1) % step == 0
@@ -160,8 +190,10 @@ def _shared_width(text: Config, width: int) -> int:
     """The width of everything that each token passes beside its experts."""
     if text.family.startswith("llama4"):
         return text.whole("intermediate_size")
+    if text.family in ("granitemoehybrid", "granitemoeshared") and text.maybe("shared_intermediate_size"):
+        return text.whole("shared_intermediate_size")
     stated = text.maybe("moe_shared_expert_intermediate_size", "shared_expert_intermediate_size", "share_expert_dim")
-    count = text.maybe("n_shared_experts", "num_shared_experts") or 0
+    count = text.maybe("n_shared_experts", "num_shared_experts", "moe_num_shared_experts", "num_shared_expert") or 0
     if stated:
         return stated * max(1, count)
     return count * width

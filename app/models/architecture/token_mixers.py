@@ -3,10 +3,12 @@
 Matrix shapes follow the families' own reference code as transformers publishes it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from app.models.architecture.architecture import Mixer
 from app.models.architecture.config import Config, UnreadableError
+from app.models.architecture.families import ALL_WINDOWS, HYBRID_MARKS
 
 
 def mixer(text: Config, index: int) -> Mixer:
@@ -21,9 +23,9 @@ def mixer(text: Config, index: int) -> Mixer:
     if text.maybe("kv_lora_rank"):
         return _latent(text)
     kind = _kind(text, index)
-    if kind == "linear_attention":
-        return _gated_delta(text)
-    return grouped(text, sliding=kind == "sliding_attention")
+    if kind not in _READERS:
+        raise UnreadableError(f"a layer of the unknown kind {kind[:40]!r}")
+    return _READERS[kind](text)
 
 
 def _kind(text: Config, index: int) -> str:
@@ -31,13 +33,67 @@ def _kind(text: Config, index: int) -> str:
     kinds = values.get("layer_types")
     if isinstance(kinds, list) and index < len(kinds):
         return str(kinds[index])
+    kinds = text.pattern()
+    if kinds and index < len(kinds):
+        return kinds[index]
+    if (hybrid := _hybrid_kind(text, index)) is not None:
+        return hybrid
     pattern = values.get("hybrid_layer_pattern")
     if isinstance(pattern, list) and index < len(pattern):
         return "sliding_attention" if pattern[index] else "full_attention"
     chunk = text.maybe("attention_chunk_size")
     if text.family.startswith("llama4") and chunk:  # three layers of chunked attention, then one without
         return "full_attention" if (index + 1) % 4 == 0 else "sliding_attention"
-    return "full_attention"
+    return "sliding_attention" if _has_window(text, index) else "full_attention"
+
+
+def _hybrid_kind(text: Config, index: int) -> str | None:  # noqa: PLR0911 -- one return a rule
+    """The kind of a layer in a family that says by a rule which layers are not attention; None where all are.
+
+    Raises :class:`UnreadableError` where the file speaks of other layers in a way that no rule here reads.
+    """
+    values = text.values
+    interval = text.maybe("full_attention_interval")
+    if interval:
+        return "full_attention" if (index + 1) % interval == 0 else "linear_attention"
+    listed = values.get("attn_type_list")
+    if isinstance(listed, list) and index < len(listed):  # MiniMax-01: 1 is softmax attention, 0 lightning attention
+        return "full_attention" if listed[index] == 1 else "lightning_attention"
+    indices = values.get("attn_layer_indices")
+    if isinstance(indices, list):  # Bamba
+        return "full_attention" if index in indices else "mamba"
+    whole = values.get("full_attn_idxs")
+    if isinstance(whole, list):  # LFM2
+        return "full_attention" if index in whole else "conv"
+    period = text.maybe("attn_layer_period")
+    if period:  # Jamba
+        return "full_attention" if index % period == (text.maybe("attn_layer_offset") or 0) else "mamba1"
+    if text.family == "falcon_h1":
+        return "parallel_hybrid"
+    found = [name for name in HYBRID_MARKS if values.get(name) not in (None, [], {}, 0, False)]
+    if found:
+        raise UnreadableError(
+            f"not every layer is attention ({', '.join(found)[:80]}), and which are is not understood"
+        )
+    return None
+
+
+def _has_window(text: Config, index: int) -> bool:
+    """True for a layer that attends to a sliding window, where no list of kinds says so."""
+    window, context = text.maybe("sliding_window"), text.maybe("max_position_embeddings")
+    if not window or (context and window >= context) or text.values.get("use_sliding_window") is False:
+        return False
+    pattern = text.values.get("sliding_window_pattern")
+    if isinstance(pattern, str) and pattern:  # EXAONE: one letter a layer, L for a window
+        return pattern[index % len(pattern)].upper() == "L"
+    step = text.maybe("sliding_window_pattern", "_sliding_window_pattern")
+    if step:
+        return (index + 1) % step != 0
+    if text.family in ALL_WINDOWS:
+        return True
+    if text.values.get("use_sliding_window") is True:  # Qwen: the layers from this one on
+        return index >= (text.maybe("max_window_layers") or 0)
+    return False
 
 
 def grouped(text: Config, *, sliding: bool = False) -> Mixer:
@@ -157,10 +213,97 @@ def _delta(text: Config, linear: dict[str, Any]) -> Mixer:
 
 def mamba(text: Config) -> Mixer:
     """A Mamba-2 layer (arXiv:2405.21060)."""
-    hidden, heads, size = text.whole("hidden_size"), text.whole("mamba_num_heads"), text.whole("mamba_head_dim")
-    groups, state, kernel = text.whole("n_groups"), text.whole("ssm_state_size"), text.maybe("conv_kernel") or 4
+    hidden = text.whole("hidden_size")
+    heads = text.maybe("mamba_num_heads", "mamba_n_heads")
+    size = text.maybe("mamba_head_dim", "mamba_d_head")
+    expand = text.maybe("mamba_expand", "expand") or 2
+    if heads and not size:
+        size = hidden * expand // heads
+    if not heads or not size:
+        raise UnreadableError("the configuration does not state the heads of its Mamba layers")
+    groups, state = text.whole("n_groups", "mamba_n_groups"), text.whole("ssm_state_size", "mamba_d_state")
+    kernel = text.maybe("conv_kernel", "mamba_d_conv") or 4
     inner = heads * size
     channels = inner + 2 * groups * state
     parameters = hidden * (inner + channels + heads) + inner * hidden + channels * kernel
     return Mixer("mamba", 1, parameters, state_elements=inner * state, conv_elements=channels * (kernel - 1),
                  heads=heads, kv_heads=groups, head_dim=size)  # fmt: skip
+
+
+def _mamba1(text: Config) -> Mixer:
+    """A Mamba layer of the first kind (arXiv:2312.00752), as in Jamba."""
+    hidden = text.whole("hidden_size")
+    inner, state = hidden * (text.maybe("mamba_expand") or 2), text.maybe("mamba_d_state") or 16
+    kernel, rank = text.maybe("mamba_d_conv") or 4, text.maybe("mamba_dt_rank") or -(-hidden // 16)
+    parameters = (
+        hidden * 2 * inner + inner * kernel + inner * (rank + 2 * state) + rank * inner + inner * state + inner * hidden
+    )
+    return Mixer(
+        "mamba",
+        1,
+        parameters,
+        state_elements=inner * state,
+        conv_elements=inner * (kernel - 1),
+        heads=1,
+        kv_heads=1,
+        head_dim=inner,
+    )
+
+
+def _short_convolution(text: Config) -> Mixer:
+    """A gated short convolution of LFM2: three projections, a kernel for each channel, and one back."""
+    hidden, kernel = text.whole("hidden_size"), text.maybe("conv_L_cache") or 3
+    width = text.maybe("conv_dim") or hidden
+    return Mixer(
+        "mamba",
+        1,
+        hidden * 3 * width + width * kernel + width * hidden,
+        conv_elements=width * (kernel - 1),
+        heads=1,
+        kv_heads=1,
+        head_dim=width,
+    )
+
+
+def _lightning(text: Config) -> Mixer:
+    """Lightning attention of MiniMax-01 (arXiv:2501.08313): queries, keys, values and a gate of the whole width, one state a head."""
+    hidden, heads = text.whole("hidden_size"), text.whole("num_attention_heads")
+    size = text.maybe("head_dim") or hidden // heads
+    width = heads * size
+    return Mixer(
+        "linear",
+        1,
+        hidden * 4 * width + width * hidden,
+        state_elements=heads * size * size,
+        heads=heads,
+        kv_heads=heads,
+        head_dim=size,
+    )
+
+
+def _parallel_hybrid(text: Config) -> Mixer:
+    """Attention and Mamba side by side in one layer (Falcon-H1): the cache of one, the state of the other."""
+    attention = grouped(text)
+    heads, size = text.whole("mamba_n_heads"), text.whole("mamba_d_head")
+    groups, state, kernel = (
+        text.maybe("mamba_n_groups") or 1,
+        text.whole("mamba_d_state"),
+        text.maybe("mamba_d_conv") or 4,
+    )
+    inner = heads * size
+    channels = inner + 2 * groups * state
+    parameters = text.whole("hidden_size") * (2 * inner + 2 * groups * state + heads + inner) + channels * kernel
+    return Mixer("full", 1, attention.parameters + parameters, kv_elements=attention.kv_elements, state_elements=inner * state,
+                 conv_elements=channels * (kernel - 1), heads=attention.heads, kv_heads=attention.kv_heads, head_dim=attention.head_dim)  # fmt: skip
+
+
+def _sliding(text: Config) -> Mixer:
+    return grouped(text, sliding=True)
+
+
+_READERS: dict[str, Callable[[Config], Mixer]] = {
+    "full_attention": grouped, "attention": grouped, "full": grouped, "global": grouped, "global_attention": grouped, "sliding_attention": _sliding,
+    "chunked_attention": _sliding, "sliding": _sliding, "local": _sliding, "local_attention": _sliding, "linear_attention": _gated_delta, "mamba": mamba,
+    "mamba2": mamba, "mamba1": _mamba1, "conv": _short_convolution, "lightning_attention": _lightning, "parallel_hybrid": _parallel_hybrid,
+}  # fmt: skip
+"""Kind of a layer → its reader; any other kind is refused."""

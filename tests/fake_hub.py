@@ -15,7 +15,14 @@ unknown,meta-llama/Meta-Llama-3.1-8B,float16,sdpa,['Some GPU nobody knows'],1,25
 """
 
 
-CONFIGS: dict[str, Any] = json.loads((Path(__file__).parent / "models" / "configs.json").read_text(encoding="utf-8"))
+CONFIGS: dict[str, Any] = {
+    name: config
+    for path in (
+        Path(__file__).parent / "models" / "configs.json",
+        Path(__file__).parents[1] / "tools" / "model_configs.json",
+    )
+    for name, config in json.loads(path.read_text(encoding="utf-8")).items()
+}
 
 
 class HubAnswers:

@@ -27,6 +27,8 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "Qwen/Qwen2.5-7B": {**QWEN25_TEXT, "hidden_size": 3584, "num_hidden_layers": 28, "num_attention_heads": 28, "num_key_value_heads": 4, "intermediate_size": 18944, "vocab_size": 152064},
     "Qwen/Qwen2.5-14B": {**QWEN25_TEXT, "hidden_size": 5120, "num_hidden_layers": 48, "num_attention_heads": 40, "num_key_value_heads": 8, "intermediate_size": 13824, "vocab_size": 152064},
     "Qwen/Qwen2.5-32B": {**QWEN25_TEXT, "hidden_size": 5120, "num_hidden_layers": 64, "num_attention_heads": 40, "num_key_value_heads": 8, "intermediate_size": 27648, "vocab_size": 152064},
+    # what further repositories state in their configurations, with the sizes that their cards give (tests/models/test_config_cases.py)
+    **json.loads(Path(__file__).with_name("model_configs.json").read_text(encoding="utf-8")),
 }  # fmt: skip
 
 
@@ -49,6 +51,7 @@ def make(known: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
             config = dict(known[row["based_on"] or row["model"]])
             if row["context"]:
                 config["max_position_embeddings"] = int(row["context"])
+                config.pop("rope_scaling", None)  # of the model that it is based on
             facts = to_plain(understood(row["model"], config))
             rows.append({"model": row["model"], "based_on": row["based_on"], "architecture": facts})
     return rows

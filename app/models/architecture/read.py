@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from app.models.architecture import families, token_mixers
+from app.models.architecture import families, recurrent_mixers, token_mixers
 from app.models.architecture.architecture import Architecture, FeedForward, Mixer
 from app.models.architecture.config import Config, UnreadableError
 from app.models.architecture.quantisation import precision_of
@@ -92,7 +92,7 @@ def _stacked(text: Config) -> tuple[list[Mixer], list[FeedForward]]:
     feeds: list[FeedForward] = []
     for kind in text.pattern():
         if kind == "mamba":
-            mixers.append(token_mixers.mamba(text))
+            mixers.append(recurrent_mixers.mamba(text))
         elif kind == "attention":
             mixers.append(token_mixers.grouped(text))
         elif kind == "moe":

@@ -6,6 +6,7 @@ Matrix shapes follow the families' own reference code as transformers publishes 
 from collections.abc import Callable
 from typing import Any
 
+from app.models.architecture import recurrent_mixers
 from app.models.architecture.architecture import Mixer
 from app.models.architecture.config import Config, UnreadableError
 from app.models.architecture.families import ALL_WINDOWS, HYBRID_MARKS
@@ -211,76 +212,6 @@ def _delta(text: Config, linear: dict[str, Any]) -> Mixer:
                  heads=heads, kv_heads=heads, head_dim=size)  # fmt: skip
 
 
-def mamba(text: Config) -> Mixer:
-    """A Mamba-2 layer (arXiv:2405.21060)."""
-    hidden = text.whole("hidden_size")
-    heads = text.maybe("mamba_num_heads", "mamba_n_heads")
-    size = text.maybe("mamba_head_dim", "mamba_d_head")
-    expand = text.maybe("mamba_expand", "expand") or 2
-    if heads and not size:
-        size = hidden * expand // heads
-    if not heads or not size:
-        raise UnreadableError("the configuration does not state the heads of its Mamba layers")
-    groups, state = text.whole("n_groups", "mamba_n_groups"), text.whole("ssm_state_size", "mamba_d_state")
-    kernel = text.maybe("conv_kernel", "mamba_d_conv") or 4
-    inner = heads * size
-    channels = inner + 2 * groups * state
-    parameters = hidden * (inner + channels + heads) + inner * hidden + channels * kernel
-    return Mixer("mamba", 1, parameters, state_elements=inner * state, conv_elements=channels * (kernel - 1),
-                 heads=heads, kv_heads=groups, head_dim=size)  # fmt: skip
-
-
-def _mamba1(text: Config) -> Mixer:
-    """A Mamba layer of the first kind (arXiv:2312.00752), as in Jamba."""
-    hidden = text.whole("hidden_size")
-    inner, state = hidden * (text.maybe("mamba_expand") or 2), text.maybe("mamba_d_state") or 16
-    kernel, rank = text.maybe("mamba_d_conv") or 4, text.maybe("mamba_dt_rank") or -(-hidden // 16)
-    parameters = (
-        hidden * 2 * inner + inner * kernel + inner * (rank + 2 * state) + rank * inner + inner * state + inner * hidden
-    )
-    return Mixer(
-        "mamba",
-        1,
-        parameters,
-        state_elements=inner * state,
-        conv_elements=inner * (kernel - 1),
-        heads=1,
-        kv_heads=1,
-        head_dim=inner,
-    )
-
-
-def _short_convolution(text: Config) -> Mixer:
-    """A gated short convolution of LFM2: three projections, a kernel for each channel, and one back."""
-    hidden, kernel = text.whole("hidden_size"), text.maybe("conv_L_cache") or 3
-    width = text.maybe("conv_dim") or hidden
-    return Mixer(
-        "mamba",
-        1,
-        hidden * 3 * width + width * kernel + width * hidden,
-        conv_elements=width * (kernel - 1),
-        heads=1,
-        kv_heads=1,
-        head_dim=width,
-    )
-
-
-def _lightning(text: Config) -> Mixer:
-    """Lightning attention of MiniMax-01 (arXiv:2501.08313): queries, keys, values and a gate of the whole width, one state a head."""
-    hidden, heads = text.whole("hidden_size"), text.whole("num_attention_heads")
-    size = text.maybe("head_dim") or hidden // heads
-    width = heads * size
-    return Mixer(
-        "linear",
-        1,
-        hidden * 4 * width + width * hidden,
-        state_elements=heads * size * size,
-        heads=heads,
-        kv_heads=heads,
-        head_dim=size,
-    )
-
-
 def _parallel_hybrid(text: Config) -> Mixer:
     """Attention and Mamba side by side in one layer (Falcon-H1): the cache of one, the state of the other."""
     attention = grouped(text)
@@ -303,7 +234,7 @@ def _sliding(text: Config) -> Mixer:
 
 _READERS: dict[str, Callable[[Config], Mixer]] = {
     "full_attention": grouped, "attention": grouped, "full": grouped, "global": grouped, "global_attention": grouped, "sliding_attention": _sliding,
-    "chunked_attention": _sliding, "sliding": _sliding, "local": _sliding, "local_attention": _sliding, "linear_attention": _gated_delta, "mamba": mamba,
-    "mamba2": mamba, "mamba1": _mamba1, "conv": _short_convolution, "lightning_attention": _lightning, "parallel_hybrid": _parallel_hybrid,
+    "chunked_attention": _sliding, "sliding": _sliding, "local": _sliding, "local_attention": _sliding, "linear_attention": _gated_delta, "mamba": recurrent_mixers.mamba,
+    "mamba2": recurrent_mixers.mamba, "mamba1": recurrent_mixers.mamba1, "conv": recurrent_mixers.short_convolution, "lightning_attention": recurrent_mixers.lightning, "parallel_hybrid": _parallel_hybrid,
 }  # fmt: skip
 """Kind of a layer → its reader; any other kind is refused."""

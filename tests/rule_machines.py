@@ -2,7 +2,7 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 SOAK = int(os.environ.get("SOAK", "1"))
 """How many times as many sequences as in the suite; ``SOAK=200 make test ARGS="-k machine --hypothesis-profile=explore"``."""
@@ -14,5 +14,6 @@ def rule_machine_settings(sequences: int, steps: int = 30) -> settings:
         max_examples=sequences * SOAK,
         stateful_step_count=steps,
         deadline=None,
+        phases=(Phase.reuse, Phase.generate),  # a failing sequence is printed as it was: shrinking one takes minutes
         suppress_health_check=list(HealthCheck),
     )

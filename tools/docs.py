@@ -8,6 +8,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -116,7 +117,42 @@ def architecture() -> str:
     return f"{before}{BEGIN}\n{picture()}\n{END}{rest.split(END)[1]}"
 
 
-PAGES: dict[Path, Callable[[], str]] = {DOCS / "settings.md": settings, ARCHITECTURE: architecture}
+def what_is_read() -> str:
+    """``docs/what-is-read.md``: what is read of each tool's file, each cloud's answer and each family's configuration."""
+    from app.models.architecture.families import FAMILIES
+    from app.pricing.sources import RATES, SOURCES
+    from app.submissions.result_files import READERS
+
+    lines = [
+        "# What is read, and from where", "",
+        "Made by `make docs` from the readers themselves: the result files' `READS`, the sources' own descriptions, and the list of",
+        "families beside the configurations' reader. What is not named here is not read; what can't be read is said, never guessed.", "",
+        "## Result files of benchmark tools", "", "| tool | what is read |", "|---|---|",
+        *(f"| {tool} | {text} |" for reader in READERS for tool, text in reader.READS.items()), "",
+        "Lengths are totals over what was completed. Several runs of a file are offered to choose from and never joined; failed requests are said;",
+        "an engine that is not named is unknown; a median of 0 says nothing.", "",
+        "## Answers of clouds", "",
+    ]  # fmt: skip
+    known: list[Any] = [*SOURCES.values(), RATES]
+    for source in known:
+        text = (sys.modules[source.__module__].__doc__ or "").strip()
+        lines += [f"### {source.title} (`{source.name}`)", "", text.replace("``", "`"), ""]
+    lines += [
+        "## Configurations of models",
+        "",
+        "| families | what is read |",
+        "|---|---|",
+        *(f"| {name} | {text} |" for name, text in FAMILIES),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+PAGES: dict[Path, Callable[[], str]] = {
+    DOCS / "what-is-read.md": what_is_read,
+    DOCS / "settings.md": settings,
+    ARCHITECTURE: architecture,
+}
 """Page → what makes it."""
 
 

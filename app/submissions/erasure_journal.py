@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import sqlite3
+from collections import Counter
 from pathlib import Path
 
 from app.core.errors import DatabaseError
@@ -40,12 +41,17 @@ def append(folder: Path, kind: str, ids: list[str]) -> None:
 
 
 def read(folder: Path) -> dict[str, set[str]]:
-    """Kind → the ids that were erased; a line that a crash cut off is passed over.
+    """Kind → the ids that were withdrawn or erased; as :func:`times`."""
+    return {kind: set(ids) for kind, ids in times(folder).items()}
+
+
+def times(folder: Path) -> dict[str, Counter[str]]:
+    """Kind → id → how often it stands here: a report once when it is withdrawn and again when it is erased; a line that a crash cut off is passed over.
 
     Raises :class:`DatabaseError` with one line if the file holds anything else: what was erased could come back.
     """
     path = folder / FILE
-    found: dict[str, set[str]] = {}
+    found: dict[str, Counter[str]] = {}
     try:
         with path.open("rb") as file:
             for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
@@ -58,7 +64,7 @@ def read(folder: Path) -> dict[str, set[str]]:
                         "before the site starts: what was erased could come back otherwise"
                     )
                 if one:
-                    found.setdefault(kind.decode(), set()).add(one.decode())
+                    found.setdefault(kind.decode(), Counter())[one.decode()] += 1
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -68,7 +74,7 @@ def read(folder: Path) -> dict[str, set[str]]:
 
 def risen(folder: Path, database: Path) -> dict[str, list[str]]:
     """What the journal says is erased and the database holds again, as after a restored backup."""
-    erased = read(folder)
+    erased = times(folder)
     if not erased or not database.exists():
         return {}
     back: dict[str, list[str]] = {}
@@ -78,7 +84,14 @@ def risen(folder: Path, database: Path) -> dict[str, list[str]]:
         for kind, ids in erased.items():
             if TABLES.get(kind) in tables:
                 held = {row[0] for row in connection.execute(f"SELECT {KINDS[kind]} FROM {TABLES[kind]}")}  # noqa: S608
-                if again := sorted(held & ids):
+                if (
+                    kind == "submission"
+                ):  # one that was withdrawn, and is so here, has its days left; the purge erases it
+                    waiting = {
+                        row[0] for row in connection.execute("SELECT id FROM submission WHERE state = 'withdrawn'")
+                    }
+                    held -= {one for one in waiting if ids[one] == 1}
+                if again := sorted(held & ids.keys()):
                     back[kind] = again
     finally:
         connection.close()

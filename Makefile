@@ -7,7 +7,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_NO_PROGRESS := 1
 unexport PYTHONPATH
 
-.PHONY: run test check docs coverage bench audit calibrate accuracy api-prices lock format help clean
+.PHONY: run test check docs coverage mutants bench audit calibrate accuracy api-prices lock format help clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -35,6 +35,10 @@ coverage: $(VENV)/test.stamp ## how much of the code the tests run; fails below 
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --skip-covered
+
+mutants: $(VENV)/test.stamp ## break the code that keeps each promise, and see the tests notice (ARGS="--only P-8b" for one)
+	@bash tools/need.sh chromium nginx openssl
+	$(BIN)/python -m tools.mutants $(ARGS)
 
 bench: $(VENV)/test.stamp ## the benchmark harness: ratios, not only absolute times
 	@bash tools/need.sh chromium nginx wrk node

@@ -8,6 +8,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -75,6 +76,24 @@ def house(inside: Inside) -> Iterator[Inside]:
 
 def everything(folder: Path) -> bytes:
     return b"\0".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()).lower()
+
+
+@pytest.mark.parametrize("promise", ["P-2.1a"])
+@pytest.mark.parametrize("written", [None, "", "   "])
+def test_who_gives_no_address_has_no_row_of_one_and_none_is_made_of_the_connection(
+    house: Inside, written: str | None, promise: str
+) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        contact = {} if written is None else {"contact": written}
+        for kind in FORMS:
+            answer = await client.post(f"/submit/{kind}", data=agreed(client, REPORTS[kind], **contact))
+            assert answer.status_code == 200
+
+    house.run(work)
+    with closing(sqlite3.connect(house.settings.database_path)) as connection:
+        assert connection.execute("SELECT count(*) FROM submission").fetchone() == (len(FORMS),)
+        assert connection.execute("SELECT * FROM submission_contact").fetchall() == []
+        assert "127.0.0.1" not in "\n".join(connection.iterdump())
 
 
 @pytest.mark.parametrize("promise", ["P-2.1a"])

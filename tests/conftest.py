@@ -31,10 +31,17 @@ SHARED = ROOT.parent / "shared" / "data"
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody listens on, and that no test of another worker is given.
+
+    Servers bind with SO_REUSEPORT, so two tests with one port would share its connections instead of failing to start.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port // 2 % 8 == worker % 8:
+            return port
 
 
 @dataclass

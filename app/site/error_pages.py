@@ -20,7 +20,7 @@ from app.core.errors import (
 from app.site.render import render
 from app.storage.sqlite import is_disk_full
 from app.web import htmx, security
-from app.web.answers import MovedError, unkept
+from app.web.answers import MOVED, MovedError, unkept
 from app.web.bodies import BodyError
 
 PROBLEM = "application/problem+json"
@@ -94,7 +94,7 @@ def on_body(request: Request[Any, Any, Any], error: BodyError) -> Response[bytes
 
 def on_moved(request: Request[Any, Any, Any], error: MovedError) -> Response[bytes]:
     """The canonical address is another: 308, which keeps the method and may be cached."""
-    return Response(b"", status_code=308, headers={"location": error.address, "cache-control": "public, max-age=0, s-maxage=60"},
+    return Response(b"", status_code=308, headers={"location": error.address, "cache-control": MOVED},
                     media_type="text/plain")  # fmt: skip
 
 

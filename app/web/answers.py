@@ -16,6 +16,9 @@ JSON = "application/json"
 ROUTE: ContextVar[str] = ContextVar("route", default="")
 """The route of the page that is being rendered; empty for errors, which say nothing of themselves."""
 
+MOVED = "public, max-age=0, s-maxage=60"
+"""Caching of a redirect to a canonical address, as long as a page lives in a shared cache."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:

@@ -19,7 +19,7 @@ from app.core import clock
 from app.core.addresses import shown
 from app.core.settings import Settings
 from app.web import security
-from app.web.answers import ROUTE, Answer, Ask
+from app.web.answers import MOVED, ROUTE, Answer, Ask
 from app.web.bodies import BodyError, BoundedBody
 from app.web.content_encoding import encode, negotiate
 from app.web.page_cache import (
@@ -227,7 +227,13 @@ class Front:
         """To the one address of a page, with what was asked."""
         query = scope["query_string"]
         address = path.encode() + (b"?" + query if query else b"")
-        head = [(b"location", address), (b"content-length", b"0"), *security.headers(self._settings, scope["path"])]
+        life = MOVED if scope["method"] in ("GET", "HEAD") else "no-store"
+        head = [
+            (b"location", address),
+            (b"content-length", b"0"),
+            (b"cache-control", life.encode()),
+            *security.headers(self._settings, scope["path"]),
+        ]
         await send({"type": "http.response.start", "status": 308, "headers": head})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return 308

@@ -51,10 +51,12 @@ async def status(ask: Ask) -> Answer:
     ask.settle("/status")
     aside, reasons = await store.set_aside(SHOWN_ASIDE)
     counts, spans = await store.counts_by("provider"), await store.seen_spans()
+    sources = await source_status.of_sources(None, ask.settings)
     body = render(
         "site/status.html", settings=ask.settings, path="/status", canonical="/status", now=ask.now,
         title="Status", description="How fresh the prices are, where they come from, and every row that was set aside, with its reason.",
-        extent=await store.freshness(ask.now), offered=await store.offered(), sources=await source_status.of_sources(None, ask.settings), aside=aside,
+        extent=await store.freshness(ask.now), offered=await store.offered(), sources=sources, aside=aside,
+        left_out=[rows for source in sources for rows in source.left_out.values()],
         reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()], aside_count=sum(reasons.values()),
         rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],
         history=await queries.history_extent(), counts=await report(ask.now), kept=await purge.states(ask.settings, ask.now),

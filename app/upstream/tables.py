@@ -1,6 +1,6 @@
 """The table of sources, for Piccolo."""
 
-from piccolo.columns import BigInt, Boolean, Integer, Varchar
+from piccolo.columns import BigInt, Boolean, Integer, Text, Varchar
 from piccolo.table import Table
 
 from app.storage.sqlite import ENGINE
@@ -18,3 +18,5 @@ class LoadedSource(Table, db=ENGINE, tablename="loaded_source"):
     error_at = BigInt(null=True, default=None)
     tried_at = BigInt(null=True, default=None)
     live = Boolean(default=False)
+    left_out = Text(default="{}")
+    """JSON: why a row is no offer of a GPU to rent → how many such rows the last answer stated."""

@@ -16,7 +16,7 @@ from app.pricing.refresh import replace_offers
 from app.pricing.snapshot import files
 from app.storage import sqlite
 from tests import edge_server
-from tests.conftest import Site, free_port, serve
+from tests.conftest import ROOT, Site, free_port, serve
 
 pytestmark = pytest.mark.skipif(
     edge_server.nginx_program() is None, reason="no nginx on this machine; install the package nginx"
@@ -84,6 +84,13 @@ def test_old_tls_is_refused(edge: httpx.Client, promise: str) -> None:
         ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_1"], input=b"", capture_output=True, check=False
     )
     assert b"Cipher is (NONE)" in done.stdout or done.returncode != 0
+    allowed = [
+        line.split()[1:]
+        for line in (ROOT / "deploy" / "nginx.conf").read_text().split(";")
+        if line.split()[:1] == ["ssl_protocols"]
+    ]
+    assert allowed  # OpenSSL's own level refuses TLS 1.1 on many systems, whatever the server is told
+    assert all(set(versions) <= {"TLSv1.2", "TLSv1.3"} for versions in allowed)
 
 
 def test_stale_pages_stand_in_while_the_app_is_down_but_never_past_their_instant(tmp_path: Path) -> None:

@@ -75,8 +75,7 @@ def addresses() -> Iterator[tuple[str, str]]:
                 values = IN_PATH.get(name, ["x"])
                 paths = [re.sub(rf"{{{name}(:\w+)?}}", value, path) for path in paths for value in values]
             for path in paths:
-                for method in sorted(str(one) for one in handler.http_methods):
-                    method = method.rsplit(".", 1)[-1]
+                for method in sorted(str(one).rsplit(".", 1)[-1] for one in handler.http_methods):
                     if method != "OPTIONS" and (method, path) not in seen:
                         seen.add((method, path))
                         yield method, path
@@ -112,7 +111,9 @@ def faults(answer: httpx.Response) -> list[str]:
         found.append("leads to another host")
     if answer.headers.get("content-type", "").startswith("text/html"):
         page = Loaded(answer.text)
-        found += [f"loads {a}" for a in page.addresses if re.match(r"(?:[a-z]+:)?//|data:|blob:", a) and not OWN.match(a)]
+        found += [
+            f"loads {a}" for a in page.addresses if re.match(r"(?:[a-z]+:)?//|data:|blob:", a) and not OWN.match(a)
+        ]
         found += [f"inline {what}" for what in page.inline]
     return found
 

@@ -78,10 +78,11 @@ async def _refresh(source: Source, accept: bool) -> Outcome:
         raise FetchError(Fault.FEW, error)
     written = await replace_source(
         source.name, source.title, offers, rows, now, live=True, keep=keep, error=error, retire=retire,
+        left_out={why: rows for why, rows in source.left_out.items() if rows},
     )  # fmt: skip
     await _remember(source.name, verdicts)
     state, note = ("failed", error) if error else ("ok", "")
-    return Outcome(source.name, state, note, len(raws), len(offers), written)
+    return Outcome(source.name, state, note, len(raws) + source.left_out.total(), len(offers), written)
 
 
 def _why_nothing(batch: Batch) -> str:

@@ -1,5 +1,6 @@
 """Putting a source's offers into the database: all of them or none, in one transaction, raising only what changed."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -93,11 +94,12 @@ async def replace_source(
     keep: frozenset[str] = frozenset(),
     retire: Mapping[str, frozenset[str]] | None = None,
     error: str = "",
+    left_out: Mapping[str, int] | None = None,
 ) -> Written:
     """Replace what is known from the source ``name`` and raise the versions of what that changes, and of nothing else.
 
     ``aside`` rows are (reference, provider, gpu, tier, price, reason, detail). Providers in ``keep`` stay as they are.
-    ``retire`` maps another source to the providers of which it no longer speaks. A price that is only confirmed raises
+    ``left_out`` is why rows were no offers, and how many. ``retire`` maps another source to the providers of which it no longer speaks. A price that is only confirmed raises
     no version, unless it had turned stale.
     """
     now = timestamp()
@@ -123,7 +125,9 @@ async def replace_source(
             await record.record_levels(touched, fresh_until, now)
         if TALLY_KEY in written.keys:
             await _tally()
-        written.keys |= await _describe(name, title, aside, fetched_at, live, error, retire or {}, retired)
+        written.keys |= await _describe(
+            name, title, aside, fetched_at, live, error, retire or {}, retired, left_out or {}
+        )
         await raise_versions(sorted(written.keys))
     return written
 
@@ -229,7 +233,7 @@ async def _record(
 
 async def _describe(
     name: str, title: str, aside: list[tuple[str, ...]], fetched_at: int, live: bool, error: str,
-    retiring: Mapping[str, frozenset[str]], retired: list[Values],
+    retiring: Mapping[str, frozenset[str]], retired: list[Values], left_out: Mapping[str, int],
 ) -> set[str]:  # fmt: skip
     """Write what is said of the source itself; the key of all sources if that changes what is shown."""
     columns = ("reference", "provider", "gpu", "tier", "price", "reason", "detail")
@@ -247,11 +251,11 @@ async def _describe(
         leaving = [(other, name) for (name,) in names if name.casefold() in spellings]
         await execute_many("DELETE FROM set_aside WHERE source = ? AND provider = ?", leaving)
         await _recount(other)
-    known = await fetch("SELECT title, offers, set_aside, error FROM loaded_source WHERE name = ?", name)
+    known = await fetch("SELECT title, offers, set_aside, error, left_out FROM loaded_source WHERE name = ?", name)
     offers = (await fetch("SELECT count(*) FROM offer WHERE source = ?", name))[0][0]
-    said = (title, offers, len(fresh), error)
+    said = (title, offers, len(fresh), error, json.dumps(left_out, sort_keys=True))
     await LoadedSource.delete().where(LoadedSource.name == name).run()
-    await insert_many(LoadedSource, ("name", "fetched_at", "tried_at", "error_at", "live", "title", "offers", "set_aside", "error"),
+    await insert_many(LoadedSource, ("name", "fetched_at", "tried_at", "error_at", "live", "title", "offers", "set_aside", "error", "left_out"),
                       [(name, fetched_at, timestamp(), timestamp() if error else None, int(live), *said)])  # fmt: skip
     return {SOURCES_KEY, *map(source_key, (name, *retiring))} if fresh != was or known != [said] or retired else set()
 

@@ -1,5 +1,6 @@
 """In what state each source is: never asked, not configured, well, or failing and why."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ class SourceState:
     set_aside: int
     error: str
     error_at: int | None
+    left_out: dict[str, int]
+    """Why rows of the last answer were no offers of a GPU to rent, and how many."""
 
 
 async def of_sources(names: Iterable[str] | None, settings: Settings) -> list[SourceState]:
@@ -34,9 +37,9 @@ async def of_sources(names: Iterable[str] | None, settings: Settings) -> list[So
         configured = known is None or known(settings).is_configured
         title = known.title if known else RATES.title if name == RATES.name else row["title"] if row else ""
         state = "not configured" if not configured else "reports" if name == COMMUNITY else _state(row)
-        values = row or {"fetched_at": 0, "offers": 0, "set_aside": 0, "error": "", "error_at": None}
+        values = row or {"fetched_at": 0, "offers": 0, "set_aside": 0, "error": "", "error_at": None, "left_out": "{}"}
         found.append(SourceState(name, title, state, values["fetched_at"] or None, values["offers"],
-                                 values["set_aside"], values["error"], values["error_at"]))  # fmt: skip
+                                 values["set_aside"], values["error"], values["error_at"], json.loads(values["left_out"])))  # fmt: skip
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.core.http_client import Fault, FetchError
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import Source, listed, text
+from app.pricing.sources.base import LeftOut, Source, listed, text
 
 
 class Akash(Source):
@@ -25,9 +25,10 @@ class Akash(Source):
             answer = await fetcher.json("/v1/gpu-prices")
         return self.each(listed(answer, "models"), self._read, "akash")
 
-    def _read(self, model: Any) -> Iterator[RawOffer]:
+    def _read(self, model: Any) -> Iterator[RawOffer | LeftOut]:
         price = model.get("price")
-        if not price:  # nobody bids at the moment: not an offer
+        if not price:
+            yield LeftOut("nobody bids at the moment")
             return
         if price.get("currency", "USD") != "USD":
             raise FetchError(Fault.SCHEMA, f"a price came in {str(price['currency'])[:10]!r}")

@@ -18,7 +18,7 @@ from app.core import clock
 from app.core.http_client import Fault, Fetcher, FetchError, Limits
 from app.core.money import parse_decimal
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import Source, listed, text
+from app.pricing.sources.base import NO_GPU, LeftOut, Source, listed, text
 
 _TERMS = {"1 Year": (12, 8760), "3 Years": (36, 26280), "5 Years": (60, 43800)}
 """Reservation term → (months, hours): its price is for the whole term, whatever its unit says."""
@@ -70,19 +70,22 @@ class Azure(Source):
             path = f"{parts.path}?{parts.query}"
         raise FetchError(Fault.TOO_LARGE, f"more than {_MAX_PAGES} pages")
 
-    def _read(self, item: Any, unknown: set[str]) -> Iterator[RawOffer]:
+    def _read(self, item: Any, unknown: set[str]) -> Iterator[RawOffer | LeftOut]:
         size = text(item["armSkuName"])
         product, meter, kind = text(item["productName"]), text(item["meterName"]), text(item["type"])
-        other = "Windows" in product or "Dedicated" in product or "Low Priority" in meter or "CloudServices" in product
         if not size.startswith("Standard_N"):  # every size with a GPU does
+            yield LeftOut(NO_GPU)
             return
-        if other or kind not in ("Consumption", "Reservation") or item.get("isPrimaryMeterRegion") is False:
+        if why := _not_for_rent(product, meter, kind, item):
+            yield LeftOut(why)
             return
         facts = _sizes().get(size)
         if facts is None:
             if size not in unknown:  # once a size, not once a region
                 unknown.add(size)
                 yield self.offer(provider="azure", gpu=size, tier="on-demand", product=size, reference=meter)
+            else:
+                yield LeftOut("a size that is not known, set aside once")
             return
         tier, months, amount = _terms(item, kind, meter)
         yield self.offer(
@@ -91,6 +94,19 @@ class Azure(Source):
             ram_gb=facts["ram_gb"], price_includes="gpu+host", price_excludes="disk+traffic", reference=meter,
             price_since=str(item.get("effectiveStartDate") or "")[:10],
         )  # fmt: skip
+
+
+def _not_for_rent(product: str, meter: str, kind: str, item: Any) -> str:
+    """Why a row of a size with GPUs is no price of a Linux virtual machine; empty where it is one."""
+    if "Windows" in product:
+        return "with a Windows licence"
+    if "Dedicated" in product or "CloudServices" in product:
+        return "a dedicated host or cloud service"
+    if "Low Priority" in meter:
+        return "low priority, which spot replaced"
+    if kind not in ("Consumption", "Reservation"):
+        return f"of the type {kind[:30]}"
+    return "of a meter that bills another region's use" if item.get("isPrimaryMeterRegion") is False else ""
 
 
 def _terms(item: Any, kind: str, meter: str) -> tuple[str, int | None, Any]:

@@ -1,8 +1,11 @@
 """What a source of prices is, and what all of them share."""
 
 import asyncio
+import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from app.core import clock
@@ -11,8 +14,17 @@ from app.core.settings import Settings
 from app.pricing.offers.offer import RawOffer
 
 T = TypeVar("T")
+NO_GPU = "no GPU in it"
+NOTHING = "nothing that can be rented"
 GB = 10**9
 GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row that a source stated and that is no offer of a GPU to rent, with the reason."""
+
+    why: str
 
 
 class Source:
@@ -39,6 +51,9 @@ class Source:
         self.key = settings.source_keys.get(self.name, "")
         self.faults: dict[str, str] = {}
         """Provider → what went wrong with it, where a source speaks for several and the others came well."""
+        self.left_out: Counter[str] = Counter()
+        """Why a row is no offer of a GPU to rent → how many such rows the last answer stated."""
+        self._counting = threading.Lock()  # some sources read the answers of their clouds in threads
 
     @classmethod
     def asked(cls) -> Mapping[str, str]:
@@ -62,12 +77,26 @@ class Source:
         """A raw offer of this source, seen now."""
         return RawOffer(**{"source": self.name, "fetched_at": clock.timestamp(), **facts})
 
-    def each(self, items: Iterable[Any], read: Callable[[Any], Iterable[RawOffer]], provider: str) -> list[RawOffer]:
-        """The offers that ``read`` makes of every item; one that can't be read is kept with what was wrong with it."""
+    def leave(self, why: str, rows: int = 1) -> None:
+        """Count rows that are no offer of a GPU to rent, so that every row a source stated is accounted for."""
+        with self._counting:
+            self.left_out[why] += rows
+
+    def each(
+        self, items: Iterable[Any], read: Callable[[Any], "Iterable[RawOffer | LeftOut]"], provider: str
+    ) -> list[RawOffer]:
+        """The offers that ``read`` makes of every item; one that can't be read is kept with what was wrong with it.
+
+        A :class:`LeftOut` is counted; an item of which ``read`` makes nothing at all is counted as empty.
+        """
         found: list[RawOffer] = []
         for item in items:
             try:
-                found += list(read(item))
+                for made in list(read(item)) or [LeftOut(NOTHING)]:
+                    if isinstance(made, LeftOut):
+                        self.leave(made.why)
+                    else:
+                        found.append(made)
             except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
                 fault = f"{type(error).__name__}: {error}"[:120]
                 found.append(self.offer(provider=provider, gpu=_label(item), tier="", fault=fault))

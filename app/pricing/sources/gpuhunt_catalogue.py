@@ -13,7 +13,7 @@ from typing import Any
 
 from app.core.http_client import Fault, Fetcher, FetchError, Limits
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import Source
+from app.pricing.sources.base import NO_GPU, LeftOut, Source
 
 PROVIDERS = {"aws": "aws", "gcp": "gcp", "oci": "oci", "nebius": "nebius", "cloudrift": "cloudrift",
              "lambdalabs": "lambda", "runpod": "runpod", "verda": "verda", "azure": "azure"}  # fmt: skip
@@ -66,10 +66,12 @@ class GpuhuntCatalogue(Source):
         if "price" not in (rows.fieldnames or []):
             raise FetchError(Fault.SCHEMA, f"{name}: the catalogue has no column called price")
 
-        def read(row: dict[str, str]) -> Iterator[RawOffer]:
+        def read(row: dict[str, str]) -> Iterator[RawOffer | LeftOut]:
             item = item_from_row(row, provider=name)
             if item.gpu_count or item.gpu_name:  # a share of a card is listed as none: it is set aside, not lost
                 yield self.of_item(item, PROVIDERS[name], row["price"])
+            else:
+                yield LeftOut(NO_GPU)
 
         return self.each(rows, read, PROVIDERS[name])
 

@@ -47,9 +47,13 @@ def _one(name: str) -> None:
     except Exception as error:  # whatever the library raises is this cloud's fault and nobody else's
         print(json.dumps({"provider": name, "fault": f"{type(error).__name__}: {error}"[:200]}), flush=True)
         return
+    without = 0
     for item in items:
         if item.gpu_count:
             print(json.dumps({"provider": name, **_facts(item)}))
+        else:
+            without += 1
+    print(json.dumps({"provider": name, "no_gpu": without}))
     sys.stdout.flush()
 
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from app.core.http_client import Fault, FetchError
 from app.core.settings import HOME
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import Source, text
+from app.pricing.sources.base import NO_GPU, Source, text
 
 PROVIDERS = {"lium": "lium", "daytona": "daytona", "digitalocean": "digitalocean", "seeweb": "seeweb",
              "jarvislabs": "jarvis-labs"}  # fmt: skip
@@ -43,12 +43,16 @@ class GpuhuntLive(Source):
         lines = (await self._run()).splitlines()
         items: list[Any] = []
         faults: list[Any] = []
+        self.left_out.clear()
         for line in lines:
             try:
                 entry = json.loads(line, parse_float=str)
             except ValueError:
                 raise FetchError(Fault.TRUNCATED, "the child's answer was cut off") from None
-            (faults if "fault" in entry else items).append(entry)
+            if "no_gpu" in entry:
+                self.leave(NO_GPU, int(entry["no_gpu"]))
+            else:
+                (faults if "fault" in entry else items).append(entry)
         self.faults = {PROVIDERS[fault["provider"]]: fault["fault"] for fault in faults}
         if not items:
             words = "; ".join(f"{fault['provider']}: {fault['fault']}" for fault in faults)[:300]

@@ -12,7 +12,7 @@ from typing import Any
 from app.core.http_client import Fault, FetchError
 from app.core.money import parse_decimal
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import Source, listed, text
+from app.pricing.sources.base import NO_GPU, LeftOut, Source, listed, text
 
 
 class Hyperstack(Source):
@@ -32,10 +32,11 @@ class Hyperstack(Source):
         groups = listed(flavours, "data")
         return self.each(groups, lambda group: self._read(group, prices), "hyperstack")
 
-    def _read(self, group: Any, prices: dict[str, Any]) -> Iterator[RawOffer]:
+    def _read(self, group: Any, prices: dict[str, Any]) -> Iterator[RawOffer | LeftOut]:
         for flavour in group["flavors"]:
             gpu = text(flavour.get("gpu") or "")
             if not gpu or not flavour.get("gpu_count"):
+                yield LeftOut(NO_GPU)
                 continue
             spot = "-spot" in gpu.lower() or "spot" in text(flavour.get("name") or "").lower()
             stock = flavour.get("stock_available")

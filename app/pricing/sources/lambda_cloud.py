@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import Source, mapped, text
+from app.pricing.sources.base import NO_GPU, LeftOut, Source, mapped, text
 
 _DESCRIPTION = re.compile(r"(?:(\d+)x )?(?:Tesla )?(.+?) \((\d+) GB ?([A-Za-z0-9]*)\)")
 
@@ -28,9 +28,10 @@ class Lambda(Source):
             answer = await fetcher.json("/api/v1/instance-types")
         return self.each(mapped(answer, "data").values(), self._read, "lambda")
 
-    def _read(self, entry: Any) -> Iterator[RawOffer]:
+    def _read(self, entry: Any) -> Iterator[RawOffer | LeftOut]:
         kind, specs = entry["instance_type"], entry["instance_type"].get("specs") or {}
         if specs.get("gpus") == 0 or text(kind["name"]).startswith("cpu"):
+            yield LeftOut(NO_GPU)
             return
         match = _DESCRIPTION.search(text(kind.get("description") or "")) or _DESCRIPTION.search(
             text(kind.get("gpu_description") or "")

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.core.http_client import Fault, FetchError, Limits
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import Source, listed, mapped, text
+from app.pricing.sources.base import NO_GPU, LeftOut, Source, listed, mapped, text
 
 _UNIT = Decimal(10) ** 8
 
@@ -32,11 +32,18 @@ class OvhCloud(Source):
             raise FetchError(Fault.SCHEMA, f"prices came in {currency[:10]!r} instead of euro")
         return self.each(listed(answer, "addons"), lambda addon: self._read(addon, currency), "ovhcloud")
 
-    def _read(self, addon: Any, currency: str) -> Iterator[RawOffer]:
+    def _read(self, addon: Any, currency: str) -> Iterator[RawOffer | LeftOut]:
         plan = text(addon["planCode"])
         technical = (addon.get("blobs") or {}).get("technical") or {}
         gpu = technical.get("gpu") or {}
-        if not gpu or not plan.endswith(".consumption") or plan.startswith("win-") or _is_windows(technical):
+        if not gpu:
+            yield LeftOut(NO_GPU)
+            return
+        if plan.startswith("win-") or _is_windows(technical):
+            yield LeftOut("with a Windows licence")
+            return
+        if not plan.endswith(".consumption"):
+            yield LeftOut("not billed by the hour")
             return
         name = plan.removesuffix(".consumption")
         hourly = _hourly(addon)

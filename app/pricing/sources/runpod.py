@@ -10,7 +10,7 @@ from typing import Any
 
 from app.core.http_client import Fault, FetchError
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import Source, listed, text
+from app.pricing.sources.base import NO_GPU, LeftOut, Source, listed, text
 
 _QUERY = """query { gpuTypes { id displayName memoryInGb secureCloud communityCloud securePrice communityPrice
  oneWeekPrice oneMonthPrice threeMonthPrice sixMonthPrice secureSpotPrice communitySpotPrice
@@ -32,8 +32,9 @@ class RunPod(Source):
             raise FetchError(Fault.SCHEMA, f"the query was refused: {str(answer['errors'])[:160]}")
         return self.each(listed(answer, "data", "gpuTypes"), self._read, "runpod")
 
-    def _read(self, kind: Any) -> Iterator[RawOffer]:
+    def _read(self, kind: Any) -> Iterator[RawOffer | LeftOut]:
         if text(kind.get("id") or "unknown") == "unknown":
+            yield LeftOut(NO_GPU)
             return
         stock = (kind.get("lowestPrice") or {}).get("stockStatus")
         common = {"provider": "runpod", "gpu": text(kind.get("displayName") or kind["id"]), "gpu_count": 1,

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.core.http_client import Fault, Fetcher, FetchError
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import GB, GIB, Source, mapped, text, together
+from app.pricing.sources.base import GB, GIB, NO_GPU, LeftOut, Source, mapped, text, together
 
 ZONES = (
     "fr-par-1",
@@ -68,9 +68,10 @@ class Scaleway(Source):
         except (FetchError, KeyError, TypeError):
             return {}
 
-    def _read(self, zone: str, pair: tuple[str, Any], stock: dict[str, str]) -> Iterator[RawOffer]:
+    def _read(self, zone: str, pair: tuple[str, Any], stock: dict[str, str]) -> Iterator[RawOffer | LeftOut]:
         name, server = pair
         if not server.get("gpu") or server.get("end_of_service"):
+            yield LeftOut("no longer offered" if server.get("gpu") else NO_GPU)
             return
         facts = server.get("gpu_info") or {}
         memory = facts.get("gpu_memory")

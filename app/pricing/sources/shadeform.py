@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import Source, listed, text
+from app.pricing.sources.base import NO_GPU, LeftOut, Source, listed, text
 
 
 class Shadeform(Source):
@@ -24,9 +24,10 @@ class Shadeform(Source):
             answer = await fetcher.json("/v1/instances/types")
         return self.each(listed(answer, "instance_types"), self._read, "shadeform")
 
-    def _read(self, kind: Any) -> Iterator[RawOffer]:
+    def _read(self, kind: Any) -> Iterator[RawOffer | LeftOut]:
         facts = kind["configuration"]
         if not facts.get("num_gpus"):
+            yield LeftOut(NO_GPU)
             return
         form = text(facts.get("interconnect") or "")
         spelling = text(facts.get("gpu_type") or kind["shade_instance_type"]).replace("_", " ")

@@ -41,7 +41,10 @@ class Vast(Source):
                 last = max(int(key) for key in fresh if key is not None)
             else:
                 raise FetchError(Fault.TOO_LARGE, "more than 400 pages")
-        return _cheapest(self.each(machines.values(), self._read, "vast-ai"))
+        each = self.each(machines.values(), self._read, "vast-ai")
+        cheapest = _cheapest(each)
+        self.leave("a dearer machine of the same GPU, number and country", len(each) - len(cheapest))
+        return cheapest
 
     def _read(self, machine: Any) -> Iterator[RawOffer]:
         memory = parse_decimal(machine.get("gpu_ram"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.core.money import parse_decimal
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import Source, listed, text
+from app.pricing.sources.base import NO_GPU, LeftOut, Source, listed, text
 
 
 class Verda(Source):
@@ -24,9 +24,10 @@ class Verda(Source):
             answer = await fetcher.json("/v1/instance-types")
         return self.each(listed(answer), self._read, "verda")
 
-    def _read(self, kind: Any) -> Iterator[RawOffer]:
+    def _read(self, kind: Any) -> Iterator[RawOffer | LeftOut]:
         count = int((kind.get("gpu") or {}).get("number_of_gpus") or 0)
         if not count:
+            yield LeftOut(NO_GPU)
             return
         total = parse_decimal((kind.get("gpu_memory") or {}).get("size_in_gigabytes"))
         common = {

@@ -14,7 +14,7 @@ from app.catalog.aliases import Resolved, resolve
 from app.catalog.facts import gpus
 from app.core.money import parse_decimal
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import Source, listed, text
+from app.pricing.sources.base import NO_GPU, LeftOut, Source, listed, text
 
 
 class Vultr(Source):
@@ -37,8 +37,9 @@ class Vultr(Source):
                     break
         return self.each(plans, self._read, "vultr")
 
-    def _read(self, plan: Any) -> Iterator[RawOffer]:
+    def _read(self, plan: Any) -> Iterator[RawOffer | LeftOut]:
         if not plan.get("gpu_type"):
+            yield LeftOut(NO_GPU)
             return
         spelling = text(plan["gpu_type"]).removeprefix("NVIDIA_").removeprefix("AMD_").replace("_", " ")
         count, memory = _cards(spelling, parse_decimal(plan.get("gpu_vram_gb")))

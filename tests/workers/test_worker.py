@@ -21,6 +21,8 @@ from tests.fake_clouds import Clouds, Reply, clouds
 from tests.lives import Lives
 from workers.timetable import PURGE, TIMETABLE, due
 
+AGREED = {"consent": "yes", "age": "yes", "policy": "2026-03-27"}
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Clouds]:
@@ -270,6 +272,15 @@ def test_a_refresh_tells_the_clouds_and_the_hub_nothing_of_any_visitor(
         for path in ("/prices?max_usd=3.1234567", "/gpus/l4-24gb", "/marker", "/calculator"):
             client.get(path)
         client.post("/api/estimate", json={"model": "marker/marker", "input_tokens": 7654321})
+        told = {
+            "provider": "lambda",
+            "topic": "availability",
+            "rating": "4",
+            "text": "markerreport came within a minute",
+        }
+        sent = client.post("/submit/experience", data=told | AGREED)
+        assert sent.status_code == 200
+        client.post("/beacon", content=b"page=markerpage")
     server.asked.clear()
     subprocess.run([sys.executable, "-m", "app", "refresh"], cwd=ROOT, env={**os.environ, **server.environment(), "INFERENCEBENCH_DATA_DIR": str(data)}, check=False, capture_output=True, timeout=120)  # fmt: skip
     until(lambda: "purged" in running.log.read_text(), 60)
@@ -331,6 +342,22 @@ def test_the_web_process_opens_no_connection(data: Path, tmp_path: Path, promise
             "/nothing",
         ]:
             httpx.get(f"{url}{path}")
+        told = {
+            "provider": "lambda",
+            "topic": "availability",
+            "rating": "4",
+            "text": "Came within a minute.",
+            "contact": "person@example.org",
+        }
+        sent = httpx.post(f"{url}/submit/experience", data=told | AGREED)
+        assert sent.status_code == 200
+        receipt = re.search(r'id="receipt">(ib-[^<]+)<', sent.text)
+        assert receipt
+        for action in ("show", "export", "withdraw", "erase"):
+            httpx.post(f"{url}/submissions", data={"receipt": receipt[1], "action": action})
+        httpx.post(f"{url}/api/estimate", json={"model": "mistral-7b", "input_tokens": 100})
+        httpx.post(f"{url}/beacon", content=b"page=/prices&load=1&paint=1&shift=0&errors=0")
+        httpx.post(f"{url}/privacy/rights/clear")
     finally:
         process.terminate()
         process.wait(15)

@@ -14,6 +14,7 @@ from app.storage.sqlite import transaction
 from app.web import cdn_purge
 from workers.timetable import JITTER_S, TRIES
 
+MINUTE_S = 60
 LONGEST_WAIT_S = 1800
 """The longest that a job is put off when a source asks to wait."""
 
@@ -55,6 +56,27 @@ async def purge(ctx: dict[str, Any]) -> dict[str, int]:
     from app.privacy.retention.purge import run
 
     return await run(ctx["settings"], clock.timestamp())
+
+
+async def purge_when_due(ctx: dict[str, Any]) -> dict[str, int]:
+    """Erase at the very second a limit is reached, where that is within the next minute; the hourly purge makes up for what was missed."""
+    from app.privacy.retention.purge import next_due, run
+
+    settings: Settings = ctx["settings"]
+    at = await next_due(settings, clock.timestamp())
+    if at is None or at - clock.timestamp() >= MINUTE_S:
+        return {}
+    await asyncio.sleep(max(0, at - clock.timestamp()))
+    return await run(settings, clock.timestamp())
+
+
+async def canary(ctx: dict[str, Any]) -> list[str]:
+    """Plant artificial rows of every kind, wait for their limit, and look whether they are gone; returns where they are not."""
+    from app.privacy.retention import canary as canaries
+
+    settings: Settings = ctx["settings"]
+    await canaries.look_again(settings)
+    return (await canaries.check(settings, await canaries.plant(settings))).found
 
 
 async def mail(ctx: dict[str, Any]) -> dict[str, int]:

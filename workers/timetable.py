@@ -72,6 +72,8 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("refresh_models", "", DAY_MIN, 3 * 60 + 10, 3000, recorded_as=MODELS),
     Entry("roll_up", "", DAY_MIN, 2 * 60 + 5, 600),
     Entry("mail", "", 2, 1, 110),
+    Entry("purge_when_due", "", 1, 0, 300),
+    Entry("canary", "", DAY_MIN, 4 * 60 + 20, 600, tries=1),
     Entry("purge", "", 60, PURGE_MINUTE, 3000, recorded_as=PURGE),
 )
 

@@ -85,6 +85,12 @@ def _retention(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         each.add_argument(
             "--now", default="", metavar="TIME", help="as if it were this instant, such as 2027-02-28T00:00:00Z"
         )
+    text = "plant artificial rows of every kind shortly before their limit, wait for it, and see whether they are gone; exit status 1 if not"
+    canary = retention.add_parser("canary", help=text, description=text)
+    canary.add_argument(
+        "--wait", type=int, default=0, metavar="SECONDS", help="how long until the limit; 65 if not given"
+    )
+    canary.set_defaults(run=_retention_canary)
     status.set_defaults(run=_retention_status)
     erase.set_defaults(run=_retention_run)
     text = "who asks most and whose requests fail in bursts, from the access log"
@@ -100,6 +106,12 @@ def _retention_status(settings: Settings, asked: argparse.Namespace) -> int:
     from app.cli import retention
 
     return retention.status(settings, asked.now)
+
+
+def _retention_canary(settings: Settings, asked: argparse.Namespace) -> int:
+    from app.cli import retention
+
+    return retention.canary(settings, asked.wait)
 
 
 def _retention_run(settings: Settings, asked: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """The commands ``retention`` and ``abuse``."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -7,6 +8,7 @@ from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.core.units import DAY_S
+from app.privacy.retention import canary as canaries
 from app.privacy.retention import purge
 from app.process import prepare
 from app.storage import sqlite
@@ -61,6 +63,29 @@ def run(settings: Settings, now_text: str, *, dry: bool) -> int:
         return 0
     for name, count in sqlite.run(purge.run(settings, now)).items():
         print(f"{name}: {count:,} gone")
+    return 0
+
+
+def canary(settings: Settings, wait_s: int) -> int:
+    """Plant a canary, wait until a second past its limit, and say where it still stands; status 1 if anywhere."""
+    from rich.progress import track
+
+    if wait_s and not 1 <= wait_s <= 3600:
+        raise InferenceBenchError("--wait is a number of seconds from 1 to 3600; for example --wait 65")
+    _open(settings)
+    one = sqlite.run(canaries.plant(settings, wait_s or canaries.LEAST_WAIT_S))
+    print(
+        f"planted {sum(one.rows.values())} artificial rows of {len(one.rows)} kinds; the last limit is at {_moment(one.due_at)}"
+    )
+    for _ in track(range(max(0, one.due_at - clock.timestamp())), "waiting", transient=True):
+        time.sleep(1)
+    checked = sqlite.run(canaries.check(settings, one))
+    if checked.found:
+        print("still there a second past the limit:")
+        print("\n".join(f"  {place}" for place in checked.found))
+        print("does the worker run? inferencebench doctor tells; inferencebench retention run erases what is due")
+        return 1
+    print("gone from every file, mailbox and page")
     return 0
 
 

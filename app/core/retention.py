@@ -128,7 +128,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("housekeeping", "Housekeeping", "versions of the data, of the tables and of the policies that were shown",
          "running the site", NOT_PERSONAL, None, "as long as the site runs", "", "with the data folder",
          tables=("data_version", "migration", "purge_run"),
-         files=("inferencebench.sqlite", "inferencebench.sqlite-wal", "inferencebench.sqlite-shm", "*.lock", "policies-shown.json"),
+         files=("inferencebench.sqlite", "inferencebench.sqlite-wal", "inferencebench.sqlite-shm", "*.lock", "policies-shown.json", "canaries.json"),
          personal=False),
 )  # fmt: skip
 

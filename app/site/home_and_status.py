@@ -13,7 +13,7 @@ from app.pricing.offers import store
 from app.pricing.offers.offer import REASONS, Reason
 from app.pricing.refresh import source_status
 from app.privacy.requests import cases
-from app.privacy.retention import purge
+from app.privacy.retention import canary, purge
 from app.site.gpus_and_providers import SEGMENTS
 from app.site.render import render
 from app.storage.sqlite import data_versions
@@ -60,6 +60,7 @@ async def status(ask: Ask) -> Answer:
         reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()], aside_count=sum(reasons.values()),
         rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],
         history=await queries.history_extent(), counts=await report(ask.now), kept=await purge.states(ask.settings, ask.now),
+        canary_died=await asyncio.to_thread(canary.last_death, ask.settings),
         requests=await cases.figures(ask.now), oldest_row=await asyncio.to_thread(log_rows.oldest_row, ask.settings.data_dir / FOLDER, ask.now),
         versions=[*await data_versions(WATCHED), ("estimator's constants", f"fitted {fitted()['date']}"), *_policies(ask)],
     )  # fmt: skip

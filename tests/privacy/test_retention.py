@@ -96,6 +96,11 @@ def test_the_policys_words_and_the_table_state_the_same_limits(site: Site, promi
         for row in KINDS:
             assert row.title in shown
             assert row.kept in shown
+    for row in KINDS:
+        kept = {str(limit) for limit in (row.limit, *(aged.limit for aged in row.aged)) if limit}
+        said = {" ".join(words) for words in re.findall(r"(\d+) (days?|months?)", row.kept)}
+        assert said <= kept, (row.name, said, kept)
+        assert bool(said) or not row.limit, f"{row.name} says no limit"
 
 
 @pytest.mark.parametrize("promise", ["P-2.2c"])

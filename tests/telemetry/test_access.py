@@ -337,6 +337,7 @@ def test_what_the_site_prints_holds_no_address_query_header_or_body(
                 client.get(path)
             client.post("/api/estimate", content=b"markerbody" * 200_000)
             client.post("/beacon", content=b"page=markerpage")
+            client.post("/beacon", content=b"page=/prices&load=1&paint=1&shift=0&errors=0")
             client.request("PUT", "/prices", content=b"markerput")
         (data / "inferencebench.sqlite").rename(data / "away.sqlite")  # a fault in the middle
         httpx.get(f"http://127.0.0.1:{port}/prices?max_usd=3&q=markerfault", headers=said)
@@ -348,3 +349,4 @@ def test_what_the_site_prints_holds_no_address_query_header_or_body(
     assert "stopped" in err
     assert "marker" not in (out + err).casefold()
     assert "198.51.100" not in out + err
+    assert "127.0.0.1" not in (out + err).replace(f"http://127.0.0.1:{port}", "OURS"), "the edge's address neither"

@@ -7,6 +7,7 @@ import re
 import ssl
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from imaplib import Time2Internaldate
 from pathlib import Path
 from time import mktime
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
 from imap_tools.errors import (
     ImapToolsError,
+    MailboxAppendError,
     MailboxDeleteError,
     MailboxExpungeError,
     MailboxFetchError,
@@ -24,6 +26,7 @@ from imap_tools.errors import (
 )
 from imap_tools.utils import check_command_status
 
+from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings, is_loopback
 from app.privacy.mail.parser import HEAD_BYTES, MOST_BYTES
@@ -180,6 +183,17 @@ class Imap:
         answer = _fine(box.client.uid("FETCH", str(uid), "(RFC822.SIZE INTERNALDATE)"), MailboxFetchError)
         came = imaplib.Internaldate2tuple(_joined(answer))
         return _number(rb"RFC822\.SIZE (\d+)", answer), int(mktime(came)) if came else 0
+
+    def append(self, raw: bytes, mark: str) -> str:
+        """Put a message into the folder and return its name. ``mark`` is a word that stands in its subject and nowhere else."""
+        with self._open() as (box, validity):
+            _fine(
+                box.client.append(f'"{self._folder}"', r"(\Seen)", Time2Internaldate(clock.timestamp()), raw),
+                MailboxAppendError,
+            )
+            _fine(box.client.noop(), MailboxAppendError)
+            uids = _fine(box.client.uid("SEARCH", "SUBJECT", f'"{mark}"'), MailboxUidsError)
+            return f"{validity}.{_joined(uids).split()[-1].decode()}"
 
     def stored(self, name: str) -> None:
         """Nothing is to be done: the record of copies knows it."""

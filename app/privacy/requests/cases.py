@@ -144,7 +144,9 @@ async def close(reference: str, state: str, reason: str) -> None:
 
 async def figures(now: int) -> dict[str, Any]:
     """For the status page: how many cases are open, were answered, and the share of those in time; of what is still kept."""
-    rows = await fetch("SELECT state, deadline_at, answered_at FROM privacy_case WHERE state <> ?", SPAM)
+    rows = await fetch(
+        "SELECT state, deadline_at, answered_at FROM privacy_case WHERE state <> ? AND way <> 'canary'", SPAM
+    )
     answered = [(due, at) for _, due, at in rows if at is not None]
     late = sum(at is None and due < now for _, due, at in rows)
     return {

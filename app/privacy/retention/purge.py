@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -10,6 +10,7 @@ from app.core import clock, logs
 from app.core.retention import KINDS, Aged, Kind, Limit, start_of
 from app.core.settings import Settings
 from app.core.version_keys import RETENTION_KEY
+from app.privacy.retention import canary
 from app.storage.sqlite import execute, execute_many, fetch, transaction
 from app.storage.write_ahead_log import empty_log
 from app.telemetry import access_log, access_log_reader
@@ -41,7 +42,17 @@ async def states(settings: Settings, now: int) -> list[State]:
     runs = {
         name: (ran_at, erased) for name, ran_at, erased in await fetch("SELECT kind, ran_at, erased FROM purge_run")
     }
-    return [await _state(kind, settings, now, *runs.get(kind.name, (None, None))) for kind in KINDS]
+    found = [await _state(kind, settings, now, *runs.get(kind.name, (None, None))) for kind in KINDS]
+    planted = await asyncio.to_thread(canary.living_rows, settings, now)
+    return [replace(state, held=max(0, state.held - planted.get(state.kind.name, 0))) for state in found]
+
+
+async def next_due(settings: Settings, now: int) -> int | None:
+    """The next second at which something is due, ``now`` if something is due already; None where nothing ages."""
+    found = await states(settings, now)
+    if any(state.due for state in found):
+        return now
+    return min((state.next_at for state in found if state.next_at is not None), default=None)
 
 
 async def _state(kind: Kind, settings: Settings, now: int, ran_at: int | None, erased: int | None) -> State:

@@ -1,0 +1,271 @@
+"""Canaries: artificial rows of every kind that ages, planted shortly before their limit, to see that they really go.
+
+Planting and checking know the retention table and the tables' columns, and nothing of the purge. Whether a canary is
+gone is looked up by :mod:`app.privacy.retention.canary_reader`, in the bytes of the files.
+"""
+
+import asyncio
+import json
+import secrets
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+
+from app.core import clock, logs
+from app.core.retention import (
+    CASE_MONTHS,
+    COPY_DAYS,
+    COUNTER_MONTHS,
+    KINDS,
+    REJECTED_DAYS,
+    SPAM_DAYS,
+    WITHDRAWN_DAYS,
+    Limit,
+)
+from app.core.settings import Settings
+from app.core.units import DAY_S
+from app.core.version_keys import RETENTION_KEY
+from app.privacy.mail.mailbox import Imap, MailboxError, Maildir, inbox, outbox
+from app.privacy.retention import canary_reader
+from app.storage.sqlite import execute, raise_versions, transaction
+from app.telemetry import access_log, access_log_reader
+
+RECORD = "canaries.json"
+WAY = "canary"
+"""How a planted case says that it came; statistics leave it out."""
+LEAST_WAIT_S = 65
+"""The worker looks once a minute for what is due within the next minute, so a limit lies at least so far ahead."""
+AFTER_S = 1
+"""So long after its limit a canary must be gone, in seconds."""
+KEPT = 60
+log = logs.get("canary")
+
+
+@dataclass
+class Canary:
+    """One planting. ``hidden`` is the mark spelled backwards: written down as it is, it would be found in this very record.
+
+    ``due_at`` is the second at which the last of its limits is reached. ``found`` names the places where the mark stood
+    one second later; ``died_at`` is the second of a search that found nothing.
+    """
+
+    planted_at: int
+    due_at: int
+    hidden: str
+    rows: dict[str, int] = field(default_factory=dict)
+    checked_at: int | None = None
+    died_at: int | None = None
+    found: list[str] = field(default_factory=list)
+
+    @property
+    def mark(self) -> str:
+        return self.hidden[::-1]
+
+    @property
+    def is_alive(self) -> bool:
+        """True while it was not seen to be gone."""
+        return self.died_at is None
+
+
+def recorded(settings: Settings) -> list[Canary]:
+    """Every canary that is remembered, the oldest first; none where the record can't be read."""
+    try:
+        rows = json.loads((settings.data_dir / RECORD).read_text(encoding="utf-8"))
+        return [Canary(**row) for row in rows]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def last_death(settings: Settings) -> int | None:
+    """When a canary was last seen to be gone, in seconds."""
+    return max((one.died_at for one in recorded(settings) if one.died_at), default=None)
+
+
+def living_rows(settings: Settings, now: int) -> dict[str, int]:
+    """Kind → planted rows that may still lie there, for statistics to leave out."""
+    found: dict[str, int] = {}
+    for one in recorded(settings):
+        if one.is_alive and (one.due_at > now or one.found):
+            for kind, count in one.rows.items():
+                found[kind] = found.get(kind, 0) + count
+    return found
+
+
+def _remember(settings: Settings, canary: Canary) -> None:
+    others = [one for one in recorded(settings) if one.hidden != canary.hidden]
+    path = settings.data_dir / RECORD
+    half = path.with_suffix(".tmp")
+    half.write_text(json.dumps([asdict(one) for one in [*others, canary][-KEPT:]], indent=1), encoding="utf-8")
+    half.replace(path)
+
+
+def _start(limit: Limit, due: int) -> int:
+    """A start whose limit is reached at ``due``, or a little before where a month has no such day."""
+    start = limit.latest_start(due) - (3 * DAY_S if limit.months else 0)
+    while limit.ends(start) > due:
+        start -= DAY_S
+    return start
+
+
+def _last_day(limit: Limit, now: int) -> str:
+    """The latest UTC day whose limit is reached by ``now``: limits of days are reached at midnight."""
+    day = now - now % DAY_S
+    while limit.ends(day) > now:
+        day -= DAY_S
+    return f"{datetime.fromtimestamp(day, UTC):%Y-%m-%d}"
+
+
+async def plant(settings: Settings, wait_s: int = LEAST_WAIT_S) -> Canary:
+    """Plant a row of every kind that ages. What counts in seconds is due in ``wait_s``; what counts in days is due already."""
+    now = clock.timestamp()
+    mark = f"canary{secrets.token_hex(12)}"
+    canary = Canary(now, now + max(wait_s, 1), mark[::-1])
+    await asyncio.to_thread(_remember, settings, canary)  # first, so that a planting that is cut off is looked for too
+    await asyncio.to_thread(_plant_log, settings.data_dir, mark, now)
+    canary.rows["access-log"] = 1
+    async with transaction(RETENTION_KEY):
+        await _plant_rows(canary, mark)
+    await _plant_mail(settings, canary, mark)
+    assert set(canary.rows) == {kind.name for kind in KINDS if kind.ages}, "a kind that ages has no canary"
+    await asyncio.to_thread(_remember, settings, canary)
+    log.info("canary planted", extra={"due_in_s": canary.due_at - now})
+    return canary
+
+
+def _plant_log(folder: Path, mark: str, now: int) -> None:
+    """A file of the log of the latest day that is due, with one row."""
+    logs_folder = folder / access_log.FOLDER
+    logs_folder.mkdir(parents=True, exist_ok=True)
+    day = now - now % DAY_S
+    while access_log_reader.goes_at(day) > now:
+        day -= DAY_S
+    name = f"access-{datetime.fromtimestamp(day, UTC):%Y-%m-%d}.tsv"
+    row = [
+        f"{datetime.fromtimestamp(day, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "192.0.2.1",
+        "-",
+        "-",
+        mark,
+        "GET",
+        "/",
+        "/",
+        "200",
+        "1",
+    ]
+    (logs_folder / name).write_text("\t".join(access_log.COLUMNS) + "\n" + "\t".join(row) + "\n", encoding="ascii")
+
+
+async def _plant_rows(canary: Canary, mark: str) -> None:
+    """Rows in the database, inside the running transaction."""
+    now, due = canary.planted_at, canary.due_at
+    counters = Limit(months=COUNTER_MONTHS)
+    await execute(
+        "INSERT INTO daily_counter (day, measure, page, bucket, count) VALUES (?, 'canary', ?, 0, 1)",
+        _last_day(counters, now), mark,
+    )  # fmt: skip
+    for state, days in (("rejected", REJECTED_DAYS), ("withdrawn", WITHDRAWN_DAYS)):
+        ended = _last_day(Limit(days=days), now)
+        one = f"k{secrets.token_hex(7)}"
+        await execute(
+            "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent, ended_on, reason)"
+            " VALUES (?, 'canary', ?, ?, ?, ?, ?, '', ?, ?, ?)",
+            one, ended, f"{mark}{state}", state, json.dumps({"text": mark}), f"{mark}{state}", mark, ended, mark,
+        )  # fmt: skip
+        await execute(
+            "INSERT INTO submission_contact (submission, address) VALUES (?, ?)", one, f"{mark}@example.invalid"
+        )
+    await execute(
+        "INSERT INTO moderation (at, submission, kind, action, reason) VALUES (?, 'canary', 'canary', 'canary', ?)",
+        _start(counters, due), mark,
+    )  # fmt: skip
+    resolved = _start(Limit(months=CASE_MONTHS), due)
+    spam = _start(Limit(days=SPAM_DAYS), due)
+    for reference, state, at in ((_reference(), "resolved", resolved), (_reference(), "spam", spam)):
+        await execute(
+            "INSERT INTO privacy_case (reference, kind, proposed, law, received_at, deadline_at, state, address, way, answered_at,"
+            " resolved_at, last_heard_at, reason) VALUES (?, 'question', 'question', 'other', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            reference, at, at, state, f"{mark}@example.invalid", WAY, at, at if state == "resolved" else None, at, mark,
+        )  # fmt: skip
+        await execute(
+            "INSERT INTO correspondence (reference, at, direction, message_key, message_id, sender, subject, body, checks, note)"
+            " VALUES (?, ?, 'in', ?, ?, ?, ?, ?, '', '')",
+            reference, at, f"{mark}{state}", mark, f"{mark}@example.invalid", mark, f"Artificial text. {mark}",
+        )  # fmt: skip
+        await execute("INSERT INTO case_event (reference, at, what) VALUES (?, ?, ?)", reference, at, mark)
+        await execute(
+            "INSERT INTO mail_out (id, reference, recipient, automatic, created_at, sent_at, message) VALUES (?, ?, ?, 1, ?, ?, ?)",
+            f"k{secrets.token_hex(8)}", reference, f"{mark}@example.invalid", at, at, mark.encode(),
+        )  # fmt: skip
+    letter = _start(Limit(days=COPY_DAYS), due)
+    await execute(
+        "INSERT INTO mail_out (id, reference, recipient, automatic, created_at, sent_at, message) VALUES (?, NULL, ?, 1, ?, ?, ?)",
+        f"k{secrets.token_hex(8)}", f"{mark}@example.invalid", letter, letter, mark.encode(),
+    )  # fmt: skip
+    canary.rows |= {"counters": 1, "submissions": 2, "moderation": 1, "requests": 3}
+
+
+def _reference() -> str:
+    return f"PK-{secrets.token_hex(4).upper()}"
+
+
+async def _plant_mail(settings: Settings, canary: Canary, mark: str) -> None:
+    """A message in the mailbox of requests and one in the outbox, each known as stored already."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = message["To"] = f"{mark}@example.invalid"
+    message["Subject"] = mark
+    message["Auto-Submitted"] = "auto-generated"  # should the mail job read it meanwhile, it opens no case
+    message.set_content(f"An artificial message, to see that copies of mail go. {mark}")
+    raw = message.as_bytes()
+    box = await asyncio.to_thread(inbox, settings)
+    kept = [(await asyncio.to_thread(outbox, settings)).put]
+    places = ["mail/outbox"]
+    if isinstance(box, Maildir):
+        kept.append(box.put)
+        places.append(box.place)
+    names: list[str] = []
+    for place, put in zip(places, kept, strict=True):
+        name = f"{mark[::-1]}.{len(names)}"
+        await _known(place, name, canary.due_at)  # known first: the mail job passes over it
+        await asyncio.to_thread(put, name, raw)
+        names.append(name)
+    if isinstance(box, Imap):
+        try:
+            await _known(box.place, await asyncio.to_thread(box.append, raw, mark), canary.due_at)
+            names.append(mark)
+        except MailboxError as error:
+            log.warning("no canary could be put into the mailbox", extra={"why": str(error)})
+    canary.rows["mail-copies"] = len(names)
+
+
+async def _known(place: str, name: str, due: int) -> None:
+    async with transaction():
+        await execute(
+            "INSERT INTO mail_copy (place, name, reference, stored_at) VALUES (?, ?, 'canary', ?)"
+            " ON CONFLICT (place, name) DO UPDATE SET stored_at = excluded.stored_at",
+            place, name, _start(Limit(days=COPY_DAYS), due),
+        )  # fmt: skip
+
+
+async def check(settings: Settings, canary: Canary) -> Canary:
+    """Wait until a second past its limit, then look for the mark; remembers and returns what was found."""
+    await asyncio.sleep(max(0, canary.due_at + AFTER_S - clock.timestamp()))
+    canary.found = await canary_reader.search(settings, canary.mark)
+    canary.checked_at = clock.timestamp()
+    canary.died_at = None if canary.found else canary.checked_at
+    await asyncio.to_thread(_remember, settings, canary)
+    async with transaction():
+        await raise_versions([RETENTION_KEY])
+    if canary.found:
+        log.error("a canary outlived its limit", extra={"places": canary.found})
+    else:
+        log.info("the canary is gone", extra={"after_s": canary.checked_at - canary.due_at})
+    return canary
+
+
+async def look_again(settings: Settings) -> list[Canary]:
+    """Look once more for canaries that outlived their limit, or whose check was cut off; those that are gone now, too."""
+    now = clock.timestamp()
+    waiting = [one for one in recorded(settings) if one.is_alive and one.due_at + AFTER_S <= now]
+    return [await check(settings, one) for one in waiting]

@@ -1,0 +1,166 @@
+"""Canaries: planted in every kind that ages, found while they live, gone after the purge, in no figure."""
+
+import base64
+import json
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.cli import retention as commands
+from app.core import clock
+from app.core.retention import KINDS, Kind
+from app.core.settings import load
+from app.privacy.mail import sync
+from app.privacy.requests import cases
+from app.privacy.retention import canary, canary_reader, purge
+from app.storage import sqlite
+from tests.conftest import Inside
+from tests.privacy.test_requests import dovecot  # noqa: F401
+from workers import jobs
+from workers.timetable import TIMETABLE
+
+AGEING = [kind for kind in KINDS if kind.ages]
+
+
+@pytest.fixture
+def house(inside: Inside) -> Inside:
+    sqlite.use(inside.settings.database_path)
+    return inside
+
+
+def plant(house: Inside, wait_s: int = 1) -> canary.Canary:
+    return sqlite.run(canary.plant(house.settings, wait_s))
+
+
+def test_a_canary_sits_in_every_kind_and_is_found_where_it_sits(house: Inside) -> None:
+    one = plant(house, 600)
+    assert set(one.rows) == {kind.name for kind in AGEING}
+    places = canary_reader.in_files(house.settings.data_dir, one.mark)
+    assert {place.split("/")[0] for place in places} >= {"logs", "mail"}
+    assert any(place.startswith("inferencebench.sqlite") for place in places)
+    assert canary.RECORD not in places, "the record does not count as a place"
+
+
+@pytest.mark.parametrize("promise", ["P-8a P-8b P-8c"])
+def test_after_the_purge_at_its_limit_it_is_in_no_file_and_the_status_page_says_when(
+    house: Inside, promise: str
+) -> None:
+    one = plant(house)
+    time.sleep(max(0, one.due_at - clock.timestamp()))
+    gone = sqlite.run(purge.run(house.settings, one.due_at))
+    assert {name for name, count in gone.items() if count} == {kind.name for kind in AGEING}
+    checked = sqlite.run(canary.check(house.settings, one))
+    assert checked.found == []
+    assert canary.last_death(house.settings) == checked.died_at
+    page = httpx.Response(200)
+
+    async def work(client: httpx.AsyncClient) -> None:
+        nonlocal page
+        page = await client.get("/status")
+
+    house.run(work)
+    at = clock.from_timestamp(checked.died_at or 0)
+    told = page.text.split("Last canary seen dead")[1].split("</div>")[0]
+    assert f"{at:%H:%M}" in told
+    assert "none yet" not in told
+
+
+@pytest.mark.parametrize("kind", AGEING, ids=lambda kind: kind.name)
+def test_a_purge_that_forgets_one_kind_is_found_out(house: Inside, monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
+    one = plant(house)
+    monkeypatch.setattr(purge, "KINDS", tuple(other for other in KINDS if other is not kind))
+    time.sleep(max(0, one.due_at - clock.timestamp()))
+    sqlite.run(purge.run(house.settings, one.due_at))
+    checked = sqlite.run(canary.check(house.settings, one))
+    assert checked.found
+    assert checked.died_at is None
+    assert canary.last_death(house.settings) is None
+    monkeypatch.undo()
+    sqlite.run(purge.run(house.settings, clock.timestamp()))
+    [again] = sqlite.run(canary.look_again(house.settings))
+    assert again.found == []
+    assert again.died_at
+
+
+def test_text_that_only_the_write_ahead_log_or_a_free_page_holds_is_found(house: Inside) -> None:
+    path = house.settings.database_path
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA secure_delete = OFF")
+        connection.execute("INSERT INTO moderation VALUES (1, 'x', 'x', 'x', 'canarymarkinfreepage')")
+        connection.commit()
+        connection.execute("DELETE FROM moderation WHERE submission = 'x'")
+        connection.commit()
+        assert any(
+            p.startswith("inferencebench.sqlite") for p in canary_reader.in_files(path.parent, "canarymarkinfreepage")
+        )
+
+
+@pytest.mark.parametrize("shift", [0, 1, 2])
+def test_the_reader_sees_through_base64(tmp_path: Path, shift: int) -> None:
+    (tmp_path / "a").write_bytes(base64.b64encode(b"x" * shift + b"canary0123456789abcdef01234567" + b"yz"))
+    assert canary_reader.in_files(tmp_path, "canary0123456789abcdef01234567") == ["a"]
+    assert canary_reader.in_files(tmp_path, "canary9123456789abcdef01234567") == []
+
+
+def test_it_is_counted_in_no_figure(house: Inside) -> None:
+    now = clock.timestamp()
+    before = {state.kind.name: state.held for state in sqlite.run(purge.states(house.settings, now))}
+    figures = sqlite.run(cases.figures(now))
+    plant(house, 600)
+    assert sqlite.run(cases.figures(now)) == figures
+    after = {state.kind.name: state.held for state in sqlite.run(purge.states(house.settings, now))}
+    assert {name: after[name] - before[name] for name in after if name != "contacts"} == dict.fromkeys(
+        (name for name in after if name != "contacts"), 0
+    )
+
+    async def pages(client: httpx.AsyncClient) -> None:
+        for path in canary_reader.PAGES:
+            assert "canary" not in (await client.get(path)).text.replace("Last canary seen dead", "").replace(
+                "an artificial", ""
+            ), path
+
+    house.run(pages)
+
+
+def test_what_is_due_within_the_minute_is_erased_at_its_second(house: Inside) -> None:
+    one = plant(house, 2)
+    sqlite.run(jobs.purge_when_due({"settings": house.settings}))  # days are due at once
+    sqlite.run(jobs.purge_when_due({"settings": house.settings}))  # and instants in two seconds
+    assert clock.timestamp() >= one.due_at
+    assert canary_reader.in_files(house.settings.data_dir, one.mark) == []
+    assert sqlite.run(jobs.purge_when_due({"settings": house.settings})) == {}
+    assert {"purge_when_due", "canary"} <= {entry.job for entry in TIMETABLE}
+
+
+def test_the_command_says_what_outlived_its_limit_and_ends_with_one(
+    house: Inside, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commands.canary(house.settings, 1) == 1  # nobody purges
+    said = capsys.readouterr().out
+    assert "still there a second past the limit" in said
+    assert "logs/access-" in said
+    assert json.loads((house.settings.data_dir / canary.RECORD).read_text())[0]["died_at"] is None
+
+
+def test_in_a_real_mailbox_it_is_planted_found_and_deleted(
+    tmp_path: Path, prepared_data: Path, dovecot: tuple[str, Path]
+) -> None:
+    url, _ = dovecot
+    data = shutil.copytree(prepared_data, tmp_path / "data")
+    settings = load({"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_IMAP_URL": url})
+    sqlite.use(settings.database_path)
+    one = sqlite.run(canary.plant(settings, 1))
+    assert one.rows["mail-copies"] == 2
+    assert canary_reader.in_mailbox(url, one.mark) == ["imap:127.0.0.1"]
+    opened = sqlite.run(sync.poll(settings))
+    assert opened["cases"] == 0
+    time.sleep(max(0, one.due_at - clock.timestamp()))
+    sqlite.run(purge.run(settings, one.due_at))
+    assert sqlite.run(canary.check(settings, one)).found == []
+    away = canary_reader.in_mailbox("imap://u:p@127.0.0.1:9", one.mark)
+    assert away == ["imap:127.0.0.1 (could not be asked: ConnectionRefusedError)"], "not asked is not gone"

@@ -1,5 +1,6 @@
 """The worker's process: arq with the timetable, back by itself when the queue was away."""
 
+import asyncio
 import contextlib
 import json
 import signal
@@ -28,6 +29,8 @@ QUEUE = "inferencebench"
 MAX_JOBS = 8
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 30
 HEALTH_S = 60
+STOP_AGAIN_S = 5
+"""How long what was cancelled may take to end before it is cancelled again."""
 
 
 def main() -> int:
@@ -45,34 +48,34 @@ def main() -> int:
         return 2
     logs.configure()
     sqlite.use(settings.database_path)
-    _until_stopped(settings)
+    with contextlib.suppress(asyncio.CancelledError):
+        sqlite.run(_until_stopped(settings))
     logs.get("worker").info("stopped")
     return 0
 
 
-def _until_stopped(settings: Settings) -> None:
-    """Run the worker; whenever the queue goes away, wait and begin again."""
-    stopping = False
+async def _until_stopped(settings: Settings) -> None:
+    """Run the worker until a signal; whenever the queue goes away, wait and begin again."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
-        raise KeyboardInterrupt
+    def stop() -> None:
+        assert task is not None
+        task.cancel()
+        loop.call_later(STOP_AGAIN_S, stop)  # whoever awaited may have swallowed it
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+        loop.add_signal_handler(number, stop)
     wait = SHORTEST_WAIT_S
-    while not stopping:
+    while True:
         began = time.monotonic()
-        with contextlib.suppress(KeyboardInterrupt):
-            try:
-                sqlite.run(_work(settings))
-            except (RedisError, OSError) as error:
-                if time.monotonic() - began > LONGEST_WAIT_S:
-                    wait = SHORTEST_WAIT_S
-                logs.get("worker").warning("the queue is away", extra={"why": type(error).__name__, "again_in_s": wait})
-                time.sleep(wait)
-                wait = min(LONGEST_WAIT_S, wait * 2)
+        try:
+            await _work(settings)
+        except (RedisError, OSError) as error:
+            if time.monotonic() - began > LONGEST_WAIT_S:
+                wait = SHORTEST_WAIT_S
+            logs.get("worker").warning("the queue is away", extra={"why": type(error).__name__, "again_in_s": wait})
+            await asyncio.sleep(wait)
+            wait = min(LONGEST_WAIT_S, wait * 2)
 
 
 async def _work(settings: Settings) -> None:

@@ -58,8 +58,13 @@ class HouseEngine(SQLiteEngine):
         return await self._open(_WRITE_PRAGMAS)
 
     async def _open(self, pragmas: Iterable[str]) -> aiosqlite.Connection:
-        """A connection with ``pragmas``; one that fails them is closed, or its thread would outlive everything."""
-        connection = await aiosqlite.connect(**self.connection_kwargs)
+        """A connection with ``pragmas``; one that fails them is closed.
+
+        Its thread is a daemon: a process that is told to stop ends, whichever task was cut off before it could close.
+        """
+        connection = aiosqlite.connect(**self.connection_kwargs)
+        connection._thread.daemon = True
+        await connection
         try:
             connection.row_factory = dict_factory  # type: ignore[assignment]
             for pragma in pragmas:

@@ -112,6 +112,23 @@ def test_without_scripts_the_servers_answer_clears_the_storage(browser: Browser,
     kept.close()
 
 
+@pytest.mark.parametrize("promise", ["P-8d"])
+def test_without_the_servers_header_the_script_clears_the_storage(browser: Browser, site: Site, promise: str) -> None:
+    kept = browser.new_context(base_url=site.url)
+    page = kept.new_page()
+    page.goto("/")
+    page.evaluate("localStorage.setItem('theme', 'dark'); sessionStorage.setItem('seen', '1')")
+    page.route(  # over plain http from another machine browsers ignore Clear-Site-Data
+        "**/privacy/rights/clear",
+        lambda route: route.fulfill(status=200, content_type="text/html", body="<p>an answer without the header"),
+    )
+    page.goto("/privacy/rights")
+    page.get_by_role("button", name="Clear everything stored in this browser").click()
+    page.get_by_text("an answer without the header").wait_for()
+    assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
+    kept.close()
+
+
 def test_each_mail_link_can_be_reached_and_says_what_it_asks(page: Page) -> None:
     page.goto("/privacy/rights")
     link = page.get_by_role("link", name=re.compile(r"Write the mail ?: Erasure"))

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT, free_port, serve
 
 TEXT = (ROOT / "Containerfile").read_text()
@@ -20,6 +22,17 @@ def test_the_image_runs_as_a_user_without_a_name_and_is_asked_for_its_health() -
     health = re.search(r"HEALTHCHECK .*\\\n\s+CMD (\[.*\])", STAGE)
     assert health
     assert "/readyz" in json.loads(health[1])[-1]
+
+
+@pytest.mark.parametrize("promise", ["P-10c"])
+def test_the_last_step_gives_the_data_folder_to_the_user_and_the_code_to_nobody(promise: str) -> None:
+    stage = STAGE.replace("\\\n", " ")
+    user = re.findall(r"^USER (\S+)$", stage, re.MULTILINE)[-1]
+    changes = re.findall(r"^(RUN|COPY|ADD) (.+)$", stage, re.MULTILINE)
+    kind, last = changes[-1]
+    assert kind == "RUN", "nothing is put into the image after its modes are set"
+    steps = [tuple(step.split()) for step in last.split("&&")]
+    assert steps == [("mkdir", "/data"), ("chown", user, "/data"), ("chmod", "-R", "a-w", "/srv")]
 
 
 def test_everything_that_is_copied_exists_and_is_let_in() -> None:

@@ -66,12 +66,17 @@ def arrive(settings: Settings, raw: bytes, name: str) -> None:
 
 
 def letters(settings: Settings) -> list[EmailMessage]:
-    """What lies in the outbox."""
+    """What lies in the outbox. Each letter says at its end who writes and where privacy questions go (P-14)."""
     box = settings.data_dir / "mail/outbox"
-    return [
-        message_from_bytes(path.read_bytes(), policy=policy.default)
+    found: list[EmailMessage] = [
+        message_from_bytes(path.read_bytes(), policy=policy.default)  # type: ignore[misc]
         for path in sorted((*box.glob("new/*"), *box.glob("cur/*")))
-    ]  # type: ignore[misc]
+    ]
+    for letter in found:
+        body = letter.get_body(("plain",))
+        assert body is not None
+        assert settings.contact_email in body.get_content().rstrip().splitlines()[-1]
+    return found
 
 
 def polled(settings: Settings) -> dict[str, int]:

@@ -144,10 +144,12 @@ def verify(settings: Settings, asked: Any) -> int:
                 await cases.note(case.reference, f"confirmed as {kind} ({law})")
                 return f"filed as {kind} ({law}), due {templates.day(due)}"
             if asked.proof:
-                await cases.set_values(
+                now = clock.timestamp()
+                await cases.move(
                     case.reference,
-                    verified_at=clock.timestamp(),
-                    state=request.VERIFIED,
+                    request.VERIFIED,
+                    now,
+                    verified_at=now,
                     code_hash="",
                     proof=asked.proof[:300],
                 )
@@ -170,9 +172,8 @@ def verify(settings: Settings, asked: Any) -> int:
                     now=clock.timestamp(),
                 ):
                     raise InferenceBenchError("no address is known for this case")
-                await cases.set_values(
-                    case.reference, code_hash=queue.hash_of(code), wrong_codes=0, state=request.WAITING
-                )
+                code_hash = queue.hash_of(code)
+                await cases.move(case.reference, request.WAITING, clock.timestamp(), code_hash=code_hash, wrong_codes=0)
                 return "a new code waits to be sent; the worker or inferencebench privacy poll sends it"
         raise InferenceBenchError("say --code CODE, --proof TEXT, --send-code, or --kind and --law")
 

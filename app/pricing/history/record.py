@@ -115,8 +115,12 @@ async def fresh_until(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str],
 
 async def record_levels(
     pairs: Iterable[tuple[str, str]], was_fresh_until: Mapping[tuple[str, str], int], now: int
-) -> None:
-    """Write the level of each (GPU, tier) where it differs from the last; time that nobody watched becomes a gap."""
+) -> set[str]:
+    """Write the level of each (GPU, tier) where it differs from the last; time that nobody watched becomes a gap.
+
+    Returns the GPUs of which a level was written.
+    """
+    written = set()
     for gpu, tier in sorted(pairs):
         last = await fetch(
             "SELECT at, low_micro, median_micro, in_stock_micro FROM price_level WHERE gpu = ? AND tier = ? ORDER BY at DESC LIMIT 1",
@@ -129,6 +133,8 @@ async def record_levels(
         level = await _present(gpu, tier, now)
         if not last or last[0][1:] != level:
             await _level(gpu, tier, now, level)
+            written.add(gpu)
+    return written
 
 
 async def _level(gpu: str, tier: str, at: int, level: tuple[int | None, int | None, int | None]) -> None:

@@ -113,7 +113,7 @@ async def replace_source(
             for row in await _stored(source)
             if row[_AT["provider"]] in whose
         ]
-        touched = _touched(difference, retired, now)
+        touched = _touched(difference, retired, rows)
         fresh_until = await record.fresh_until(touched) if live else {}
         await _store(difference, retired)
         written = Written(
@@ -122,7 +122,7 @@ async def replace_source(
         written.keys = _keys(difference, retired, now)
         if live:
             await _record(old, rows, difference, retired, now, written)
-            await record.record_levels(touched, fresh_until, now)
+            written.keys |= {gpu_key(gpu) for gpu in await record.record_levels(touched, fresh_until, now)}
         if TALLY_KEY in written.keys:
             await _tally()
         written.keys |= await _describe(
@@ -177,9 +177,11 @@ def _visible(difference: _Difference, retired: list[Values], now: int) -> list[V
     return [*difference.added, *difference.gone, *retired, *(row for pair in pairs for row in pair)]
 
 
-def _touched(difference: _Difference, retired: list[Values], now: int) -> set[tuple[str, str]]:
-    rows = _visible(difference, retired, now)
-    return {(row[_AT["gpu"]], row[_AT["tier"]]) for row in rows if row[_AT["tier"]] != "reserved"}
+def _touched(difference: _Difference, retired: list[Values], rows: list[Values]) -> set[tuple[str, str]]:
+    """(GPU, tier) of each offer that goes, comes or is confirmed: also where this answer says nothing new, another
+    source's prices may have turned stale since, and the lowest fresh price with them."""
+    every = (*difference.gone, *retired, *rows)
+    return {(row[_AT["gpu"]], row[_AT["tier"]]) for row in every if row[_AT["tier"]] != "reserved"}
 
 
 def _keys(difference: _Difference, retired: list[Values], now: int) -> set[str]:

@@ -30,6 +30,7 @@ _LIST_HEADERS = (
     "x-autoreply",
     "x-autorespond",
 )
+_DAEMONS = re.compile(r"(mailer-daemon|postmaster)@", re.IGNORECASE)
 _ROBOTS = re.compile(
     r"^(mailer-daemon|postmaster|no-?reply|do-?not-?reply|bounces?|bounce[+-].*|notifications?|listserv|majordomo|.*-(request|bounces|owner))@",
     re.IGNORECASE,
@@ -102,7 +103,7 @@ def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
         _automatic(message, sender, ours),
         _checks(message),
         "; ".join(notes)[:300],
-        _is_report(message),
+        _is_report(message, sender),
     )
 
 
@@ -166,12 +167,18 @@ def _automatic(message: Message, sender: str, ours: frozenset[str]) -> str:
     return next((reason for holds, reason in reasons if holds), "")
 
 
-def _is_report(message: Message) -> bool:
+def _is_report(message: Message, sender: str) -> bool:
+    """A program's answer to a letter: RFC 3834's header, an empty return path (RFC 5321, 4.5.5), a report of delivery, or
+    what programs older than these write."""
     said = _header(message, "auto-submitted").casefold().split(";")[0].strip()
+    path = message.get("return-path")
     return (
-        said.startswith(("auto-replied", "auto-notified"))
+        said not in ("", "no")
+        or (path is not None and "@" not in str(path))
         or message.get_content_type() in ("multipart/report", "message/delivery-status")
-        or any(message.get(name) is not None for name in ("x-autoreply", "x-autorespond"))
+        or any(message.get(name) is not None for name in ("x-autoreply", "x-autorespond", "x-failed-recipients"))
+        or _header(message, "precedence").casefold() == "auto_reply"
+        or bool(_DAEMONS.match(sender))
     )
 
 

@@ -167,13 +167,13 @@ async def _welcome(settings: Settings, case: cases.Case, message: Read, now: int
         )
         and code
     ):
-        await cases.set_values(case.reference, code_hash=hash_of(code), state=WAITING)
+        await cases.move(case.reference, WAITING, now, code_hash=hash_of(code))
 
 
 async def _heard(settings: Settings, case: cases.Case, message: Read) -> None:
     """A further message: it may confirm identity, and it wakes a case that slept."""
     if case.state in (request.ANSWERED, RESOLVED):
-        await cases.set_values(case.reference, state=VERIFIED if case.verified_at else RECEIVED, resolved_at=None)
+        await cases.move(case.reference, VERIFIED if case.verified_at else RECEIVED, clock.timestamp())
         await cases.note(case.reference, "written to again after our answer: open once more")
     codes = request.codes_in(message.text)
     if codes and case.code_hash and not message.automatic:
@@ -183,10 +183,12 @@ async def _heard(settings: Settings, case: cases.Case, message: Read) -> None:
 async def try_codes(settings: Settings, case: cases.Case, codes: list[str], answers: str = "") -> bool:
     """Check codes against the one that was sent, inside the running transaction; wrong ones are limited."""
     if any(secrets.compare_digest(hash_of(code), case.code_hash) for code in codes):
-        await cases.set_values(
+        now = clock.timestamp()
+        await cases.move(
             case.reference,
-            verified_at=clock.timestamp(),
-            state=VERIFIED,
+            VERIFIED,
+            now,
+            verified_at=now,
             code_hash="",
             proof="code confirmed by mail from the address on record",
         )
@@ -279,5 +281,5 @@ async def answer(settings: Settings, reference: str, text: str, attachment: tupl
             raise InferenceBenchError(
                 f"{case.reference} has no address to answer to; tell the person another way and resolve the case"
             )
-        await cases.set_values(reference, state=request.ANSWERED, answered_at=case.answered_at or now)
+        await cases.move(reference, request.ANSWERED, now, answered_at=case.answered_at or now)
         await cases.note(reference, "answered" + (f", with {attachment[0]}" if attachment else ""))

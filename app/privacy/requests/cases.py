@@ -7,7 +7,7 @@ from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.units import DAY_S
 from app.privacy.requests import request
-from app.privacy.requests.request import CLOSED, OPEN, RECEIVED, RESOLVED, SPAM
+from app.privacy.requests.request import CLOSED, OPEN, RECEIVED, REFUSED, RESOLVED, SPAM
 from app.storage.sqlite import execute, fetch, transaction
 
 CASES_KEY = "cases"
@@ -95,8 +95,17 @@ async def note(reference: str, what: str) -> None:
     )
 
 
+async def move(reference: str, state: str, now: int, **values: Any) -> None:
+    """Put a case into another state, inside the running transaction, with the second of its end: a case that is opened
+    again has none, or it would be purged while somebody waits."""
+    ended: dict[str, Any] = {"resolved_at": now if state in (RESOLVED, REFUSED) else None}
+    if state in CLOSED:
+        ended["code_hash"] = ""  # whoever writes again confirms anew
+    await set_values(reference, state=state, **{**ended, **values})
+
+
 async def set_values(reference: str, **values: Any) -> None:
-    """Change columns of a case, inside the running transaction."""
+    """Change columns of a case other than its state, inside the running transaction."""
     names = ", ".join(f"{name} = ?" for name in values)
     assert set(values) <= set(_COLUMNS)
     await execute(f"UPDATE privacy_case SET {names} WHERE reference = ?", *values.values(), reference)  # noqa: S608 -- names of columns
@@ -122,7 +131,7 @@ async def settle(now: int) -> int:
             request.ANSWERED, request.SILENT_DAYS * DAY_S, now,
         )  # fmt: skip
         for (reference,) in rows:
-            await set_values(reference, state=RESOLVED, resolved_at=now)
+            await move(reference, RESOLVED, now)
             await note(reference, f"resolved by itself: {request.SILENT_DAYS} days of silence after our answer")
     return len(rows)
 
@@ -132,13 +141,10 @@ async def close(reference: str, state: str, reason: str) -> None:
     assert state in CLOSED
     async with transaction(CASES_KEY):
         case, now = await known(reference), clock.timestamp()
-        await set_values(
-            reference,
-            state=state,
-            resolved_at=None if state == SPAM else now,
-            reason=reason,
-            **({} if case.answered_at or state == SPAM else {"answered_at": now}),
-        )
+        answered = {} if case.answered_at or state == SPAM else {"answered_at": now}
+        await move(reference, state, now, reason=reason, **answered)
+        if state == SPAM:
+            await execute("DELETE FROM mail_held WHERE reference = ?", reference)  # an answer that would still go out
         await note(reference, f"{state}{': ' + reason if reason else ''}")
 
 

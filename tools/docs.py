@@ -148,9 +148,29 @@ def what_is_read() -> str:
     return "\n".join(lines)
 
 
+def commands() -> str:
+    """``docs/cli.md``: every command with its arguments and options, as the command line itself reads them."""
+    from cyclopts import App
+
+    from app.cli.main import root
+
+    lines = [
+        "# Commands",
+        "",
+        "Made by `make docs` from `app/cli`. A command that can't be carried out says why in one line on standard error. Exit",
+        "status: 0 for done, 1 where a command's own words below say so, 2 for what could not be read or done, 130 for an",
+        "interruption. `--help` after any command prints its part of this page.",
+        "",
+    ]
+    text = root().generate_docs().split("\n", 1)[1].rstrip("\n") + "\n"
+    _, _, ours = App().name[0].partition(" ")  # how this program was started gets into the usage of some commands
+    return "\n".join(lines) + (text.replace(f" {ours}", "") if ours else text)
+
+
 PAGES: dict[Path, Callable[[], str]] = {
     DOCS / "what-is-read.md": what_is_read,
     DOCS / "settings.md": settings,
+    DOCS / "cli.md": commands,
     ARCHITECTURE: architecture,
 }
 """Page → what makes it."""

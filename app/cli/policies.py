@@ -1,14 +1,21 @@
 """``inferencebench policy``: list, check, new."""
 
 import sys
+from typing import Annotated
 
+from cyclopts import Parameter
+
+from app.cli.options import group
 from app.core import clock
 from app.core.settings import Settings
 from app.policies.documents import POLICIES, DocumentError, faults, skeleton
 from app.policies.files import policies, read_published, read_versions
 
+app = group("policy")
 
-def list_versions(settings: Settings) -> int:
+
+@app.command(name="list")
+def list_versions(*, settings: Settings) -> int:
     """Print every version with its dates and how it stands."""
     known = policies(settings)
     standing = known.standing(clock.timestamp())
@@ -21,7 +28,8 @@ def list_versions(settings: Settings) -> int:
     return 0
 
 
-def check(settings: Settings) -> int:
+@app.command
+def check(*, settings: Settings) -> int:
     """Refuse what would cut a notice short, change the past or can't be read: a line each, exit status 1."""
     versions, unreadable = read_versions(settings.policies_dir)
     found = [*unreadable, *faults(versions, read_published(settings.policies_dir), clock.timestamp())]
@@ -32,8 +40,9 @@ def check(settings: Settings) -> int:
     return 1 if found else 0
 
 
-def new(settings: Settings, policy: str) -> int:
-    """Write the next version of ``policy``. Raises :class:`DocumentError`."""
+@app.command
+def new(policy: Annotated[str, Parameter(help=f"one of {', '.join(POLICIES)}")], /, *, settings: Settings) -> int:
+    """Write the skeleton of a policy's next version, with dates that hold."""
     if policy not in POLICIES:
         raise DocumentError(f"there is no policy {policy[:40]!r}; use one of {', '.join(POLICIES)}")
     versions, _ = read_versions(settings.policies_dir)

@@ -8,7 +8,7 @@ from app.core import logs
 from app.core.errors import SettingError
 from app.core.settings import Settings
 from app.models.hub import refresh as models
-from app.pricing import sources
+from app.pricing.sources import RATES, SOURCES
 from app.process import prepare
 from app.storage import sqlite
 from app.upstream.outcome import Outcome
@@ -26,10 +26,15 @@ _WORDS = {
 }
 
 
-def run(settings: Settings, names: Sequence[str], accept: Sequence[str]) -> int:
-    """Refresh the named sources, or all. Returns the exit status: 1 if any failed."""
-    names = [models.NAME if name in HUB_NAMES else name for name in names]
-    wanted = _known([*names, *accept]) or [sources.RATES.name, *sources.SOURCES]
+def refresh(*sources: str, accept: Sequence[str] = (), settings: Settings) -> int:
+    """Fetch prices now. Returns the exit status: 1 if any failed.
+
+    Args:
+        sources: which; every source if none is named
+        accept: believe this source's answer although it is small or its prices leapt
+    """
+    names = [models.NAME if name in HUB_NAMES else name for name in sources]
+    wanted = _known([*names, *accept]) or [RATES.name, *SOURCES]
     prepare.prepare(settings)
     os.nice(NICE)
     logs.configure()
@@ -40,7 +45,7 @@ def run(settings: Settings, names: Sequence[str], accept: Sequence[str]) -> int:
 
 def _known(names: Sequence[str]) -> list[str]:
     """The names, checked; raises :class:`SettingError` for one that no source has."""
-    known = [sources.RATES.name, *sources.SOURCES, models.NAME]
+    known = [RATES.name, *SOURCES, models.NAME]
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)

@@ -1,19 +1,22 @@
-"""The commands ``retention`` and ``abuse``."""
+"""``inferencebench retention`` and ``inferencebench abuse``."""
 
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Annotated
 
+from app.cli.database import open_database
+from app.cli.options import group, whole
 from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.core.units import DAY_S
 from app.privacy.retention import canary as canaries
 from app.privacy.retention import purge
-from app.process import prepare
 from app.storage import sqlite
 from app.telemetry import access_log, access_log_reader
 
+app = group("retention")
 SOON_S = DAY_S
 BURST = 20
 """So many failed requests of one address within a minute are called a burst."""
@@ -29,20 +32,20 @@ def instant(text: str, name: str) -> int:
         ) from None
 
 
-def _open(settings: Settings) -> None:
-    prepare.prepare(settings)
-    sqlite.use(settings.database_path)
+@app.command
+def status(*, now: str = "", settings: Settings) -> int:
+    """Print what is held, how long, and what is due.
 
-
-def status(settings: Settings, now_text: str) -> int:
-    """Print what is held, how long, and what is due."""
+    Args:
+        now: as if it were this instant, such as 2027-02-28T00:00:00Z
+    """
     from rich.console import Console
     from rich.table import Table
 
-    now = instant(now_text, "now") if now_text else clock.timestamp()
-    _open(settings)
+    at = instant(now, "now") if now else clock.timestamp()
+    open_database(settings)
     table = Table("kind", "kept", "held", "oldest", "due now", "next due", "last purge", box=None)
-    for state in sqlite.run(purge.states(settings, now)):
+    for state in sqlite.run(purge.states(settings, at)):
         table.add_row(
             state.kind.name, state.kind.kept, f"{state.held:,}" if state.kind.ages else "-", _day(state.oldest),
             f"{state.due:,}" if state.kind.ages else "-", _moment(state.next_at), _moment(state.ran_at),
@@ -51,29 +54,42 @@ def status(settings: Settings, now_text: str) -> int:
     return 0
 
 
-def run(settings: Settings, now_text: str, *, dry: bool) -> int:
-    """Erase what is due, or with ``dry`` say what would go."""
-    now = instant(now_text, "now") if now_text else clock.timestamp()
-    _open(settings)
-    if dry:
-        for state in sqlite.run(purge.states(settings, now)):
+@app.command
+def run(*, now: str = "", dry_run: bool = False, settings: Settings) -> int:
+    """Erase what is past its limit.
+
+    Args:
+        now: as if it were this instant, such as 2027-02-28T00:00:00Z
+        dry_run: say what would go, and erase nothing
+    """
+    at = instant(now, "now") if now else clock.timestamp()
+    open_database(settings)
+    if dry_run:
+        for state in sqlite.run(purge.states(settings, at)):
             if state.due:
                 print(f"{state.kind.name}: {state.due:,} would go ({state.kind.erased})")
         print("nothing was erased: this was a dry run")
         return 0
-    for name, count in sqlite.run(purge.run(settings, now)).items():
+    for name, count in sqlite.run(purge.run(settings, at)).items():
         print(f"{name}: {count:,} gone")
     return 0
 
 
-def canary(settings: Settings, wait_s: int) -> int:
-    """Plant a canary, wait until a second past its limit, and say where it still stands; status 1 if anywhere."""
+@app.command
+def canary(*, wait: Annotated[int, whole()] = 0, settings: Settings) -> int:
+    """Plant artificial rows of every kind shortly before their limit, wait for it, and see whether they are gone.
+
+    The exit status is 1 if one is still there a second past its limit.
+
+    Args:
+        wait: seconds until the limit, from 1 to 3600; 65 if not given
+    """
     from rich.progress import track
 
-    if wait_s and not 1 <= wait_s <= 3600:
+    if wait and not 1 <= wait <= 3600:
         raise InferenceBenchError("--wait is a number of seconds from 1 to 3600; for example --wait 65")
-    _open(settings)
-    one = sqlite.run(canaries.plant(settings, wait_s or canaries.LEAST_WAIT_S))
+    open_database(settings)
+    one = sqlite.run(canaries.plant(settings, wait or canaries.LEAST_WAIT_S))
     print(
         f"planted {sum(one.rows.values())} artificial rows of {len(one.rows)} kinds; the last limit is at {_moment(one.due_at)}"
     )
@@ -89,8 +105,17 @@ def canary(settings: Settings, wait_s: int) -> int:
     return 0
 
 
-def abuse(settings: Settings, *, since: str, until: str, address: str, top: int) -> int:
-    """Print who asked most and whose requests failed in bursts, or every row of one address."""
+def abuse(
+    *, since: str = "", until: str = "", address: str = "", top: Annotated[int, whole()] = 10, settings: Settings
+) -> int:
+    """Print who asked most and whose requests failed in bursts, or every row of one address.
+
+    Args:
+        since: from here on, a date or instant; a day ago if not given
+        until: up to here
+        address: every row of this IP address instead
+        top: how many addresses are named
+    """
     now = clock.timestamp()
     span = (instant(since, "since") if since else now - SOON_S, instant(until, "until") if until else None)
     folder = settings.data_dir / access_log.FOLDER

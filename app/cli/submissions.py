@@ -2,15 +2,20 @@
 
 import csv
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from app.benchmarks.predict import added
 from app.benchmarks.rows import COLUMNS
+from app.cli.database import open_database
+from app.cli.options import group, one_of
+from app.core import money
 from app.core.errors import InferenceBenchError
-from app.core.money import show
 from app.core.settings import Settings
-from app.process import prepare
 from app.storage import sqlite
 from app.storage.sqlite import fetch, transaction
 from app.submissions import plausible, publish, store
@@ -19,19 +24,23 @@ from app.submissions.forms import FORMS
 from app.submissions.store import Submission
 from app.web import cdn_purge
 
-
-def _open(settings: Settings) -> None:
-    prepare.prepare(settings)
-    sqlite.use(settings.database_path)
+app = group("submissions")
+EVERY_STATE = "all"
 
 
-def listing(settings: Settings, state: str, kind: str) -> int:
+@app.command(name="list")
+def listing(
+    *,
+    state: Annotated[str, one_of((*STATES, EVERY_STATE))] = "waiting",
+    kind: Annotated[str, one_of(tuple(FORMS), optional=True)] = "",
+    settings: Settings,
+) -> int:
     """Print the queue, or reports of another state."""
     from rich.console import Console
     from rich.table import Table
 
-    _open(settings)
-    found = sqlite.run(store.listed("" if state == "all" else state, kind))
+    open_database(settings)
+    found = sqlite.run(store.listed("" if state == EVERY_STATE else state, kind))
     table = Table("number", "sent", "kind", "state", "what", box=None)
     for report in found:
         table.add_row(
@@ -58,10 +67,15 @@ def _line(report: Submission) -> str:
     return f"{v['provider']}, {v['topic']}, {v['rating']}/5: {v['text'][:60]!r}"
 
 
-def showing(settings: Settings, one: str) -> int:
-    """Print a report whole, with what is known of the same thing beside it."""
-    _open(settings)
-    report = sqlite.run(_looked_at(one))
+@app.command
+def show(number: str, /, *, settings: Settings) -> int:
+    """Print a report whole, with what is known of the same thing beside it.
+
+    Args:
+        number: the report's, as the list names it
+    """
+    open_database(settings)
+    report = sqlite.run(_looked_at(number))
     print(
         f"{report.id}  {report.kind}  sent {report.day}  {STATES[report.state]}{', frozen' if report.restricted else ''}"
     )
@@ -106,7 +120,7 @@ async def _beside(report: Submission) -> list[str]:
             v["tier"],
         )
         lines += [
-            f"  {source}: {count} GPUs, {region or 'region not stated'}, {show(micro)} ({amount * 1_000_000 / micro - 1:+.0%})"
+            f"  {source}: {count} GPUs, {region or 'region not stated'}, {money.show(micro)} ({amount * 1_000_000 / micro - 1:+.0%})"
             for source, count, region, micro in rows
         ] or ["  nothing"]
     elif report.kind == "benchmark":
@@ -120,17 +134,38 @@ async def _beside(report: Submission) -> list[str]:
     return lines
 
 
-def decide(settings: Settings, ids: list[str], action: str, reason: str) -> int:
-    """Approve or reject reports, all or none."""
-    if action == "reject" and not reason.strip():
+Number = Annotated[
+    str, Parameter(required=True, help="a report's, or NUMBER@VERSION: refused if it was corrected since that version")
+]
+
+
+@app.command
+def approve(*numbers: Number, reason: str = "", settings: Settings) -> int:
+    """Publish reports, marked as reported by the community; all that are named or none.
+
+    Args:
+        reason: what the sender reads
+    """
+    open_database(settings)
+    return sqlite.run(_decide(settings, numbers, "approve", reason.strip()[:300]))
+
+
+@app.command
+def reject(*numbers: Number, reason: str = "", settings: Settings) -> int:
+    """Refuse reports; all that are named or none.
+
+    Args:
+        reason: what the sender reads; a rejection needs one
+    """
+    if not reason.strip():
         raise InferenceBenchError(
             "a rejection needs its reason: the sender reads it; for example --reason 'no such instance is sold'"
         )
-    _open(settings)
-    return sqlite.run(_decide(settings, ids, action, reason.strip()[:300]))
+    open_database(settings)
+    return sqlite.run(_decide(settings, numbers, "reject", reason.strip()[:300]))
 
 
-async def _decide(settings: Settings, ids: list[str], action: str, reason: str) -> int:
+async def _decide(settings: Settings, ids: Sequence[str], action: str, reason: str) -> int:
     asked = dict(_named(one) for one in ids)
     reports = [await _known(one) for one in asked]
     keys: set[str] = set()
@@ -154,9 +189,14 @@ def _named(text: str) -> tuple[str, int | None]:
     return one, int(version) if at else None
 
 
-def benchmarks(settings: Settings, output: str) -> int:
-    """Write approved benchmarks in the columns of the measured rows, for ``make calibrate COMMUNITY=FILE``."""
-    _open(settings)
+@app.command
+def benchmarks(output: str, /, *, settings: Settings) -> int:
+    """Write approved benchmarks in the columns of the measured rows, for make calibrate COMMUNITY=FILE.csv.
+
+    Args:
+        output: where they go, as CSV
+    """
+    open_database(settings)
     rows = [publish.as_row(report) for report in sqlite.run(store.published("benchmark"))]
     with Path(output).open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

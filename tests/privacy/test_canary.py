@@ -140,7 +140,7 @@ def test_what_is_due_within_the_minute_is_erased_at_its_second(house: Inside) ->
 def test_the_command_says_what_outlived_its_limit_and_ends_with_one(
     house: Inside, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert commands.canary(house.settings, 1) == 1  # nobody purges
+    assert commands.canary(wait=1, settings=house.settings) == 1  # nobody purges
     said = capsys.readouterr().out
     assert "still there a second past the limit" in said
     assert "logs/access-" in said

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ import time_machine
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from app.cli import privacy
+from app.cli import privacy, privacy_fulfilment
 from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.retention import add_months
@@ -141,13 +140,9 @@ class Requests(RuleBasedStateMachine):
 
     # What the operator does
 
-    def _operator(self, work: Callable[[Any, Any], int], reference: str, **asked: Any) -> bool:
-        every = {
-            "code": "", "proof": "", "send_code": False, "kind": "", "law": "", "extend": False, "reason": "", "answer": "", "state": "", "receipt": [],
-            "ip": "", "ip_proof": "", "since": "", "until": "", "send": False, "output": "", "yes": False, "end": False, "dry_run": False,
-        }  # fmt: skip
+    def _operator(self, work: Callable[..., int], reference: str, **options: Any) -> bool:
         try:
-            work(self.settings, SimpleNamespace(**{**every, "reference": reference, **asked}))
+            work(reference, **options, settings=self.settings)
         except InferenceBenchError:
             return False
         return True
@@ -156,16 +151,17 @@ class Requests(RuleBasedStateMachine):
     @rule(pick=NUMBERS, what=st.sampled_from(("proof", "send_code")))
     def identity(self, pick: int, what: str) -> None:
         reference = self._picked(pick)
-        if what == "proof" and self._operator(privacy.verify, reference, proof="showed a passport"):
+        if what == "proof" and self._operator(privacy_fulfilment.verify, reference, proof="showed a passport"):
             self.proven.add(reference)
         elif what == "send_code":
-            self._operator(privacy.verify, reference, send_code=True)
+            self._operator(privacy_fulfilment.verify, reference, send_code=True)
 
     @precondition(lambda self: self.last)
     @rule(pick=NUMBERS, what=st.sampled_from(("export", "erase", "restrict")))
     def something_is_carried_out(self, pick: int, what: str) -> None:
         reference = self._picked(pick)
-        done = self._operator(getattr(privacy, what), reference, send=True, yes=True)
+        options = {"export": {"send": True}, "erase": {"yes": True}, "restrict": {}}
+        done = self._operator(getattr(privacy_fulfilment, what), reference, **options[what])
         assert not done or reference in self.proven, f"{what} before identity was shown"
 
     @precondition(lambda self: self.last)

@@ -23,7 +23,7 @@ import httpx
 import pytest
 import time_machine
 
-from app.cli import privacy, submissions
+from app.cli import privacy, privacy_fulfilment, submissions
 from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings, load
@@ -368,25 +368,7 @@ def test_a_report_is_sent_approved_shown_exported_by_mail_erased_and_gone_from_e
     case, code = waiting(settings, "erasure")
     arrive(settings, mail(code, subject=case.reference, In_Reply_To="<x@y>"), "reply")
     polled(settings)
-    asked = privacy
-    arguments = type(
-        "Asked",
-        (),
-        {
-            "reference": case.reference,
-            "receipt": [],
-            "ip": "",
-            "ip_proof": "",
-            "since": "",
-            "until": "",
-            "send": True,
-            "output": "",
-            "yes": False,
-            "end": False,
-            "dry_run": False,
-        },
-    )
-    assert asked.export(settings, arguments) == 0
+    assert privacy_fulfilment.export(case.reference, send=True, settings=settings) == 0
     polled(settings)
     bundle = next(part for letter in letters(settings) for part in letter.iter_attachments())
     with zipfile.ZipFile(io.BytesIO(bundle.get_content())) as files:
@@ -414,13 +396,12 @@ def test_a_report_is_sent_approved_shown_exported_by_mail_erased_and_gone_from_e
         assert correspondence["cases"][0]["identity"]
         assert correspondence["cases"][0]["history"]
         assert json.loads(files.read("purposes.json"))["kinds"]
-    assert asked.restrict(settings, arguments) == 0
+    assert privacy_fulfilment.restrict(case.reference, settings=settings) == 0
     inside.run(_not_shown)
-    assert asked.erase(settings, arguments) == 0
+    assert privacy_fulfilment.erase(case.reference, settings=settings) == 0
     assert "dry run" in capsys.readouterr().out
     assert b"markertext" in everything(settings.data_dir)
-    arguments.yes = True  # type: ignore[attr-defined]
-    assert asked.erase(settings, arguments) == 0
+    assert privacy_fulfilment.erase(case.reference, yes=True, settings=settings) == 0
     polled(settings)
     assert b"marker" not in everything(settings.data_dir)
     final = letters(settings)[-1].get_content()
@@ -518,54 +499,25 @@ def test_the_operator_is_reminded_ten_three_and_no_days_before_each_once(office:
 def test_a_request_that_came_another_way_has_the_same_deadline(
     office: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = type(
-        "Asked",
-        (),
-        {
-            "kind": "erasure",
-            "law": "CCPA",
-            "address": "",
-            "way": "GitHub issue 12",
-            "received": "2026-11-20",
-            "text": "",
-        },
+    assert (
+        privacy.record(kind="erasure", law="CCPA", way="GitHub issue 12", received="2026-11-20", settings=office) == 0
     )
-    assert privacy.record(office, asked) == 0
     assert "due 4 January 2027" in capsys.readouterr().out
-    assert privacy.listing(office, type("Asked", (), {"all": False})) == 0
+    assert privacy.listing(settings=office) == 0
     assert "1 case" in capsys.readouterr().out
     reference = all_cases()[0].reference
-    proof = type(
-        "Asked",
-        (),
-        {
-            "reference": reference,
-            "kind": "",
-            "law": "",
-            "proof": "passport seen, not kept",
-            "code": "",
-            "send_code": False,
-        },
-    )
-    assert privacy.verify(office, proof) == 0
-    more = type(
-        "Asked",
-        (),
-        {"reference": reference, "state": "resolved", "answer": "", "extend": True, "reason": "many requests"},
-    )
-    assert privacy.resolve(office, more) == 0
+    assert privacy_fulfilment.verify(reference, proof="passport seen, not kept", settings=office) == 0
+    assert privacy.resolve(reference, extend=True, reason="many requests", settings=office) == 0
     assert sqlite.run(cases.known(reference)).deadline_at == at("2026-11-20T00:00:00") + 90 * DAY
     with pytest.raises(InferenceBenchError, match="extended once"):
-        privacy.resolve(office, more)
-    no = type("Asked", (), {"reference": reference, "state": "refused", "answer": "", "extend": False, "reason": ""})
+        privacy.resolve(reference, extend=True, reason="many requests", settings=office)
     with pytest.raises(InferenceBenchError, match="a refusal needs its --reason"):
-        privacy.resolve(office, no)
-    proof.law, proof.proof = "GDPR", ""
-    assert privacy.verify(office, proof) == 0
+        privacy.resolve(reference, state="refused", settings=office)
+    assert privacy_fulfilment.verify(reference, law="GDPR", settings=office) == 0
     assert sqlite.run(cases.known(reference)).deadline_at == at("2027-02-20T00:00:00"), (
         "the extension stands under the other law"
     )
-    assert privacy.show(office, type("Asked", (), {"reference": reference})) == 0
+    assert privacy.show(reference, settings=office) == 0
     assert "passport seen" in capsys.readouterr().out
 
 
@@ -814,12 +766,7 @@ def test_erased_cases_of_a_restored_database_are_erased_again(office: Settings, 
         arrive(office, mail("and another matter, still open", subject="[question]"), "open")
         polled(office)
         case = next(one for one in all_cases() if one.kind == "erasure")
-        asked = type(
-            "Asked",
-            (),
-            {"reference": case.reference, "kind": "", "law": "", "proof": "seen", "code": "", "send_code": False},
-        )
-        privacy.verify(office, asked)
+        privacy_fulfilment.verify(case.reference, proof="seen", settings=office)
         sqlite.run(fulfil.erase(office, case.reference, [], dry=False))
     assert b"markermatter" not in everything(office.data_dir)
     assert sorted(one.kind for one in all_cases()) == ["erasure", "question"], "what is open is still to be answered"

@@ -173,13 +173,13 @@ def test_the_commands_say_what_is_due_and_a_dry_run_erases_nothing(
     settings = load({"INFERENCEBENCH_DATA_DIR": str(data)})
     sqlite.use(settings.database_path)
     sqlite.run(counter_store.write({("2026-11-24", "load", "/prices", 1): 1}))
-    assert command.run(settings, "2028-01-01", dry=True) == 0
+    assert command.run(now="2028-01-01", dry_run=True, settings=settings) == 0
     assert "counters: 1 would go" in capsys.readouterr().out
-    assert command.status(settings, "2028-01-01") == 0
+    assert command.status(now="2028-01-01", settings=settings) == 0
     assert "counters" in capsys.readouterr().out
-    assert command.run(settings, "2028-01-01T00:00:00Z", dry=False) == 0
+    assert command.run(now="2028-01-01T00:00:00Z", settings=settings) == 0
     assert "counters: 1 gone" in capsys.readouterr().out
     with pytest.raises(InferenceBenchError, match="for example 2026-11-24"):
-        command.status(settings, "tomorrow")
+        command.status(now="tomorrow", settings=settings)
     with pytest.raises(InferenceBenchError, match="no IP address"):
-        command.abuse(settings, since="", until="", address="here", top=3)
+        command.abuse(address="here", settings=settings)

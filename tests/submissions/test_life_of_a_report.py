@@ -146,7 +146,7 @@ def test_what_was_corrected_after_it_was_looked_at_is_not_published(
         return await send(client, "experience", EXPERIENCE)
 
     number, receipt = house.run(first)
-    assert submissions.showing(house.settings, number) == 0
+    assert submissions.show(number, settings=house.settings) == 0
     assert f"approve {number}@1" in capsys.readouterr().out
     other = agreed(httpx.AsyncClient(), {**EXPERIENCE, "text": "UNSEENWORDS that nobody looked at so far."})
 
@@ -156,14 +156,14 @@ def test_what_was_corrected_after_it_was_looked_at_is_not_published(
     house.run(corrected)
     for named in (number, f"{number}@1"):
         with pytest.raises(InferenceBenchError, match="corrected by its sender: version 1 was looked at"):
-            submissions.decide(house.settings, [named], "approve", "")
+            submissions.approve(named, settings=house.settings)
 
     async def unseen(client: httpx.AsyncClient) -> None:
         assert "UNSEENWORDS" not in (await client.get("/providers/lambda")).text
 
     house.run(unseen)
-    assert submissions.showing(house.settings, number) == 0
-    assert submissions.decide(house.settings, [number], "approve", "") == 0
+    assert submissions.show(number, settings=house.settings) == 0
+    assert submissions.approve(number, settings=house.settings) == 0
 
     async def seen(client: httpx.AsyncClient) -> None:
         assert "UNSEENWORDS" in (await client.get("/providers/lambda")).text
@@ -197,7 +197,7 @@ def test_decisions_are_all_or_none(house: Inside) -> None:
 @pytest.mark.parametrize("bad", ["@", "@x", "@-1", "@0x1", "@99999999"])
 def test_a_version_that_is_none_is_refused(house: Inside, bad: str) -> None:
     with pytest.raises(InferenceBenchError, match=r"names no version|there is no report"):
-        submissions.decide(house.settings, [f"r123{bad}"], "approve", "")
+        submissions.approve(f"r123{bad}", settings=house.settings)
 
 
 def test_erased_is_said_when_the_write_ahead_log_is_empty_or_the_page_says_when(
@@ -249,7 +249,7 @@ def test_a_row_that_cannot_be_read_takes_no_page_down(house: Inside, body: str, 
         assert await store.by_id(number) is None
 
     house.run(work)
-    assert submissions.listing(house.settings, "all", "") == 0
+    assert submissions.listing(state="all", settings=house.settings) == 0
 
 
 def test_what_was_withdrawn_stays_so_over_a_restart(house: Inside) -> None:

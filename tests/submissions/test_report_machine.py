@@ -126,7 +126,7 @@ class Life(RuleBasedStateMachine):
     @rule(report=reports)
     def the_operator_looks(self, report: Report) -> None:
         if report.number in self.known:
-            submissions.showing(self.settings, report.number)
+            submissions.show(report.number, settings=self.settings)
             report.seen = report.version
 
     @rule(report=reports, action=st.sampled_from(["approve", "reject"]), named=st.booleans())
@@ -140,7 +140,7 @@ class Life(RuleBasedStateMachine):
             and (action == "reject" or looked == report.version)
         )
         try:
-            submissions.decide(self.settings, [asked], action, "because")
+            getattr(submissions, action)(asked, reason="because", settings=self.settings)
         except InferenceBenchError:
             assert not allowed
             return

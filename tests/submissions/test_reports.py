@@ -713,27 +713,27 @@ def test_a_full_queue_asks_to_try_later(house: Inside, monkeypatch: pytest.Monke
 
 def test_the_operator_sees_the_queue_beside_what_is_known(house: Inside, capsys: pytest.CaptureFixture[str]) -> None:
     ids = house.run(_all)
-    submissions.listing(house.settings, "waiting", "")
+    submissions.listing(state="waiting", settings=house.settings)
     said = capsys.readouterr().out
     assert "3 reports" in said
     for number in ids:
-        submissions.showing(house.settings, number)
+        submissions.show(number, settings=house.settings)
     said = capsys.readouterr().out
     assert "USD per GPU-hour; known of coreweave" in said
     assert "80 % range" in said
-    assert submissions.decide(house.settings, [ids[0], ids[1]], "approve", "") == 0
-    assert submissions.decide(house.settings, [ids[2]], "reject", "about somebody else") == 0
+    assert submissions.approve(ids[0], ids[1], settings=house.settings) == 0
+    assert submissions.reject(ids[2], reason="about somebody else", settings=house.settings) == 0
     with pytest.raises(Exception, match="needs its reason"):
-        submissions.decide(house.settings, [ids[2]], "reject", "")
+        submissions.reject(ids[2], settings=house.settings)
     with pytest.raises(Exception, match="there is no report"):
-        submissions.decide(house.settings, ["rnothing"], "approve", "")
+        submissions.approve("rnothing", settings=house.settings)
     with sqlite3.connect(house.settings.database_path) as connection:
         trail = connection.execute("SELECT submission, kind, action, reason FROM moderation").fetchall()
     connection.close()
     assert {row[2] for row in trail} == {"approve", "reject"}
     assert "marker" not in repr(trail).casefold()
     target = house.settings.data_dir / "rows.csv"
-    submissions.benchmarks(house.settings, str(target))
+    submissions.benchmarks(str(target), settings=house.settings)
     assert target.read_text().count("\n") == 2
     target.unlink()
 

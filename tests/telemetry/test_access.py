@@ -299,16 +299,15 @@ def test_the_log_can_be_searched_by_address_and_period(tmp_path: Path, capsys: p
         log.note(now - 60, scope("/nothing"), 404, 0.001)
         log.note(now - 7200 - number, {**scope(), "client": ("2001:db8::7", 1)}, 200, 0.001)
     log.flush()
-    retention.abuse(settings, since="", until="", address="", top=3)
+    retention.abuse(top=3, settings=settings)
     said = capsys.readouterr().out
     assert "80 requests of 2 addresses" in said
     assert "40  203.0.113.9  100% failed" in said
     assert "bursts of failed requests" in said
-    retention.abuse(settings, since="", until="", address="2001:0db8:0:0::7", top=3)
+    retention.abuse(address="2001:0db8:0:0::7", settings=settings)
     assert "40 rows" in capsys.readouterr().out
-    retention.abuse(
-        settings, since=f"{clock.from_timestamp(now - 3600):%Y-%m-%dT%H:%M:%SZ}", until="", address="2001:db8::7", top=3
-    )
+    since = f"{clock.from_timestamp(now - 3600):%Y-%m-%dT%H:%M:%SZ}"
+    retention.abuse(since=since, address="2001:db8::7", settings=settings)
     assert capsys.readouterr().out == "0 rows\n"
 
 

@@ -1,0 +1,11 @@
+"""The database, for commands that read or change what the site holds."""
+
+from app.core.settings import Settings
+from app.process import prepare
+from app.storage import sqlite
+
+
+def open_database(settings: Settings) -> None:
+    """Prepare the data folder as a start would, and use its database."""
+    prepare.prepare(settings)
+    sqlite.use(settings.database_path)

@@ -1,0 +1,41 @@
+"""What the commands' parameters have in common: how they are read from the words of a command line."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from cyclopts import App, Parameter, Token
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_READ = Parameter(
+    negative=(),  # --yes has no --no-yes
+    allow_repeating=True,  # the last counts, unless the option takes a list
+    parse=re.compile("^(?!settings$)"),  # settings are handed over, not asked for
+    show_default=lambda value: value or None,  # an option that is off, empty or not given needs no word
+)
+
+
+def group(name: str, text: str = "") -> App:
+    """A command with commands below it."""
+    return App(name=name, help=text, version_flags=(), help_format="plaintext", default_parameter=_READ)
+
+
+def one_of(choices: Sequence[str], text: str = "", *, optional: bool = False) -> Parameter:
+    """A parameter that takes one of ``choices``; with ``optional`` the empty word too, which means none."""
+
+    def check(_: Any, value: str) -> None:
+        if value not in choices and not (optional and not value):
+            raise ValueError(f"Use one of: {', '.join(choices)}.")
+
+    return Parameter(validator=check, help=f"{text + '; ' if text else ''}one of {', '.join(choices)}")
+
+
+def whole() -> Parameter:
+    """A parameter that takes a whole number in decimal digits; nothing is rounded."""
+
+    def convert(_: Any, tokens: Sequence[Token]) -> int:
+        if not _WHOLE.fullmatch(tokens[0].value):
+            raise ValueError(f"{tokens[0].value!r} is no whole number; for example 60.")
+        return int(tokens[0].value)
+
+    return Parameter(converter=convert)

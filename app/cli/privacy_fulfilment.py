@@ -1,0 +1,177 @@
+"""The commands of ``inferencebench privacy`` that confirm who asks and carry out what is asked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from app.cli.database import open_database
+from app.cli.options import one_of
+from app.cli.retention import instant
+from app.core import clock
+from app.core.errors import InferenceBenchError
+from app.core.settings import Settings
+from app.privacy.fulfilment import export as gather
+from app.privacy.fulfilment import fulfil
+from app.privacy.mail import queue, templates
+from app.privacy.requests import cases, request
+from app.storage import sqlite
+from app.storage.sqlite import transaction
+
+Reference = Annotated[str, Parameter(help="the case, such as PR-7K3M9QXT")]
+Receipts = Annotated[
+    Sequence[str], Parameter(name="--receipt", help="a report whose receipt was shown; may be repeated")
+]
+
+
+def verify(
+    reference: Reference,
+    /,
+    *,
+    code: str = "",
+    proof: str = "",
+    send_code: bool = False,
+    kind: Annotated[str, one_of(request.KINDS, "put the kind right", optional=True)] = "",
+    law: Annotated[str, one_of(request.LAWS, "put the law right", optional=True)] = "",
+    settings: Settings,
+) -> int:
+    """Confirm identity with a code or a recorded proof, send a new code, or put kind and law right.
+
+    Args:
+        code: the code that the person told
+        proof: what else shows who it is; recorded
+        send_code: send a new code to the address on record
+    """
+    open_database(settings)
+
+    async def go() -> str:
+        case = await cases.known(reference)
+        async with transaction(cases.CASES_KEY):
+            if kind or law:
+                right_kind, right_law = kind or case.kind, law or case.law
+                due = request.deadline(case.received_at, right_law)
+                due = request.extended(case.received_at, due, right_law) if case.extended else due
+                await cases.set_values(case.reference, kind=right_kind, law=right_law, deadline_at=due)
+                await cases.note(case.reference, f"confirmed as {right_kind} ({right_law})")
+                return f"filed as {right_kind} ({right_law}), due {templates.day(due)}"
+            if proof:
+                now = clock.timestamp()
+                await cases.move(
+                    case.reference, request.VERIFIED, now, verified_at=now, code_hash="", proof=proof[:300]
+                )
+                await cases.note(case.reference, f"identity shown: {proof}")
+                return "identity recorded as shown"
+            if code:
+                if not case.code_hash:
+                    raise InferenceBenchError("no code is open for this case; send one with --send-code")
+                right = await queue.try_codes(settings, case, request.codes_in(code) or [code])
+                return "the code is right" if right else "the code is wrong"
+            if send_code:
+                new = request.new_code()
+                text = templates.acknowledgement(case.reference, case.kind, case.law, case.deadline_at, new, "")
+                if not await queue.write(
+                    settings,
+                    case,
+                    f"Your privacy request {case.reference}",
+                    text,
+                    automatic=False,
+                    now=clock.timestamp(),
+                ):
+                    raise InferenceBenchError("no address is known for this case")
+                code_hash = queue.hash_of(new)
+                await cases.move(case.reference, request.WAITING, clock.timestamp(), code_hash=code_hash, wrong_codes=0)
+                return "a new code waits to be sent; the worker or inferencebench privacy poll sends it"
+        raise InferenceBenchError("say --code CODE, --proof TEXT, --send-code, or --kind and --law")
+
+    done = sqlite.run(go())
+    print(done)
+    return 1 if done == "the code is wrong" else 0
+
+
+def export(
+    reference: Reference,
+    /,
+    *,
+    output: str = "",
+    send: bool = False,
+    ip: str = "",
+    ip_proof: str = "",
+    since: str = "",
+    until: str = "",
+    receipts: Receipts = (),
+    settings: Settings,
+) -> int:
+    """Gather all that is held into a zip, as a file or as the answer by mail.
+
+    Args:
+        output: the file it goes to
+        send: send it as the answer
+        ip: rows of the server log of this address too
+        ip_proof: what shows that the address was theirs; recorded
+        since: rows of the log from this date or instant on
+        until: rows of the log up to this date or instant
+    """
+    open_database(settings)
+
+    async def go() -> tuple[bytes, dict[str, int]]:
+        await fulfil.proven(reference)
+        logs: list[dict[str, Any]] = []
+        if ip:
+            begin, end = instant(since, "since") if since else 0, instant(until, "until") if until else None
+            logs = await gather.log_rows(settings, ip, begin, end, ip_proof)
+        bundle, counts = await gather.export(settings, reference, list(receipts), logs)
+        async with transaction(cases.CASES_KEY):
+            if logs:
+                await cases.note(reference.upper(), f"log rows of an address given on further proof: {ip_proof}")
+            await cases.note(reference.upper(), "exported: " + ", ".join(f"{what}: {n}" for what, n in counts.items()))
+        if send:
+            text = "Enclosed is what we hold about you, with a README that explains each file. What was not found is not held."
+            await queue.answer(settings, reference, text, (f"{reference.upper()}.zip", bundle))
+        return bundle, counts
+
+    bundle, counts = sqlite.run(go())
+    if output:
+        Path(output).write_bytes(bundle)
+    print(
+        ", ".join(f"{what}: {count}" for what, count in counts.items())
+        + (f"; in {output}" if output else "")
+        + ("; waits to be sent" if send else "")
+    )
+    return 0
+
+
+def restrict(
+    reference: Reference, /, *, end: bool = False, dry_run: bool = False, receipts: Receipts = (), settings: Settings
+) -> int:
+    """Freeze what is held.
+
+    Args:
+        end: end the restriction
+        dry_run: say how many reports it concerns, and change nothing
+    """
+    open_database(settings)
+    count = sqlite.run(fulfil.restrict(settings, reference, list(receipts), frozen=not end, dry=dry_run))
+    print(f"{count} reports {'would be ' if dry_run else ''}{'set free' if end else 'frozen'}")
+    return 0
+
+
+def erase(reference: Reference, /, *, yes: bool = False, receipts: Receipts = (), settings: Settings) -> int:
+    """Say what would be erased, or with --yes erase it and send the certificate.
+
+    Args:
+        yes: erase it
+    """
+    open_database(settings)
+
+    async def go() -> tuple[list[tuple[str, int]], list[str]]:
+        counts, kept = await fulfil.erase(settings, reference, list(receipts), dry=not yes)
+        if yes:
+            await fulfil.conclude(settings, reference.upper(), counts, kept)
+        return counts, kept
+
+    counts, kept = sqlite.run(go())
+    print(templates.certificate(reference.upper(), counts, kept, clock.timestamp()))
+    if not yes:
+        print("\nNothing was erased: this was a dry run. Say --yes to erase.")
+    return 0

@@ -1,0 +1,77 @@
+"""The commands that start processes or concern the installation as a whole. What they need is imported when they run."""
+
+import sys
+from pathlib import Path
+
+from app.core.settings import Settings
+
+
+def up(*, settings: Settings) -> int:
+    """Serve the pages and keep the prices fresh."""
+    from app.process import serve as web
+
+    return web.run(settings, with_worker=True)
+
+
+def serve(*, settings: Settings) -> int:
+    """Run the web process alone."""
+    from app.process import serve as web
+
+    return web.run(settings)
+
+
+def work(*, settings: Settings) -> int:
+    """Run the worker alone."""
+    from app.process import prepare, supervise
+
+    prepare.prepare(settings)
+    return supervise.run_worker(settings)
+
+
+def doctor(*, settings: Settings) -> int:
+    """Print what is misconfigured; status 1 if anything is."""
+    from app.process import doctor as examination
+
+    return examination.run(settings)
+
+
+def backup(file: str, /, *, settings: Settings) -> int:
+    """Write a backup.
+
+    Args:
+        file: where it goes
+    """
+    from app.process import backup as backups
+
+    size = backups.backup(settings, Path(file))
+    print(f"{file}: {size / 1e6:,.1f} MB")
+    return 0
+
+
+def restore(file: str, /, *, settings: Settings) -> int:
+    """Put a backup into the data folder.
+
+    Args:
+        file: the backup
+    """
+    from app.process import backup as backups
+
+    came = backups.restore(settings, Path(file))
+    print("restored: " + ", ".join(f"{count:,} {what}" for what, count in came.items()))
+    return 0
+
+
+def estimate(file: str, /, *, output: str | None = None, settings: Settings) -> int:
+    """Predict every row of a file.
+
+    Args:
+        file: the rows, as CSV
+        output: where the rows go with what was predicted; standard output if not given
+    """
+    from app.benchmarks.predict import estimate_file
+
+    del settings  # a wrong one is refused all the same, as by every command
+
+    rows, wrong = estimate_file(file, output)
+    print(f"{rows} rows, {rows - wrong} predicted, {wrong} with an error", file=sys.stderr)
+    return 0

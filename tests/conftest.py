@@ -14,10 +14,12 @@ from typing import Any
 import httpx
 import hypothesis
 import pytest
+from litestar import Litestar
 
 from app.core.settings import Settings, load
 from app.process import application, prepare
 from app.storage import sqlite
+from app.telemetry.access_log import AccessLog
 
 hypothesis.settings.register_profile("explore")
 hypothesis.settings.register_profile("same", derandomize=True)
@@ -88,8 +90,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         asks = [
             i
             for i in items
-            if "site" in getattr(i, "fixturenames", ()) and not {"chromium", "edge"} & set(i.fixturenames)
-        ]  # type: ignore[attr-defined]
+            if "site" in (names := set(getattr(i, "fixturenames", ()))) and not {"chromium", "edge"} & names
+        ]
         config.hook.pytest_deselected(items=[item for item in items if item not in asks])
         items[:] = asks
 
@@ -98,9 +100,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The whole site on loopback, shared by the tests that only read."""
     if RUNNING:
-        url, data = RUNNING.split(" ", 1)
+        url, folder = RUNNING.split(" ", 1)
         with subprocess.Popen(["sleep", "3600"]) as stand_in:
-            yield Site(url, int(url.rsplit(":", 1)[1]), Path(data), stand_in)
+            yield Site(url, int(url.rsplit(":", 1)[1]), Path(folder), stand_in)
             stand_in.kill()
         return
     data, port = tmp_path_factory.mktemp("site"), free_port()
@@ -124,11 +126,23 @@ class Inside:
         self.settings = settings
         self.app = application.create_app(settings)
 
+    @property
+    def log(self) -> AccessLog:
+        """What takes note of the application's requests."""
+        assert isinstance(self.app.access, AccessLog)
+        return self.app.access
+
+    def limits(self) -> dict[str, Any]:
+        """The limits on what one sender may post, by name."""
+        assert isinstance(self.app.app, Litestar)
+        found: dict[str, Any] = self.app.app.state["submit_limits"]
+        return found
+
     def run(self, work: Callable[[httpx.AsyncClient], Any]) -> Any:
         """Run the coroutine that ``work`` makes of a client of the app."""
 
         async def go() -> Any:
-            transport = httpx.ASGITransport(app=self.app)  # type: ignore[arg-type]
+            transport = httpx.ASGITransport(app=self.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://inside") as client:
                 return await work(client)
 

@@ -388,7 +388,7 @@ GPUHUNT_COLUMNS = (
     "cpu_arch",
     "provider_data",
 )
-GPUHUNT = {
+GPUHUNT: dict[str, list[tuple[Any, ...]]] = {
     "aws": [("p5.48xlarge", "us-east-1", 55.04, 192, 2048.0, 8, "H100", 80.0, False, "", "nvidia", "", "x86", "{}"),
             ("p5.48xlarge", "us-east-1", 20.5, 192, 2048.0, 8, "H100", 80.0, True, "", "nvidia", "", "x86", "{}"),
             ("g6.xlarge", "eu-west-1", 0.9, 4, 16.0, 1, "L4", 24.0, False, "", "nvidia", "", "x86", "{}"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cyclopts import App
 
-from app.cli.main import main as cli
+from app.cli.main import main, read, root
 from app.core.settings import Settings
 from tests.conftest import ROOT
 
@@ -121,7 +121,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("line", "function", "values"), CALLS, ids=lambda value: value if type(value) is str else "")
 def test_a_line_calls_its_function_with_its_values(line: str, function: str, values: dict[str, Any]) -> None:
-    command, bound = cli.read(shlex.split(line))
+    command, bound = read(shlex.split(line))
     assert f"{command.__module__}.{command.__name__}" == f"app.cli.{function}"
     bound.apply_defaults()
     assert {name: value for name, value in bound.arguments.items() if name != "settings"} == values
@@ -137,7 +137,7 @@ def every_command(app: App, above: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def test_every_command_is_tried() -> None:
-    commands = set(every_command(cli.root()))
+    commands = set(every_command(root()))
     assert len(commands) > 25
     assert commands == {name for name in commands if any(f"{line} ".startswith(f"{name} ") for line, _, _ in CALLS)}
 
@@ -175,7 +175,7 @@ REFUSED = [
 def test_a_line_that_can_not_be_read_is_refused_in_one_line(
     line: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(shlex.split(line)) == 2
+    assert main(shlex.split(line)) == 2
     out, error = capsys.readouterr()
     assert out == ""
     assert error.startswith("inferencebench: ")
@@ -185,7 +185,7 @@ def test_a_line_that_can_not_be_read_is_refused_in_one_line(
 
 @pytest.mark.parametrize("line", ["--help", "-h", "up --help", "privacy -h", "privacy export --help"])
 def test_help_is_printed_and_nothing_is_done(line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(shlex.split(line)) == 0
+    assert main(shlex.split(line)) == 0
     out, error = capsys.readouterr()
     assert error == ""
     assert f"Usage: inferencebench {line.replace('--help', '').replace('-h', '')}".strip() in out
@@ -198,14 +198,14 @@ def test_the_status_of_a_command_is_the_status_of_the_process(monkeypatch: pytes
         return 7 if with_worker else 3
 
     monkeypatch.setattr(serve, "run", ran)
-    assert cli.main(["up"]) == 7
-    assert cli.main(["serve"]) == 3
+    assert main(["up"]) == 7
+    assert main(["serve"]) == 3
 
     def told(*_: Any, **__: Any) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(serve, "run", told)
-    assert cli.main(["up"]) == 130
+    assert main(["up"]) == 130
 
 
 @pytest.mark.parametrize("command", ["up", "serve", "work"])
@@ -213,9 +213,10 @@ def test_a_process_starts_without_loading_what_reads_options(command: str, tmp_p
     """These take no option; what reads options takes longer to load than all else that stands before the start."""
     code = (
         "import sys\n"
-        "from app.cli import main, processes\n"
+        "from app.cli import processes\n"
+        "from app.cli.main import main\n"
         f"processes.{command} = lambda *, settings: 0\n"
-        f"assert main.main([{command!r}]) == 0\n"
+        f"assert main([{command!r}]) == 0\n"
         "print(sorted({'cyclopts', 'rich', 'argparse', 'app.process.serve', 'app.privacy'} & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -229,5 +230,5 @@ def test_the_page_of_commands_names_every_command_and_option() -> None:
         for word in words:
             if word.startswith("--"):
                 assert f"`{word.split('=')[0]}" in page, word
-    for name in every_command(cli.root()):
+    for name in every_command(root()):
         assert f"inferencebench {name}\n" in page

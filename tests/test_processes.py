@@ -133,7 +133,7 @@ def test_what_is_killed_again_and_again_comes_back_and_the_site_stays(data: Path
         until(victim)
         last = victim()
         os.kill(last, signal.SIGKILL)
-        until(lambda last=last: victim() not in (0, last))  # type: ignore[misc]
+        until(lambda last=last: victim() not in (0, last))
         until(lambda: serves(port))
         assert up.poll() is None
     up.terminate()

@@ -10,6 +10,7 @@ from app.estimate import speed
 from app.estimate.cards import card_of
 from app.estimate.constants import CONSTANTS
 from app.estimate.inputs import WEIGHT_BYTES, Card, Layout, Traffic
+from app.estimate.memory import kv_elements
 from app.estimate.plan import Found, Need, cost
 from app.estimate.shape import Shape, Span
 from app.models.architecture.serialise import from_plain
@@ -58,7 +59,7 @@ def test_weights_take_the_published_memory(model: str, precision: str, gigabytes
     ],
 )  # fmt: skip
 def test_the_cache_of_grouped_queries_takes_the_published_memory(model: str, tokens: int, gib: float) -> None:
-    assert speed.kv_elements(shape(model), tokens, 1) * 2 / GIB == pytest.approx(gib, rel=0.003)
+    assert kv_elements(shape(model), tokens, 1) * 2 / GIB == pytest.approx(gib, rel=0.003)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_the_cache_of_grouped_queries_takes_the_published_memory(model: str, tok
     ],
 )  # fmt: skip
 def test_a_token_of_cache_takes_the_published_kilobytes(model: str, kilobytes: float) -> None:
-    assert speed.kv_elements(shape(model), 1, 1) * 2 / 1e3 == pytest.approx(kilobytes, abs=1e-9)
+    assert kv_elements(shape(model), 1, 1) * 2 / 1e3 == pytest.approx(kilobytes, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_causal_attention_costs_half_of_four_n_squared_d() -> None:
 
 def test_a_window_caps_what_half_of_the_layers_keep() -> None:
     # OpenAI, gpt-oss model card (2025): layers alternate between full attention and a window of 128 tokens; 8 heads of 64
-    assert speed.kv_elements(shape("openai/gpt-oss-120b"), 10_000, 1) == (18 * 10_000 + 18 * 128) * 2 * 8 * 64
+    assert kv_elements(shape("openai/gpt-oss-120b"), 10_000, 1) == (18 * 10_000 + 18 * 128) * 2 * 8 * 64
 
 
 @pytest.mark.parametrize("ranks", [2, 4, 8])

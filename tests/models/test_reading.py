@@ -102,7 +102,8 @@ def test_precisions_are_read_from_the_file_or_the_name() -> None:
 def test_what_cannot_be_read_is_refused_with_the_reason(change: dict[str, Any], why: str) -> None:
     with pytest.raises(UnreadableError, match=why):
         read({**config("Qwen--Qwen3-8B"), **change})
-    for nonsense in ([], "text", None, {}):
+    nonsenses: tuple[Any, ...] = ([], "text", None, {})
+    for nonsense in nonsenses:
         with pytest.raises(UnreadableError):
             naming.understood("a/b", nonsense)
 

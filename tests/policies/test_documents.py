@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from app.cli.main import main
 from app.core.settings import load
+from app.core.units import DAY_S
 from app.policies.difference import difference
 from app.policies.documents import (
-    DAY_S,
     NOTICE_DAYS,
     POLICIES,
     DocumentError,

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -49,7 +50,8 @@ def test_everyone_who_is_asked_is_named_with_a_privacy_policy(site: Site, promis
     from app.pricing.sources import RATES, SOURCES
 
     page = httpx.get(f"{site.url}/policies/privacy").text
-    for source in (*SOURCES.values(), RATES):
+    known: list[Any] = [*SOURCES.values(), RATES]
+    for source in known:
         assert source.privacy.startswith("https://")
         assert f'href="{source.privacy}"' in page
     asked = {title: address for source in SOURCES.values() for title, address in source.asked().items()}

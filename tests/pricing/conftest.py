@@ -32,7 +32,7 @@ class Refreshing:
         return sqlite.run(go())
 
     def versions(self) -> dict[str, int]:
-        return dict(self.rows("SELECT key, version FROM data_version"))  # type: ignore[arg-type]
+        return dict(self.rows("SELECT key, version FROM data_version"))
 
     def raised(self, work: Callable[[], Any]) -> set[str]:
         """The keys that ``work`` raises."""

@@ -13,6 +13,7 @@ import time_machine
 
 from app.core import clock
 from app.core.settings import load
+from app.core.units import DAY_S
 from app.pricing.history import levels as history
 from app.pricing.history import queries, record
 from app.pricing.refresh.refresh_source import refresh
@@ -29,7 +30,7 @@ def level(at: int, low: int | None, tier: str = "spot", stock: int | None = None
 
 
 def test_a_price_is_weighed_by_how_long_it_stood() -> None:
-    day = history.DAY_S
+    day = DAY_S
     levels = [level(0, 100), level(9 * day, 300), level(10 * day, None), level(20 * day, 100)]
     found = history.spread(levels, "spot", 30 * day, below_micro=100)
     assert found
@@ -43,7 +44,7 @@ def test_a_price_is_weighed_by_how_long_it_stood() -> None:
 
 
 def test_a_day_counts_as_rentable_if_something_was_in_stock_at_the_price() -> None:
-    day = history.DAY_S
+    day = DAY_S
     none = record.NONE_IN_STOCK
     levels = [
         level(0, 100, stock=100),
@@ -61,7 +62,7 @@ def test_a_day_counts_as_rentable_if_something_was_in_stock_at_the_price() -> No
 
 
 def test_a_chart_holds_a_row_for_each_day_and_carries_what_stands() -> None:
-    day = history.DAY_S
+    day = DAY_S
     rows = history.days_of(
         [
             level(0, 100, "on-demand"),
@@ -76,7 +77,7 @@ def test_a_chart_holds_a_row_for_each_day_and_carries_what_stands() -> None:
 
 
 def test_a_long_chart_draws_no_more_points_than_can_be_told_apart() -> None:
-    day = history.DAY_S
+    day = DAY_S
     year = [level(n * day, 100 + n, "on-demand") for n in range(365)]
     step = history.step_of(year, 365 * day)
     rows = history.days_of(year, 365 * day, step)
@@ -183,21 +184,21 @@ def test_an_unchanged_offer_writes_no_history_and_the_roll_up_keeps_what_a_chart
 
     async def levels(gpu: str) -> tuple[Any, ...]:
         found = await queries.levels_by_day(gpu)
-        return tuple(tuple(row.values()) for row in found if row["at"] < 10 * history.DAY_S)
+        return tuple(tuple(row.values()) for row in found if row["at"] < 10 * DAY_S)
 
     async def thin() -> tuple[int, Any, Any]:
         async with sqlite.transaction():
-            minutes = [
-                ("l4-24gb", "spot", history.DAY_S * (2 + 2 * day) + 60 * n, 1000 + (n - 60) ** 2, 2000 + n, None if n % 7 else 1500 + n)
+            minutes: list[tuple[Any, ...]] = [
+                ("l4-24gb", "spot", DAY_S * (2 + 2 * day) + 60 * n, 1000 + (n - 60) ** 2, 2000 + n, None if n % 7 else 1500 + n)
                 for day in range(3) for n in range(120)
             ]  # fmt: skip
-            gap = [("l4-24gb", "spot", history.DAY_S * 4 + 60 * 120, None, None, None)]
+            gap: list[tuple[Any, ...]] = [("l4-24gb", "spot", DAY_S * 4 + 60 * 120, None, None, None)]
             await sqlite.execute_many(
                 "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro, in_stock_micro) VALUES (?, ?, ?, ?, ?, ?)",
                 minutes + gap,
             )
             then = await levels("l4-24gb")
-            gone = await record.roll_up(history.DAY_S * 100)
+            gone = await record.roll_up(DAY_S * 100)
             return gone, then, await levels("l4-24gb")
 
     gone, then, now = sqlite.run(thin())

@@ -141,7 +141,7 @@ class Prices(RuleBasedStateMachine):
             "SELECT provider, min(usd_per_gpu_hour_micro) FROM offer WHERE gpu = ? AND tier = 'on-demand' AND stale_at > ?"
             " AND source <> 'community' GROUP BY 1", GPU, clock.timestamp(),
         )  # fmt: skip
-        lowest: dict[str, int] = dict(rows)  # type: ignore[arg-type]
+        lowest: dict[str, int] = dict(rows)
         for name, shown in self.shown.items():
             if name in lowest:
                 assert lowest[name] == min(shown.values()) * 10_000

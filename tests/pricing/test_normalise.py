@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,13 +21,13 @@ GOOD = RawOffer(
 )  # fmt: skip
 
 
-def offer(**changes: object) -> Offer:
+def offer(**changes: Any) -> Offer:
     made = normalise(replace(GOOD, **changes), {}, NOW)
     assert isinstance(made, Offer), made
     return made
 
 
-def refused(**changes: object) -> SetAside:
+def refused(**changes: Any) -> SetAside:
     made = normalise(replace(GOOD, **changes), {}, NOW)
     assert isinstance(made, SetAside), made
     return made

@@ -45,7 +45,7 @@ def azure(rows: list[dict[str, Any]]) -> Batch:
 
         return {_key(row): row for row in rows}, False
 
-    source._walk = walked  # type: ignore[method-assign]
+    source._walk = walked  # type: ignore[method-assign, assignment]
     with time_machine.travel(NOW, tick=False):
         return batch(asyncio.run(source.fetch()))
 

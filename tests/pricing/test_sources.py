@@ -264,7 +264,7 @@ def test_every_source_keeps_a_row_it_cannot_read_and_reads_the_others(server: Cl
     server.answers["/v1/gpu-prices"] = {
         **fake_clouds.AKASH,
         "models": [*fake_clouds.AKASH["models"], {"model": 7, "price": {"min": 1}}, "text", {"price": {"min": 1}}],
-    }  # type: ignore[misc]
+    }
     found = offers(server, "akash")
     assert [o.reason.value for o in found if isinstance(o, SetAside)] == ["unreadable"] * 3
     assert len([o for o in found if isinstance(o, Offer)]) == 2

@@ -227,7 +227,7 @@ class Requests(RuleBasedStateMachine):
 
     def letters(self) -> list[EmailMessage]:
         paths = sorted((self.settings.data_dir / "mail/outbox").glob("[nc]*/*"), key=lambda path: path.stat().st_mtime)
-        return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in paths]  # type: ignore[misc]
+        return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in paths]
 
     @invariant()
     def cases_are_sound(self) -> None:

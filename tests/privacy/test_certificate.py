@@ -1,5 +1,6 @@
 """A certificate counts what is gone, after it is gone."""
 
+import imaplib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -143,13 +144,13 @@ def test_a_servers_no_is_no_deletion(
     names = [name for (name,) in sqlite.run(sqlite.fetch("SELECT name FROM mail_copy WHERE place LIKE 'imap%'"))]
     assert len(names) == 1
     box = mailbox.Imap(url)
-    real = mailbox.imaplib.IMAP4.uid
+    real = imaplib.IMAP4.uid
 
     def no(self: Any, what: str, *arguments: Any) -> Any:
         return ("NO", [b"not now"]) if what == command else real(self, what, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(mailbox.imaplib.IMAP4, "uid", no)
+        patch.setattr(imaplib.IMAP4, "uid", no)
         with pytest.raises(mailbox.MailboxError):
             box.delete(names)
         assert sqlite.run(sync.delete_copies(settings, [(box.place, names[0])])) == set()

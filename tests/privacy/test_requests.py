@@ -69,7 +69,7 @@ def letters(settings: Settings) -> list[EmailMessage]:
     """What lies in the outbox. Each letter says at its end who writes and where privacy questions go (P-14)."""
     box = settings.data_dir / "mail/outbox"
     found: list[EmailMessage] = [
-        message_from_bytes(path.read_bytes(), policy=policy.default)  # type: ignore[misc]
+        message_from_bytes(path.read_bytes(), policy=policy.default)
         for path in sorted((*box.glob("new/*"), *box.glob("cur/*")))
     ]
     for letter in found:
@@ -235,7 +235,7 @@ def test_the_links_of_the_rights_page_open_a_case_of_their_kind(office: Settings
 def test_a_message_that_cannot_be_kept_stands_in_nobodys_way(office: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     arrive(office, mail("the first"), "1")
     arrive(office, mail("the second", sender="second@example.org"), "2")
-    real = sync.read
+    real = read
     monkeypatch.setattr(sync, "read", lambda raw, *rest: _refuse() if b"the first" in raw else real(raw, *rest))
     assert polled(office)["failed"] == 1
     assert [case.address for case in all_cases()] == ["second@example.org"]
@@ -711,7 +711,7 @@ def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
     assert len(all_cases()) == stood + 2
     sink.taken.clear()
     reference = request.reference_in(letter["Subject"])
-    code = request.CODE.search(letter.get_content())  # type: ignore[attr-defined]
+    code = request.CODE.search(letter.get_content())
     if code:
         deliver(mail(code[0], subject=f"Re: {reference}"), "999.reply.host")
         assert polled(settings)["read"] == 1

@@ -144,7 +144,7 @@ def test_erasing_waits_for_readers_until_the_log_is_cut(inside: Inside) -> None:
 
 def test_a_large_purge_goes_in_many_short_transactions(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    real = purge.execute
+    real = sqlite.execute
 
     async def watched(sql: str, *arguments: object) -> None:
         sizes.append(sql.count(",") + 1)

@@ -25,7 +25,7 @@ NOW = "2026-11-24T15:00:00Z"
 @pytest.fixture
 def house(inside: Inside) -> Iterator[Inside]:
     """A site whose limits don't stand in the way of a test."""
-    for limit in inside.app.app.state["submit_limits"].values():
+    for limit in inside.limits().values():
         limit.most = 10**6
     yield inside
     sqlite.use(inside.settings.database_path)

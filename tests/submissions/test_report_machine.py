@@ -63,7 +63,7 @@ class Life(RuleBasedStateMachine):
 
     def _open(self) -> None:
         self.site = Inside(self.settings)
-        for limit in self.site.app.app.state["submit_limits"].values():
+        for limit in self.site.limits().values():
             limit.most = 10**9
 
     def teardown(self) -> None:

@@ -68,8 +68,8 @@ async def send(client: httpx.AsyncClient, kind: str, values: dict[str, str], **m
 @pytest.fixture
 def house(inside: Inside) -> Iterator[Inside]:
     """A site whose limits don't stand in the way of a test."""
-    inside.app.app.state["submit_limits"]["sent"].most = 10**6
-    inside.app.app.state["submit_limits"]["posts"].most = 10**6
+    inside.limits()["sent"].most = 10**6
+    inside.limits()["posts"].most = 10**6
     yield inside
     sqlite.use(inside.settings.database_path)
 
@@ -167,7 +167,7 @@ def test_the_receipt_is_shown_once_and_only_its_hash_is_kept(house: Inside) -> N
         assert receipt not in re.search(r"<title>.*?</title>", shown.text)[0]  # type: ignore[index]
         assert (await client.post("/submissions", data={"receipt": new_receipt()})).status_code == 422
         assert (await client.post("/submissions", data={"receipt": "x' OR 1=1"})).status_code == 422
-        house.app.access.flush()
+        house.log.flush()
         raw = everything(house.settings.data_dir)
         assert receipt.encode() not in raw
         assert receipt.replace("-", "").encode() not in raw
@@ -439,7 +439,7 @@ def test_an_ending_is_in_the_journal_and_on_the_disk_before_it_is_in_the_databas
         beside.close()
         synced.append((Path(f"/proc/self/fd/{file}").readlink().name, states, erasure_journal.read(folder)))
 
-    monkeypatch.setattr(erasure_journal.os, "fsync", watched)
+    monkeypatch.setattr(os, "fsync", watched)
     ended = house.run(lambda client: client.post("/submissions", data={"receipt": receipt, "do": way, "sure": "yes"}))
     assert ended.status_code == 200
     assert [name for name, _, _ in synced] == [erasure_journal.FILE, folder.name], (

@@ -19,7 +19,7 @@ from tests.conftest import DATA, Inside
 
 FOLDER = DATA / "uploads"
 LLAMA = {"engine": "llama.cpp", "concurrency": "1", "input_tokens": "512", "output_tokens": "128"}
-VLLM = {
+VLLM: dict[str, str | None] = {
     "engine": "vllm",
     "input_tokens": "1024",
     "output_tokens": "256",

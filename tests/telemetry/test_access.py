@@ -265,8 +265,8 @@ def test_the_web_alone_deletes_old_files_at_its_start(inside: Inside, promise: s
     old = clock.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=ACCESS_LOG_DAYS)
     fill(inside.settings.data_dir, old)
     fill(inside.settings.data_dir, old + timedelta(days=2))
-    lifespan.let_go(inside.app.access)
-    assert sorted(path.name for path in inside.app.access.folder.iterdir()) == sorted(
+    lifespan.let_go(inside.log)
+    assert sorted(path.name for path in inside.log.folder.iterdir()) == sorted(
         f"{kind}-{old + timedelta(days=2):%Y-%m-%d}.tsv" for kind in access_log_reader.KINDS
     )
     assert lifespan.PURGE_EVERY * lifespan.COUNTERS_EVERY_S <= access_log_reader.MARGIN_S

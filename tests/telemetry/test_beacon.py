@@ -25,9 +25,9 @@ def test_a_beacon_adds_to_counters_and_leaves_no_row_of_its_own(inside: Inside, 
             answer = await client.post("/beacon", content=GOOD)
             assert (answer.status_code, answer.content) == (204, b"")
             assert "set-cookie" not in answer.headers
-        inside.app.access.flush()
-        taken = dict(inside.app.access._counters._counts)
-        await write(inside.app.access._counters)
+        inside.log.flush()
+        taken = dict(inside.log._counters._counts)
+        await write(inside.log._counters)
         day = f"{clock.now():%Y-%m-%d}"
         assert taken == {
             (day, "load", "/prices", 3): 12,
@@ -38,7 +38,7 @@ def test_a_beacon_adds_to_counters_and_leaves_no_row_of_its_own(inside: Inside, 
         assert "views" in (await client.get("/status")).text.casefold()
 
     inside.run(work)
-    assert not list(inside.app.access.folder.glob("*")), "the beacon's own request is not in the log"
+    assert not list(inside.log.folder.glob("*")), "the beacon's own request is not in the log"
     with sqlite3.connect(inside.settings.database_path) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(daily_counter)")]
     assert columns == ["day", "measure", "page", "bucket", "count"]
@@ -58,7 +58,7 @@ def test_what_is_no_bucket_of_a_known_page_is_refused_and_stored_nowhere(inside:
         assert "for example" in answer.text
 
     inside.run(work)
-    assert inside.app.access._counters.take() == {}
+    assert inside.log._counters.take() == {}
 
 
 def test_a_long_body_and_a_foreign_page_are_refused(inside: Inside) -> None:
@@ -70,7 +70,7 @@ def test_a_long_body_and_a_foreign_page_are_refused(inside: Inside) -> None:
             assert (await client.post("/beacon", content=GOOD, headers=said)).status_code == 204
 
     inside.run(work)
-    assert sum(inside.app.access._counters.take().values()) == 2 * len(MEASURES)
+    assert sum(inside.log._counters.take().values()) == 2 * len(MEASURES)
 
 
 def test_one_sender_counts_for_no_more_than_its_share(inside: Inside) -> None:
@@ -79,7 +79,7 @@ def test_one_sender_counts_for_no_more_than_its_share(inside: Inside) -> None:
             assert (await client.post("/beacon", content=GOOD)).status_code == 204
 
     inside.run(work)
-    assert sum(inside.app.access._counters.take().values()) == beacon.MOST_AN_HOUR * len(MEASURES)
+    assert sum(inside.log._counters.take().values()) == beacon.MOST_AN_HOUR * len(MEASURES)
 
 
 def test_a_limit_counts_an_ipv6_network_as_one_forgets_with_its_window_and_is_bounded() -> None:

@@ -190,7 +190,7 @@ def test_a_wide_network_has_its_limit_and_stops_nobody_else() -> None:
 def test_who_holds_a_receipt_can_always_withdraw_and_erase(inside: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         _, receipt = await send(client, "experience", EXPERIENCE)
-        inside.app.app.state["submit_limits"]["posts"].most = 0
+        inside.limits()["posts"].most = 0
         assert (await client.post("/submissions", data={"receipt": "ib-wrong", "do": "show"})).status_code == 429
         for action in ("show", "json", "withdraw"):
             assert (await client.post("/submissions", data={"receipt": receipt, "do": action})).status_code == 200

@@ -164,8 +164,8 @@ def test_no_answer_sets_a_cookie_and_there_is_no_way_to_log_in(site: Site, promi
             assert "www-authenticate" not in answer.headers, path
         for path in ("/login", "/signup", "/register", "/account", "/admin"):
             assert client.get(path).status_code == 404
-    for path in Path(ROOT / "templates").rglob("*.html"):
-        assert 'type="password"' not in path.read_text(), path
+    for template in Path(ROOT / "templates").rglob("*.html"):
+        assert 'type="password"' not in template.read_text(), template
 
 
 @pytest.mark.parametrize("promise", ["P-2.3b"])

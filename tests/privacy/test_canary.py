@@ -129,11 +129,11 @@ def test_it_is_counted_in_no_figure(house: Inside) -> None:
 
 def test_what_is_due_within_the_minute_is_erased_at_its_second(house: Inside) -> None:
     one = plant(house, 2)
-    sqlite.run(jobs.purge_when_due({"settings": house.settings}))  # days are due at once
-    sqlite.run(jobs.purge_when_due({"settings": house.settings}))  # and instants in two seconds
+    sqlite.run(jobs.purge_when_due(house.settings))  # days are due at once
+    sqlite.run(jobs.purge_when_due(house.settings))  # and instants in two seconds
     assert clock.timestamp() >= one.due_at
     assert canary_reader.in_files(house.settings.data_dir, one.mark) == []
-    assert sqlite.run(jobs.purge_when_due({"settings": house.settings})) == {}
+    assert sqlite.run(jobs.purge_when_due(house.settings)) == {}
     assert {"purge_when_due", "canary"} <= {entry.job for entry in TIMETABLE}
 
 

@@ -1,0 +1,107 @@
+"""The queue of jobs: the one file that knows arq. The jobs are those of :mod:`workers.jobs`, their times the timetable's."""
+
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC
+from typing import Any
+
+from arq import Retry, cron, func
+from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.cron import CronJob
+from arq.worker import Function, Worker
+from redis.exceptions import RedisError
+
+from app.core import logs
+from app.core.settings import Settings
+from workers import jobs
+from workers.timetable import TIMETABLE, Entry
+
+Job = Callable[..., Coroutine[Any, Any, Any]]
+AWAY = (RedisError, OSError)
+"""What is raised when the queue can't be reached."""
+QUEUE = "inferencebench"
+MAX_JOBS = 8
+HEALTH_S = 60
+KEEP_RESULT_S = 60
+FIRST_WAIT_S, TIMES_LONGER, LONGEST_WAIT_S = 30, 4, 1800
+"""Seconds before a second try; how much longer before each further one; the most, also where a source asks for more."""
+
+
+async def work(settings: Settings, overdue: Callable[[], Awaitable[list[Entry]]]) -> None:
+    """Work the timetable, after what is overdue, until cancelled. Raises one of :data:`AWAY` when the queue goes away."""
+    redis = RedisSettings.from_dsn(settings.redis_url)
+    redis.conn_retries = 1
+    pool = await create_pool(redis, job_serializer=_pack, job_deserializer=json.loads, default_queue_name=QUEUE)
+    worker = Worker(
+        functions=_functions(),
+        cron_jobs=[_cron(entry) for entry in TIMETABLE],
+        redis_pool=pool,
+        queue_name=QUEUE,
+        max_jobs=MAX_JOBS,
+        keep_result=KEEP_RESULT_S,
+        handle_signals=False,
+        health_check_interval=HEALTH_S,
+        ctx={"settings": settings},
+        job_serializer=_pack,
+        job_deserializer=json.loads,
+        timezone=UTC,
+        log_results=False,
+    )
+    logs.get("worker").info("working", extra={"jobs": len(TIMETABLE)})
+    try:
+        await _enqueue(pool, await overdue())
+        await worker.async_run()
+    finally:
+        with contextlib.suppress(*AWAY):
+            await worker.close()
+
+
+def _pack(value: Any) -> bytes:
+    """Jobs and results as JSON: nothing that comes out of the queue is ever run."""
+    return json.dumps(value, default=str).encode()
+
+
+def _functions() -> list[Function]:
+    """Each job once, with its limits, as arq's."""
+    lines = {entry.job: entry for entry in TIMETABLE}
+    return [
+        func(called(getattr(jobs, name), entry.tries), name=name, timeout=entry.timeout_s, max_tries=entry.tries)
+        for name, entry in lines.items()
+    ]
+
+
+def called(job: Job, tries: int) -> Job:
+    """``job`` as arq calls it: a try that may succeed later is put off, longer each time, until there were ``tries``."""
+
+    async def run(ctx: dict[str, Any], *arguments: Any) -> Any:
+        try:
+            return await job(ctx["settings"], *arguments)
+        except jobs.TryAgainError as error:
+            before = ctx["job_try"]
+            if before >= tries:
+                return error.result
+            wait = error.after_s or FIRST_WAIT_S * TIMES_LONGER ** (before - 1)
+            raise Retry(defer=min(LONGEST_WAIT_S, wait)) from None
+
+    return run
+
+
+def _cron(entry: Entry) -> CronJob:
+    """One line of the timetable as arq's; ``unique`` keeps two workers from doing it twice."""
+    job = called(getattr(jobs, entry.job), entry.tries)
+
+    async def run(ctx: dict[str, Any]) -> Any:
+        return await job(ctx, *([entry.argument] if entry.argument else []))
+
+    return cron(
+        run, name=entry.name, minute=entry.minutes, hour=entry.hours, second=0, timeout=entry.timeout_s,
+        max_tries=entry.tries, unique=True, keep_result=KEEP_RESULT_S,
+    )  # fmt: skip
+
+
+async def _enqueue(pool: ArqRedis, entries: list[Entry]) -> None:
+    """What is overdue is done now, a second apart and without a random wait."""
+    for behind, entry in enumerate(entries):
+        arguments: list[Any] = [entry.argument, 0] if entry.argument else []
+        await pool.enqueue_job(entry.job, *arguments, _job_id=f"due:{entry.name}", _defer_by=behind)

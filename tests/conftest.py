@@ -24,7 +24,8 @@ from app.telemetry.access_log import AccessLog
 hypothesis.settings.register_profile("explore")
 hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.load_profile("same")
-"""A run is the same as the last; ``make test ARGS=--hypothesis-profile=explore`` looks for cases that nobody has seen."""
+"""A run is the same as the last; ``make test ARGS=--hypothesis-profile=explore`` looks for cases that nobody has
+seen."""
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
@@ -81,7 +82,8 @@ def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 RUNNING = os.environ.pop("SITE_UNDER_TEST", "")
-"""Address and data folder of a site that runs already, such as one in a container: the tests over HTTP then ask that."""
+"""Address and data folder of a site that runs already, such as one in a container: the tests over HTTP then ask
+that."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

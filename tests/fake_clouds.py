@@ -161,20 +161,26 @@ def bomb(size: int) -> Reply:
 
 
 ECB = """<?xml version="1.0" encoding="UTF-8"?>
-<gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01" xmlns="http://www.ecb.int/vocabulary/2002-08-01/eurofxref">
-<gesmes:subject>Reference rates</gesmes:subject><gesmes:Sender><gesmes:name>European Central Bank</gesmes:name></gesmes:Sender>
-<Cube><Cube time="2026-11-20"><Cube currency="USD" rate="1.1500"/><Cube currency="GBP" rate="0.8700"/><Cube currency="JPY" rate="180.00"/></Cube></Cube>
+<gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01"
+ xmlns="http://www.ecb.int/vocabulary/2002-08-01/eurofxref">
+<gesmes:subject>Reference rates</gesmes:subject>
+<gesmes:Sender><gesmes:name>European Central Bank</gesmes:name></gesmes:Sender>
+<Cube><Cube time="2026-11-20"><Cube currency="USD" rate="1.1500"/><Cube currency="GBP" rate="0.8700"/>
+<Cube currency="JPY" rate="180.00"/></Cube></Cube>
 </gesmes:Envelope>"""
 
 
 def azure_item(size: str, price: float, region: str = "eastus", **more: Any) -> dict[str, Any]:
     """A row of the Retail Prices interface."""
     item = {
-        "currencyCode": "USD", "tierMinimumUnits": 0.0, "retailPrice": price, "unitPrice": price, "armRegionName": region,
-        "location": "US East", "effectiveStartDate": "2026-03-01T00:00:00Z", "meterId": f"m-{size}-{region}", "meterName": size[9:],
-        "productId": "DZH318Z0", "skuId": "DZH318Z0/0001", "productName": "Virtual Machines N Series", "skuName": size[9:],
-        "serviceName": "Virtual Machines", "serviceId": "DZH313Z7MMC8", "serviceFamily": "Compute", "unitOfMeasure": "1 Hour",
-        "type": "Consumption", "isPrimaryMeterRegion": True, "armSkuName": size,
+        "currencyCode": "USD", "tierMinimumUnits": 0.0, "retailPrice": price, "unitPrice": price,
+        "armRegionName": region,
+        "location": "US East", "effectiveStartDate": "2026-03-01T00:00:00Z", "meterId": f"m-{size}-{region}",
+        "meterName": size[9:],
+        "productId": "DZH318Z0", "skuId": "DZH318Z0/0001", "productName": "Virtual Machines N Series",
+        "skuName": size[9:],
+        "serviceName": "Virtual Machines", "serviceId": "DZH313Z7MMC8", "serviceFamily": "Compute",
+        "unitOfMeasure": "1 Hour", "type": "Consumption", "isPrimaryMeterRegion": True, "armSkuName": size,
     }  # fmt: skip
     return {**item, **more}
 
@@ -222,9 +228,10 @@ def azure(asked: Asked) -> Reply:
 def scaleway_server(gpu: str, count: int, memory_gib: int, price: float) -> dict[str, Any]:
     return {
         "alt_names": [], "arch": "x86_64", "ncpus": 24 * count, "ram": 257698037760 * count, "gpu": count,
-        "gpu_info": {"gpu_manufacturer": "NVIDIA", "gpu_name": gpu, "gpu_memory": memory_gib * 2**30} if count else None,
-        "hourly_price": price, "monthly_price": price * 730, "baremetal": False, "end_of_service": False,
-        "volumes_constraint": {"min_size": 0, "max_size": 0}, "per_volume_constraint": {"l_ssd": {"min_size": 1, "max_size": 2}},
+        "gpu_info": {"gpu_manufacturer": "NVIDIA", "gpu_name": gpu, "gpu_memory": memory_gib * 2**30} if count
+        else None, "hourly_price": price, "monthly_price": price * 730, "baremetal": False, "end_of_service": False,
+        "volumes_constraint": {"min_size": 0, "max_size": 0},
+        "per_volume_constraint": {"l_ssd": {"min_size": 1, "max_size": 2}},
     }  # fmt: skip
 
 
@@ -237,20 +244,22 @@ def ovh_addon(name: str, model: str, number: int, size: int, price: int, **more:
     """An addon of the public catalogue; ``price`` in 10^-8 euro an hour."""
     addon = {
         "planCode": f"{name}.consumption", "invoiceName": name, "product": "publiccloud-instance", "addonFamilies": [],
-        "pricings": [{"capacities": ["consumption"], "commitment": 0, "interval": 1, "intervalUnit": "hour", "mode": "default",
-                      "price": price, "strategy": "volume", "tax": 0, "type": "consumption"}],
+        "pricings": [{"capacities": ["consumption"], "commitment": 0, "interval": 1, "intervalUnit": "hour",
+                      "mode": "default", "price": price, "strategy": "volume", "tax": 0, "type": "consumption"}],
         "configurations": [{"name": "region", "isCustom": False, "isMandatory": True, "values": ["GRA11", "BHS5"]}],
         "blobs": {"commercial": {"brick": "instance", "name": name}, "technical": {
             "cpu": {"cores": 30, "frequency": 3.4}, "memory": {"size": 380},
-            "gpu": {"brand": "NVIDIA", "model": model, "number": number, "memory": {"size": size, "interface": "HBM2e"}},
-            "storage": {"disks": [{"capacity": 200, "number": 1, "technology": "NVMe"}]}, "os": {"family": "linux"}, "name": name}},
+            "gpu": {"brand": "NVIDIA", "model": model, "number": number,
+                    "memory": {"size": size, "interface": "HBM2e"}},
+            "storage": {"disks": [{"capacity": 200, "number": 1, "technology": "NVMe"}]}, "os": {"family": "linux"},
+            "name": name}},
     }  # fmt: skip
     return {**addon, **more}
 
 
 OVH: dict[str, Any] = {
-    "catalogId": 4242, "locale": {"currencyCode": "EUR", "subsidiary": "FR", "taxRate": 20.0}, "plans": [{"planCode": "project"}],
-    "addons": [
+    "catalogId": 4242, "locale": {"currencyCode": "EUR", "subsidiary": "FR", "taxRate": 20.0},
+    "plans": [{"planCode": "project"}], "addons": [
         ovh_addon("h100-380", "H100", 1, 80, 280000000), ovh_addon("l40s-90", "L40S", 1, 48, 140000000),
         ovh_addon("win-h100-380", "H100", 1, 80, 300000000),
         {**ovh_addon("h100-380", "H100", 1, 80, 204400000000), "planCode": "h100-380.monthly.postpaid"},
@@ -258,18 +267,26 @@ OVH: dict[str, Any] = {
     ],
 }  # fmt: skip
 AKASH: dict[str, Any] = {"availability": {"total": 500, "available": 120}, "models": [
-    {"vendor": "nvidia", "model": "h100", "ram": "80Gi", "interface": "SXM5", "availability": {"total": 64, "available": 12},
-     "providerAvailability": {"total": 4, "available": 2}, "price": {"currency": "USD", "min": 1.33, "max": 3.2, "avg": 2.1, "weightedAverage": 2.0, "med": 1.9}},
-    {"vendor": "nvidia", "model": "rtx4090", "ram": "24Gi", "interface": "PCIe", "availability": {"total": 90, "available": 0},
-     "providerAvailability": {"total": 9, "available": 0}, "price": {"currency": "USD", "min": 0.31, "max": 0.6, "avg": 0.4, "weightedAverage": 0.4, "med": 0.4}},
-    {"vendor": "nvidia", "model": "t4", "ram": "16Gi", "interface": "PCIe", "availability": {"total": 2, "available": 0}, "providerAvailability": {"total": 1, "available": 0}, "price": None},
+    {"vendor": "nvidia", "model": "h100", "ram": "80Gi", "interface": "SXM5",
+     "availability": {"total": 64, "available": 12},
+     "providerAvailability": {"total": 4, "available": 2},
+     "price": {"currency": "USD", "min": 1.33, "max": 3.2, "avg": 2.1, "weightedAverage": 2.0, "med": 1.9}},
+    {"vendor": "nvidia", "model": "rtx4090", "ram": "24Gi", "interface": "PCIe",
+     "availability": {"total": 90, "available": 0},
+     "providerAvailability": {"total": 9, "available": 0},
+     "price": {"currency": "USD", "min": 0.31, "max": 0.6, "avg": 0.4, "weightedAverage": 0.4, "med": 0.4}},
+    {"vendor": "nvidia", "model": "t4", "ram": "16Gi", "interface": "PCIe",
+     "availability": {"total": 2, "available": 0}, "providerAvailability": {"total": 1, "available": 0}, "price": None},
 ]}  # fmt: skip
 
 
 def lambda_type(name: str, description: str, cents: int, gpus: int, regions: list[str]) -> dict[str, Any]:
-    return {"instance_type": {"name": name, "description": description, "gpu_description": description.split("x ", 1)[-1], "price_cents_per_hour": cents,
-                              "specs": {"vcpus": 26 * gpus, "memory_gib": 225 * gpus, "storage_gib": 2816 * gpus, "gpus": gpus}},
-            "regions_with_capacity_available": [{"name": region, "description": region} for region in regions]}  # fmt: skip
+    return {"instance_type": {"name": name, "description": description,
+        "gpu_description": description.split("x ", 1)[-1], "price_cents_per_hour": cents,
+                              "specs": {"vcpus": 26 * gpus, "memory_gib": 225 * gpus, "storage_gib": 2816 * gpus,
+                                        "gpus": gpus}},
+            "regions_with_capacity_available": [{"name": region, "description": region}
+                for region in regions]}  # fmt: skip
 
 
 LAMBDA: dict[str, Any] = {"data": {
@@ -277,34 +294,51 @@ LAMBDA: dict[str, Any] = {"data": {
     "gpu_8x_h100_sxm5": lambda_type("gpu_8x_h100_sxm5", "8x H100 (80 GB SXM5)", 2392, 8, []),
     "gpu_1x_a10": lambda_type("gpu_1x_a10", "1x A10 (24 GB PCIe)", 75, 1, ["us-west-1"])}}  # fmt: skip
 SHADEFORM: dict[str, Any] = {"instance_types": [
-    {"cloud": "hyperstack", "shade_instance_type": "A100_80G", "cloud_instance_type": "n3-A100x1", "hourly_price": 135, "deployment_type": "vm",
-     "configuration": {"memory_in_gb": 120, "storage_in_gb": 100, "vcpus": 28, "num_gpus": 1, "gpu_type": "A100_80G", "interconnect": "pcie", "nvlink": False, "vram_per_gpu_in_gb": 80, "os_options": ["ubuntu22.04"]},
-     "availability": [{"region": "canada-1", "available": True, "display_name": "Canada"}, {"region": "norway-1", "available": False, "display_name": "Norway"}]},
-    {"cloud": "massedcompute", "shade_instance_type": "H100_sxm5x8", "cloud_instance_type": "gpu_8x_h100_sxm5", "hourly_price": 2000, "deployment_type": "vm",
-     "configuration": {"memory_in_gb": 1800, "storage_in_gb": 2000, "vcpus": 200, "num_gpus": 8, "gpu_type": "H100", "interconnect": "sxm5", "nvlink": True, "vram_per_gpu_in_gb": 80, "os_options": []},
+    {"cloud": "hyperstack", "shade_instance_type": "A100_80G", "cloud_instance_type": "n3-A100x1", "hourly_price": 135,
+     "deployment_type": "vm",
+     "configuration": {"memory_in_gb": 120, "storage_in_gb": 100, "vcpus": 28, "num_gpus": 1, "gpu_type": "A100_80G",
+                       "interconnect": "pcie", "nvlink": False, "vram_per_gpu_in_gb": 80,
+                       "os_options": ["ubuntu22.04"]},
+     "availability": [{"region": "canada-1", "available": True, "display_name": "Canada"},
+                      {"region": "norway-1", "available": False, "display_name": "Norway"}]},
+    {"cloud": "massedcompute", "shade_instance_type": "H100_sxm5x8", "cloud_instance_type": "gpu_8x_h100_sxm5",
+     "hourly_price": 2000, "deployment_type": "vm",
+     "configuration": {"memory_in_gb": 1800, "storage_in_gb": 2000, "vcpus": 200, "num_gpus": 8, "gpu_type": "H100",
+                       "interconnect": "sxm5", "nvlink": True, "vram_per_gpu_in_gb": 80, "os_options": []},
      "availability": [{"region": "us-1", "available": True, "display_name": "US"}]},
 ]}  # fmt: skip
-HYPERSTACK_BOOK = [{"id": 1, "name": "H100-80G-PCIe", "value": 1.9, "original_value": 1.9, "discount_applied": False, "start_time": None, "end_time": None},
-                   {"id": 2, "name": "H100-80G-PCIe-spot", "value": 1.52, "original_value": 1.52, "discount_applied": False, "start_time": None, "end_time": None},
-                   {"id": 3, "name": "L40", "value": 1.0, "original_value": 1.0, "discount_applied": False, "start_time": None, "end_time": None}]  # fmt: skip
+HYPERSTACK_BOOK = [{"id": 1, "name": "H100-80G-PCIe", "value": 1.9, "original_value": 1.9, "discount_applied": False,
+                    "start_time": None, "end_time": None},
+                   {"id": 2, "name": "H100-80G-PCIe-spot", "value": 1.52, "original_value": 1.52,
+                    "discount_applied": False, "start_time": None, "end_time": None},
+                   {"id": 3, "name": "L40", "value": 1.0, "original_value": 1.0, "discount_applied": False,
+                    "start_time": None, "end_time": None}]  # fmt: skip
 
 
 def hyperstack_flavour(name: str, gpu: str, count: int, stock: bool) -> dict[str, Any]:
-    return {"id": 1, "name": name, "display_name": None, "region_name": "CANADA-1", "cpu": 28 * max(1, count), "ram": 180.0, "disk": 100, "ephemeral": 750,
-            "gpu": gpu, "gpu_count": count, "stock_available": stock, "created_at": "2024-01-01T00:00:00", "labels": []}  # fmt: skip
+    return {"id": 1, "name": name, "display_name": None, "region_name": "CANADA-1", "cpu": 28 * max(1, count),
+            "ram": 180.0, "disk": 100, "ephemeral": 750,
+            "gpu": gpu, "gpu_count": count, "stock_available": stock, "created_at": "2024-01-01T00:00:00",
+            "labels": []}  # fmt: skip
 
 
 HYPERSTACK = {"status": True, "message": "Getting flavors successful", "data": [
-    {"gpu": "H100-80G-PCIe", "region_name": "CANADA-1", "flavors": [hyperstack_flavour("n3-H100x1", "H100-80G-PCIe", 1, True), hyperstack_flavour("n3-H100x8", "H100-80G-PCIe", 8, False)]},
-    {"gpu": "H100-80G-PCIe-spot", "region_name": "CANADA-1", "flavors": [hyperstack_flavour("n3-H100x1-spot", "H100-80G-PCIe-spot", 1, True)]},
+    {"gpu": "H100-80G-PCIe", "region_name": "CANADA-1", "flavors": [hyperstack_flavour("n3-H100x1", "H100-80G-PCIe", 1,
+        True), hyperstack_flavour("n3-H100x8", "H100-80G-PCIe", 8, False)]},
+    {"gpu": "H100-80G-PCIe-spot", "region_name": "CANADA-1",
+     "flavors": [hyperstack_flavour("n3-H100x1-spot", "H100-80G-PCIe-spot", 1, True)]},
     {"gpu": "", "region_name": "CANADA-1", "flavors": [hyperstack_flavour("n1-cpu-small", "", 0, True)]}]}  # fmt: skip
 
 
 def prime_item(gpu: str, socket: str, count: int, memory: int, price: float, **more: Any) -> dict[str, Any]:
-    return {"cloudId": f"{gpu}-{count}", "gpuType": gpu, "socket": socket, "provider": "runpod", "region": "united_states", "dataCenter": "US-KS-2", "country": "US",
-            "gpuCount": count, "gpuMemory": memory, "disk": {"minCount": 80, "defaultCount": 80, "maxCount": 1000, "pricePerUnit": 0.00013, "step": 1, "defaultIncludedInPrice": False},
-            "vcpu": {"minCount": 16, "defaultCount": 16, "maxCount": 16}, "memory": {"minCount": 188, "defaultCount": 188}, "stockStatus": "High", "security": "secure_cloud",
-            "prices": {"onDemand": price, "communityPrice": None, "isVariable": False, "currency": "USD"}, "images": [], "isSpot": False, "prepaidTime": None, **more}  # fmt: skip
+    return {"cloudId": f"{gpu}-{count}", "gpuType": gpu, "socket": socket, "provider": "runpod",
+            "region": "united_states", "dataCenter": "US-KS-2", "country": "US",
+            "gpuCount": count, "gpuMemory": memory, "disk": {"minCount": 80, "defaultCount": 80, "maxCount": 1000,
+                "pricePerUnit": 0.00013, "step": 1, "defaultIncludedInPrice": False},
+            "vcpu": {"minCount": 16, "defaultCount": 16, "maxCount": 16},
+            "memory": {"minCount": 188, "defaultCount": 188}, "stockStatus": "High", "security": "secure_cloud",
+            "prices": {"onDemand": price, "communityPrice": None, "isVariable": False, "currency": "USD"}, "images": [],
+            "isSpot": False, "prepaidTime": None, **more}  # fmt: skip
 
 
 PRIME = [
@@ -321,14 +355,18 @@ def prime(asked: Asked) -> Reply:
 
 TENSORDOCK = {"data": {"locations": [
     {"id": "loc-1", "city": "Austin", "stateprovince": "Texas", "country": "United States", "tier": 3, "gpus": [
-        {"v0Name": "h100-sxm5-80gb", "displayName": "H100 SXM5 80GB", "max_count": 8, "price_per_hr": 2.25, "resources": {"max_vcpus": 128},
+        {"v0Name": "h100-sxm5-80gb", "displayName": "H100 SXM5 80GB", "max_count": 8, "price_per_hr": 2.25,
+         "resources": {"max_vcpus": 128},
          "pricing": {"per_vcpu_hr": 0.003, "per_gb_ram_hr": 0.002, "per_gb_storage_hr": 0.00005}},
-        {"v0Name": "geforcertx4090-pcie-24gb", "displayName": "GeForce RTX 4090 PCIe 24GB", "max_count": 0, "price_per_hr": 0.37, "resources": {}, "pricing": {}}]}]}}  # fmt: skip
+        {"v0Name": "geforcertx4090-pcie-24gb", "displayName": "GeForce RTX 4090 PCIe 24GB", "max_count": 0,
+         "price_per_hr": 0.37, "resources": {}, "pricing": {}}]}]}}  # fmt: skip
 
 
 def vast_machine(number: int, gpu: str, count: int, ram: int, price: float, place: str = "Texas, US") -> dict[str, Any]:
-    return {"id": number, "ask_contract_id": number, "gpu_name": gpu, "num_gpus": count, "gpu_ram": ram, "gpu_frac": 1.0, "dph_base": price, "dph_total": price + 0.05, "min_bid": price / 3,
-            "storage_cost": 0.15, "inet_up_cost": 0.01, "inet_down_cost": 0.02, "geolocation": place, "rentable": True, "rented": False, "verification": "verified", "cpu_cores_effective": 16.0, "cpu_ram": 64000}  # fmt: skip
+    return {"id": number, "ask_contract_id": number, "gpu_name": gpu, "num_gpus": count, "gpu_ram": ram,
+            "gpu_frac": 1.0, "dph_base": price, "dph_total": price + 0.05, "min_bid": price / 3,
+            "storage_cost": 0.15, "inet_up_cost": 0.01, "inet_down_cost": 0.02, "geolocation": place, "rentable": True,
+            "rented": False, "verification": "verified", "cpu_cores_effective": 16.0, "cpu_ram": 64000}  # fmt: skip
 
 
 VAST = [vast_machine(100 + n, "RTX 4090", 1, 24564, 0.30 + n / 1000) for n in range(70)] + [
@@ -345,8 +383,11 @@ def vast(asked: Asked) -> Reply:
 def runpod_type(
     name: str, display: str, memory: int, secure: float | None, community: float | None, **more: Any
 ) -> dict[str, Any]:
-    return {"id": name, "displayName": display, "memoryInGb": memory, "secureCloud": bool(secure), "communityCloud": bool(community), "securePrice": secure, "communityPrice": community,
-            "oneWeekPrice": None, "oneMonthPrice": None, "threeMonthPrice": None, "sixMonthPrice": None, "secureSpotPrice": None, "communitySpotPrice": None, "lowestPrice": {"stockStatus": "Low", "minimumBidPrice": 0.01}, **more}  # fmt: skip
+    return {"id": name, "displayName": display, "memoryInGb": memory, "secureCloud": bool(secure),
+            "communityCloud": bool(community), "securePrice": secure, "communityPrice": community,
+            "oneWeekPrice": None, "oneMonthPrice": None, "threeMonthPrice": None, "sixMonthPrice": None,
+            "secureSpotPrice": None, "communitySpotPrice": None,
+            "lowestPrice": {"stockStatus": "Low", "minimumBidPrice": 0.01}, **more}  # fmt: skip
 
 
 RUNPOD: dict[str, Any] = {"data": {"gpuTypes": [
@@ -357,8 +398,12 @@ RUNPOD: dict[str, Any] = {"data": {"gpuTypes": [
 
 
 def verda_type(kind: str, model: str, count: int, memory: int, price: str, spot: str) -> dict[str, Any]:
-    return {"id": kind, "instance_type": kind, "price_per_hour": price, "spot_price": spot, "model": model, "description": "Dedicated", "currency": "usd", "cpu": {"description": "30 CPU", "number_of_cores": 30},
-            "gpu": {"description": f"{count}x {model}", "number_of_gpus": count}, "gpu_memory": {"description": "GPU RAM", "size_in_gigabytes": memory}, "memory": {"description": "RAM", "size_in_gigabytes": 120}, "storage": {"description": "dynamic"}}  # fmt: skip
+    return {"id": kind, "instance_type": kind, "price_per_hour": price, "spot_price": spot, "model": model,
+            "description": "Dedicated", "currency": "usd", "cpu": {"description": "30 CPU", "number_of_cores": 30},
+            "gpu": {"description": f"{count}x {model}", "number_of_gpus": count},
+            "gpu_memory": {"description": "GPU RAM", "size_in_gigabytes": memory},
+            "memory": {"description": "RAM", "size_in_gigabytes": 120},
+            "storage": {"description": "dynamic"}}  # fmt: skip
 
 
 VERDA = [
@@ -367,10 +412,17 @@ VERDA = [
     verda_type("CPU.4V", "", 0, 0, "0.03", "0.01"),
 ]
 VULTR: dict[str, Any] = {"plans": [
-    {"id": "vcg-a16-2c-8g-2vram", "vcpu_count": 2, "ram": 8192, "disk": 50, "disk_count": 1, "bandwidth": 2048, "monthly_cost": 43, "hourly_cost": 0.059, "type": "vcg", "locations": ["ewr", "fra"], "gpu_vram_gb": 2, "gpu_type": "NVIDIA_A16"},
-    {"id": "vcg-l40s-16c-180g-48vram", "vcpu_count": 16, "ram": 184320, "disk": 1200, "disk_count": 1, "bandwidth": 10240, "monthly_cost": 1222, "hourly_cost": 1.671, "type": "vcg", "locations": ["ord"], "gpu_vram_gb": 48, "gpu_type": "NVIDIA_L40S"},
-    {"id": "vcg-l40s-free", "vcpu_count": 16, "ram": 184320, "disk": 1200, "disk_count": 1, "bandwidth": 0, "monthly_cost": 0, "hourly_cost": 0, "type": "vcg", "locations": ["ord"], "gpu_vram_gb": 48, "gpu_type": "NVIDIA_L40S"},
-    {"id": "vc2-1c-1gb", "vcpu_count": 1, "ram": 1024, "disk": 25, "monthly_cost": 5, "hourly_cost": 0.007, "type": "vc2", "locations": ["ewr"]}],
+    {"id": "vcg-a16-2c-8g-2vram", "vcpu_count": 2, "ram": 8192, "disk": 50, "disk_count": 1, "bandwidth": 2048,
+     "monthly_cost": 43, "hourly_cost": 0.059, "type": "vcg", "locations": ["ewr", "fra"], "gpu_vram_gb": 2,
+     "gpu_type": "NVIDIA_A16"},
+    {"id": "vcg-l40s-16c-180g-48vram", "vcpu_count": 16, "ram": 184320, "disk": 1200, "disk_count": 1,
+     "bandwidth": 10240, "monthly_cost": 1222, "hourly_cost": 1.671, "type": "vcg", "locations": ["ord"],
+     "gpu_vram_gb": 48, "gpu_type": "NVIDIA_L40S"},
+    {"id": "vcg-l40s-free", "vcpu_count": 16, "ram": 184320, "disk": 1200, "disk_count": 1, "bandwidth": 0,
+     "monthly_cost": 0, "hourly_cost": 0, "type": "vcg", "locations": ["ord"], "gpu_vram_gb": 48,
+     "gpu_type": "NVIDIA_L40S"},
+    {"id": "vc2-1c-1gb", "vcpu_count": 1, "ram": 1024, "disk": 25, "monthly_cost": 5, "hourly_cost": 0.007,
+     "type": "vc2", "locations": ["ewr"]}],
     "meta": {"total": 4, "links": {"next": "", "prev": ""}}}  # fmt: skip
 GPUHUNT_COLUMNS = (
     "instance_name",
@@ -394,11 +446,16 @@ GPUHUNT: dict[str, list[tuple[Any, ...]]] = {
             ("g6.xlarge", "eu-west-1", 0.9, 4, 16.0, 1, "L4", 24.0, False, "", "nvidia", "", "x86", "{}"),
             ("m7i.large", "us-east-1", 0.1, 2, 8.0, 0, "", "", False, "", "", "", "x86", "{}")],
     "gcp": [("a3-highgpu-8g", "us-central1", 88.49, 208, 1872.0, 8, "H100", 80.0, False, "", "nvidia", "", "x86", "{}"),
-            ("a3-ultragpu-8g", "us-central1", 30.0, 208, 1872.0, 8, "H200", 141.0, False, "", "nvidia", "gcp-dws-calendar-mode", "x86", "{}")],
-    "oci": [("BM.GPU.H100.8", "us-ashburn-1", 80.0, 112, 2048.0, 8, "H100", 80.0, False, "", "nvidia", "", "x86", "{}")],
-    "nebius": [("gpu-h200-sxm 1gpu-16vcpu-200gb", "eu-north1", 3.5, 16, 200.0, 1, "H200", 141.0, False, "", "nvidia", "", "x86", "{}")],
-    "cloudrift": [("rtx49-7c-kn.1", "us-east-nc-nr-1", 0.39, 7, 50.0, 1, "RTX4090", 24.0, False, "", "nvidia", "", "x86", "{}")],
-    "lambdalabs": [("gpu_1x_h100_sxm5", "us-west-1", 3.29, 26, 225.0, 1, "H100", 80.0, False, "", "nvidia", "", "x86", "{}")],
+            ("a3-ultragpu-8g", "us-central1", 30.0, 208, 1872.0, 8, "H200", 141.0, False, "", "nvidia",
+             "gcp-dws-calendar-mode", "x86", "{}")],
+    "oci": [("BM.GPU.H100.8", "us-ashburn-1", 80.0, 112, 2048.0, 8, "H100", 80.0, False, "", "nvidia", "", "x86",
+             "{}")],
+    "nebius": [("gpu-h200-sxm 1gpu-16vcpu-200gb", "eu-north1", 3.5, 16, 200.0, 1, "H200", 141.0, False, "", "nvidia",
+                "", "x86", "{}")],
+    "cloudrift": [("rtx49-7c-kn.1", "us-east-nc-nr-1", 0.39, 7, 50.0, 1, "RTX4090", 24.0, False, "", "nvidia", "",
+                   "x86", "{}")],
+    "lambdalabs": [("gpu_1x_h100_sxm5", "us-west-1", 3.29, 26, 225.0, 1, "H100", 80.0, False, "", "nvidia", "", "x86",
+                    "{}")],
     "runpod": [("NVIDIA L4", "US", 0.44, 4, 20.0, 1, "L4", 24.0, False, "", "nvidia", "", "x86", "{}")],
     "verda": [("1L40S.20V", "FIN-01", 1.1, 20, 60.0, 1, "L40S", 48.0, False, "", "nvidia", "", "x86", "{}")],
     "azure": [("Standard_NC4as_T4_v3", "eastus", 0.526, 4, 28.0, 1, "T4", 16.0, False, "", "nvidia", "", "x86", "{}")],
@@ -425,8 +482,10 @@ def gpuhunt(asked: Asked) -> Reply:
 
 
 LIUM = {"nodes": [
-    {"id": "node-1", "gpu_model": "NVIDIA GeForce RTX 4090", "gpu_count": 2, "available_gpu_count": 2, "min_rentable_gpu_count": 1, "price_per_gpu_hour": 0.32,
-     "gpu_memory_gb": 24, "cpu_count": 32, "ram_gb": 128, "disk_free_gb": 900, "country_code": "US", "region": "Texas", "tier": "standard", "rent_url": "https://lium.io/pods/node-1"}]}  # fmt: skip
+    {"id": "node-1", "gpu_model": "NVIDIA GeForce RTX 4090", "gpu_count": 2, "available_gpu_count": 2,
+     "min_rentable_gpu_count": 1, "price_per_gpu_hour": 0.32,
+     "gpu_memory_gb": 24, "cpu_count": 32, "ram_gb": 128, "disk_free_gb": 900, "country_code": "US", "region": "Texas",
+     "tier": "standard", "rent_url": "https://lium.io/pods/node-1"}]}  # fmt: skip
 
 
 GOOD: dict[str, Any] = {
@@ -434,7 +493,9 @@ GOOD: dict[str, Any] = {
     "/stats/eurofxref/eurofxref-daily.xml": Reply(ECB.encode(), headers={"content-type": "text/xml"}),
     "/api/retail/prices": azure,
     **{f"/instance/v1/zones/{zone}/products/servers": SCALEWAY for zone in ("fr-par-2", "pl-waw-2")},
-    "/instance/v1/zones/fr-par-2/products/servers/availability": {"servers": {"H100-1-80G": {"availability": "available"}, "H100-2-80G": {"availability": "shortage"}}},
+    "/instance/v1/zones/fr-par-2/products/servers/availability": {
+        "servers": {"H100-1-80G": {"availability": "available"}, "H100-2-80G": {"availability": "shortage"}}
+    },
     "/1.0/order/catalog/public/cloud": OVH,
     "/v1/gpu-prices": AKASH,
     "/api/v1/instance-types": LAMBDA,

@@ -1,4 +1,5 @@
-"""The Hugging Face Hub, on loopback: model facts, configurations and the leaderboard's files, as the real one answers."""
+"""The Hugging Face Hub, on loopback: model facts, configurations and the leaderboard's files, as the real one
+answers."""
 
 import json
 from pathlib import Path
@@ -7,7 +8,20 @@ from urllib.parse import unquote
 
 from tests.fake_clouds import Asked, Clouds, Reply, as_json
 
-SPEED_CSV = """config.name,config.backend.model,config.backend.torch_dtype,config.backend.attn_implementation,config.environment.gpu,config.scenario.input_shapes.batch_size,config.scenario.input_shapes.sequence_length,config.scenario.generate_kwargs.max_new_tokens,report.prefill.latency.mean,report.per_token.latency.mean,report.decode.throughput.value
+_SPEED_COLUMNS = (
+    "config.name",
+    "config.backend.model",
+    "config.backend.torch_dtype",
+    "config.backend.attn_implementation",
+    "config.environment.gpu",
+    "config.scenario.input_shapes.batch_size",
+    "config.scenario.input_shapes.sequence_length",
+    "config.scenario.generate_kwargs.max_new_tokens",
+    "report.prefill.latency.mean",
+    "report.per_token.latency.mean",
+    "report.decode.throughput.value",
+)
+SPEED_CSV = f"""{",".join(_SPEED_COLUMNS)}
 pytorch-a100,meta-llama/Meta-Llama-3.1-8B,float16,sdpa,['NVIDIA A100-SXM4-80GB'],1,256,64,0.0421,0.0238,42.0
 pytorch-a100,Qwen/Qwen3-8B,bfloat16,sdpa,['NVIDIA A100-SXM4-80GB'],1,256,64,0.05,,40.0
 broken,meta-llama/Meta-Llama-3.1-8B,float16,sdpa,['NVIDIA A100-SXM4-80GB'],1,256,64,,,
@@ -52,9 +66,12 @@ class HubAnswers:
         if model in self.missing:
             return as_json({"error": "Repository not found"}, 404, **{"x-error-code": "RepoNotFound"})
         answer: dict[str, Any] = {
-            "_id": "1", "id": model, "modelId": model, "downloads": 12345, "gated": "manual" if model in self.gated else False,
-            "lastModified": "2026-05-01T12:00:00.000Z", "cardData": {"license": self.licence}, "tags": ["text-generation", f"license:{self.licence}"],
-            "safetensors": {"parameters": {"BF16": 8_000_000_000}, "total": 8_000_000_000}, "config": {"architectures": ["X"]},
+            "_id": "1", "id": model, "modelId": model, "downloads": 12345, "gated": "manual" if model in self.gated
+            else False,
+            "lastModified": "2026-05-01T12:00:00.000Z", "cardData": {"license": self.licence},
+            "tags": ["text-generation", f"license:{self.licence}"],
+            "safetensors": {"parameters": {"BF16": 8_000_000_000}, "total": 8_000_000_000},
+            "config": {"architectures": ["X"]},
         }  # fmt: skip
         if model in self.evaluations:
             answer["evalResults"] = self.evaluations[model]

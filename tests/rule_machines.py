@@ -5,7 +5,8 @@ import os
 from hypothesis import HealthCheck, Phase, settings
 
 SOAK = int(os.environ.get("SOAK", "1"))
-"""How many times as many sequences as in the suite; ``SOAK=200 make test ARGS="-k machine --hypothesis-profile=explore"``."""
+"""How many times as many sequences as in the suite; ``SOAK=200 make test ARGS="-k machine
+--hypothesis-profile=explore"``."""
 
 
 def rule_machine_settings(sequences: int, steps: int = 30) -> settings:

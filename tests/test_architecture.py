@@ -9,12 +9,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(path for path in (ROOT / "app").rglob("*.py") if "migrations" not in path.parts)
-PURE = ("app/pricing/offers/normalise.py", "app/pricing/offers/normalise_batch.py", "app/pricing/search/parse_query.py", "app/pricing/history/price_moves.py", "app/pricing/offers/price_query.py", "app/pricing/search/search_words.py", "app/pricing/history/chart.py",
+PURE = ("app/pricing/offers/normalise.py", "app/pricing/offers/normalise_batch.py", "app/pricing/search/parse_query.py",
+        "app/pricing/history/price_moves.py", "app/pricing/offers/price_query.py", "app/pricing/search/search_words.py",
+        "app/pricing/history/chart.py",
         "app/pricing/offers/offer.py", "app/core/money.py", "app/web/content_encoding.py", "app/catalog/aliases.py",
-        "app/estimate/inputs.py", "app/estimate/shape.py", "app/estimate/speed.py", "app/estimate/plan.py", "app/estimate/cards.py", "app/benchmarks/rows.py",
-        "app/benchmarks/query.py", "app/policies/documents.py", "app/policies/difference.py", "app/core/retention.py", "app/privacy/requests/rights.py", "app/telemetry/counters.py", "app/calculator/presets.py", "app/calculator/hardware.py")  # fmt: skip
-NO_IO = {"asyncio", "sqlite3", "aiosqlite", "httpx", "socket", "os", "pathlib", "piccolo", "litestar", "app.storage.sqlite", "app.core.clock",
-         "datetime.now", "random", "time"}  # fmt: skip
+        "app/estimate/inputs.py", "app/estimate/shape.py", "app/estimate/speed.py", "app/estimate/plan.py",
+        "app/estimate/cards.py", "app/benchmarks/rows.py",
+        "app/benchmarks/query.py", "app/policies/documents.py", "app/policies/difference.py", "app/core/retention.py",
+        "app/privacy/requests/rights.py", "app/telemetry/counters.py", "app/calculator/presets.py",
+        "app/calculator/hardware.py")  # fmt: skip
+NO_IO = {"asyncio", "sqlite3", "aiosqlite", "httpx", "socket", "os", "pathlib", "piccolo", "litestar",
+         "app.storage.sqlite", "app.core.clock", "datetime.now", "random", "time"}  # fmt: skip
 
 
 def name(path: Path) -> str:

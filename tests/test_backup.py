@@ -112,7 +112,10 @@ connection = sqlite3.connect(sys.argv[1])
 connection.execute("PRAGMA wal_autocheckpoint = 0")
 for n in range(9):
     with connection:
-        connection.execute("INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent) VALUES (?, 'experience', 'd', ?, 'waiting', '{}', ?, 'p', 'c')", (f"rlate{n}",) * 3)
+        connection.execute(
+            "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent) "
+            "VALUES (?, 'experience', 'd', ?, 'waiting', '{}', ?, 'p', 'c')", (f"rlate{n}",) * 3
+        )
 os._exit(9)
 """
     subprocess.run([sys.executable, "-c", code, str(home.database_path)], check=False)
@@ -198,7 +201,8 @@ def test_a_file_that_is_no_sound_backup_changes_nothing(home: Settings, tmp_path
             connection = sqlite3.connect(made / "inferencebench.sqlite")
             with connection:
                 connection.execute(
-                    "INSERT INTO migration (name, app_name, ran_on) VALUES ('2099-01-01T00:00:00:000000', 'inferencebench', '2099-01-01')"
+                    "INSERT INTO migration (name, app_name, ran_on) "
+                    "VALUES ('2099-01-01T00:00:00:000000', 'inferencebench', '2099-01-01')"
                 )
             connection.close()
         if bad == "other tar":

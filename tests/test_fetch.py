@@ -58,7 +58,8 @@ def test_an_answer_comes_with_exact_numbers_and_says_who_asked(server: Clouds) -
         (Reply(b"x", headers={"content-encoding": "br"}), Fault.NOT_JSON, False),
         (Reply(b'{"a": 1}' * 50, drip_s=0.05), Fault.TOO_SLOW, True),
     ],
-    ids=["html", "half-json", "cut", "nonsense", "nested", "500", "404", "403", "large", "bomb", "bad-gzip", "brotli", "drip"],
+    ids=["html", "half-json", "cut", "nonsense", "nested", "500", "404", "403", "large", "bomb", "bad-gzip", "brotli",
+         "drip"],
 )  # fmt: skip
 def test_a_bad_answer_is_a_typed_fault(server: Clouds, reply: Reply, kind: Fault, passing: bool) -> None:
     server.answers["/x"] = reply

@@ -55,8 +55,8 @@ def environment(data: Path, port: int) -> dict[str, str]:
 
 
 def start(data: Path, port: int, command: str = "up") -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "app", command], cwd=ROOT, env=environment(data, port), start_new_session=True,
-                            stderr=subprocess.DEVNULL)  # fmt: skip
+    return subprocess.Popen([sys.executable, "-m", "app", command], cwd=ROOT, env=environment(data, port),
+                            start_new_session=True, stderr=subprocess.DEVNULL)  # fmt: skip
 
 
 def serves(port: int) -> bool:
@@ -154,7 +154,8 @@ def test_told_to_stop_while_it_starts_it_stops(data: Path, after_s: float) -> No
 def test_a_second_worker_on_a_folder_is_refused_and_told_of_the_first(data: Path, second: str) -> None:
     up = start(data, port := free_port())
     until(lambda: serves(port))
-    refused = subprocess.run([sys.executable, "-m", "app", second], cwd=ROOT, env=environment(data, free_port()), capture_output=True,
+    refused = subprocess.run([sys.executable, "-m", "app", second], cwd=ROOT, env=environment(data, free_port()),
+        capture_output=True,
                              text=True, check=False, timeout=30)  # fmt: skip
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert f"up (process {up.pid}) runs on the data folder" in refused.stderr
@@ -164,8 +165,8 @@ def test_a_second_worker_on_a_folder_is_refused_and_told_of_the_first(data: Path
 
 
 def refused(command: list[str], data: Path, port: int = 0, **more: str) -> str:
-    told = subprocess.run(command, cwd=ROOT, env={**environment(data, port or free_port()), **more}, capture_output=True, text=True,
-                          check=False, timeout=60)  # fmt: skip
+    told = subprocess.run(command, cwd=ROOT, env={**environment(data, port or free_port()), **more},
+                          capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
     assert told.returncode == 2, told.stderr
     assert told.stderr.count("\n") == 1, told.stderr
     assert "Traceback" not in told.stderr
@@ -227,7 +228,8 @@ def test_the_wheel_runs_in_an_empty_environment(tmp_path: Path) -> None:
     assert HOME == ROOT
     uv = ROOT / ".venv/bin/uv"
     tools = [str(uv)] if uv.exists() else [sys.executable, "-m", "uv"]
-    subprocess.run([*tools, "build", "-q", "--wheel", "--no-build-isolation", "--python", sys.executable, "-o", str(tmp_path / "dist"), str(ROOT)],
+    subprocess.run([*tools, "build", "-q", "--wheel", "--no-build-isolation", "--python", sys.executable, "-o",
+                    str(tmp_path / "dist"), str(ROOT)],
                    check=True, capture_output=True)  # fmt: skip
     subprocess.run([*tools, "venv", "-q", "--python", sys.executable, str(tmp_path / "venv")], check=True)
     python = tmp_path / "venv/bin/python"
@@ -247,8 +249,8 @@ def test_the_wheel_runs_in_an_empty_environment(tmp_path: Path) -> None:
     try:
         until(lambda: serves(port))
         with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-            for path in ("/", "/prices", "/gpus", "/gpus/h100-sxm-80gb", "/providers", "/models", "/calculator", "/benchmarks",
-                         "/policies/privacy", "/methodology", "/submit/price", "/api"):  # fmt: skip
+            for path in ("/", "/prices", "/gpus", "/gpus/h100-sxm-80gb", "/providers", "/models", "/calculator",
+                         "/benchmarks", "/policies/privacy", "/methodology", "/submit/price", "/api"):  # fmt: skip
                 assert client.get(path).status_code == 200, path
             style = re.search(r'href="(/static/[^"]+\.css[^"]*)"', client.get("/").text)
             assert style
@@ -266,7 +268,10 @@ def test_the_wheel_runs_in_an_empty_environment(tmp_path: Path) -> None:
 def test_folders_that_killed_supervisors_left_are_swept_and_those_in_use_are_not() -> None:
     from app.process import supervise
 
-    code = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
+    code = (
+        "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True);"
+        " sys.stdin.read()"
+    )
     with tempfile.TemporaryDirectory(prefix=supervise.QUEUE_PREFIX) as used:
         holder = subprocess.Popen(
             [sys.executable, "-c", code, f"{used}/lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE

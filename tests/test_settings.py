@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
         ("BASE_URL", "https://a.example/path"), ("REDIS_URL", "http://x"), ("CONTACT_EMAIL", "nobody"),
         ("TRUSTED_PROXIES", "10.0.0.300"), ("IMAP_URL", "pop://x"), ("HOST", "a b"), ("DATA_DIR", "pyproject.toml"),
         ("SOURCE_AZURE_URL", "ftp://x"), ("SOURCE_AZURE_URL", "https://x/path"), ("HF_ENDPOINT", "hub"),
-        ("SOURCE_AZURE_URL", "http://prices.example.org"), ("HF_ENDPOINT", "http://10.0.0.7:80"), ("POLICIES_DIR", "./no-such-folder"),
+        ("SOURCE_AZURE_URL", "http://prices.example.org"), ("HF_ENDPOINT", "http://10.0.0.7:80"),
+        ("POLICIES_DIR", "./no-such-folder"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_refused_with_its_name_and_an_example(variable: str, value: str) -> None:

@@ -1,4 +1,7 @@
-"""The accuracy of the formulas as they are, on rows left out of each fold's fit: ``make accuracy``. Exit status 1 past a limit."""
+"""The accuracy of the formulas as they are, on rows left out of each fold's fit: ``make accuracy``.
+
+Exit status 1 past a limit.
+"""
 
 import sys
 

@@ -17,11 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 SBOM = ROOT / "dist" / "sbom.json"
 AGREED = re.compile(
-    r"\b(MIT(-0|-CMU)?|BSD(-[23]-Clause)?|0BSD|Apache(-2\.0|\s+(Software )?Licen[sc]e|\s+2)?|PSF(-2\.0)?|Python Software Foundation|ISC|ISCL|MPL[ -]2\.0|Mozilla Public|"
+    r"\b(MIT(-0|-CMU)?|BSD(-[23]-Clause)?|0BSD|Apache(-2\.0|\s+(Software )?Licen[sc]e|\s+2)?|PSF(-2\.0)?|Python "
+    r"Software Foundation|ISC|ISCL|MPL[ -]2\.0|Mozilla Public|"
     r"HPND|Unlicense|CC0-1\.0|Zlib|ZPL|LGPL|Lesser General Public)",
     re.IGNORECASE,
 )
-"""Licences that let the site be run and its source stay under its own; LGPL and MPL for libraries that are used as they come."""
+"""Licences that let the site be run and its source stay under its own; LGPL and MPL for libraries that are used as
+they come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ def _licence(name: str) -> tuple[str, bool]:
 def judge(report: dict[str, Any]) -> tuple[list[str], list[str]]:
     """(a line for each known fault, the names that could not be checked) of pip-audit's report."""
     faults = [
-        f"{package['name']} {package.get('version', '')}: {fault['id']}, mended in {', '.join(fault['fix_versions']) or 'no version yet'}"
+        f"{package['name']} {package.get('version', '')}: {fault['id']}, mended in "
+        f"{', '.join(fault['fix_versions']) or 'no version yet'}"
         for package in report["dependencies"]
         for fault in package.get("vulns", [])
     ]
@@ -124,12 +127,14 @@ def main() -> int:
     write_bill(packages, SBOM)
     for package in sorted(packages, key=lambda p: p.licence):
         print(
-            f"{package.name:28} {package.version:16} {package.licence or ('not installed on this platform' if not package.installed else 'NO LICENCE STATED')}"
+            f"{package.name:28} {package.version:16} "
+            f"{package.licence or ('not installed on this platform' if not package.installed else 'NO LICENCE STATED')}"
         )
     for line in [f"licence not agreed to: {p.name}: {p.licence or 'none stated'}" for p in odd] + faults:
         print(line, file=sys.stderr)
     print(
-        f"{len(packages)} locked dependencies, {len(odd)} with a licence to look at, {len(faults)} known faults in {len(packages) - len(unchecked)} checked; bill of materials in {SBOM.relative_to(ROOT)}"
+        f"{len(packages)} locked dependencies, {len(odd)} with a licence to look at, {len(faults)} known faults in "
+        f"{len(packages) - len(unchecked)} checked; bill of materials in {SBOM.relative_to(ROOT)}"
     )
     if unchecked:
         print(

@@ -126,7 +126,8 @@ def bench_edge(folder: Path) -> Iterator[Line]:
                 f'add_header {name} "{value}"; ' for name, value in answer.headers.items() if name not in own
             )
         folder.chmod(0o755)
-        place = f"sendfile on; tcp_nopush on; location / {{ default_type text/html; {same} }}"  # as files are usually served
+        # as files are usually served
+        place = f"sendfile on; tcp_nopush on; location / {{ default_type text/html; {same} }}"
         extra = f"server {{ listen 127.0.0.1:{static_port}; root {work}/files; {place} }}"
         bridge = f"listen 127.0.0.1:{plain_edge};\n        ssl_protocols"
         real = edge_server.config
@@ -240,8 +241,10 @@ def import_raw_offers(folder: Path, count: int) -> tuple[float, float]:
     def raws() -> Iterator[RawOffer]:
         for n in range(count):
             provider, gpu, usual = kinds[n % len(kinds)]
-            yield RawOffer(source="bench", provider=provider, gpu=gpu, tier="on-demand", gpu_count=1 + n % 8, region=f"region-{n % 90}",
-                           amount_per_gpu_hour=f"{usual * dice.uniform(0.8, 1.3):.4f}", product=f"type-{n}", fetched_at=1_780_000_000)  # fmt: skip
+            yield RawOffer(source="bench", provider=provider, gpu=gpu, tier="on-demand", gpu_count=1 + n % 8,
+                           region=f"region-{n % 90}",
+                           amount_per_gpu_hour=f"{usual * dice.uniform(0.8, 1.3):.4f}", product=f"type-{n}",
+                           fetched_at=1_780_000_000)  # fmt: skip
 
     begun = time.perf_counter()
     batch = normalise_batch(raws(), {}, 1_790_000_000)
@@ -253,7 +256,10 @@ def import_raw_offers(folder: Path, count: int) -> tuple[float, float]:
 
 
 def bench_import(folder: Path) -> Iterator[Line]:
-    code = f"from tools.bench import import_raw_offers; from pathlib import Path; print(*import_raw_offers(Path({str(folder / 'import')!r}), 100_000))"
+    code = (
+        "from tools.bench import import_raw_offers; from pathlib import Path;"
+        f" print(*import_raw_offers(Path({str(folder / 'import')!r}), 100_000))"
+    )
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     seconds, megabytes = map(float, out.split())
     yield "import of 100,000 raw offers: time", f"{seconds:.1f} s", "< 10 s"
@@ -286,11 +292,15 @@ def bench_lighthouse(folder: Path) -> Iterator[Line]:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-    flags = "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
+    flags = (
+        "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
+        " --disable-component-update"
+    )
     with site(folder / "site", free_port()) as url:
         for path in ("/", "/prices", "/gpus/h100-sxm-80gb", "/calculator"):
             report = folder / "report.json"
-            command: list[str | Path] = [tool / "node_modules" / ".bin" / "lighthouse", url + path, "--quiet", "--output=json", f"--output-path={report}", f"--chrome-flags={flags}",
+            command: list[str | Path] = [tool / "node_modules" / ".bin" / "lighthouse", url + path, "--quiet",
+                "--output=json", f"--output-path={report}", f"--chrome-flags={flags}",
                        "--only-categories=performance,accessibility,best-practices,seo"]  # fmt: skip
             environment = {**os.environ, "CHROME_PATH": chromium}
             subprocess.run(command, check=True, env=environment, capture_output=True)

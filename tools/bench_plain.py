@@ -1,4 +1,5 @@
-"""Litestar's plainest text route on the server and with the settings of the site: what the pages are measured against."""
+"""Litestar's plainest text route on the server and with the settings of the site: what the pages are measured
+against."""
 
 import sys
 

@@ -41,7 +41,8 @@ def large_clouds() -> None:
         return round(usual * dice.uniform(0.8, 1.3), 4)
 
     rows = {
-        name: [(f"{name}-{n}", f"region-{n % 40}", price(GPUS[n % 6][2]), 8, 64.0, 1, GPUS[n % 6][0], float(GPUS[n % 6][1]), n % 3 == 0, "", "nvidia", "", "x86", "{}") for n in range(count)]
+        name: [(f"{name}-{n}", f"region-{n % 40}", price(GPUS[n % 6][2]), 8, 64.0, 1, GPUS[n % 6][0],
+                float(GPUS[n % 6][1]), n % 3 == 0, "", "nvidia", "", "x86", "{}") for n in range(count)]
         for name, count in (("aws", 7000), ("gcp", 6000), ("oci", 4000), ("nebius", 3000), ("cloudrift", 1000))
     }  # fmt: skip
     packed = {
@@ -55,7 +56,8 @@ def large_clouds() -> None:
 
     sizes = list(_sizes())
     azure = [
-        fake_clouds.azure_item(size, price(3.6 * 8), region=f"region-{n}", meterId=f"{size}-{n}-{tier}", meterName=f"x {tier}")
+        fake_clouds.azure_item(size, price(3.6 * 8), region=f"region-{n}", meterId=f"{size}-{n}-{tier}",
+                               meterName=f"x {tier}")
         for size in sizes for n in range(60) for tier in ("", "Spot", "Low")
     ][:6000]  # fmt: skip
     shade = copy.deepcopy(fake_clouds.SHADEFORM["instance_types"][0])
@@ -63,13 +65,21 @@ def large_clouds() -> None:
     server.answers.update({
         "/v3/*": gpuhunt,
         "/api/retail/prices": lambda asked: _page(azure, asked),
-        "/api/v1/instance-types": {"data": {f"g{n}": fake_clouds.lambda_type(f"g{n}", "1x H100 (80 GB SXM5)", int(price(300)), 1, ["us-west-1"]) for n in range(3000)}},
-        "/v1/instances/types": {"instance_types": [{**shade, "cloud_instance_type": f"n{n}", "hourly_price": int(price(135))} for n in range(2000)]},
+        "/api/v1/instance-types": {"data": {f"g{n}": fake_clouds.lambda_type(f"g{n}", "1x H100 (80 GB SXM5)",
+            int(price(300)), 1, ["us-west-1"]) for n in range(3000)}},
+        "/v1/instances/types": {"instance_types": [{**shade, "cloud_instance_type": f"n{n}",
+            "hourly_price": int(price(135))} for n in range(2000)]},
         "/1.0/order/catalog/public/cloud": {**fake_clouds.OVH, "addons": ovh},
-        "/v1/instance-types": [fake_clouds.verda_type(f"T{n}", "H100 SXM5", 1, 80, str(price(2.2)), str(price(0.9))) for n in range(2000)],
-        "/v2/plans": {"plans": [{**fake_clouds.VULTR["plans"][1], "id": f"p{n}", "hourly_cost": price(1.6)} for n in range(3000)], "meta": {}},
-        "/graphql": {"data": {"gpuTypes": [fake_clouds.runpod_type(f"type {n}", "L40S", 48, price(0.9), price(0.7)) for n in range(1500)]}},
-        "/api/v2/locations": {"data": {"locations": [{"city": f"c{n}", "country": "US", "gpus": [{"displayName": "H100 SXM5 80GB", "v0Name": "h", "max_count": 1, "price_per_hr": price(2.2)}]} for n in range(2000)]}},
+        "/v1/instance-types": [fake_clouds.verda_type(f"T{n}", "H100 SXM5", 1, 80, str(price(2.2)), str(price(0.9)))
+                               for n in range(2000)],
+        "/v2/plans": {"plans": [{**fake_clouds.VULTR["plans"][1], "id": f"p{n}", "hourly_cost": price(1.6)}
+                                for n in range(3000)], "meta": {}},
+        "/graphql": {"data": {"gpuTypes": [fake_clouds.runpod_type(f"type {n}", "L40S", 48, price(0.9), price(0.7))
+            for n in range(1500)]}},
+        "/api/v2/locations": {"data": {"locations": [
+            {"city": f"c{n}", "country": "US", "gpus": [{"displayName": "H100 SXM5 80GB", "v0Name": "h",
+                                                         "max_count": 1, "price_per_hr": price(2.2)}]}
+            for n in range(2000)]}},
     })  # fmt: skip
     print(server.port, flush=True)
     time.sleep(10_000)
@@ -108,7 +118,8 @@ def refresh(folder: Path, site: Any, free_port: Any) -> Iterator[Line]:
     assert server.stdout
     url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
     names = fake_clouds.NAMES
-    environment = {**os.environ, "INFERENCEBENCH_DATA_DIR": str(folder / "site"), **{f"INFERENCEBENCH_SOURCE_{name.upper()}_URL": url for name in names},
+    environment = {**os.environ, "INFERENCEBENCH_DATA_DIR": str(folder / "site"),
+                   **{f"INFERENCEBENCH_SOURCE_{name.upper()}_URL": url for name in names},
                    **{f"INFERENCEBENCH_SOURCE_{name.upper()}_KEY": "x" for name in fake_clouds.KEYED}}  # fmt: skip
     command = [sys.executable, "-m", "app", "refresh", *(name for name in names if name != "ecb")]
     try:
@@ -197,13 +208,19 @@ def history(folder: Path) -> Iterator[Line]:
                 for n in range(100_000, 120_000)
             ]
             await sqlite.execute_many(
-                "INSERT INTO price_series (id, offer, provider, gpu, tier, commitment_months, region) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO price_series (id, offer, provider, gpu, tier, commitment_months, region) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 series,
             )
-            await sqlite.execute_many("INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) VALUES (?, ?, ?, ?)",
-                                        ((100_000 + dice.randrange(20_000), now - day * 86_400, now - day * 86_400 + 20 * 86_400, dice.randrange(10**6, 10**7)) for day in range(365) for _ in range(1000)))  # fmt: skip
-            levels = ((slug, tier, now - day * 86_400 + hour * 3600, dice.randrange(10**6, 2 * 10**6), dice.randrange(2 * 10**6, 3 * 10**6))
-                      for slug in slugs for tier in ("on-demand", "spot") for day in range(1, 366) for hour in range(0, 24, 4))  # fmt: skip
+            await sqlite.execute_many("INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) "
+                                      "VALUES (?, ?, ?, ?)",
+                                        ((100_000 + dice.randrange(20_000), now - day * 86_400, now - day * 86_400
+                                          + 20 * 86_400, dice.randrange(10**6, 10**7)) for day in range(365)
+                                          for _ in range(1000)))  # fmt: skip
+            levels = ((slug, tier, now - day * 86_400 + hour * 3600, dice.randrange(10**6, 2 * 10**6),
+                       dice.randrange(2 * 10**6, 3 * 10**6))
+                      for slug in slugs for tier in ("on-demand", "spot") for day in range(1, 366)
+                      for hour in range(0, 24, 4))  # fmt: skip
             await sqlite.execute_many(
                 "INSERT OR REPLACE INTO price_level (gpu, tier, at, low_micro, median_micro) VALUES (?, ?, ?, ?, ?)",
                 levels,

@@ -71,7 +71,10 @@ def post(port: int, form: dict[str, str]) -> None:
         with socket.create_connection(("127.0.0.1", port)) as connection:
             for number in range(first, POSTS, 4):
                 body = urlencode(form | {"text": f"{form['text']} {number}"}).encode()
-                head = f"POST /submit/experience HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+                head = (
+                    "POST /submit/experience HTTP/1.1\r\nHost: x\r\nContent-Type:"
+                    f" application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+                )
                 connection.sendall(head.encode() + body)
                 read_answer(connection)
 
@@ -103,7 +106,8 @@ def mailbox(folder: Path) -> Iterator[Line]:
     new.mkdir(parents=True)
     for number in range(MESSAGES):
         (new / f"{number:06}").write_bytes(
-            f"From: p{number}@example.org\r\nSubject: [question] {number}\r\nMessage-ID: <{number}@x>\r\n\r\nwords {number}\r\n".encode()
+            f"From: p{number}@example.org\r\nSubject: [question] {number}\r\nMessage-ID: <{number}@x>\r\n\r\nwords "
+            f"{number}\r\n".encode()
         )
     command = [sys.executable, "-c", _POLL]
     environment = {**os.environ, "INFERENCEBENCH_DATA_DIR": str(folder / "data")}

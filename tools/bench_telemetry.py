@@ -17,7 +17,10 @@ ROUNDS, SECONDS, RATE = 7, 6, 2_000
 ROWS, DAYS = 10_000_000, 10
 COUNTERS = 1_000_000
 TICKS = os.sysconf("SC_CLK_TCK")
-REQUEST = b"GET /prices HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0\r\n\r\n"
+REQUEST = (
+    b"GET /prices HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:133.0)"
+    b" Gecko/20100101 Firefox/133.0\r\n\r\n"
+)
 Line = tuple[str, str, str]
 
 
@@ -66,7 +69,10 @@ def access_log(
         ratio = statistics.median(a / b for a, b in rates)
         yield (
             "throughput of /prices at saturation, with the log ÷ without",
-            f"{ratio:.2f} ({statistics.median(a for a, _ in rates):,.0f} ÷ {statistics.median(b for _, b in rates):,.0f} requests/s)",
+            (
+                f"{ratio:.2f} ({statistics.median(a for a, _ in rates):,.0f} ÷ "
+                f"{statistics.median(b for _, b in rates):,.0f} requests/s)"
+            ),
             "≥ 0.90",
         )
 
@@ -142,7 +148,10 @@ def purge(
         took = time.perf_counter() - began
         left = len(list((data / "logs").glob("access-2020*")))
         yield (
-            f"{ROWS:,} expired rows of the access log deleted while /prices is read: time, slowest request during, before",
+            (
+                f"{ROWS:,} expired rows of the access log deleted while /prices is read: time, slowest request during, "
+                "before"
+            ),
             f"{took:.2f} s, {max(busy or [0]) * 1e3:.1f} ms, {max(calm) * 1e3:.1f} ms; {left} files left",
             "the site serves",
         )
@@ -159,7 +168,10 @@ def purge(
         watcher.join()
         waits.sort()
         yield (
-            f"{COUNTERS:,} expired rows of counters deleted: time; the write lock as another writer waits for it, p99 and longest",
+            (
+                f"{COUNTERS:,} expired rows of counters deleted: time; the write lock as another writer waits for it,"
+                " p99 and longest"
+            ),
             f"{took:.1f} s; {waits[int(len(waits) * 0.99)] * 1e3:.0f} ms, {waits[-1] * 1e3:.0f} ms",
             "< 50 ms",
         )
@@ -171,7 +183,8 @@ def fill_log(folder: Path) -> None:
 
     folder.mkdir(exist_ok=True)
     block = "".join(
-        f"2020-01-01T00:00:{n % 60:02}Z\t203.0.113.{n % 256}\tFirefox\tUbuntu\t-\tGET\t/prices\t/prices\t200\t0.{n % 10}\n"
+        f"2020-01-01T00:00:{n % 60:02}Z\t203.0.113.{n % 256}\tFirefox\tUbuntu\t-\t"
+        f"GET\t/prices\t/prices\t200\t0.{n % 10}\n"
         for n in range(100_000)
     )
     for day in range(DAYS):

@@ -32,7 +32,8 @@ SPREAD = np.array([constant.spread for constant in CONSTANTS])
 TTFT_WEIGHT = 0.35
 """The first token's time scatters about three times as much as the others'."""
 DRAWN = 0.7
-"""How strongly constants are drawn to what is expected of them; chosen on the folds, where of 0.1 to 0.7 the last made the smallest errors."""
+"""How strongly constants are drawn to what is expected of them; chosen on the folds, where of 0.1 to 0.7 the last
+made the smallest errors."""
 ROBUST = 0.1
 
 
@@ -68,7 +69,8 @@ def fit(rows: Sequence[Row], start: Vector | None = None) -> dict[str, float]:
 
 @cache
 def every_row() -> tuple[Row, ...]:
-    """The shipped rows and, with ``COMMUNITY=FILE.csv``, those of ``inferencebench submissions benchmarks FILE.csv``."""
+    """The shipped rows and, with ``COMMUNITY=FILE.csv``, those of ``inferencebench submissions benchmarks
+    FILE.csv``."""
     if not (path := os.environ.get("COMMUNITY")):
         return load_rows()
     with Path(path).open(encoding="utf-8", newline="") as file:
@@ -104,7 +106,8 @@ def main() -> None:
             folds[kind][name] = constants
             print(f"fold {kind}: without {name}", flush=True)
     FOLDS.write_text(json.dumps(folds, indent=1) + "\n", encoding="utf-8")
-    fitted = {"date": clock.now().date().isoformat(), "data": f"{len(every_row())} measured rows", "constants": whole, "ranges": widths(rows, folds)}  # fmt: skip
+    fitted = {"date": clock.now().date().isoformat(), "data": f"{len(every_row())} measured rows", "constants": whole,
+              "ranges": widths(rows, folds)}  # fmt: skip
     FITTED.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
     print(told(rows, folds))
 

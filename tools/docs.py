@@ -32,8 +32,14 @@ def settings() -> str:
     lines = [
         "# Settings",
         "",
-        "Environment variables, all of them optional, read once at the start. A wrong value stops the start with a line",
-        "that says what is wrong; a name that is not listed here is refused too, so that a typing error can't go unseen.",
+        (
+            "Environment variables, all of them optional, read once at the start. A wrong value stops the start with a "
+            "line"
+        ),
+        (
+            "that says what is wrong; a name that is not listed here is refused too, so that a typing error can't go "
+            "unseen."
+        ),
         "Written by `make docs` from `app/core/settings.py`.",
         "",
         "| variable | default | example | meaning |",
@@ -43,9 +49,13 @@ def settings() -> str:
         default, example = (text.replace(str(HOME), "(the software's folder)") for text in (one.default, one.example))
         lines.append(f"| `{one.variable}` | {f'`{default}`' if default else 'none'} | `{example}` | {one.meaning} |")
     lines += [
-        f"| `{PREFIX}SOURCE_{{NAME}}_KEY` | none | `{PREFIX}SOURCE_LAMBDA_KEY=secret` | Key of a source of prices that asks for one. |",
         (
-            f"| `{PREFIX}SOURCE_{{NAME}}_URL` | the source's own | `{PREFIX}SOURCE_AZURE_URL=https://mirror.example.org` | "
+            f"| `{PREFIX}SOURCE_{{NAME}}_KEY` | none | `{PREFIX}SOURCE_LAMBDA_KEY=secret` | Key of a source of prices "
+            f"that asks for one. |"
+        ),
+        (
+            f"| `{PREFIX}SOURCE_{{NAME}}_URL` | the source's own | "
+            f"`{PREFIX}SOURCE_AZURE_URL=https://mirror.example.org` | "
             "Where a source of prices is asked instead. |"
         ),
     ]
@@ -118,18 +128,22 @@ def architecture() -> str:
 
 
 def what_is_read() -> str:
-    """``docs/what-is-read.md``: what is read of each tool's file, each cloud's answer and each family's configuration."""
+    """``docs/what-is-read.md``: what is read of each tool's file, each cloud's answer and each family's
+    configuration."""
     from app.models.architecture.families import FAMILIES
     from app.pricing.sources import RATES, SOURCES
     from app.submissions.result_files import READERS
 
     lines = [
         "# What is read, and from where", "",
-        "Made by `make docs` from the readers themselves: the result files' `READS`, the sources' own descriptions, and the list of",
-        "families beside the configurations' reader. What is not named here is not read; what can't be read is said, never guessed.", "",
+        ("Made by `make docs` from the readers themselves: the result files' `READS`, the sources' own descriptions, "
+        "and the list of"),
+        ("families beside the configurations' reader. What is not named here is not read; what can't be read is said, "
+        "never guessed."), "",
         "## Result files of benchmark tools", "", "| tool | what is read |", "|---|---|",
         *(f"| {tool} | {text} |" for reader in READERS for tool, text in reader.READS.items()), "",
-        "Lengths are totals over what was completed. Several runs of a file are offered to choose from and never joined; failed requests are said;",
+        ("Lengths are totals over what was completed. Several runs of a file are offered to choose from and never "
+        "joined; failed requests are said;"),
         "an engine that is not named is unknown; a median of 0 says nothing.", "",
         "## Answers of clouds", "",
     ]  # fmt: skip
@@ -157,8 +171,14 @@ def commands() -> str:
     lines = [
         "# Commands",
         "",
-        "Made by `make docs` from `app/cli`. A command that can't be carried out says why in one line on standard error. Exit",
-        "status: 0 for done, 1 where a command's own words below say so, 2 for what could not be read or done, 130 for an",
+        (
+            "Made by `make docs` from `app/cli`. A command that can't be carried out says why in one line on standard "
+            "error. Exit"
+        ),
+        (
+            "status: 0 for done, 1 where a command's own words below say so, 2 for what could not be read or done, 130 "
+            "for an"
+        ),
         "interruption. `--help` after any command prints its part of this page.",
         "",
     ]

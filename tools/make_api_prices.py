@@ -19,7 +19,8 @@ _SUFFIX = re.compile(r"(-(fp8|nvfp4|bf16|hf|2507|maas))+$")
 
 
 def plain_name(name: str) -> str:
-    """A model's name as providers agree on it: ``meta-llama/Meta-Llama-3.1-8B-Instruct`` → ``llama-3.1-8b-instruct``."""
+    """A model's name as providers agree on it: ``meta-llama/Meta-Llama-3.1-8B-Instruct`` →
+    ``llama-3.1-8b-instruct``."""
     last = name.lower().rsplit("/", maxsplit=1)[-1].replace("_", "-").removeprefix("meta-")
     return _SUFFIX.sub("", last)
 

@@ -23,11 +23,16 @@ QWEN25_TEXT = {
 }
 BY_HAND: dict[str, dict[str, Any]] = {
     # from the configurations in the models' own repositories, as their technical report states them (arXiv:2412.15115)
-    "Qwen/Qwen2.5-1.5B": {**QWEN25_TEXT, "hidden_size": 1536, "num_hidden_layers": 28, "num_attention_heads": 12, "num_key_value_heads": 2, "intermediate_size": 8960, "vocab_size": 151936},
-    "Qwen/Qwen2.5-7B": {**QWEN25_TEXT, "hidden_size": 3584, "num_hidden_layers": 28, "num_attention_heads": 28, "num_key_value_heads": 4, "intermediate_size": 18944, "vocab_size": 152064},
-    "Qwen/Qwen2.5-14B": {**QWEN25_TEXT, "hidden_size": 5120, "num_hidden_layers": 48, "num_attention_heads": 40, "num_key_value_heads": 8, "intermediate_size": 13824, "vocab_size": 152064},
-    "Qwen/Qwen2.5-32B": {**QWEN25_TEXT, "hidden_size": 5120, "num_hidden_layers": 64, "num_attention_heads": 40, "num_key_value_heads": 8, "intermediate_size": 27648, "vocab_size": 152064},
-    # what further repositories state in their configurations, with the sizes that their cards give (tests/models/test_config_cases.py)
+    "Qwen/Qwen2.5-1.5B": {**QWEN25_TEXT, "hidden_size": 1536, "num_hidden_layers": 28, "num_attention_heads": 12,
+                          "num_key_value_heads": 2, "intermediate_size": 8960, "vocab_size": 151936},
+    "Qwen/Qwen2.5-7B": {**QWEN25_TEXT, "hidden_size": 3584, "num_hidden_layers": 28, "num_attention_heads": 28,
+                        "num_key_value_heads": 4, "intermediate_size": 18944, "vocab_size": 152064},
+    "Qwen/Qwen2.5-14B": {**QWEN25_TEXT, "hidden_size": 5120, "num_hidden_layers": 48, "num_attention_heads": 40,
+                         "num_key_value_heads": 8, "intermediate_size": 13824, "vocab_size": 152064},
+    "Qwen/Qwen2.5-32B": {**QWEN25_TEXT, "hidden_size": 5120, "num_hidden_layers": 64, "num_attention_heads": 40,
+                         "num_key_value_heads": 8, "intermediate_size": 27648, "vocab_size": 152064},
+    # what further repositories state in their configurations, with the sizes that their cards give; the tests of
+    # configurations hold them against those cards
     **json.loads(Path(__file__).with_name("model_configs.json").read_text(encoding="utf-8")),
 }  # fmt: skip
 

@@ -1,8 +1,8 @@
 """Break the code that keeps each promise, one small change at a time, and see the tests catch it: ``make mutants``.
 
-``docs/mutants.toml`` lists the changes: the promise, the file, the text that stands there once, what to put in its place, and
-the tests that have to fail. Each runs in a copy of the tree of its own; the working tree is never touched. Exit status 1
-if one survives. ``--only P-8b`` takes the changes of one promise.
+``docs/mutants.toml`` lists the changes: the promise, the file, the text that stands there once, what to put in its
+place, and the tests that have to fail. Each runs in a copy of the tree of its own; the working tree is never touched.
+Exit status 1 if one survives. ``--only P-8b`` takes the changes of one promise.
 """
 
 import argparse
@@ -24,7 +24,8 @@ _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", "data", "dist
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change: ``old`` stands exactly once in ``file``; ``tests`` are what pytest is given, and at least one of them fails."""
+    """One change: ``old`` stands exactly once in ``file``; ``tests`` are what pytest is given, and at least one of
+    them fails."""
 
     promise: str
     what: str

@@ -1,6 +1,7 @@
 """Write ``docs/promises.md``: promise → section of the policy that makes it → tests that keep it. ``--check`` compares.
 
-A test says which promises it keeps by a parameter ``promise``, one or more with spaces between; the policy's words stand in :mod:`tests.policies.test_pages`.
+A test says which promises it keeps by a parameter ``promise``, one or more with spaces between; the policy's words
+stand in :mod:`tests.policies.test_pages`.
 """
 
 import ast
@@ -56,7 +57,8 @@ def table() -> str:
 
     policy, tests = POLICY.read_text(encoding="utf-8"), kept_by()
     lines = ["# The promises, where they are made and what keeps them", "",
-             "Written by `python -m tools.promises`; a test compares it. Each test fails when the code that keeps the promise is taken out.", "",
+             ("Written by `python -m tools.promises`; a test compares it. Each test fails when the code that keeps the "
+             "promise is taken out."), "",
              "| promise | made in the privacy policy, section | kept by |", "|---|---|---|"]  # fmt: skip
     for promise, words in SAID.items():
         keep = "<br>".join(f"`{name.removeprefix('tests/')}`" for name in tests.get(promise, [])) or "no test yet"

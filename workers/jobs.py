@@ -1,4 +1,7 @@
-"""What the worker does: plain functions of the settings, each a call into the app. Only :mod:`workers.queue` knows arq."""
+"""What the worker does: plain functions of the settings, each a call into the app.
+
+Only :mod:`workers.queue` knows arq.
+"""
 
 import asyncio
 import random
@@ -17,7 +20,8 @@ MINUTE_S = 60
 class TryAgainError(Exception):
     """A job did not succeed, and what was in its way may pass by itself.
 
-    ``result`` is the job's result if it is not tried again; ``after_s`` the seconds that were asked to be waited, if any.
+    ``result`` is the job's result if it is not tried again; ``after_s`` the seconds that were asked to be waited, if
+    any.
     """
 
     def __init__(self, result: str, after_s: int | None) -> None:

@@ -1,4 +1,7 @@
-"""The queue of jobs: the one file that knows arq. The jobs are those of :mod:`workers.jobs`, their times the timetable's."""
+"""The queue of jobs: the one file that knows arq.
+
+The jobs are those of :mod:`workers.jobs`, their times the timetable's.
+"""
 
 import contextlib
 import json
@@ -29,7 +32,10 @@ FIRST_WAIT_S, TIMES_LONGER, LONGEST_WAIT_S = 30, 4, 1800
 
 
 async def work(settings: Settings, overdue: Callable[[], Awaitable[list[Entry]]]) -> None:
-    """Work the timetable, after what is overdue, until cancelled. Raises one of :data:`AWAY` when the queue goes away."""
+    """Work the timetable, after what is overdue, until cancelled.
+
+    Raises one of :data:`AWAY` when the queue goes away.
+    """
     redis = RedisSettings.from_dsn(settings.redis_url)
     redis.conn_retries = 1
     pool = await create_pool(redis, job_serializer=_pack, job_deserializer=json.loads, default_queue_name=QUEUE)
@@ -72,7 +78,8 @@ def _functions() -> list[Function]:
 
 
 def called(job: Job, tries: int) -> Job:
-    """``job`` as arq calls it: a try that may succeed later is put off, longer each time, until there were ``tries``."""
+    """``job`` as arq calls it: a try that may succeed later is put off, longer each time, until there were
+    ``tries``."""
 
     async def run(ctx: dict[str, Any], *arguments: Any) -> Any:
         try:

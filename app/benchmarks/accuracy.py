@@ -19,8 +19,8 @@ SAME_RUNS = {"deepseek-ai/DeepSeek-V3": "deepseek-ai/DeepSeek-R1"}
 LARGE = 20
 """Rows from which on a group is a fold of its own; smaller ones share three."""
 COVERED = 0.835
-"""The share of left-out rows that a stated 80 % range holds: a little more, since expected constants were chosen with all rows in
-view and errors on hardware that nobody has measured will be a little larger."""
+"""The share of left-out rows that a stated 80 % range holds: a little more, since expected constants were chosen with
+all rows in view and errors on hardware that nobody has measured will be a little larger."""
 TIMES = ("tpot", "ttft")
 
 
@@ -91,7 +91,8 @@ def predicted(rows: Sequence[Row], folds: Mapping[str, Mapping[str, Mapping[str,
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Absolute relative errors of a group of rows, as shares; ``worst`` is the largest median of a pair of 20 rows or more."""
+    """Absolute relative errors of a group of rows, as shares; ``worst`` is the largest median of a pair of 20 rows
+    or more."""
 
     rows: int
     tpot: float
@@ -113,8 +114,8 @@ def errors_of(rows: Sequence[Row], speeds: Sequence[Speed], chosen: Iterable[int
     worst = max(medians, key=lambda pair: medians[pair], default="")
     values = list(tpot.values())
     return Errors(
-        len(indices), median(values), sum(value <= 0.20 for value in values) / len(values), medians.get(worst, 0.0), worst,
-        median(ttft) if ttft else None,
+        len(indices), median(values), sum(value <= 0.20 for value in values) / len(values), medians.get(worst, 0.0),
+        worst, median(ttft) if ttft else None,
     )  # fmt: skip
 
 
@@ -129,7 +130,8 @@ def _quantile(values: Sequence[float], share: float) -> float:
 def widths(
     rows: Sequence[Row], folds: Mapping[str, Mapping[str, Mapping[str, float]]]
 ) -> dict[str, dict[str, list[float]]]:
-    """For dense models and mixtures the factors on a prediction between which :data:`COVERED` of measurements lie, on all folds together."""
+    """For dense models and mixtures the factors on a prediction between which :data:`COVERED` of measurements lie,
+    on all folds together."""
     found: dict[str, dict[str, list[float]]] = {}
     ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
     for kind in folds:

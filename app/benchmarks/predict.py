@@ -13,8 +13,8 @@ from app.estimate.constants import fitted
 from app.estimate.inputs import EstimateError
 from app.estimate.speed import Speed, estimate
 
-ADDED = ("predicted_ttft_ms", "predicted_tpot_ms", "tpot_low_ms", "tpot_high_ms", "predicted_output_tokens_per_s", "limited_by", "ttft_low_ms",
-         "ttft_high_ms", "error")  # fmt: skip
+ADDED = ("predicted_ttft_ms", "predicted_tpot_ms", "tpot_low_ms", "tpot_high_ms", "predicted_output_tokens_per_s",
+         "limited_by", "ttft_low_ms", "ttft_high_ms", "error")  # fmt: skip
 _NEEDED = ("model", "precision", "gpu", "input_tokens", "output_tokens")
 _LONGEST = 100_000
 EXTRA = "\0"
@@ -30,7 +30,8 @@ def speed_of(ask: Question) -> Speed:
     if not speed.fits:
         raise EstimateError(
             "gpu",
-            f"does not fit: {speed.weights / 1e9:.0f} GB of weights and {speed.kv_sequence / 1e9:.1f} GB of cache for one sequence on each GPU of "
+            f"does not fit: {speed.weights / 1e9:.0f} GB of weights and {speed.kv_sequence / 1e9:.1f} GB of cache for "
+            f"one sequence on each GPU of "
             f"{ask.card.memory / 1e9:.0f} GB; use more GPUs or fewer bits",
         )
     return speed
@@ -55,8 +56,8 @@ def added(row: Mapping[str, str | None]) -> dict[str, str]:
         return dict.fromkeys(ADDED, "") | {"error": error.message}
     wide = ranges_of(bool(ask.shape.experts), speed)
     values = {
-        "predicted_ttft_ms": speed.ttft, "predicted_tpot_ms": speed.tpot, "tpot_low_ms": wide["tpot"][0], "tpot_high_ms": wide["tpot"][1],
-        "ttft_low_ms": wide["ttft"][0], "ttft_high_ms": wide["ttft"][1],
+        "predicted_ttft_ms": speed.ttft, "predicted_tpot_ms": speed.tpot, "tpot_low_ms": wide["tpot"][0],
+        "tpot_high_ms": wide["tpot"][1], "ttft_low_ms": wide["ttft"][0], "ttft_high_ms": wide["ttft"][1],
     }  # fmt: skip
     told = {name: f"{seconds * 1e3:.4f}" for name, seconds in values.items()}
     return told | {
@@ -97,7 +98,8 @@ def _write(source: TextIO, path: str, target: TextIO) -> tuple[int, int]:
     columns = list(reader.fieldnames or ())
     if missing := [name for name in _NEEDED if name not in columns]:
         raise FileError(
-            f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; the columns are those of the shipped measurements"
+            f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; the columns are those of "
+            f"the shipped measurements"
         )
     kept = [name for name in columns if name not in ADDED]
     writer = csv.DictWriter(target, [*kept, *ADDED], extrasaction="ignore", lineterminator="\n")

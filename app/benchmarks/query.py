@@ -64,7 +64,10 @@ class BenchmarkQuery:
 
 
 def parse(pairs: Sequence[tuple[str, str]], choices: Mapping[str, Sequence[str]]) -> BenchmarkQuery:
-    """Read the (name, value) pairs of an address; ``choices`` are the values of each filter. Raises :class:`QueryError`."""
+    """Read the (name, value) pairs of an address; ``choices`` are the values of each filter.
+
+    Raises :class:`QueryError`.
+    """
     given: dict[str, Any] = {}
     for name, value in pairs:
         text = value.strip()

@@ -26,11 +26,13 @@ from app.estimate.shape import Shape
 from app.models.architecture.naming import same_architecture
 
 COLUMNS = (
-    "source", "measured_on", "engine", "engine_version", "model", "precision", "gpu", "tensor_parallel", "pipeline_parallel",
+    "source", "measured_on", "engine", "engine_version", "model", "precision", "gpu", "tensor_parallel",
+    "pipeline_parallel",
     "attention_data_parallel", "expert_parallel", "input_tokens", "output_tokens", "concurrency", "request_rate_per_s",
     "output_tokens_per_s", "ttft_ms", "tpot_ms", "statistic",
 )  # fmt: skip
-_ENGINES = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "trt-llm": "trtllm", "trt": "trtllm", "llamacpp": "llama.cpp", "llama_cpp": "llama.cpp"}  # fmt: skip
+_ENGINES = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "trt-llm": "trtllm", "trt": "trtllm",
+            "llamacpp": "llama.cpp", "llama_cpp": "llama.cpp"}  # fmt: skip
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _STANDARD = "vllm"
 """Engines that were not calibrated are taken for the most used one."""
@@ -84,7 +86,8 @@ def question(row: Mapping[str, str | None], shapes: Mapping[str, Shape]) -> Ques
 
 
 def engine_name(spelled: str) -> str:
-    """An engine by its usual spellings, the standard one where none is given; what is not known stays as it is spelled."""
+    """An engine by its usual spellings, the standard one where none is given; what is not known stays as it is
+    spelled."""
     engine = spelled.strip().lower() or _STANDARD
     return _ENGINES.get(engine, engine)
 

@@ -25,7 +25,10 @@ Offers = Mapping[str, Sequence[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A GPU, laid out and bought so that it holds a preset's limits. ``tpot`` and ``ttft`` are in seconds with their 80 % ranges."""
+    """A GPU, laid out and bought so that it holds a preset's limits.
+
+    ``tpot`` and ``ttft`` are in seconds with their 80 % ranges.
+    """
 
     gpu: Gpu
     found: Found
@@ -108,7 +111,8 @@ def near_each(model: str, found: Iterable[tuple[Preset, Sequence[Choice]]]) -> d
 def _near(model: str, preset: Preset, choice: Choice) -> tuple[Row, ...]:
     layout = choice.found.layout
     asked = SetUp(
-        model, choice.gpu.slug, layout.precision, layout.engine, layout.gpus, preset.input_tokens, preset.output_tokens, choice.found.load
+        model, choice.gpu.slug, layout.precision, layout.engine, layout.gpus, preset.input_tokens, preset.output_tokens,
+        choice.found.load
     )  # fmt: skip
     return nearest(asked, NEAR)
 

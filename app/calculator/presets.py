@@ -34,5 +34,6 @@ PRESETS = (
     Preset("agents", "Agents", "long context, many steps", 16_000, 800, 0.5, 8_000, 40, 0.6),
 )
 """The first is where the calculator starts."""
-ELECTRICITY = {"g_per_kwh": 473, "text": "world average of 2024, Ember Global Electricity Review 2025", "url": "https://ember-energy.org/latest-insights/global-electricity-review-2025/"}  # fmt: skip
+ELECTRICITY = {"g_per_kwh": 473, "text": "world average of 2024, Ember Global Electricity Review 2025",
+               "url": "https://ember-energy.org/latest-insights/global-electricity-review-2025/"}  # fmt: skip
 """Grams of CO2 for a kilowatt-hour of the grid. The visitor may set another."""

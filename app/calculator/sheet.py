@@ -69,16 +69,21 @@ async def sheet(now: int) -> bytes:
         "bytes": WEIGHT_BYTES,
         "kv_bytes": {name: kv_bytes(name) for name in WEIGHT_BYTES},
         "engines": ENGINES[:3],
-        "presets": [[p.key, p.name, p.text, p.input_tokens, p.output_tokens, p.rate, p.ttft_ms, p.tpot_ms, p.utilisation] for p in PRESETS],
+        "presets": [[p.key, p.name, p.text, p.input_tokens, p.output_tokens, p.rate, p.ttft_ms, p.tpot_ms,
+                     p.utilisation] for p in PRESETS],
         "electricity": ELECTRICITY,
-        "models": [[row["slug"], row["name"], row["model"].split("/")[0], row["precision"], row["parameters"], shape_of(architecture).as_list()] for row, architecture in rows],
-        "api": {"source": source(), "prices": {row["slug"]: found for row, _ in rows if (found := api_prices().get(row["model"]))}},
+        "models": [[row["slug"], row["name"], row["model"].split("/")[0], row["precision"], row["parameters"],
+                    shape_of(architecture).as_list()] for row, architecture in rows],
+        "api": {"source": source(), "prices": {row["slug"]: found for row, _ in rows
+            if (found := api_prices().get(row["model"]))}},
         "scores": [[" · ".join(part for part in key if part), await models.scores(key)] for key in keys],
         "gpus": [[slug, gpu.name, gpu.memory_gb, _card(card)] for slug, (gpu, card) in cards.items()],
         "providers": [[name, providers()[name].name] for name in names],
         "tiers": TIERS,
-        "offers": [[slugs.index(row["gpu"]), names.index(row["provider"]), TIERS.index(row["tier"]), row["commitment_months"] or 0,
-                    int(row["gpu_count_number"] or 0), row["usd_per_gpu_hour_micro"], row["fetched_at"] // DAY_S, int(row["stale_at"] <= now)]
+        "offers": [[slugs.index(row["gpu"]), names.index(row["provider"]), TIERS.index(row["tier"]),
+                    row["commitment_months"] or 0,
+                    int(row["gpu_count_number"] or 0), row["usd_per_gpu_hour_micro"], row["fetched_at"] // DAY_S,
+                    int(row["stale_at"] <= now)]
                    for row in offers],
         "measured": _measured(slugs),
     }  # fmt: skip
@@ -109,7 +114,8 @@ def _card(card: Card) -> list[float | int]:
 
 
 def _measured(slugs: list[str]) -> dict[str, Any]:
-    """Measured rows in columns: words once, numbers as they are; repeated runs of one set-up stand once, by their median."""
+    """Measured rows in columns: words once, numbers as they are; repeated runs of one set-up stand once, by their
+    median."""
     words: list[str] = []
     places: dict[str, int] = {}
     groups: dict[tuple[Any, ...], list[tuple[float, float]]] = {}

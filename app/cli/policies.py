@@ -21,7 +21,8 @@ def list_versions(*, settings: Settings) -> int:
     standing = known.standing(clock.timestamp())
     for version in known.versions:
         print(
-            f"{version.policy:14} {version.name}  version {version.version}, announced {version.announced}, {standing.state(version)}"
+            f"{version.policy:14} {version.name}  version {version.version}, announced {version.announced}, "
+            f"{standing.state(version)}"
         )
     for line in known.troubles():
         print(line, file=sys.stderr)

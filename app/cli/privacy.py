@@ -1,4 +1,7 @@
-"""``inferencebench privacy``: read mail, enter and list requests, answer. What carries them out is :mod:`app.cli.privacy_fulfilment`."""
+"""``inferencebench privacy``: read mail, enter and list requests, answer.
+
+What carries them out is :mod:`app.cli.privacy_fulfilment`.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -145,12 +148,14 @@ def show(reference: Reference, /, *, settings: Settings) -> int:
         return case, await cases.correspondence(case.reference), await cases.events(case.reference)
 
     case, letters, history = sqlite.run(gather())
-    print(f"{case.reference}  {case.kind} ({case.law})  {case.state}\nfrom {case.address or 'nobody known'} by {case.way}\ndue {templates.day(case.deadline_at)}"
+    print(f"{case.reference}  {case.kind} ({case.law})  {case.state}\nfrom {case.address or 'nobody known'} by "
+          f"{case.way}\ndue {templates.day(case.deadline_at)}"
           + (f", extended: {case.extended}" if case.extended else ""))  # fmt: skip
     print(f"identity: {case.proof or 'not shown'}")
     for letter in letters:
         print(
-            f"\n--- {_moment(letter['at'])} {letter['direction']} {letter['sender']}  {letter['checks']}  {letter['note']}\n{letter['subject']}\n\n{letter['body']}"
+            f"\n--- {_moment(letter['at'])} {letter['direction']} {letter['sender']}  {letter['checks']}  "
+            f"{letter['note']}\n{letter['subject']}\n\n{letter['body']}"
         )
     print("\nhistory:")
     for at, what in history:
@@ -194,7 +199,10 @@ def resolve(
             async with transaction(cases.CASES_KEY):
                 await cases.set_values(case.reference, deadline_at=due, extended=reason[:300])
                 await cases.note(case.reference, f"extended to {templates.day(due)}: {reason}")
-                told = f"Your request {case.reference} takes longer: you get the answer by {templates.day(due)}. The reason: {reason}"
+                told = (
+                    f"Your request {case.reference} takes longer: you get the answer by {templates.day(due)}. The"
+                    f" reason: {reason}"
+                )
                 await queue.write(
                     settings,
                     case,

@@ -126,7 +126,10 @@ def export(
                 await cases.note(reference.upper(), f"log rows of an address given on further proof: {ip_proof}")
             await cases.note(reference.upper(), "exported: " + ", ".join(f"{what}: {n}" for what, n in counts.items()))
         if send:
-            text = "Enclosed is what we hold about you, with a README that explains each file. What was not found is not held."
+            text = (
+                "Enclosed is what we hold about you, with a README that explains each file. What was not found is not"
+                " held."
+            )
             await queue.answer(settings, reference, text, (f"{reference.upper()}.zip", bundle))
         return bundle, counts
 

@@ -1,4 +1,7 @@
-"""The commands that start processes or concern the installation as a whole. What they need is imported when they run."""
+"""The commands that start processes or concern the installation as a whole.
+
+What they need is imported when they run.
+"""
 
 import sys
 from pathlib import Path

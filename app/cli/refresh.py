@@ -50,7 +50,8 @@ def _known(names: Sequence[str]) -> list[str]:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             raise SettingError(
-                f"no source is called {name!r}; {f'did you mean {close[0]}?' if close else f'known are {chr(44).join(known)}'}"
+                f"no source is called {name!r}; "
+                f"{f'did you mean {close[0]}?' if close else f'known are {chr(44).join(known)}'}"
             )
     return list(names)
 

@@ -91,7 +91,8 @@ def canary(*, wait: Annotated[int, whole()] = 0, settings: Settings) -> int:
     open_database(settings)
     one = sqlite.run(canaries.plant(settings, wait or canaries.LEAST_WAIT_S))
     print(
-        f"planted {sum(one.rows.values())} artificial rows of {len(one.rows)} kinds; the last limit is at {_moment(one.due_at)}"
+        f"planted {sum(one.rows.values())} artificial rows of {len(one.rows)} kinds; the last limit is at "
+        f"{_moment(one.due_at)}"
     )
     for _ in track(range(max(0, one.due_at - clock.timestamp())), "waiting", transient=True):
         time.sleep(1)
@@ -135,7 +136,10 @@ def _of_address(found: Iterator[access_log_reader.Row]) -> Iterator[str]:
     for row in found:
         count += 1
         took = "" if row.ms is None else f"{row.ms:.1f} ms"
-        yield f"{_moment(row.at)}  {row.status}  {row.method} {row.path if row.path != '-' else row.route}  {row.browser}, {row.system}  {row.referrer}  {took}"
+        yield (
+            f"{_moment(row.at)}  {row.status}  {row.method} {row.path if row.path != '-' else row.route} "
+            f" {row.browser}, {row.system}  {row.referrer}  {took}"
+        )
     yield f"{count:,} rows"
 
 

@@ -61,7 +61,10 @@ def _line(report: Submission) -> str:
         return "can't be read"
     v = report.values
     if report.kind == "price":
-        return f"{v['provider']}: {v['gpu_count']} x {v['gpu']}, {v['tier']}, {v['price']} USD per {v['per']}, seen {v['seen_on']}"
+        return (
+            f"{v['provider']}: {v['gpu_count']} x {v['gpu']}, {v['tier']}, {v['price']} USD per {v['per']}, seen"
+            f" {v['seen_on']}"
+        )
     if report.kind == "benchmark":
         return f"{v['model']} on {v['gpu']} TP{v['tensor_parallel']}, {v['engine']}: {v.get('tpot_ms', '?')} ms a token"
     return f"{v['provider']}, {v['topic']}, {v['rating']}/5: {v['text'][:60]!r}"
@@ -77,7 +80,8 @@ def show(number: str, /, *, settings: Settings) -> int:
     open_database(settings)
     report = sqlite.run(_looked_at(number))
     print(
-        f"{report.id}  {report.kind}  sent {report.day}  {STATES[report.state]}{', frozen' if report.restricted else ''}"
+        f"{report.id}  {report.kind}  sent {report.day}  "
+        f"{STATES[report.state]}{', frozen' if report.restricted else ''}"
     )
     print(f"  version {report.version}: inferencebench submissions approve {report.id}@{report.version}")
     if not report.sound:
@@ -114,13 +118,15 @@ async def _beside(report: Submission) -> list[str]:
         amount = Decimal(v["price"]) / (1 if v["per"] == "gpu-hour" else Decimal(v["gpu_count"]))
         lines.append(f"= {amount:.4f} USD per GPU-hour; known of {v['provider']}, {v['gpu']}, {v['tier']}:")
         rows = await fetch(
-            "SELECT source, gpu_count, region, usd_per_gpu_hour_micro FROM offer WHERE provider = ? AND gpu = ? AND tier = ? ORDER BY 4",
+            "SELECT source, gpu_count, region, usd_per_gpu_hour_micro FROM offer WHERE provider = ? AND gpu = ? "
+            "AND tier = ? ORDER BY 4",
             v["provider"],
             v["gpu"],
             v["tier"],
         )
         lines += [
-            f"  {source}: {count} GPUs, {region or 'region not stated'}, {money.show(micro)} ({amount * 1_000_000 / micro - 1:+.0%})"
+            f"  {source}: {count} GPUs, {region or 'region not stated'}, {money.show(micro)} "
+            f"({amount * 1_000_000 / micro - 1:+.0%})"
             for source, count, region, micro in rows
         ] or ["  nothing"]
     elif report.kind == "benchmark":
@@ -128,7 +134,8 @@ async def _beside(report: Submission) -> list[str]:
         guess = added(row)
         told = (
             guess["error"]
-            or f"{guess['predicted_tpot_ms']} ms a token predicted, 80 % range {guess['tpot_low_ms']} to {guess['tpot_high_ms']}"
+            or f"{guess['predicted_tpot_ms']} ms a token predicted, 80 % range {guess['tpot_low_ms']} to "
+            f"{guess['tpot_high_ms']}"
         )
         lines.append(f"= {row['tpot_ms']} ms a token reported; {told}")
     return lines
@@ -176,7 +183,8 @@ async def _decide(settings: Settings, ids: Sequence[str], action: str, reason: s
     written = await publish.publish_prices()
     await cdn_purge.purge(settings, keys | written.keys)
     print(
-        f"{len(reports)} {'report' if len(reports) == 1 else 'reports'} {'approved' if action == 'approve' else 'rejected'}"
+        f"{len(reports)} {'report' if len(reports) == 1 else 'reports'} "
+        f"{'approved' if action == 'approve' else 'rejected'}"
     )
     return 0
 

@@ -41,7 +41,8 @@ class LimitError(InferenceBenchError):
 
     def __init__(self, limit: str) -> None:
         super().__init__({"memory": "It takes more memory to read than is given to one file.",
-                          "time": "It takes longer to read than is given to one file."}.get(limit, "It can't be read."))  # fmt: skip
+                          "time": "It takes longer to read than is given to one file."}.get(limit,
+                              "It can't be read."))  # fmt: skip
         self.limit = limit
 
 
@@ -52,8 +53,8 @@ class RefusedError(InferenceBenchError):
 async def call(function: str, data: bytes, bounds: Bounds | None = None) -> Any:
     """The result of ``module:function`` on ``data``, through JSON.
 
-    Raises :class:`RefusedError` with the text of a ``ValueError`` that it raised, :class:`LimitError` where it went past
-    a limit or crashed, and :class:`BusyError` where too many wait already.
+    Raises :class:`RefusedError` with the text of a ``ValueError`` that it raised, :class:`LimitError` where it went
+    past a limit or crashed, and :class:`BusyError` where too many wait already.
     """
     global _waiting  # noqa: PLW0603 -- of this process
     bounds = bounds or Bounds()

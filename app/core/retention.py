@@ -28,7 +28,10 @@ class Limit:
         return add_months(start, self.months) + self.days * DAY_S
 
     def latest_start(self, now: int) -> int:
-        """No later start than this can have ended by ``now``. Month ends are not monotonic: ask :meth:`ends` of each."""
+        """No later start than this can have ended by ``now``.
+
+        Month ends are not monotonic: ask :meth:`ends` of each.
+        """
         return add_months(now, -self.months) - self.days * DAY_S + (3 * DAY_S if self.months else 0)
 
     def __str__(self) -> str:
@@ -62,7 +65,10 @@ class Aged:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of data. ``tables`` and ``files`` (patterns in the data folder) say where it lies; ``aged`` which rows go by age."""
+    """One kind of data.
+
+    ``tables`` and ``files`` (patterns in the data folder) say where it lies; ``aged`` which rows go by age.
+    """
 
     name: str
     title: str
@@ -91,44 +97,63 @@ NOT_PERSONAL = "not personal data"
 
 KINDS: tuple[Kind, ...] = (
     Kind("access-log", "Server log",
-         "IP address, browser family, operating-system family, referring address without query, method, page, status, duration, time",
+         "IP address, browser family, operating-system family, referring address without query, method, page, status, "
+         "duration, time",
          "security, stopping abuse, aggregate statistics", INTEREST, Limit(days=ACCESS_LOG_DAYS), "at most 90 days",
          "the first request of the UTC day", "the day's file is deleted whole", files=("logs/*.tsv",)),
-    Kind("counters", "Anonymous counters", "how often a page was asked for, how quickly it showed, how many script errors: a number a page and day",
+    Kind("counters", "Anonymous counters",
+         "how often a page was asked for, how quickly it showed, how many script errors: a number a page and day",
          "seeing that the site is well, aggregate statistics", NOT_PERSONAL, Limit(months=COUNTER_MONTHS), "13 months",
-         "the beginning of the UTC day", "the rows are overwritten", tables=("daily_counter",), aged=(Aged("daily_counter", "day", "day"),), personal=False),
-    Kind("submissions", "Reports of the community", "what you filled in, the UTC day, the sentence you agreed to, a hash of your receipt",
+         "the beginning of the UTC day", "the rows are overwritten", tables=("daily_counter",),
+         aged=(Aged("daily_counter", "day", "day"),), personal=False),
+    Kind("submissions", "Reports of the community",
+         "what you filled in, the UTC day, the sentence you agreed to, a hash of your receipt",
          "publishing prices, measurements and experiences", CONSENT, None,
-         "until you ask for deletion or it is no longer needed; rejected ones 30 days, withdrawn ones 7 days", "the UTC day of rejection or withdrawal",
+         "until you ask for deletion or it is no longer needed; rejected ones 30 days, withdrawn ones 7 days",
+         "the UTC day of rejection or withdrawal",
          "the row is overwritten and the write-ahead log cut", tables=("submission", "submission_version"),
          aged=(Aged("submission", "ended_on", "day", "state = 'rejected'", Limit(days=REJECTED_DAYS)),
                Aged("submission", "ended_on", "day", "state = 'withdrawn'", Limit(days=WITHDRAWN_DAYS)))),
-    Kind("contacts", "Addresses for questions", "the e-mail address that you gave with a report, kept apart from it", "asking you about the report", CONSENT, None,
+    Kind("contacts", "Addresses for questions", "the e-mail address that you gave with a report, kept apart from it",
+         "asking you about the report", CONSENT, None,
          "as long as the report", "", "with its report", tables=("submission_contact",)),
-    Kind("moderation", "Moderation", "the number of a report, what was decided, when and why; nothing personal", "showing that decisions were made evenly", NOT_PERSONAL,
-         Limit(months=COUNTER_MONTHS), "13 months", "the decision", "the rows are overwritten", tables=("moderation",), aged=(Aged("moderation", "at", "instant"),), personal=False),
-    Kind("erasures", "Journal of erasures", "the number and kind of what was erased, nothing else", "erasing again what a restored backup brings back",
-         OBLIGATION, None, "as long as the site runs", "", "with the data folder", files=("erasures.journal",), personal=False),
-    Kind("requests", "Correspondence and privacy requests", "your address, what you wrote and we answered, kind, deadlines, how identity was shown; nothing attached",
-         "answering you and keeping the deadlines", CONSENT, Limit(months=CASE_MONTHS), "at most 12 months after the matter was resolved; spam 30 days",
-         "the second in which it was resolved; a case silent for 60 days after our answer is resolved", "the rows are overwritten and the write-ahead log cut",
+    Kind("moderation", "Moderation", "the number of a report, what was decided, when and why; nothing personal",
+         "showing that decisions were made evenly", NOT_PERSONAL,
+         Limit(months=COUNTER_MONTHS), "13 months", "the decision", "the rows are overwritten", tables=("moderation",),
+         aged=(Aged("moderation", "at", "instant"),), personal=False),
+    Kind("erasures", "Journal of erasures", "the number and kind of what was erased, nothing else",
+         "erasing again what a restored backup brings back",
+         OBLIGATION, None, "as long as the site runs", "", "with the data folder", files=("erasures.journal",),
+         personal=False),
+    Kind("requests", "Correspondence and privacy requests",
+         "your address, what you wrote and we answered, kind, deadlines, how identity was shown; nothing attached",
+         "answering you and keeping the deadlines", CONSENT, Limit(months=CASE_MONTHS),
+         "at most 12 months after the matter was resolved; spam 30 days",
+         "the second in which it was resolved; a case silent for 60 days after our answer is resolved",
+         "the rows are overwritten and the write-ahead log cut",
          tables=("privacy_case", "correspondence", "case_event", "case_erasure", "mail_out", "mail_held"),
-         aged=(Aged("privacy_case", "resolved_at", "instant"), Aged("privacy_case", "received_at", "instant", "state = 'spam'", Limit(days=SPAM_DAYS)),
+         aged=(Aged("privacy_case", "resolved_at", "instant"),
+               Aged("privacy_case", "received_at", "instant", "state = 'spam'", Limit(days=SPAM_DAYS)),
                Aged("mail_out", "sent_at", "instant", "reference IS NULL", Limit(days=COPY_DAYS)))),
-    Kind("mail-copies", "Copies of mail", "the messages as they came and went, in mailbox, Maildir and outbox", "storing them safely before anything is deleted", CONSENT,
-         Limit(days=COPY_DAYS), "7 days after they were safely stored", "the second in which they were stored", "the copy is deleted where it lies",
-         tables=("mail_copy", "mail_aside"), files=("mail/*/*/*",)),
-    Kind("limits", "Limits on sending", "how often an address sent something this hour, under a salted hash; in memory only",
-         "stopping abuse", INTEREST, None, "an hour at most; the salt changes daily and is never stored", "the first request of the hour",
-         "forgotten with the hour"),
-    Kind("public", "Prices, models and measurements", "public facts from providers' price interfaces, the Hugging Face Hub and published benchmarks",
+    Kind("mail-copies", "Copies of mail", "the messages as they came and went, in mailbox, Maildir and outbox",
+         "storing them safely before anything is deleted", CONSENT,
+         Limit(days=COPY_DAYS), "7 days after they were safely stored", "the second in which they were stored",
+         "the copy is deleted where it lies", tables=("mail_copy", "mail_aside"), files=("mail/*/*/*",)),
+    Kind("limits", "Limits on sending",
+         "how often an address sent something this hour, under a salted hash; in memory only",
+         "stopping abuse", INTEREST, None, "an hour at most; the salt changes daily and is never stored",
+         "the first request of the hour", "forgotten with the hour"),
+    Kind("public", "Prices, models and measurements",
+         "public facts from providers' price interfaces, the Hugging Face Hub and published benchmarks",
          "what the site is for", NOT_PERSONAL, None, "as long as the site runs", "", "replaced by newer facts",
-         tables=("loaded_source", "offer", "offer_tally", "set_aside", "small_answer", "held_price", "exchange_rate", "price_series",
+         tables=("loaded_source", "offer", "offer_tally", "set_aside", "small_answer", "held_price", "exchange_rate",
+                 "price_series",
                  "price_span", "price_move", "price_level", "model", "evaluation", "measured_speed"), personal=False),
     Kind("housekeeping", "Housekeeping", "versions of the data, of the tables and of the policies that were shown",
          "running the site", NOT_PERSONAL, None, "as long as the site runs", "", "with the data folder",
          tables=("data_version", "migration", "purge_run"),
-         files=("inferencebench.sqlite", "inferencebench.sqlite-wal", "inferencebench.sqlite-shm", "*.lock", "policies-shown.json", "canaries.json"),
+         files=("inferencebench.sqlite", "inferencebench.sqlite-wal", "inferencebench.sqlite-shm", "*.lock",
+                "policies-shown.json", "canaries.json"),
          personal=False),
 )  # fmt: skip
 

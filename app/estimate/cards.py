@@ -7,19 +7,22 @@ from app.estimate.inputs import Card, EstimateError
 
 SWITCHED = ("NVLink", "NVSwitch", "Infinity Fabric", "ICI", "RoCE")
 STAND_INS = {"b200-180gb": "b200-sxm-180gb", "h200-141gb": "h200-sxm-141gb", "h100-80gb": "h100-sxm-80gb",
-             "a100-80gb": "a100-sxm-80gb", "a100-40gb": "a100-sxm-40gb", "a100": "a100-sxm-80gb", "v100-16gb": "v100-sxm2-16gb", "v100-32gb": "v100-sxm2-32gb", "rtx-pro-6000-96gb": "rtx-pro-6000-workstation-96gb"}  # fmt: skip
+             "a100-80gb": "a100-sxm-80gb", "a100-40gb": "a100-sxm-40gb", "a100": "a100-sxm-80gb",
+             "v100-16gb": "v100-sxm2-16gb", "v100-32gb": "v100-sxm2-32gb",
+             "rtx-pro-6000-96gb": "rtx-pro-6000-workstation-96gb"}  # fmt: skip
 """A row that does not say which variant was measured is taken for the one sold most; prices never are."""
 GIB = 2**30
 """A card sold with 80 GB has 80 binary gigabytes, as the drivers report it."""
 STAGED = ("gaming", "PCIe")
-"""Segment and interconnect of cards whose driver lets no card read another's memory: what they exchange passes through the
-host (NVIDIA of the RTX 4090 in its developer forum: no peer-to-peer over PCIe; NCCL then takes shared memory)."""
+"""Segment and interconnect of cards whose driver lets no card read another's memory: what they exchange passes through
+the host (NVIDIA of the RTX 4090 in its developer forum: no peer-to-peer over PCIe; NCCL then takes shared memory)."""
 SLOWEST_LINK = 16.0
 """GB/s per direction where the catalogue states none: PCIe 3.0 with 16 lanes."""
 VENDORS = {"AMD": (0.88, 0.63, 1.3)}
-"""What a vendor's cards reach of stated bandwidth and arithmetic, and how long their fixed times are, relative to NVIDIA's. AMD: 4.3 of 5.3 TB/s against 3.1 of
-3.35, and 620 of 1307 TFLOPS in BF16 against 720 of 989, as published for MI300X and H100 by SemiAnalysis
-(December 2024); its fixed times are an assumption: no row measured on AMD was at hand."""
+"""What a vendor's cards reach of stated bandwidth and arithmetic, and how long their fixed times are, relative to
+NVIDIA's. AMD: 4.3 of 5.3 TB/s against 3.1 of 3.35, and 620 of 1307 TFLOPS in BF16 against 720 of 989, as published
+for MI300X and H100 by SemiAnalysis (December 2024); its fixed times are an assumption: no row measured on AMD was
+at hand."""
 
 
 def card_of(gpu: Gpu) -> Card:
@@ -36,7 +39,8 @@ def card_of(gpu: Gpu) -> Card:
         ]
         raise EstimateError(
             "gpu",
-            f"can't estimate {gpu.name}, because its {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not known",
+            f"can't estimate {gpu.name}, because its {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
+            f"not known",
         )
     stream, gemm, pace = VENDORS.get(gpu.vendor, (1.0, 1.0, 1.0))
     return Card(

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from app.core.errors import InferenceBenchError
 
 ENGINES = ("vllm", "sglang", "trtllm", "llama.cpp")
-WEIGHT_BYTES = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "q8_0": 1.0625, "q6_k": 0.8203, "q5_k_m": 0.7109, "q4_k_m": 0.6016,
-                "nvfp4": 0.5625, "mxfp4": 0.53125, "int4": 0.53125}  # fmt: skip
+WEIGHT_BYTES = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "q8_0": 1.0625, "q6_k": 0.8203, "q5_k_m": 0.7109,
+                "q4_k_m": 0.6016, "nvfp4": 0.5625, "mxfp4": 0.53125, "int4": 0.53125}  # fmt: skip
 """Bytes of a weight with its share of scales. The k-quants are those of llama.cpp's own table of bits per weight."""
-SPELLINGS = {"float16": "fp16", "bfloat16": "bf16", "half": "fp16", "awq": "int4", "gptq": "int4", "w4a16": "int4", "fp8_e4m3": "fp8", "w8a8": "int8"}  # fmt: skip
+SPELLINGS = {"float16": "fp16", "bfloat16": "bf16", "half": "fp16", "awq": "int4", "gptq": "int4", "w4a16": "int4",
+             "fp8_e4m3": "fp8", "w8a8": "int8"}  # fmt: skip
 MOST_GPUS = 64
 MOST_CONCURRENCY = 100_000
 MOST_TOKENS = 2_000_000
@@ -28,8 +29,10 @@ class Card:
     """One GPU: bytes, bytes/s and FLOP/s, dense. ``tflops8`` and ``tflops4`` are 0 where it has no such units.
 
     ``switched`` says that all GPUs of a machine reach each other at ``link`` bytes/s per direction, as by NVLink with a
-    switch, not over PCIe or a bridge of two. ``staged`` says that they reach each other only through the host's memory. ``stacked`` says that the memory is HBM. ``stream`` and ``gemm`` are what the vendor's cards reach of their stated
-    bandwidth and compute, and ``pace`` how long its fixed times are, relative to NVIDIA's. ``watts`` is 0 where it is not known.
+    switch, not over PCIe or a bridge of two. ``staged`` says that they reach each other only through the host's
+    memory. ``stacked`` says that the memory is HBM. ``stream`` and ``gemm`` are what the vendor's cards reach of their
+    stated bandwidth and compute, and ``pace`` how long its fixed times are, relative to NVIDIA's. ``watts`` is 0 where
+    it is not known.
     """
 
     memory: float
@@ -94,8 +97,8 @@ def known_precision(text: str, native_4bit: bool, has_fp4: bool) -> str:
 
 
 def kv_bytes(precision: str) -> float:
-    """Bytes of a cached element that go with weights of ``precision`` where nothing else is said: engines keep the cache
-    of narrow floating-point weights in 8 bits."""
+    """Bytes of a cached element that go with weights of ``precision`` where nothing else is said: engines keep the
+    cache of narrow floating-point weights in 8 bits."""
     return 1.0 if precision in ("fp8", "nvfp4", "mxfp4") else 2.0
 
 

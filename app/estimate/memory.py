@@ -12,11 +12,12 @@ TIGHT_USE, TIGHT_RESERVE, TIGHT_SEQUENCES = 0.97, 1e9, 32
 
 
 def weight_bytes_per_gpu(shape: Shape, layout: Layout) -> tuple[float, float, float, float]:
-    """Bytes on one GPU of attention, of what each token passes, of embeddings and other parts, and of one expert layer's share.
+    """Bytes on one GPU of attention, of what each token passes, of embeddings and other parts, and of one expert
+    layer's share.
 
     Tensor parallelism splits every matrix (arXiv:1909.08053); attention data parallelism repeats attention and
-    shared parts on each rank and splits only the experts. Embeddings stay in 16 bits, but for llama.cpp, which also keeps
-    those of the input in the host's memory.
+    shared parts on each rank and splits only the experts. Embeddings stay in 16 bits, but for llama.cpp, which also
+    keeps those of the input in the host's memory.
     """
     per = WEIGHT_BYTES[layout.precision]
     attention = per
@@ -52,7 +53,8 @@ def memory(
     middle: float,
     k: Mapping[str, float],
 ) -> tuple[float, float, float]:
-    """Bytes of weights on each GPU, bytes of a sequence of ``middle`` tokens there, and how many sequences fit beside the weights.
+    """Bytes of weights on each GPU, bytes of a sequence of ``middle`` tokens there, and how many sequences fit beside
+    the weights.
 
     ``weights`` are those of :func:`weight_bytes_per_gpu`.
     """

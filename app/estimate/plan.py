@@ -111,7 +111,8 @@ def hold(t: Terms, need: Need, k: Mapping[str, float]) -> tuple[int, Speed]:
 
 
 def cost(found: Found, need: Need, size: int, usd_gpu_hour: float) -> Cost | None:
-    """What a demand costs on instances of ``size`` GPUs, whole as they are sold; ``None`` where a replica does not go on them.
+    """What a demand costs on instances of ``size`` GPUs, whole as they are sold; ``None`` where a replica does not go
+    on them.
 
     A ``size`` of 0 is not stated: then an instance is taken to have as many GPUs as a replica needs in one machine.
 
@@ -138,7 +139,8 @@ def cost(found: Found, need: Need, size: int, usd_gpu_hour: float) -> Cost | Non
 def ways(
     shape: Shape, card: Card, options: Sequence[tuple[str, float]], engine: str, need: Need, k: Mapping[str, float]
 ) -> tuple[list[Found], Speed | None]:
-    """Every layout in every (precision, bytes of a cached element) that holds the limits; and the best speed where none does."""
+    """Every layout in every (precision, bytes of a cached element) that holds the limits; and the best speed where
+    none does."""
     held = []
     nearest: Speed | None = None
     for precision, kv_bytes in options:
@@ -153,7 +155,8 @@ def ways(
 
 
 def cheapest(found: Iterable[Found], need: Need, sold: Sequence[tuple[int, float]]) -> tuple[Found, Cost, int] | None:
-    """The cheapest of the layouts on what is ``sold``, (GPUs of an instance, USD per GPU-hour): layout, cost, index of the offer."""
+    """The cheapest of the layouts on what is ``sold``, (GPUs of an instance, USD per GPU-hour): layout, cost,
+    index of the offer."""
     best: tuple[Found, Cost, int] | None = None
     for way in found:
         for i, (size, usd) in enumerate(sold):

@@ -18,7 +18,8 @@ ROUNDS = 4
 """Rounds of the fixed point between running sequences and the time they take."""
 RATE_ROUNDS = 24
 MOST_STARTED = 256
-"""Sequences that an engine runs at once where requests come at a rate and nobody told it otherwise: ``max_num_seqs`` of vLLM."""
+"""Sequences that an engine runs at once where requests come at a rate and nobody told it otherwise:
+``max_num_seqs`` of vLLM."""
 BUSIEST = 0.95
 """Share of the time spent on prompts beyond which waiting is not told: it grows as long as the load lasts."""
 LIMITS = ("bandwidth", "compute", "interconnect", "launch overhead", "memory")
@@ -31,8 +32,8 @@ class Speed:
     ``parts`` are the seconds of one step: weights, KV cache, arithmetic, interconnect, layers and steps, requests,
     prompts of others. ``running`` sequences are decoding at once on average, ``most`` fit into memory; ``waiting`` is
     the time a request queues for memory. ``fits`` is false where not one sequence does: then there are no times.
-    ``sustained`` is false where requests arrive faster than they are served: the time to the first token then grows as long
-    as the load lasts, and what is told of it leaves that out.
+    ``sustained`` is false where requests arrive faster than they are served: the time to the first token then grows as
+    long as the load lasts, and what is told of it leaves that out.
     """
 
     fits: bool
@@ -59,7 +60,10 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What does not depend on the load. Seconds and bytes, of one GPU; ``*_one`` are of one sequence, ``token_*`` of one token."""
+    """What does not depend on the load.
+
+    Seconds and bytes, of one GPU; ``*_one`` are of one sequence, ``token_*`` of one token.
+    """
 
     output: int
     pipeline: int
@@ -92,7 +96,8 @@ def _by_engine(engine: str, k: Mapping[str, float], name: str) -> float:
 
 
 def _flops(card: Card, precision: str, k: Mapping[str, float]) -> float:
-    """FLOP/s of matrix products: formats that are only unpacked (INT4, k-quants, MXFP4 on older cards) compute in 16 bits."""
+    """FLOP/s of matrix products: formats that are only unpacked (INT4, k-quants, MXFP4 on older cards) compute in
+    16 bits."""
     native = card.flops16
     if precision == "fp8" and card.flops8:
         native = card.flops8
@@ -205,8 +210,9 @@ def _experts_hit(t: Terms, together: float, routing: float) -> float:
 
 
 def _step(t: Terms, running: float, k: Mapping[str, float]) -> tuple[float, float, float, float, float, float, float]:
-    """The parts of one step with ``running`` sequences, in the order of :class:`Speed`. Reading and arithmetic overlap: a
-    roofline (Williams et al., 2009) with its corner rounded. Prompts of others come in between (arXiv:2308.16369)."""
+    """The parts of one step with ``running`` sequences, in the order of :class:`Speed`. Reading and arithmetic
+    overlap: a roofline (Williams et al., 2009) with its corner rounded. Prompts of others come in between
+    (arXiv:2308.16369)."""
     together = max(running / t.pipeline, 1.0)
     rank = max(together / t.data, 1.0)
     read = t.always + t.one_expert * _experts_hit(t, together, k["routing"])
@@ -217,10 +223,12 @@ def _step(t: Terms, running: float, k: Mapping[str, float]) -> tuple[float, floa
 
 
 def at(t: Terms, traffic: Traffic, k: Mapping[str, float]) -> Speed:
-    """The prediction under a load: a fixed point, since sequences still waiting for their prompt don't decode (Little's law).
+    """The prediction under a load: a fixed point, since sequences still waiting for their prompt don't decode
+    (Little's law).
 
-    With a fixed number in flight a prompt waits for a share of the others'. Where requests arrive at a rate, it waits as in a queue
-    with random arrivals and equal services (Pollaczek-Khinchine: half of b/(1-b) services, b the share of time that is busy).
+    With a fixed number in flight a prompt waits for a share of the others'. Where requests arrive at a rate, it waits
+    as in a queue with random arrivals and equal services (Pollaczek-Khinchine: half of b/(1-b) services, b the share
+    of time that is busy).
     """
     rate, load = traffic.rate, traffic.concurrency
     most = min(t.most, MOST_STARTED) if rate else t.most

@@ -1,4 +1,7 @@
-"""On how many of which GPU a model fits, and what that costs by the hour. Pure; memory only, speed is another question."""
+"""On how many of which GPU a model fits, and what that costs by the hour.
+
+Pure; memory only, speed is another question.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

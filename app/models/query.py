@@ -8,8 +8,10 @@ from app.core.addresses import encode
 from app.core.errors import QueryError
 
 SORTS = {
-    "name": ("name", False), "size": ("parameters", True), "active": ("active_parameters", True), "context": ("context", True),
-    "family": ("family", False), "licence": ("licence", False), "downloads": ("downloads", True), "score": ("score", True),
+    "name": ("name", False), "size": ("parameters", True), "active": ("active_parameters", True),
+    "context": ("context", True),
+    "family": ("family", False), "licence": ("licence", False), "downloads": ("downloads", True),
+    "score": ("score", True),
 }  # fmt: skip
 """Sort key → (what it sorts by, largest first unless asked otherwise)."""
 ORDERS = ("asc", "desc")
@@ -33,7 +35,8 @@ class ModelQuery:
     def address(self) -> str:
         """The canonical address."""
         usual = "desc" if SORTS[self.sort][1] else "asc"
-        given = (("q", self.q), ("family", self.family), ("score", self.score), ("sort", "" if self.sort == "size" else self.sort),
+        given = (("q", self.q), ("family", self.family), ("score", self.score),
+                 ("sort", "" if self.sort == "size" else self.sort),
                  ("order", "" if self.order in ("", usual) else self.order))  # fmt: skip
         pairs = [(name, value) for name, value in given if value]
         return f"/models?{encode(pairs)}" if pairs else "/models"
@@ -79,7 +82,8 @@ def select(rows: Sequence[dict[str, Any]], query: ModelQuery) -> list[dict[str, 
     words = query.q.casefold().split()
     found = [
         row for row in rows
-        if (not query.family or row["family"] == query.family) and all(word in f"{row['model']} {row['family']} {row['licence']}".casefold() for word in words)
+        if (not query.family or row["family"] == query.family)
+        and all(word in f"{row['model']} {row['family']} {row['licence']}".casefold() for word in words)
     ]  # fmt: skip
     column = SORTS[query.sort][0]
     known = [row for row in found if row[column] not in (None, "")]

@@ -1,7 +1,8 @@
 """Versions of policies: what is in force at an instant, what is announced, what must be refused. Pure.
 
 A material change takes effect only when its notice was at least :data:`NOTICE_DAYS` long, counted from the later of the
-day it says it was announced and the instant it was first shown. Instants are seconds since 1970, days begin at 00:00 UTC.
+day it says it was announced and the instant it was first shown. Instants are seconds since 1970, days begin at 00:00
+UTC.
 """
 
 import hashlib
@@ -55,7 +56,8 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How policies stand at an instant: ``in_force`` by policy, ``announced`` with notice running, and what is ``refused`` and why."""
+    """How policies stand at an instant: ``in_force`` by policy, ``announced`` with notice running, and what is
+    ``refused`` and why."""
 
     in_force: Mapping[str, Version]
     announced: tuple[Version, ...]
@@ -108,7 +110,8 @@ def parse(policy: str, name: str, text: str) -> Version:
     if front["material"] not in ("true", "false"):
         raise DocumentError(f"{where}: material is {front['material']!r}; write true or false")
     return Version(
-        policy, name, front["title"], front["version"], days["announced"], days["effective"], front["material"] == "true",
+        policy, name, front["title"], front["version"], days["announced"], days["effective"],
+        front["material"] == "true",
         front["language"], front["summary"], parts[2].strip() + "\n", hashlib.sha256(text.encode()).hexdigest(),
     )  # fmt: skip
 
@@ -133,7 +136,10 @@ def _fault(version: Version, first: bool, shown: Shown, now: int) -> str:
     earliest = earliest_effect(version, shown, now)
     if version.effective >= earliest:
         return ""
-    return f"is material and would be announced less than {NOTICE_DAYS} full days before; the earliest effective date that holds is {earliest}"
+    return (
+        f"is material and would be announced less than {NOTICE_DAYS} full days before; the earliest effective date that"
+        f" holds is {earliest}"
+    )
 
 
 def standing(versions: Iterable[Version], shown: Shown, now: int) -> Standing:
@@ -170,7 +176,8 @@ def past_faults(versions: Sequence[Version], published: Mapping[tuple[str, str],
             found.append(f"{where}: was published and is gone; every version stays readable for ever, restore it")
         elif version.digest != digest:
             found.append(
-                f"{where}: was published and has changed; restore it and write a new version (inferencebench policy new {policy})"
+                f"{where}: was published and has changed; restore it and write a new version (inferencebench policy "
+                f"new {policy})"
             )
     return found
 
@@ -182,7 +189,8 @@ def _order_faults(policy: str, mine: Sequence[Version], now: int) -> list[str]:
     found = []
     if mine[0].effective_at > now:
         found.append(
-            f"policies/{policy}/{mine[0].name}.md: nothing is in force before it; the first version takes effect today at the latest"
+            f"policies/{policy}/{mine[0].name}.md: nothing is in force before it; the first version takes effect "
+            "today at the latest"
         )
     labels = [version.version for version in mine]
     found += [
@@ -200,7 +208,10 @@ def _order_faults(policy: str, mine: Sequence[Version], now: int) -> list[str]:
 
 
 def faults(versions: Sequence[Version], published: Mapping[tuple[str, str], tuple[str, int]], now: int) -> list[str]:
-    """What ``inferencebench policy check`` refuses. ``published`` holds (digest, first shown) of each published version."""
+    """What ``inferencebench policy check`` refuses.
+
+    ``published`` holds (digest, first shown) of each published version.
+    """
     found = past_faults(versions, published)
     shown = {key: at for key, (_, at) in published.items()}
     for policy in POLICIES:
@@ -218,8 +229,11 @@ def skeleton(policy: str, latest: Version | None, today: date) -> tuple[str, str
     effective = today + timedelta(days=SKELETON_DAYS)
     number = str(int(latest.version) + 1) if latest and latest.version.isdigit() else "1"
     title, body = (latest.title, latest.body) if latest else (POLICIES[policy], "## 1. \n")
-    front = {"title": title, "version": number, "announced": today.isoformat(), "effective": effective.isoformat(), "material": "true",
-             "language": latest.language if latest else "en", "summary": "Say here in one sentence what changes."}  # fmt: skip
-    return effective.isoformat(), "---\n" + "".join(
-        f"{key}: {value}\n" for key, value in front.items()
-    ) + "---\n" + body
+    front = {"title": title, "version": number, "announced": today.isoformat(), "effective": effective.isoformat(),
+             "material": "true",
+             "language": latest.language if latest else "en",
+             "summary": "Say here in one sentence what changes."}  # fmt: skip
+    return (
+        effective.isoformat(),
+        "---\n" + "".join(f"{key}: {value}\n" for key, value in front.items()) + "---\n" + body,
+    )

@@ -42,7 +42,8 @@ def read_published(folder: Path) -> dict[tuple[str, str], tuple[str, int]]:
 class Policies:
     """The policies of a site: read once, with the record of when it first showed each version.
 
-    Whoever only looks (a command, the worker) shows nothing: a version that was not shown yet counts from now, each time.
+    Whoever only looks (a command, the worker) shows nothing: a version that was not shown yet counts from now, each
+    time.
     """
 
     def __init__(self, settings: Settings) -> None:

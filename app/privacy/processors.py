@@ -13,7 +13,8 @@ FILE = "processors.json"
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """One processor: what it does, which data it may see, where, what protects the transfer, and its own privacy policy."""
+    """One processor: what it does, which data it may see, where, what protects the transfer, and its own privacy
+    policy."""
 
     name: str
     does: str
@@ -51,6 +52,7 @@ def _read(path: Path) -> tuple[Processor, ...]:
         empty = [field.name for field in fields(row) if not getattr(row, field.name)]
         if empty or not row.privacy.startswith("https://"):
             raise InferenceBenchError(
-                f"{path}: {row.name or 'a processor'} lacks {', '.join(empty) or 'an https:// address of its privacy policy'}"
+                f"{path}: {row.name or 'a processor'} lacks "
+                f"{', '.join(empty) or 'an https:// address of its privacy policy'}"
             )
     return found

@@ -87,7 +87,10 @@ def _write(settings: Settings, made: Path, target: Path) -> None:
 
 
 def _mail(folder: Path) -> Iterator[Path]:
-    """Every message in the Maildirs; half-delivered ones (tmp) are not messages yet. What moves meanwhile may come twice."""
+    """Every message in the Maildirs; half-delivered ones (tmp) are not messages yet.
+
+    What moves meanwhile may come twice.
+    """
     for part in ("new", "cur", "new"):
         for box in ("inbox", "outbox"):
             yield from sorted((folder / MAIL / box / part).glob("*"))

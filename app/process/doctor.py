@@ -34,7 +34,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
     if not settings.is_https:
         yield (
             "note",
-            f"{PREFIX}BASE_URL is not https: no Strict-Transport-Security is sent; right for a test, not for the public",
+            (
+                f"{PREFIX}BASE_URL is not https: no Strict-Transport-Security is sent; right for a test, not for the "
+                f"public"
+            ),
         )
     if settings.host not in ("127.0.0.1", "::1", "localhost") and not settings.trusted_proxies:
         yield (
@@ -59,7 +62,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
     if not settings.smtp_url:
         yield (
             "note",
-            f"{PREFIX}SMTP_URL is not set: answers are put into the Maildir {settings.data_dir}/mail/outbox and sent by nobody",
+            (
+                f"{PREFIX}SMTP_URL is not set: answers are put into the Maildir {settings.data_dir}/mail/outbox and "
+                f"sent "
+                f"by nobody"
+            ),
         )
     if not settings.operator_email:
         yield "note", f"{PREFIX}OPERATOR_EMAIL is not set: nobody is reminded of deadlines"

@@ -1,4 +1,5 @@
-"""``python -m app.process.exec_with_parent PARENT COMMAND…``: become COMMAND, and end when PARENT does, even if that is killed."""
+"""``python -m app.process.exec_with_parent PARENT COMMAND…``: become COMMAND, and end when PARENT does, even if
+that is killed."""
 
 import os
 import signal

@@ -67,7 +67,8 @@ def run(settings: Settings, *, with_worker: bool = False) -> int:
 
 
 def _serve_until_told(settings: Settings, first_start: Callable[[], None]) -> None:
-    """Keep the web process running: Granian starts one that ended again at once; one that goes on ending waits longer each time."""
+    """Keep the web process running: Granian starts one that ended again at once; one that goes on ending waits
+    longer each time."""
     from app.core import logs
 
     told = threading.Event()
@@ -162,7 +163,8 @@ def _refuse_taken_port(settings: Settings) -> None:
             probe.bind((settings.host, settings.port))
         except socket.gaierror:
             raise SettingError(
-                f"{PREFIX}HOST: {settings.host!r} is no name or address of this machine; for example {PREFIX}HOST=127.0.0.1"
+                f"{PREFIX}HOST: {settings.host!r} is no name or address of this machine; for example "
+                f"{PREFIX}HOST=127.0.0.1"
             ) from None
         except OSError as error:
             raise SettingError(

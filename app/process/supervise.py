@@ -41,8 +41,8 @@ class Child:
     def start(self) -> None:
         """Start it in a session of its own, to be stopped with all it started; it ends if we are killed."""
         self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "app.process.exec_with_parent", str(os.getpid()), *self.command], cwd=HOME, start_new_session=True,
-            env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "app.process.exec_with_parent", str(os.getpid()), *self.command], cwd=HOME,
+            start_new_session=True, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         self.started = time.monotonic()
 
@@ -120,7 +120,8 @@ class Household:
         if time.monotonic() - child.started > STEADY_S:
             child.wait = SHORTEST_WAIT_S
         self._log.warning("a child ended and is started again",
-                          extra={"child": child.name, "status": child.process.returncode, "in_s": child.wait})  # fmt: skip
+                          extra={"child": child.name, "status": child.process.returncode,
+                                 "in_s": child.wait})  # fmt: skip
         if not self._stopping.wait(child.wait):
             child.wait = min(LONGEST_WAIT_S, child.wait * 2)
             child.start()
@@ -131,7 +132,8 @@ QUEUE_PREFIX, QUEUE_LOCK = "inferencebench-", "lock"
 
 @contextlib.contextmanager
 def _queue_folder() -> Iterator[Path]:
-    """A short-named folder for the queue's socket, gone at the end; those that killed supervisors left are swept first."""
+    """A short-named folder for the queue's socket, gone at the end; those that killed supervisors left are swept
+    first."""
     for left in Path(tempfile.gettempdir()).glob(f"{QUEUE_PREFIX}*/{QUEUE_LOCK}"):
         with (
             contextlib.suppress(OSError),

@@ -20,7 +20,8 @@ from app.web.answers import Answer, Ask
 from app.web.front import public
 
 FOLD_WORDS = {"pair": "whole model × GPU pairs", "model": "whole models", "gpu": "whole GPUs"}
-_BEFORE = (("size ÷ bandwidth, as most web calculators do", "53 %"), ("a plain roofline", "63 %"), ("the best sum of terms known before", "16.5 %"))  # fmt: skip
+_BEFORE = (("size ÷ bandwidth, as most web calculators do", "53 %"), ("a plain roofline", "63 %"),
+           ("the best sum of terms known before", "16.5 %"))  # fmt: skip
 """Median errors of other ways on rows they were not fitted on, as measured before this one was made."""
 _PLOT = (760, 420, 60, 46)
 
@@ -33,9 +34,12 @@ def _rows() -> tuple[dict[str, Any], ...]:
     for row, guess in zip(rows, accuracy.predicted(rows, accuracy.load_folds(), "pair"), strict=True):
         wide = ranges_of(bool(row.ask.shape.experts), guess)
         found.append({
-            **row.plain, "name": short_name(row.plain["model"]), "slug": slug_of(row.plain["model"]), "gpu_name": row.ask.gpu.name,
-            "gpus": row.ask.layout.gpus, "load": row.ask.traffic.concurrency or guess.running, "tpot": row.tpot, "ttft": row.ttft,
-            "guess_tpot": guess.tpot, "guess_ttft": guess.ttft, "tpot_range": wide["tpot"], "ttft_range": wide["ttft"], "error": guess.tpot / row.tpot - 1, "limited_by": guess.limited_by,
+            **row.plain, "name": short_name(row.plain["model"]), "slug": slug_of(row.plain["model"]),
+            "gpu_name": row.ask.gpu.name,
+            "gpus": row.ask.layout.gpus, "load": row.ask.traffic.concurrency or guess.running, "tpot": row.tpot,
+            "ttft": row.ttft,
+            "guess_tpot": guess.tpot, "guess_ttft": guess.ttft, "tpot_range": wide["tpot"], "ttft_range": wide["ttft"],
+            "error": guess.tpot / row.tpot - 1, "limited_by": guess.limited_by,
             "inside": wide["tpot"][0] <= row.tpot <= wide["tpot"][1],
         })  # fmt: skip
     return tuple(found)
@@ -66,7 +70,8 @@ def plot(rows: list[Any]) -> dict[str, Any] | None:
     dots = {(round(x), round(y)) for x, y in (place(row["tpot"], row["guess_tpot"]) for row in rows)}
     ticks = [t / 1e3 for t in (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if low <= log(t / 1e3) <= high]
     path = "".join(f"M{x} {y}h3v3h-3z" for x, y in sorted(dots))
-    line = {name: [place(t, t * factor) for t in (min(values), max(values))] for name, factor in (("same", 1.0), ("over", 1.2), ("under", 1 / 1.2))}  # fmt: skip
+    shown = (("same", 1.0), ("over", 1.2), ("under", 1 / 1.2))
+    line = {name: [place(t, t * factor) for t in (min(values), max(values))] for name, factor in shown}
     return {
         "width": width, "height": height, "left": left, "bottom": height - bottom, "path": path, "line": line,
         "ticks": [(place(t, t), f"{t * 1e3:g}") for t in ticks],
@@ -91,12 +96,15 @@ async def benchmarks(ask: Ask) -> Answer:
     errors = sorted(abs(row["error"]) for row in found)
     first = (query.page - 1) * PAGE_SIZE
     body = render(
-        "benchmarks/page.html", settings=ask.settings, path="/benchmarks", canonical=query.address(), query=query, rows=found[first : first + PAGE_SIZE], reported=reported,
-        total=len(found), every=len(_rows()), first=first + 1, pages=pages, choices=_choices(), sorts=SORTS, plot=plot(found),
-        middle=errors[len(errors) // 2] if errors else None, within=sum(e <= 0.2 for e in errors) / len(errors) if errors else None,
-        inside=sum(row["inside"] for row in found) / len(found) if found else None,
+        "benchmarks/page.html", settings=ask.settings, path="/benchmarks", canonical=query.address(), query=query,
+        rows=found[first : first + PAGE_SIZE], reported=reported,
+        total=len(found), every=len(_rows()), first=first + 1, pages=pages, choices=_choices(), sorts=SORTS,
+        plot=plot(found),
+        middle=errors[len(errors) // 2] if errors else None, within=sum(e <= 0.2 for e in errors) / len(errors)
+        if errors else None, inside=sum(row["inside"] for row in found) / len(found) if found else None,
         title="Benchmarks: measured and predicted",
-        description=f"{len(_rows())} measured results of serving language models, each beside our prediction for the same set-up and its error.",
+        description=f"{len(_rows())} measured results of serving language models, each beside our prediction for the "
+                    f"same set-up and its error.",
     )  # fmt: skip
     return Answer(body, valid_until=ask.now + 60 if reported else None)
 
@@ -116,15 +124,21 @@ def _accuracy() -> dict[str, Any]:
 
 @public("/methodology")
 async def methodology(ask: Ask) -> Answer:
-    """Every formula, constant, source, error and known weakness, from the code and the file that predictions are made with."""
+    """Every formula, constant, source, error and known weakness, from the code and the file that predictions are
+    made with."""
     ask.settle("/methodology")
     formulas = (shape_of, *speed.FORMULAS, plan.hold, plan.cost)
     body = render(
-        "benchmarks/methodology.html", settings=ask.settings, path="/methodology", canonical="/methodology", fitted=fitted(),
-        constants=[(constant, fitted()["constants"][constant.name]) for constant in CONSTANTS], before=_BEFORE, vendors=cards.VENDORS,
-        formulas=[(formula.__name__.strip("_").replace("_", " "), " ".join((formula.__doc__ or "").replace("``", "").split())) for formula in formulas],
-        bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows())) for row in _rows()}),
+        "benchmarks/methodology.html", settings=ask.settings, path="/methodology", canonical="/methodology",
+        fitted=fitted(),
+        constants=[(constant, fitted()["constants"][constant.name]) for constant in CONSTANTS], before=_BEFORE,
+        vendors=cards.VENDORS,
+        formulas=[(formula.__name__.strip("_").replace("_", " "),
+                   " ".join((formula.__doc__ or "").replace("``", "").split())) for formula in formulas],
+        bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows()))
+            for row in _rows()}),
         electricity=ELECTRICITY, reserve=memory.RESERVE, **_accuracy(), title="Methodology",
-        description="How predictions and costs are made: every formula, constant, source of data, and the measured error by group.",
+        description="How predictions and costs are made: every formula, constant, source of data, and the measured "
+                    "error by group.",
     )  # fmt: skip
     return Answer(body)

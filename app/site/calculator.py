@@ -29,16 +29,20 @@ async def calculator(ask: Ask) -> Answer:
     _, name = await _sheet(ask)
     body = render(
         "calculator/page.html", settings=ask.settings, path="/calculator", canonical="/calculator", now=ask.now,
-        sheet=f"{SHEET}?v={name}", presets=PRESETS, engines=ENGINES[:3], precisions=list(WEIGHT_BYTES), electricity=ELECTRICITY,
-        fitted=fitted(), models=await models.every_model(), title="Inference calculator",
-        description="Which hardware runs a model for your traffic within your latency, and what it costs. Computed in your browser; nothing you type leaves it.",
+        sheet=f"{SHEET}?v={name}", presets=PRESETS, engines=ENGINES[:3], precisions=list(WEIGHT_BYTES),
+        electricity=ELECTRICITY, fitted=fitted(), models=await models.every_model(), title="Inference calculator",
+        description="Which hardware runs a model for your traffic within your latency, and what it costs. Computed in "
+                    "your browser; nothing you type leaves it.",
     )  # fmt: skip
     return Answer(body, valid_until=await prices.next_stale(ask.now))
 
 
 @public(SHEET, shows=(MODELS_KEY, OFFERS_KEY))
 async def sheet_json(ask: Ask) -> Answer:
-    """Everything the calculator computes with, the same for everyone. ``v`` names its content: then it is kept for ever."""
+    """Everything the calculator computes with, the same for everyone.
+
+    ``v`` names its content: then it is kept for ever.
+    """
     pairs = ask.pairs()
     if [name for name, _ in pairs if name != "v"] or len(pairs) > 1:
         raise QueryError("v", "the sheet has the parameter v alone", f"{SHEET} works")
@@ -57,8 +61,9 @@ async def model_hardware(ask: Ask) -> Answer:
     here = f"/calculator/hardware/{row['slug']}"
     ask.settle(here)
     body = render(
-        "calculator/hardware.html", settings=ask.settings, path="/calculator", canonical=here, now=ask.now, model=row, **found,
-        title=f"Hardware for {row['name']}",
-        description=f"The cheapest GPUs that serve {row['name']} within usual latency limits: chat, RAG, code, batch and agents, with price, speed and its range.",
+        "calculator/hardware.html", settings=ask.settings, path="/calculator", canonical=here, now=ask.now, model=row,
+        **found, title=f"Hardware for {row['name']}",
+        description=f"The cheapest GPUs that serve {row['name']} within usual latency limits: chat, RAG, code, batch "
+                    f"and agents, with price, speed and its range.",
     )  # fmt: skip
     return Answer(body, valid_until=await prices.next_stale(ask.now))

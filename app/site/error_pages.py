@@ -35,7 +35,8 @@ log = logs.get("web")
 
 
 def _answer(request: Request[Any, Any, Any], status: int, title: str, hint: str = "",
-            links: tuple[tuple[str, str], ...] = (), parameter: str = "", headers: dict[str, str] | None = None) -> Response[bytes]:  # fmt: skip
+            links: tuple[tuple[str, str], ...] = (), parameter: str = "", headers: dict[str, str]
+            | None = None) -> Response[bytes]:  # fmt: skip
     path = request.scope["path"]
     given = dict(headers or {})
     if security.is_data(path):

@@ -1,4 +1,7 @@
-"""``POST /api/estimate``: a prediction for programs. Inputs come to the server, are answered and forgotten: nothing is logged."""
+"""``POST /api/estimate``: a prediction for programs.
+
+Inputs come to the server, are answered and forgotten: nothing is logged.
+"""
 
 import contextlib
 import json
@@ -19,7 +22,10 @@ from app.models.architecture.naming import same_architecture, slug_of
 
 FIELDS: dict[str, tuple[str, str]] = {
     "model": (
-        "repository on the Hugging Face Hub, or the slug of its page; of a tuned or quantised variant that is not known, the base is taken",
+        (
+            "repository on the Hugging Face Hub, or the slug of its page; of a tuned or quantised variant that is not "
+            "known, the base is taken"
+        ),
         "meta-llama/Llama-3.1-70B-Instruct",
     ),
     "gpu": ("GPU, as its page or its maker calls it", "h100-sxm-80gb"),
@@ -35,7 +41,8 @@ FIELDS: dict[str, tuple[str, str]] = {
     "request_rate_per_s": ("requests a second, instead of concurrency", "2.5"),
 }
 """Field → (meaning, example): for checks, the documentation and its tests."""
-EXAMPLE = {"model": "meta-llama/Llama-3.1-70B-Instruct", "gpu": "h100-sxm-80gb", "precision": "fp8", "tensor_parallel": 4, "input_tokens": 1000, "output_tokens": 300, "concurrency": 32}  # fmt: skip
+EXAMPLE = {"model": "meta-llama/Llama-3.1-70B-Instruct", "gpu": "h100-sxm-80gb", "precision": "fp8",
+           "tensor_parallel": 4, "input_tokens": 1000, "output_tokens": 300, "concurrency": 32}  # fmt: skip
 ANSWER: dict[str, tuple[str, str]] = {
     "model": ("string", "repository that was computed with"),
     "gpu": ("string", "slug of the GPU"),
@@ -52,7 +59,11 @@ ANSWER: dict[str, tuple[str, str]] = {
     "limited_by": ("string", "bandwidth, compute, interconnect, launch overhead or memory"),
     "sustained": (
         "boolean",
-        "false where requests arrive faster than they are served: waiting then grows without end and is not part of the times",
+        (
+            "false where requests arrive faster than they are served: waiting then grows without end and is not part "
+            "of "
+            "the times"
+        ),
     ),
     "step_ms": ("object", "milliseconds of one step by what takes them"),
     "weight_bytes_per_gpu": ("number", "bytes of weights on each GPU"),
@@ -87,7 +98,8 @@ def _given(body: bytes) -> dict[str, str]:
 
 
 def _check_choices(given: Mapping[str, str]) -> None:
-    """Refuse what a measured row may hold but a question may not: an unknown engine would be answered for another one."""
+    """Refuse what a measured row may hold but a question may not: an unknown engine would be answered for another
+    one."""
     engine = given.get("engine", "")
     if engine_name(engine) not in ENGINES:
         raise EstimateError("engine", f"engine {engine[:30]!r} is not known; use one of {', '.join(ENGINES)}")
@@ -132,10 +144,12 @@ def _answer(model: str, ask: Question, speed: Speed) -> dict[str, Any]:
         traffic.concurrency or speed.running,
     )
     return {
-        "model": model, "gpu": ask.gpu.slug, "gpus": ask.layout.gpus, "precision": ask.layout.precision, "engine": ask.layout.engine,
+        "model": model, "gpu": ask.gpu.slug, "gpus": ask.layout.gpus, "precision": ask.layout.precision,
+        "engine": ask.layout.engine,
         "time_to_first_token_ms": speed.ttft * 1e3, "time_to_first_token_ms_range": [t * 1e3 for t in wide["ttft"]],
         "time_per_output_token_ms": speed.tpot * 1e3, "time_per_output_token_ms_range": [t * 1e3 for t in wide["tpot"]],
-        "output_tokens_per_s": speed.running / speed.tpot, "output_tokens_per_s_per_gpu": speed.running / speed.tpot / ask.layout.gpus,
+        "output_tokens_per_s": speed.running / speed.tpot,
+        "output_tokens_per_s_per_gpu": speed.running / speed.tpot / ask.layout.gpus,
         "output_tokens_per_s_per_request": 1 / speed.tpot, "limited_by": speed.limited_by, "sustained": speed.sustained,
         "step_ms": {name: part * 1e3 for name, part in zip(names, speed.parts, strict=True)},
         "weight_bytes_per_gpu": speed.weights, "kv_cache_bytes_per_sequence_per_gpu": speed.kv_sequence,

@@ -60,7 +60,8 @@ async def gpu_page(ask: Ask) -> Answer:
         "gpus/page.html", settings=ask.settings, path="/gpus", canonical=f"/gpus/{gpu.slug}", now=ask.now, gpu=gpu,
         facts=FACTS, shown=offers[:SHOWN_OFFERS], total=len(offers), best=best_prices.best_of(offers, ask.now),
         **past, stock=_stock(offers), preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
-        range=best_prices.price_range_of(offers), kin=[g for g in gpus().values() if family and g.slug != gpu.slug and g.slug.split("-")[0] == family],
+        range=best_prices.price_range_of(offers), kin=[g for g in gpus().values() if family and g.slug != gpu.slug
+            and g.slug.split("-")[0] == family],
         description=_describe(gpu, offers, ask.now), runs=(await choices.for_gpu(gpu, ask.now))[:SHOWN_MODELS],
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
@@ -74,7 +75,8 @@ async def provider_list(ask: Ask) -> Answer:
     body = render(
         "providers/list.html", settings=ask.settings, path="/providers", canonical="/providers", now=ask.now,
         counts=counts, spans=await store.seen_spans(), reach=_reach, title="GPU providers",
-        description=f"{len(providers())} providers of GPUs: what they offer, where the prices come from, how fresh they are.",
+        description=f"{len(providers())} providers of GPUs: what they offer, where the prices come from, how fresh "
+                    f"they are.",
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
 
@@ -92,7 +94,8 @@ async def provider_page(ask: Ask) -> Answer:
     body = render(
         "providers/page.html", settings=ask.settings, path="/providers", canonical=f"/providers/{provider.slug}",
         now=ask.now, provider=provider, shown=offers[:SHOWN_OFFERS], total=len(offers), aside=aside,
-        told=told, topics=dict(TOPICS), sources=await source_status.of_sources(names, ask.settings), reach=_reach(provider.slug),
+        told=told, topics=dict(TOPICS), sources=await source_status.of_sources(names, ask.settings),
+        reach=_reach(provider.slug),
         preview=f"/previews/providers/{provider.slug}.png", title=f"{provider.name} GPU prices",
         description=f"{len(offers)} GPU offers of {provider.name}, with source, date and what the price includes.",
     )  # fmt: skip
@@ -153,8 +156,8 @@ async def _past(gpu: str, window: str, below: int | None, now: int) -> dict[str,
         if drawn:
             break
     return {
-        "chart": drawn, "window": choice, "windows": history.WINDOW_NAMES, "below": below, "by_day": by_day, "step": step,
-        "table": history.thinned(drawn.table) if drawn else [],
+        "chart": drawn, "window": choice, "windows": history.WINDOW_NAMES, "below": below, "by_day": by_day,
+        "step": step, "table": history.thinned(drawn.table) if drawn else [],
         "spread": history.spread(levels, "spot", now, below),
         "rentable": {tier: history.rentable(levels, tier, now, below) for tier in ("on-demand", "spot")},
         "has_history": bool(drawn) or bool(await queries.levels(gpu)),
@@ -191,4 +194,7 @@ def _describe(gpu: Gpu, offers: list[store.Row], now: int) -> str:
     from app.core.money import show
 
     price = show(best["usd_per_gpu_hour_micro"])
-    return f"{gpu.name}: {facts}{gpu.architecture}. On demand from {price} an hour, {len(offers)} offers with source and date."
+    return (
+        f"{gpu.name}: {facts}{gpu.architecture}. On demand from {price} an hour, {len(offers)} offers with source and"
+        " date."
+    )

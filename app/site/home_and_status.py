@@ -38,8 +38,10 @@ async def home(ask: Ask) -> Answer:
     groups = [(segment, name, [gpu for gpu in offered if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
     body = render(
         "site/home.html", settings=ask.settings, path="/", canonical="/", now=ask.now, best=best, groups=groups,
-        dearest=dearest, extent=await store.freshness(ask.now), offered=await store.offered(), title="What a GPU costs, and from whom",
-        description="GPU cloud prices compared per GPU-hour: on demand, spot and reserved, each with its source and date. "
+        dearest=dearest, extent=await store.freshness(ask.now), offered=await store.offered(),
+        title="What a GPU costs, and from whom",
+        description="GPU cloud prices compared per GPU-hour: on demand, spot and reserved, each with its source and "
+                    "date. "
                     "No cookies, no tracking.",
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
@@ -54,15 +56,19 @@ async def status(ask: Ask) -> Answer:
     sources = await source_status.of_sources(None, ask.settings)
     body = render(
         "site/status.html", settings=ask.settings, path="/status", canonical="/status", now=ask.now,
-        title="Status", description="How fresh the prices are, where they come from, and every row that was set aside, with its reason.",
+        title="Status", description="How fresh the prices are, where they come from, and every row that was set "
+                                    "aside, with its reason.",
         extent=await store.freshness(ask.now), offered=await store.offered(), sources=sources, aside=aside,
         left_out=[rows for source in sources for rows in source.left_out.values()],
-        reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()], aside_count=sum(reasons.values()),
-        rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],
-        history=await queries.history_extent(), counts=await report(ask.now), kept=await purge.states(ask.settings, ask.now),
+        reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()],
+        aside_count=sum(reasons.values()), rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],
+        history=await queries.history_extent(), counts=await report(ask.now),
+        kept=await purge.states(ask.settings, ask.now),
         canary_died=await asyncio.to_thread(canary.last_death, ask.settings),
-        requests=await cases.figures(ask.now), oldest_row=await asyncio.to_thread(log_rows.oldest_row, ask.settings.data_dir / FOLDER, ask.now),
-        versions=[*await data_versions(WATCHED), ("estimator's constants", f"fitted {fitted()['date']}"), *_policies(ask)],
+        requests=await cases.figures(ask.now), oldest_row=await asyncio.to_thread(log_rows.oldest_row,
+            ask.settings.data_dir / FOLDER, ask.now),
+        versions=[*await data_versions(WATCHED), ("estimator's constants", f"fitted {fitted()['date']}"),
+                  *_policies(ask)],
     )  # fmt: skip
     stale = await store.next_stale(ask.now)
     return Answer(body, valid_until=min(stale or ask.now + HOUR_S, ask.now + HOUR_S))

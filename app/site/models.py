@@ -17,7 +17,8 @@ from app.web.answers import Answer, Ask, MovedError
 from app.web.front import public
 
 SHOWN_FITS = 15
-_HEADINGS = (("name", "Model"), ("family", "Family"), ("size", "Parameters"), ("active", "Active"), ("context", "Context"),
+_HEADINGS = (("name", "Model"), ("family", "Family"), ("size", "Parameters"), ("active", "Active"),
+             ("context", "Context"),
              ("licence", "Licence"))  # fmt: skip
 
 
@@ -35,7 +36,8 @@ async def model_list(ask: Ask) -> Answer:
         "models/list.html", settings=ask.settings, path="/models", canonical=query.address(), query=query, models=found,
         total=len(rows), families=families, scores=[(key, _label(key), n) for key, n in keys.items()], words=describe,
         score_label=_label(query.score) if query.score else "", headings=_HEADINGS, title="AI models",
-        description=f"{len(rows)} language models: size, active parameters, context, licence and evaluation scores, each with its source.",
+        description=f"{len(rows)} language models: size, active parameters, context, licence and evaluation scores, "
+                    f"each with its source.",
     )  # fmt: skip
     return Answer(body)
 
@@ -65,10 +67,12 @@ async def model_page(ask: Ask) -> Answer:
         marked = {key: {**offer, "stale": offer["stale_at"] <= ask.now} for key, offer in best.items()}
         memory = {
             "weights": gpu_fit.weight_table(architecture), "cache": gpu_fit.cache_table(architecture),
-            "fits": gpu_fit.fits(architecture, gpus().values(), marked)[:SHOWN_FITS], "need": gpu_fit.needed_bytes(architecture),
+            "fits": gpu_fit.fits(architecture, gpus().values(), marked)[:SHOWN_FITS],
+            "need": gpu_fit.needed_bytes(architecture),
         }  # fmt: skip
     body = render(
-        "models/page.html", settings=ask.settings, path="/models", canonical=f"/models/{row['slug']}", model=row, now=ask.now,
+        "models/page.html", settings=ask.settings, path="/models", canonical=f"/models/{row['slug']}", model=row,
+        now=ask.now,
         architecture=architecture, sentences=describe.sentences(architecture) if architecture else [], words=describe,
         evaluations=await store.evaluations_of(row["slug"]), speeds=await store.speeds_of(row["slug"]), fitting=gpu_fit,
         title=row["name"], description=_describe(row), **memory, **await choices.for_model(row, ask.now),
@@ -83,7 +87,10 @@ def _describe(row: store.Row) -> str:
         if row["active_parameters"] != row["parameters"] and row["active_parameters"]
         else ""
     )
-    return f"{row['name']}: {size} parameters{active}. Architecture, memory by precision and context, evaluation results, and the GPUs it fits on with their price."
+    return (
+        f"{row['name']}: {size} parameters{active}. Architecture, memory by precision and context, evaluation results,"
+        " and the GPUs it fits on with their price."
+    )
 
 
 async def known_model(slug: str) -> store.Row:

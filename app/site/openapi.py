@@ -15,8 +15,10 @@ _SPLIT: dict[str, Any] = {"type": "integer", "minimum": 1, "default": 1}
 _TOKENS: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": MOST_TOKENS}
 _LOAD: dict[str, Any] = {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_CONCURRENCY}
 _FIELDS: dict[str, dict[str, Any]] = {
-    "model": _WORDS, "gpu": _WORDS, "precision": _WORDS, "engine": {"type": "string", "enum": list(ENGINES), "default": "vllm"},
-    "tensor_parallel": _SPLIT, "pipeline_parallel": _SPLIT, "attention_data_parallel": _SPLIT, "expert_parallel": _SPLIT,
+    "model": _WORDS, "gpu": _WORDS, "precision": _WORDS,
+    "engine": {"type": "string", "enum": list(ENGINES), "default": "vllm"},
+    "tensor_parallel": _SPLIT, "pipeline_parallel": _SPLIT, "attention_data_parallel": _SPLIT,
+    "expert_parallel": _SPLIT,
     "input_tokens": _TOKENS, "output_tokens": _TOKENS, "concurrency": _LOAD, "request_rate_per_s": _LOAD,
 }  # fmt: skip
 """Field of an estimate → its JSON schema, within the limits that the estimator checks."""
@@ -68,7 +70,8 @@ def description(settings: Settings) -> dict[str, Any]:
     paging = [
         {"name": "limit", "in": "query", "description": f"rows an answer, from 1 to {MAX_LIMIT:,}",
          "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": MAX_LIMIT}, "example": 100},
-        {"name": "cursor", "in": "query", "description": "where to go on: take it from the field next of the answer before",
+        {"name": "cursor", "in": "query", "description": "where to go on: take it from the field next of the answer "
+            "before",
          "schema": {"type": "string"}},
     ]  # fmt: skip
     refused = {
@@ -82,7 +85,8 @@ def description(settings: Settings) -> dict[str, Any]:
             "title": "InferenceBench prices",
             "version": __version__,
             "summary": "GPU prices per GPU-hour, each with its source and date.",
-            "description": "No key. Answers are cached at the edge for a minute and carry an ETag: ask with If-None-Match.",
+            "description": "No key. Answers are cached at the edge for a minute and carry an ETag: ask with "
+                           "If-None-Match.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": settings.base_url}],
@@ -95,7 +99,8 @@ def description(settings: Settings) -> dict[str, Any]:
                     "responses": {
                         "200": {
                             "description": "The offers that answer the filters, in the asked order.",
-                            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Prices"}, "example": example}},
+                            "content": {"application/json": {
+                                "schema": {"$ref": "#/components/schemas/Prices"}, "example": example}},
                         },
                         **refused,
                         "410": _problem("The prices changed since the cursor was given; begin again."),
@@ -119,15 +124,18 @@ def description(settings: Settings) -> dict[str, Any]:
                     "operationId": "estimate",
                     "summary": "Predict one set-up; inputs are sent to the server, never stored or logged",
                     "requestBody": {"required": True, "content": {"application/json": {
-                        "schema": {"type": "object", "required": ["model", "gpu", "input_tokens", "output_tokens"], "additionalProperties": False,
+                        "schema": {"type": "object", "required": ["model", "gpu", "input_tokens", "output_tokens"],
+                                   "additionalProperties": False,
                                    "properties": {name: {**_FIELDS[name], "description": meaning}
                                                   for name, (meaning, _) in estimates.FIELDS.items()}},
                         "example": estimates.EXAMPLE}}},
                     "responses": {
-                        "200": {"description": "Times in milliseconds with their 80 % ranges, memory in bytes, what limits.",
+                        "200": {"description": "Times in milliseconds with their 80 % ranges, memory in bytes, what "
+                                               "limits.",
                                 "content": {"application/json": {"schema": {
                                     "type": "object", "required": list(estimates.ANSWER),
-                                    "properties": {name: {"type": [kind, "null"] if name == "rated_power_w" else kind, "description": meaning}
+                                    "properties": {name: {"type": [kind, "null"] if name == "rated_power_w" else kind,
+                                                          "description": meaning}
                                                    for name, (kind, meaning) in estimates.ANSWER.items()}}}}},
                         "400": _problem("The body is not a JSON object, or it was cut off."),
                         "413": _problem("The body is larger than this address takes."),
@@ -144,7 +152,8 @@ def description(settings: Settings) -> dict[str, Any]:
                     "properties": {
                         "count": {"type": "integer", "description": "Offers that answer the filters, on all pages."},
                         "offers": {"type": "array", "items": {"$ref": "#/components/schemas/Offer"}},
-                        "next": {"type": ["string", "null"], "description": "Address of the following rows; null at the end."},
+                        "next": {"type": ["string", "null"], "description": "Address of the following rows; null at "
+                            "the end."},
                     },
                 },
                 "Offer": {

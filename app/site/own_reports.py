@@ -1,4 +1,7 @@
-"""One's own report, by its receipt: see, correct, export, withdraw, erase. The receipt comes in a body and goes nowhere."""
+"""One's own report, by its receipt: see, correct, export, withdraw, erase.
+
+The receipt comes in a body and goes nowhere.
+"""
 
 import json
 from typing import Any
@@ -37,7 +40,8 @@ def _page(settings: Any, **more: Any) -> bytes:
         "states": STATES,
     } | more
     return render("submissions/manage.html", settings=settings, path="/submissions", title="Your reports",
-                  description="See, correct, export, withdraw or erase a report with its receipt.", **values)  # fmt: skip
+                  description="See, correct, export, withdraw or erase a report with its receipt.",
+                  **values)  # fmt: skip
 
 
 @post("/submissions", status_code=200)
@@ -51,7 +55,8 @@ async def manage(request: Request[Any, Any, Any]) -> Response[bytes]:
         if wait := too_often(request, "posts"):
             return refused_often(wait)
         words = (
-            "No report has this receipt. It begins with ib- and has 24 more letters and digits; perhaps the report was erased."
+            "No report has this receipt. It begins with ib- and has 24 more letters and digits; perhaps the report "
+            "was erased."
             if receipt.strip()
             else "Type the receipt that you got when you sent the report."
         )
@@ -162,10 +167,12 @@ async def _erase(settings: Any, report: Submission, receipt: str, typed: dict[st
 
 
 ANSWER_TRIES = 10
-"""The visitor waits about two seconds for the write-ahead log to be emptied; past that the page says when it will be."""
+"""The visitor waits about two seconds for the write-ahead log to be emptied; past that the page says when it will
+be."""
 ERASED = "Erased. Nothing of the report is left here but its number in a list of what was erased."
 ERASED_LATER = (
-    "Erased, and shown nowhere. Its text still stands in the database's log of recent writes, which somebody is reading "
+    "Erased, and shown nowhere. Its text still stands in the database's log of recent writes, which somebody is "
+    "reading "
     "just now; the next purge, within the hour, empties that."
 )
 _ACTIONS = {

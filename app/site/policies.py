@@ -45,7 +45,10 @@ def anchor(heading: str) -> str:
 
 @lru_cache(maxsize=64)
 def to_html(text: str) -> tuple[str, tuple[tuple[int, str, str], ...]]:
-    """Markdown as HTML with an anchor for each section, and the sections: (level, anchor, heading). No HTML passes through."""
+    """Markdown as HTML with an anchor for each section, and the sections: (level, anchor, heading).
+
+    No HTML passes through.
+    """
     from markdown_it import MarkdownIt
 
     reader = MarkdownIt("commonmark", {"html": False})
@@ -88,8 +91,10 @@ def _page(ask: Ask, version: Version, here: str) -> Answer:
         reverse=True,
     )
     body = render(
-        "policies/page.html", settings=ask.settings, path="/policies", canonical=here, version=version, text=text, contents=contents,
-        state=standing.state(version), history=[(other, standing.state(other)) for other in history], title=version.title,
+        "policies/page.html", settings=ask.settings, path="/policies", canonical=here, version=version, text=text,
+        contents=contents,
+        state=standing.state(version), history=[(other, standing.state(other)) for other in history],
+        title=version.title,
         description=f"{version.title} of InferenceBench, effective {version.effective}.", kinds=KINDS,
         annex=here == "/policies/privacy", processors=processors(ask.settings),
     )  # fmt: skip
@@ -102,8 +107,10 @@ async def policy_list(ask: Ask) -> Answer:
     ask.settle("/policies")
     standing = policies(ask.settings).standing(ask.now)
     body = render(
-        "policies/list.html", settings=ask.settings, path="/policies", canonical="/policies", standing=standing, names=POLICIES, title="Policies",
-        description="Privacy, terms of use, accessibility, independence and security: what is in force, since when, and what changed.",
+        "policies/list.html", settings=ask.settings, path="/policies", canonical="/policies", standing=standing,
+        names=POLICIES, title="Policies",
+        description="Privacy, terms of use, accessibility, independence and security: what is in force, since when, "
+                    "and what changed.",
     )  # fmt: skip
     return Answer(body)
 
@@ -144,8 +151,10 @@ async def policy_changes(ask: Ask) -> Answer:
     here = f"/policies/{new.policy}/changes/{old.name}/{new.name}"
     ask.settle(here)
     body = render(
-        "policies/changes.html", settings=ask.settings, path="/policies", canonical=here, old=old, new=new, changes=difference(old, new), anchor=anchor,
-        title=f"{new.title}: what changed", description=f"What changed in the {new.title.lower()} from {old.effective} to {new.effective}.",
+        "policies/changes.html", settings=ask.settings, path="/policies", canonical=here, old=old, new=new,
+        changes=difference(old, new), anchor=anchor,
+        title=f"{new.title}: what changed",
+        description=f"What changed in the {new.title.lower()} from {old.effective} to {new.effective}.",
     )  # fmt: skip
     return Answer(body)
 
@@ -158,14 +167,18 @@ async def policy_feed(ask: Ask) -> Answer:
     told = _public_versions(all_, ask.now)
     told.sort(key=lambda version: (version.announced, version.policy), reverse=True)
     entries = "".join(
-        f"<entry><id>{escape(base)}/policies/{v.policy}/{v.name}</id><title>{escape(v.title)}, effective {v.effective}</title>"
-        f'<link href="{escape(base)}/policies/{v.policy}/{v.name}"/><updated>{v.announced}T00:00:00Z</updated><summary>{escape(v.summary)}</summary></entry>\n'
+        f"<entry><id>{escape(base)}/policies/{v.policy}/{v.name}</id>"
+        f"<title>{escape(v.title)}, effective {v.effective}</title>"
+        f'<link href="{escape(base)}/policies/{v.policy}/{v.name}"/><updated>{v.announced}T00:00:00Z</updated>'
+        f"<summary>{escape(v.summary)}</summary></entry>\n"
         for v in told
     )
     updated = f"{told[0].announced}T00:00:00Z" if told else datetime.fromtimestamp(0, UTC).isoformat()
     body = (
-        '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n<title>InferenceBench: policies</title>\n'
-        f'<id>{escape(base)}/policies</id>\n<link rel="self" href="{escape(base)}/policies/changes.atom"/>\n<updated>{updated}</updated>\n'
+        '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n<title>InferenceBench: '
+        "policies</title>\n"
+        f'<id>{escape(base)}/policies</id>\n<link rel="self" '
+        f'href="{escape(base)}/policies/changes.atom"/>\n<updated>{updated}</updated>\n'
         f"<author><name>InferenceBench</name></author>\n{entries}</feed>\n"
     )
     return Answer(body.encode(), "application/atom+xml; charset=utf-8")

@@ -32,13 +32,14 @@ def environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     made.filters.update(
-        usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden, figure=figure,
+        usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden,
+        figure=figure,
         thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,
     )  # fmt: skip
     made.globals.update(
         times=_edges(TIMES_MS), shifts=_edges(SHIFTS), errors=_edges(ERRORS),
-        asset=assets.address, integrity=assets.integrity, gpus=facts.gpus(), providers=facts.providers(), countries=facts.countries(),
-        continents=facts.CONTINENTS,
+        asset=assets.address, integrity=assets.integrity, gpus=facts.gpus(), providers=facts.providers(),
+        countries=facts.countries(), continents=facts.CONTINENTS,
     )  # fmt: skip
     return made
 

@@ -62,7 +62,8 @@ def policy_in_force(settings: Settings) -> Version:
 def consent_words(policy: Version) -> str:
     """What a sender agrees to, word for word."""
     return (
-        f"I agree that InferenceBench keeps and publishes this report as its privacy policy, version {policy.version}, in force since {policy.effective}, describes. "
+        f"I agree that InferenceBench keeps and publishes this report as its privacy policy, version "
+        f"{policy.version}, in force since {policy.effective}, describes. "
         "I can withdraw this at any time with the receipt."
     )
 
@@ -79,9 +80,11 @@ async def form_page(settings: Settings, form: Form, typed: dict[str, str], **mor
     """The form with what was typed, and what is wrong with it."""
     policy = policy_in_force(settings)
     return render(
-        "submissions/form.html", settings=settings, path="/submit", form=form, contact=CONTACT, typed=typed, known=await known(), honeypot=HONEYPOT,
+        "submissions/form.html", settings=settings, path="/submit", form=form, contact=CONTACT, typed=typed,
+        known=await known(), honeypot=HONEYPOT,
         consent=consent_words(policy), policy=policy, age=AGE, title=form.title, today=f"{clock.now():%Y-%m-%d}",
-        description=form.lead, **({"errors": {}, "doubts": {}, "notice": "", "runs": (), "action": f"/submit/{form.kind}"} | more),
+        description=form.lead, **({"errors": {}, "doubts": {}, "notice": "", "runs": (),
+            "action": f"/submit/{form.kind}"} | more),
     )  # fmt: skip
 
 
@@ -90,8 +93,8 @@ async def submit(ask: Ask) -> Answer:
     """What can be reported, and what becomes of it."""
     ask.settle("/submit")
     return Answer(render(
-        "submissions/start.html", settings=ask.settings, path="/submit", canonical="/submit", forms=FORMS.values(), title="Report",
-        description="Report a GPU price, a benchmark or an experience: no account, a receipt instead.",
+        "submissions/start.html", settings=ask.settings, path="/submit", canonical="/submit", forms=FORMS.values(),
+        title="Report", description="Report a GPU price, a benchmark or an experience: no account, a receipt instead.",
     ))  # fmt: skip
 
 

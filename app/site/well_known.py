@@ -47,13 +47,14 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     try:
         offers = int(await OfferRow.count().run())
     except Exception as error:  # whatever keeps the database from answering is the reason
-        return Response({"ready": False, "why": f"the database does not answer: {type(error).__name__}"}, status_code=503,
-                        headers={"cache-control": "no-store"})  # fmt: skip
+        return Response({"ready": False, "why": f"the database does not answer: {type(error).__name__}"},
+                        status_code=503, headers={"cache-control": "no-store"})  # fmt: skip
     mend = [*policies(request.app.state.settings).troubles(), *await sync.troubles()]
     if disk := full_disk(request.app.state.settings.data_dir):
         mend.append(disk)
     why = None if offers else "no prices are loaded yet; run inferencebench up"
-    return Response({"ready": why is None, "offers": offers, "version": __version__, **({"why": why} if why else {}), **({"mend": mend} if mend else {})},
+    return Response({"ready": why is None, "offers": offers, "version": __version__, **({"why": why} if why else {}),
+                     **({"mend": mend} if mend else {})},
                     status_code=200 if offers else 503, headers={"cache-control": "no-store"})  # fmt: skip
 
 
@@ -177,7 +178,8 @@ async def api(ask: Ask) -> Answer:
     ask.settle("/api")
     body = render("site/api.html", settings=ask.settings, path="/api", canonical="/api", title="Data and API",
                   description="Every price as CSV and JSON, with the same filters as the page; no key needed.",
-                  api=description(ask.settings), estimate_fields=estimates.FIELDS, estimate_answer=estimates.ANSWER, estimate_example=json.dumps(estimates.EXAMPLE))  # fmt: skip
+                  api=description(ask.settings), estimate_fields=estimates.FIELDS, estimate_answer=estimates.ANSWER,
+                  estimate_example=json.dumps(estimates.EXAMPLE))  # fmt: skip
     return Answer(body)
 
 

@@ -166,7 +166,8 @@ async def raise_versions(keys: Iterable[str]) -> None:
     rows = [(key,) for key in dict.fromkeys(keys)]
     if rows:
         await execute_many(
-            "INSERT INTO data_version (key, version) VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET version = version + 1",
+            "INSERT INTO data_version (key, version) VALUES (?, 1) ON CONFLICT (key) DO UPDATE "
+            "SET version = version + 1",
             rows,
         )
 

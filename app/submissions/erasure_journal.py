@@ -46,7 +46,8 @@ def read(folder: Path) -> dict[str, set[str]]:
 
 
 def times(folder: Path) -> dict[str, Counter[str]]:
-    """Kind → id → how often it stands here: a report once when it is withdrawn and again when it is erased; a line that a crash cut off is passed over.
+    """Kind → id → how often it stands here: a report once when it is withdrawn and again when it is erased; a line
+    that a crash cut off is passed over.
 
     Raises :class:`DatabaseError` with one line if the file holds anything else: what was erased could come back.
     """

@@ -21,13 +21,18 @@ def labels(report: Submission) -> list[tuple[str, str]]:
 def as_dict(report: Submission) -> dict[str, Any]:
     """Everything that is held of a report."""
     return {
-        "id": report.id, "kind": report.kind, "sent_on": report.day, "state": STATES[report.state], "frozen": report.restricted, "report": report.values,
-        "contact": report.contact or None, "consent": report.consent, "privacy_policy": report.policy, "reason": report.reason or None,
+        "id": report.id, "kind": report.kind, "sent_on": report.day, "state": STATES[report.state],
+        "frozen": report.restricted, "report": report.values,
+        "contact": report.contact or None, "consent": report.consent, "privacy_policy": report.policy,
+        "reason": report.reason or None,
     }  # fmt: skip
 
 
 def as_csv(reports: list[Submission]) -> str:
-    """Reports as CSV: a row for each field, so that all kinds fit. Cells that a spreadsheet would run begin with an apostrophe."""
+    """Reports as CSV: a row for each field, so that all kinds fit.
+
+    Cells that a spreadsheet would run begin with an apostrophe.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(("id", "kind", "sent_on", "state", "field", "value"))

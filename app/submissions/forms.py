@@ -20,7 +20,11 @@ EARLIEST = date(2020, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. ``kind`` is text, lines, whole, number, choice, date, link or email; ``low`` and ``high`` bound numbers, ``most`` texts."""
+    """One field.
+
+    ``kind`` is text, lines, whole, number, choice, date, link or email; ``low`` and ``high`` bound numbers, ``most``
+    texts.
+    """
 
     name: str
     label: str
@@ -66,7 +70,8 @@ def _number(
 TIERS = (("on-demand", "On demand"), ("spot", "Spot, may be interrupted"), ("reserved", "Reserved for a term"))
 ENGINES = (("vllm", "vLLM"), ("sglang", "SGLang"), ("trtllm", "TensorRT-LLM"), ("llama.cpp", "llama.cpp"))
 PRECISIONS = (("bf16", "BF16 or FP16"), ("fp8", "FP8"), ("fp4", "FP4"), ("int8", "INT8"), ("int4", "INT4"))
-TOPICS = (("availability", "Getting a GPU"), ("performance", "Speed as promised"), ("reliability", "Staying up"), ("billing", "Billing"), ("support", "Support"), ("other", "Something else"))  # fmt: skip
+TOPICS = (("availability", "Getting a GPU"), ("performance", "Speed as promised"), ("reliability", "Staying up"),
+          ("billing", "Billing"), ("support", "Support"), ("other", "Something else"))  # fmt: skip
 _LINK = Field(
     "link",
     "Link to evidence",
@@ -91,16 +96,19 @@ PRICE = Form("price", "A price you saw", "What a provider asks for a GPU, where 
     Field("gpu", "GPU", "choice", choices_of="gpus"),
     _number("gpu_count", "GPUs in the instance", "1", "1024", whole=True, example="8"),
     Field("tier", "Sold as", "choice", choices=TIERS),
-    _number("commitment_months", "Term in months, if reserved", "1", "60", whole=True, required=False, unit="months", example="12"),
+    _number("commitment_months", "Term in months, if reserved", "1", "60", whole=True, required=False, unit="months",
+            example="12"),
     Field("region", "Region", required=False, hint="As the provider calls it", example="eu-west-1", most=80),
     _number("price", "Price", "0.001", "10000", unit="USD per hour, without tax", example="2.49"),
-    Field("per", "The price is for", "choice", choices=(("gpu-hour", "one GPU, one hour"), ("instance-hour", "the whole instance, one hour"))),
+    Field("per", "The price is for", "choice", choices=(("gpu-hour", "one GPU, one hour"),
+        ("instance-hour", "the whole instance, one hour"))),
     Field("seen_on", "Seen on", "date", example="2026-11-20"),
     Field("seen_where", "Where you saw it", example="the console, when starting an instance"),
     _LINK,
 ))  # fmt: skip
 BENCHMARK = Form("benchmark", "A benchmark you ran", "How fast a model answers on a GPU, measured by you.", (
-    Field("model", "Model", "choice", hint="Name on the Hugging Face Hub", choices_of="models", example="meta-llama/Llama-3.1-8B-Instruct"),
+    Field("model", "Model", "choice", hint="Name on the Hugging Face Hub", choices_of="models",
+          example="meta-llama/Llama-3.1-8B-Instruct"),
     Field("gpu", "GPU", "choice", choices_of="gpus"),
     _number("tensor_parallel", "Split of each layer over GPUs (tensor parallel)", "1", "64", whole=True, example="8"),
     _number("pipeline_parallel", "Stages (pipeline parallel)", "1", "64", whole=True, example="1"),
@@ -111,17 +119,22 @@ BENCHMARK = Form("benchmark", "A benchmark you ran", "How fast a model answers o
     _number("output_tokens", "Output tokens per request", "1", "1000000", whole=True, example="256"),
     _number("concurrency", "Requests at the same time", "1", "100000", whole=True, example="32"),
     _number("ttft_ms", "Time to first token, median", "0.01", "10000000", unit="ms", required=False, example="85.2"),
-    _number("tpot_ms", "Time per output token, median", "0.01", "1000000", unit="ms", required=False, hint="This or the throughput", example="12.4"),
-    _number("output_tokens_per_s", "Output throughput of all requests", "0.01", "10000000", unit="tokens/s", required=False, example="2450"),
+    _number("tpot_ms", "Time per output token, median", "0.01", "1000000", unit="ms", required=False,
+            hint="This or the throughput", example="12.4"),
+    _number("output_tokens_per_s", "Output throughput of all requests", "0.01", "10000000", unit="tokens/s",
+            required=False, example="2450"),
     Field("measured_on", "Measured on", "date", example="2026-11-20"),
-    Field("how", "How you measured", "lines", hint="The command and what is special about it", example="vllm bench serve --random-input-len 1024 …", most=2000),
+    Field("how", "How you measured", "lines", hint="The command and what is special about it",
+          example="vllm bench serve --random-input-len 1024 …", most=2000),
     _LINK,
 ))  # fmt: skip
 EXPERIENCE = Form("experience", "An experience with a provider", "What it was like to rent there.", (
     Field("provider", "Provider", "choice", choices_of="providers"),
     Field("topic", "About", "choice", choices=TOPICS),
-    Field("rating", "Rating", "choice", choices=tuple((str(n), text) for n, text in ((5, "5, very good"), (4, "4, good"), (3, "3, middling"), (2, "2, poor"), (1, "1, very poor")))),
-    Field("text", "What happened", "lines", hint="Published as you write it, without your name", example="Eight H100 were there within a minute, three days in a row.", most=4000),
+    Field("rating", "Rating", "choice", choices=tuple((str(n), text) for n,
+        text in ((5, "5, very good"), (4, "4, good"), (3, "3, middling"), (2, "2, poor"), (1, "1, very poor")))),
+    Field("text", "What happened", "lines", hint="Published as you write it, without your name",
+          example="Eight H100 were there within a minute, three days in a row.", most=4000),
 ))  # fmt: skip
 FORMS: Mapping[str, Form] = {form.kind: form for form in (PRICE, BENCHMARK, EXPERIENCE)}
 LEAST_TEXT = 20
@@ -175,7 +188,8 @@ def _together(form: Form, values: Values, errors: dict[str, str]) -> dict[str, s
 
 
 def is_sound(form: Form, values: Values) -> bool:
-    """True if stored values are what the form's readers once gave: the required ones there, numbers and dates readable."""
+    """True if stored values are what the form's readers once gave: the required ones there, numbers and dates
+    readable."""
     for field in form.fields:
         value = values.get(field.name, "")
         if not value:
@@ -206,7 +220,8 @@ def _choice(field: Field, text: str, known: Known, _: date) -> str:
     folded = next((name for name in names if name.casefold() == wanted.casefold()), "")
     if not folded:
         raise TextError(
-            f"is none that is known here; choose one of the list{f', for example {field.example}' if field.example else ''}"
+            f"is none that is known here; choose one of the "
+            f"list{f', for example {field.example}' if field.example else ''}"
         )
     return folded
 
@@ -266,5 +281,6 @@ def _email(field: Field, text: str, _: Known, __: date) -> str:
 
 
 _READERS: Mapping[str, Callable[[Field, str, Known, date], str]] = {
-    "text": _text, "lines": _text, "choice": _choice, "whole": _amount, "number": _amount, "date": _date, "link": _link, "email": _email,
+    "text": _text, "lines": _text, "choice": _choice, "whole": _amount, "number": _amount, "date": _date, "link": _link,
+    "email": _email,
 }  # fmt: skip

@@ -28,8 +28,8 @@ class TextError(ValueError):
 def plain(text: str, most: int, *, lines: bool = False) -> str:
     """The text as it is kept: NFC, line ends as newlines, outer space off.
 
-    Raises :class:`TextError` for what is too long, invisible, changes the direction of reading, or is a control character.
-    Nothing inside is taken out silently.
+    Raises :class:`TextError` for what is too long, invisible, changes the direction of reading, or is a control
+    character. Nothing inside is taken out silently.
     """
     found = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
     if len(found) > most:
@@ -76,7 +76,8 @@ def refuse_numbers_of_people(text: str) -> None:
 
 
 def refuse_numbers_in_address(text: str) -> None:
-    """As :func:`refuse_numbers_of_people`, for links and mail addresses: escapes are undone and any mark may separate."""
+    """As :func:`refuse_numbers_of_people`, for links and mail addresses: escapes are undone and any mark may
+    separate."""
     opened = text
     for _ in range(4):  # an escape of an escape is still read by whoever opens the link
         opened = unquote_plus(opened)
@@ -117,6 +118,7 @@ def _is_card(digits: str) -> bool:
 
 
 def _is_government_number(text: str) -> bool:
-    """A British National Insurance number by its form, an Indian Aadhaar or a Chinese resident number by its check digit."""
+    """A British National Insurance number by its form, an Indian Aadhaar or a Chinese resident number by its check
+    digit."""
     plain_text = re.sub(r"[ -]", "", text).upper()
     return bool(_NINO.fullmatch(plain_text)) or aadhaar.is_valid(plain_text) or ric.is_valid(plain_text)

@@ -38,11 +38,13 @@ async def _price(values: Values) -> dict[str, str]:
     low, high, mine = rows[0][0], rows[-1][0], to_micro(amount)
     if mine * FAR < low:
         return {
-            "price": f"That is {amount * 1_000_000 / low:.2f} times the lowest of {len(rows)} offers known ({show(low)} per GPU-hour): please check."
+            "price": f"That is {amount * 1_000_000 / low:.2f} times the lowest of {len(rows)} offers known "
+            f"({show(low)} per GPU-hour): please check."
         }
     if mine > high * FAR:
         return {
-            "price": f"That is {amount * 1_000_000 / high:.1f} times the highest of {len(rows)} offers known ({show(high)} per GPU-hour): please check."
+            "price": f"That is {amount * 1_000_000 / high:.1f} times the highest of {len(rows)} offers known "
+            f"({show(high)} per GPU-hour): please check."
         }
     return {}
 
@@ -54,7 +56,8 @@ def _benchmark(values: Values) -> dict[str, str]:
         most = Decimal(1000) * Decimal(values["concurrency"]) / Decimal(values["tpot_ms"])
         if Decimal(values["output_tokens_per_s"]) > most * Decimal("1.1"):
             return {
-                "output_tokens_per_s": f"{values['concurrency']} requests at {values['tpot_ms']} ms a token give at most {most:,.0f} tokens/s: please check."
+                "output_tokens_per_s": f"{values['concurrency']} requests at {values['tpot_ms']} ms a token give at "
+                f"most {most:,.0f} tokens/s: please check."
             }
     try:
         asked = question(row, shipped_shapes())
@@ -65,7 +68,8 @@ def _benchmark(values: Values) -> dict[str, str]:
     fastest = min((float(r["tpot_ms"]) for r in measured_rows() if _same(r, row) and r["tpot_ms"]), default=0.0)
     if fastest and mine * float(FAR) < fastest:
         return {
-            field: f"That is {fastest / mine:.1f} times as quick as the fastest measured ({fastest:.1f} ms a token): please check."
+            field: f"That is {fastest / mine:.1f} times as quick as the fastest measured ({fastest:.1f} ms a token): "
+            f"please check."
         }
     if mine * 3 < guess or mine > guess * 3:
         return {field: f"That is {mine:.1f} ms a token where {guess:.1f} ms is predicted: please check."}

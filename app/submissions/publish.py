@@ -1,6 +1,7 @@
 """What of approved reports is shown: prices among the offers, benchmarks beside the measured rows, experiences.
 
-A reported price stands beside the provider's own and never in its place: it is marked, and no best price, history or calculator takes it.
+A reported price stands beside the provider's own and never in its place: it is marked, and no best price, history or
+calculator takes it.
 """
 
 from collections import defaultdict
@@ -30,7 +31,8 @@ def as_instant(day: str) -> int:
 
 
 def grouped(reports: Iterable[Submission]) -> list[tuple[Submission, int]]:
-    """(the report shown, how many agree with it) of each group that names the same thing: the newest, of a day's the one most agree with."""
+    """(the report shown, how many agree with it) of each group that names the same thing: the newest, of a day's
+    the one most agree with."""
     alike: dict[tuple[str, ...], list[Submission]] = defaultdict(list)
     for report in reports:
         v = report.values
@@ -59,10 +61,13 @@ def as_raw(report: Submission, agreeing: int) -> RawOffer:
     per_gpu = v["per"] == "gpu-hour"
     others = "1 report" if agreeing == 1 else f"{agreeing} independent reports agree"
     return RawOffer(
-        source=SOURCE, provider=v["provider"], gpu=v["gpu"], gpu_count=v["gpu_count"], tier=v["tier"], region=v.get("region", ""),
+        source=SOURCE, provider=v["provider"], gpu=v["gpu"], gpu_count=v["gpu_count"], tier=v["tier"],
+        region=v.get("region", ""),
         amount_per_gpu_hour=amount if per_gpu else None, amount_per_instance_hour=None if per_gpu else amount,
-        commitment_months=int(v["commitment_months"]) if "commitment_months" in v else None, remark=f"{COMMUNITY}, {others}",
-        source_url=v.get("link", f"/providers/{v['provider']}"), fetched_at=as_instant(v["seen_on"]), reference=report.id,
+        commitment_months=int(v["commitment_months"]) if "commitment_months" in v else None,
+        remark=f"{COMMUNITY}, {others}",
+        source_url=v.get("link", f"/providers/{v['provider']}"), fetched_at=as_instant(v["seen_on"]),
+        reference=report.id,
     )  # fmt: skip
 
 
@@ -82,16 +87,20 @@ def as_row(report: Submission) -> dict[str, str]:
     throughput, load = v.get("output_tokens_per_s", ""), Decimal(v["concurrency"])
     tpot = v.get("tpot_ms") or (f"{1000 * load / Decimal(throughput):.4f}" if throughput else "")
     return {
-        "source": SOURCE, "measured_on": v["measured_on"], "engine": v["engine"], "engine_version": v["engine_version"], "model": v["model"],
-        "precision": v["precision"], "gpu": v["gpu"], "tensor_parallel": v["tensor_parallel"], "pipeline_parallel": v["pipeline_parallel"],
-        "attention_data_parallel": "1", "expert_parallel": "1", "input_tokens": v["input_tokens"], "output_tokens": v["output_tokens"],
-        "concurrency": v["concurrency"], "request_rate_per_s": "", "output_tokens_per_s": throughput, "ttft_ms": v.get("ttft_ms", ""), "tpot_ms": tpot,
-        "statistic": "median",
+        "source": SOURCE, "measured_on": v["measured_on"], "engine": v["engine"], "engine_version": v["engine_version"],
+        "model": v["model"],
+        "precision": v["precision"], "gpu": v["gpu"], "tensor_parallel": v["tensor_parallel"],
+        "pipeline_parallel": v["pipeline_parallel"],
+        "attention_data_parallel": "1", "expert_parallel": "1", "input_tokens": v["input_tokens"],
+        "output_tokens": v["output_tokens"],
+        "concurrency": v["concurrency"], "request_rate_per_s": "", "output_tokens_per_s": throughput,
+        "ttft_ms": v.get("ttft_ms", ""), "tpot_ms": tpot, "statistic": "median",
     }  # fmt: skip
 
 
 async def benchmark_rows() -> list[dict[str, str]]:
-    """Approved benchmarks with the prediction for the same set-up, the newest first; ``agree`` counts independent ones within 20 %."""
+    """Approved benchmarks with the prediction for the same set-up, the newest first; ``agree`` counts independent
+    ones within 20 %."""
     rows = [
         as_row(report) | {"id": report.id, "how": report.values["how"], "link": report.values.get("link", "")}
         for report in await published("benchmark")

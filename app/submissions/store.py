@@ -19,8 +19,14 @@ from app.submissions.receipts import hash_of, new_id, new_receipt
 log = logs.get("reports")
 MOST_WAITING = 5_000
 """So many reports wait for a look at most; past that the site asks to try later, whoever sends."""
-_COLUMNS = "s.id, s.kind, s.day, s.state, s.restricted, s.body, s.policy, s.consent, s.ended_on, s.reason, c.address, coalesce(v.version, 1)"
-_FROM = "FROM submission s LEFT JOIN submission_contact c ON c.submission = s.id LEFT JOIN submission_version v ON v.submission = s.id"
+_COLUMNS = (
+    "s.id, s.kind, s.day, s.state, s.restricted, s.body, s.policy, s.consent, s.ended_on, s.reason, c.address,"
+    " coalesce(v.version, 1)"
+)
+_FROM = (
+    "FROM submission s LEFT JOIN submission_contact c ON c.submission = s.id LEFT "
+    "JOIN submission_version v ON v.submission = s.id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,8 @@ class Submission:
 
     @property
     def sound(self) -> bool:
-        """False if what is stored can't be read, as after a fault of the disk: it is then shown nowhere, and erased as any other."""
+        """False if what is stored can't be read, as after a fault of the disk: it is then shown nowhere, and
+        erased as any other."""
         return is_sound(FORMS[self.kind], self.values) if self.kind in FORMS else False
 
     @property
@@ -99,8 +106,10 @@ async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[st
         if (await fetch("SELECT count(*) FROM submission WHERE state = 'waiting'"))[0][0] >= MOST_WAITING:
             raise FullError
         await execute(
-            "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent) VALUES (?, ?, ?, ?, 'waiting', ?, ?, ?, ?)",
-            one, kind, f"{clock.now():%Y-%m-%d}", hash_of(receipt), json.dumps(told, ensure_ascii=False), fingerprint(kind, values), policy, consent,
+            "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent) "
+            "VALUES (?, ?, ?, ?, 'waiting', ?, ?, ?, ?)",
+            one, kind, f"{clock.now():%Y-%m-%d}", hash_of(receipt), json.dumps(told, ensure_ascii=False),
+            fingerprint(kind, values), policy, consent,
         )  # fmt: skip
         if contact:
             await execute("INSERT INTO submission_contact (submission, address) VALUES (?, ?)", one, contact.casefold())
@@ -164,10 +173,12 @@ async def correct(report: Submission, values: Values) -> bool:
         if await fetch("SELECT 1 FROM submission WHERE fingerprint = ? AND id <> ?", mark, report.id):
             return False
         state = await _moved(report.id, "correct")
-        await execute("UPDATE submission SET body = ?, fingerprint = ?, state = ?, ended_on = NULL, reason = '' WHERE id = ?",
+        await execute("UPDATE submission SET body = ?, fingerprint = ?, state = ?, ended_on = NULL, reason = '' "
+                      "WHERE id = ?",
                       json.dumps(told, ensure_ascii=False), mark, state, report.id)  # fmt: skip
         await execute(
-            "INSERT INTO submission_version (submission, version) VALUES (?, 2) ON CONFLICT (submission) DO UPDATE SET version = version + 1",
+            "INSERT INTO submission_version (submission, version) VALUES (?, 2) ON CONFLICT (submission) DO UPDATE "
+            "SET version = version + 1",
             report.id,
         )
         await execute("DELETE FROM submission_contact WHERE submission = ?", report.id)
@@ -247,7 +258,10 @@ async def decide(report: Submission, action: str, reason: str, version: int | No
 
 
 async def restrict(reports: list[Submission], frozen: bool) -> None:
-    """Freeze reports, or let them go on: kept, and shown nowhere while frozen. All of them, or a :class:`ConflictError`."""
+    """Freeze reports, or let them go on: kept, and shown nowhere while frozen.
+
+    All of them, or a :class:`ConflictError`.
+    """
     async with transaction(QUEUE_KEY, *dict.fromkeys(key for report in reports for key in report.keys)):
         for report in reports:
             await _moved(report.id, "freeze" if frozen else "unfreeze")

@@ -33,12 +33,13 @@ TABLE: dict[str, dict[str, str]] = {
 }
 """Action → state before → state after."""
 WHILE_FROZEN = frozenset(("unfreeze", "withdraw", "erase"))
-_DONE = {"correct": "corrected", "approve": "approved", "reject": "rejected", "withdraw": "withdrawn", "freeze": "frozen",
-         "unfreeze": "set free", "erase": "erased"}  # fmt: skip
+_DONE = {"correct": "corrected", "approve": "approved", "reject": "rejected", "withdraw": "withdrawn",
+         "freeze": "frozen", "unfreeze": "set free", "erase": "erased"}  # fmt: skip
 
 
 def after(action: str, state: str, *, frozen: bool) -> str:
-    """The state after ``action`` on a report in ``state``; raises :class:`ConflictError` with the reason if it may not be."""
+    """The state after ``action`` on a report in ``state``; raises :class:`ConflictError` with the reason if it may
+    not be."""
     if why := refusal(action, state, frozen=frozen):
         raise ConflictError(why)
     return TABLE[action][state]

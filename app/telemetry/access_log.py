@@ -124,7 +124,8 @@ class AccessLog:
             kind, now, milliseconds = "reports", now // HOUR_S * HOUR_S, "-"
         instant = _instant(now)
         line = (
-            f"{instant}\t{client_address.of(scope, self._trusted)}\t{_families(user_agent)}\t{self._referrer(referrer)}\t"
+            f"{instant}\t{client_address.of(scope, self._trusted)}\t{_families(user_agent)}\t"
+            f"{self._referrer(referrer)}\t"
             f"{method}\t{place}\t{status}\t{milliseconds}\n"
         )
         return f"{kind}-{instant[:10]}.tsv", line, (instant[:10], REQUESTS, route, status // 100)

@@ -29,7 +29,8 @@ async def tried(source: str, *, well: bool) -> None:
 async def tries(since: str) -> dict[str, tuple[int, int]]:
     """Source → (tries that went well, tries that failed), from the day ``since`` on."""
     rows = await fetch(
-        "SELECT page, sum(count * (bucket = 0)), sum(count * (bucket = 1)) FROM daily_counter WHERE day >= ? AND measure = ? GROUP BY page",
+        "SELECT page, sum(count * (bucket = 0)), sum(count * (bucket = 1)) FROM daily_counter WHERE day >= ? "
+        "AND measure = ? GROUP BY page",
         since,
         SOURCE,
     )

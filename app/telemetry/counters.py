@@ -47,7 +47,8 @@ def bucket(value: float, edges: tuple[int, ...]) -> int:
 
 
 def percentile(buckets: Mapping[int, int], edges: tuple[int, ...], share: float) -> int | None:
-    """The upper edge of the bucket in which the ``share`` quantile lies; None if that is the open one or there is none."""
+    """The upper edge of the bucket in which the ``share`` quantile lies; None if that is the open one or there is
+    none."""
     total, passed = sum(buckets.values()), 0
     for number in sorted(buckets):
         passed += buckets[number]

@@ -1,4 +1,7 @@
-"""What the counters say to the public: quantiles of load times, error rates, uptime of sources. Small counts are hidden."""
+"""What the counters say to the public: quantiles of load times, error rates, uptime of sources.
+
+Small counts are hidden.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -81,7 +81,8 @@ def as_fault(error: Exception, name: str) -> FetchError:
 
 
 def place_of(error: BaseException) -> str:
-    """The innermost line of ours that an exception passed, as ``file.py:31``: enough to find it, with nothing of the answer."""
+    """The innermost line of ours that an exception passed, as ``file.py:31``: enough to find it, with nothing of
+    the answer."""
     place, trace = "an unknown place", error.__traceback__
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename

@@ -60,7 +60,8 @@ class Answer:
 def unkept(
     body: bytes, media_type: str = HTML, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response[bytes]:
-    """An answer that no cache keeps, its type as given (Litestar would add a second charset to one that has its own)."""
+    """An answer that no cache keeps, its type as given (Litestar would add a second charset to one that has its
+    own)."""
     return Response(
         body, status_code=status, headers={"content-type": media_type, "cache-control": "no-store", **(headers or {})}
     )

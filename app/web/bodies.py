@@ -1,4 +1,5 @@
-"""Bodies of requests, read within a bounded time: one that drips, stalls or is cut off ends its request and nothing else."""
+"""Bodies of requests, read within a bounded time: one that drips, stalls or is cut off ends its request and
+nothing else."""
 
 import asyncio
 from typing import Any

@@ -148,8 +148,8 @@ def _head(kept: Kept, settings: Settings, path: str, coding: str, length: int) -
 
 
 def canonical_path(scope: Mapping[str, Any]) -> str | None:
-    """The one spelling of a path, ``None`` if it is spelled so: one slash between parts, none at the end, nothing escaped
-    that needs no escape. Always within this site: it begins with exactly one slash."""
+    """The one spelling of a path, ``None`` if it is spelled so: one slash between parts, none at the end, nothing
+    escaped that needs no escape. Always within this site: it begins with exactly one slash."""
     path: str = scope["path"]
     parts = [part for part in path.split("/") if part]
     plain = "/" + "/".join(parts)
@@ -215,7 +215,8 @@ class Front:
     async def _refuse(self, scope: Any, send: Any, status: int, words: str) -> int:
         """A short plain answer with the headers that every answer has, after which the connection ends."""
         body = f"{words}\n".encode()
-        head = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store"),
+        head = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()),
+                (b"cache-control", b"no-store"),
                 (b"connection", b"close"), *security.headers(self._settings, scope["path"])]  # fmt: skip
         await send({"type": "http.response.start", "status": status, "headers": head})
         await send(

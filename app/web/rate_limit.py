@@ -1,4 +1,5 @@
-"""How often one sender may do a thing, without keeping the address: a salted hash in memory, whose salt turns over daily."""
+"""How often one sender may do a thing, without keeping the address: a salted hash in memory, whose salt turns over
+daily."""
 
 import hashlib
 import ipaddress
@@ -8,7 +9,8 @@ from collections import OrderedDict
 from app.core.units import DAY_S
 
 WIDENING = ((64, 1), (56, 4), (48, 16))
-"""An IPv6 customer gets a /64 to a /48 and may change addresses within it: each wider network may do so many times as much."""
+"""An IPv6 customer gets a /64 to a /48 and may change addresses within it: each wider network may do so many times
+as much."""
 
 
 class Limit:

@@ -1,4 +1,7 @@
-"""Posts come from our own pages: told by ``Sec-Fetch-Site`` and ``Origin``, without token or cookie. And no larger than asked."""
+"""Posts come from our own pages: told by ``Sec-Fetch-Site`` and ``Origin``, without token or cookie.
+
+And no larger than asked.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +25,8 @@ def refuse_foreign(scope: Mapping[str, Any], settings: Settings) -> None:
     said = header(scope, b"origin")
     if site or (said and not _ours(said, scope, settings)):
         raise ForbiddenError(
-            "This was sent from a page of another site, so nothing was done. Please open the page here and send it again."
+            "This was sent from a page of another site, so nothing was done. Please open the page here and send it "
+            "again."
         )
 
 

@@ -11,9 +11,10 @@ from app.benchmarks.rows import COLUMNS
 from app.cli.main import main
 from tests.conftest import DATA
 
-GOOD = {"engine": "vllm", "model": "meta-llama/Llama-3.1-70B-Instruct", "precision": "fp8", "gpu": "H100 SXM", "tensor_parallel": "4",
-        "pipeline_parallel": "1", "attention_data_parallel": "1", "expert_parallel": "1", "input_tokens": "1024", "output_tokens": "1024",
-        "concurrency": "16"}  # fmt: skip
+GOOD = {"engine": "vllm", "model": "meta-llama/Llama-3.1-70B-Instruct", "precision": "fp8", "gpu": "H100 SXM",
+        "tensor_parallel": "4",
+        "pipeline_parallel": "1", "attention_data_parallel": "1", "expert_parallel": "1", "input_tokens": "1024",
+        "output_tokens": "1024", "concurrency": "16"}  # fmt: skip
 
 
 def predict(tmp_path: Path, *rows: dict[str, str]) -> list[dict[str, str]]:
@@ -49,7 +50,8 @@ def test_a_row_is_repeated_and_gains_the_promised_columns(tmp_path: Path) -> Non
         ({"tensor_parallel": "0"}, "1 or more"),
         ({"tensor_parallel": "1.5"}, "whole number"),
         ({"tensor_parallel": "128"}, "at most 64"),
-        ({"pipeline_parallel": "64", "gpu": "H200 SXM", "model": "openai/gpt-oss-20b", "precision": "fp4", "tensor_parallel": "1"}, "layers"),
+        ({"pipeline_parallel": "64", "gpu": "H200 SXM", "model": "openai/gpt-oss-20b", "precision": "fp4",
+          "tensor_parallel": "1"}, "layers"),
         ({"expert_parallel": "4"}, "dense"),
         ({"input_tokens": ""}, "from 1 to"),
         ({"input_tokens": "-5"}, "from 1 to"),

@@ -49,7 +49,8 @@ def questions(count: int) -> list[tuple[Shape, Card, Layout, Traffic]]:
     found = []
     for _ in range(count):
         layout = Layout(
-            draw.choice(list(WEIGHT_BYTES)), draw.choice([1.0, 2.0]), draw.choice(ENGINES), draw.choice([1, 2, 3, 4, 8, 16]), draw.choice([1, 1, 2, 4]),
+            draw.choice(list(WEIGHT_BYTES)), draw.choice([1.0, 2.0]), draw.choice(ENGINES),
+            draw.choice([1, 2, 3, 4, 8, 16]), draw.choice([1, 1, 2, 4]),
             draw.choice([1, 1, 2, 8]), draw.random() < 0.3,
         )  # fmt: skip
         rate = draw.random() < 0.2
@@ -125,11 +126,15 @@ def test_python_and_the_browser_agree_on_ten_thousand_random_inputs(page: Page) 
     asked = questions(10_000)
     given = {
         "k": K, "bytes": WEIGHT_BYTES,
-        "rows": [[s.as_list(), card_list(c), ly.precision, ly.kv_bytes, ly.engine, split(ly), t.input, t.output, t.concurrency, t.rate] for s, c, ly, t in asked],
+        "rows": [[s.as_list(), card_list(c), ly.precision, ly.kv_bytes, ly.engine, split(ly), t.input, t.output,
+                  t.concurrency, t.rate] for s, c, ly, t in asked],
     }  # fmt: skip
     work = """return given.rows.map(([s, c, precision, kv, engine, how, input, output, load, rate]) => {
-        const l = E.layout(precision, kv, engine, how), t = E.terms(E.shape(s), E.card(c), l, input, output, given.k, given.bytes), v = E.at(t, load, rate, given.k);
-        return [v.fits, v.fits ? E.limitedBy(v) : "", [v.ttft, v.tpot, v.prefill, v.waiting, v.running, v.most, v.weights, v.kv_sequence, ...v.parts, Number(v.sustained)]]; });"""
+        const l = E.layout(precision, kv, engine, how);
+        const t = E.terms(E.shape(s), E.card(c), l, input, output, given.k, given.bytes);
+        const v = E.at(t, load, rate, given.k);
+        return [v.fits, v.fits ? E.limitedBy(v) : "", [v.ttft, v.tpot, v.prefill, v.waiting, v.running, v.most,
+            v.weights, v.kv_sequence, ...v.parts, Number(v.sustained)]]; });"""
     theirs = in_browser(page, work, given)
     fitting = 0
     for (shape, card, layout, traffic), (fits, limited, numbers) in zip(asked, theirs, strict=True):
@@ -145,7 +150,8 @@ def test_python_and_the_browser_choose_the_same_hardware_at_the_same_cost(page: 
     shapes, cards = list(shipped_shapes().values()), [card for _, card in known_cards().values()]
     cases = [
         (draw.choice(shapes), draw.choice(cards), draw.choice(["bf16", "fp8", "int4"]),
-         Need(draw.randint(1, 20_000), draw.randint(1, 4_000), draw.uniform(0.01, 50), draw.uniform(0.2, 20), draw.uniform(0.005, 0.2), draw.uniform(0.2, 1),
+         Need(draw.randint(1, 20_000), draw.randint(1, 4_000), draw.uniform(0.01, 50), draw.uniform(0.2, 20),
+              draw.uniform(0.005, 0.2), draw.uniform(0.2, 1),
               draw.randint(0, 2), draw.randint(1, 3), draw.uniform(1, 24)),
          [(draw.choice([0, 1, 2, 4, 8]), draw.uniform(0.2, 12)) for _ in range(3)])
         for _ in range(300)
@@ -159,8 +165,11 @@ def test_python_and_the_browser_choose_the_same_hardware_at_the_same_cost(page: 
         ],
     }
     work = """return given.rows.map(([s, c, precision, need, sold]) => {
-        const [held, nearest] = E.ways(E.shape(s), E.card(c), [[precision, 2]], "vllm", need, given.k, given.bytes), best = E.cheapest(held, need, sold), p = best?.cost;
-        return [held.map((h) => h.load), nearest?.tpot ?? null, best ? [best.load, best.offer, p.replicas, p.instances, p.size, p.usd_hour, p.usd_month, p.usd_request, p.usd_million_input, p.usd_million_output] : null]; });"""
+        const [held, nearest] = E.ways(E.shape(s), E.card(c), [[precision, 2]], "vllm", need, given.k, given.bytes);
+        const best = E.cheapest(held, need, sold), p = best?.cost;
+        return [held.map((h) => h.load), nearest?.tpot ?? null, best ? [best.load, best.offer, p.replicas,
+            p.instances, p.size, p.usd_hour, p.usd_month, p.usd_request, p.usd_million_input,
+            p.usd_million_output] : null]; });"""
     some = 0
     for (shape, card, precision, need, sold), (loads, nearest, best) in zip(
         cases, in_browser(page, work, given), strict=True
@@ -173,8 +182,8 @@ def test_python_and_the_browser_choose_the_same_hardware_at_the_same_cost(page: 
         if mine:
             way, price, index = mine
             some += 1
-            assert close([way.load, index, price.replicas, price.instances, price.size, price.usd_hour, price.usd_month, price.usd_request,
-                          price.usd_million_input, price.usd_million_output], best)  # fmt: skip
+            assert close([way.load, index, price.replicas, price.instances, price.size, price.usd_hour, price.usd_month,
+                          price.usd_request, price.usd_million_input, price.usd_million_output], best)  # fmt: skip
     assert some > 50
 
 
@@ -373,7 +382,8 @@ def test_a_file_without_scenarios_is_refused_and_loses_nothing(page: Page, tmp_p
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("input", "0", "from 1 to"), ("input", "", "A number is needed"), ("output", "1e99", "from 1 to"), ("output", "1.5", "whole"), ("rate", "-1", "above 0"),
+        ("input", "0", "from 1 to"), ("input", "", "A number is needed"), ("output", "1e99", "from 1 to"),
+        ("output", "1.5", "whole"), ("rate", "-1", "above 0"),
         ("input", "1000000", "context"), ("utilisation", "0", "from 1 to 100"), ("tpot", "0", "above 0"),
     ],
 )  # fmt: skip

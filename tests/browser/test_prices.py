@@ -8,8 +8,13 @@ from playwright.sync_api import Browser, Error, Page, Route, expect
 
 from tests.conftest import Site
 
-PAGES = ["/", "/prices", "/prices?tier=reserved", "/prices?gpu=h100-sxm-80gb", "/prices?provider=gcp", "/prices?q=zz", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/h100-sxm-80gb?days=all&below=2", "/gpus/tpu-v4-32gb", "/models", "/models?q=zzz", "/models/deepseek-ai--deepseek-v3", "/providers", "/providers/gcp",
-         "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb&gpu=mi300x-192gb", "/status", "/api", "/calculator", "/calculator/hardware/deepseek-ai--deepseek-r1", "/benchmarks", "/benchmarks?engine=llama.cpp&sort=error", "/methodology", "/policies", "/policies/privacy", "/policies/terms/2026-03-27", "/privacy/rights", "/submit", "/submit/price", "/submit/benchmark", "/submit/experience", "/submissions", "/nothing"]  # fmt: skip
+PAGES = ["/", "/prices", "/prices?tier=reserved", "/prices?gpu=h100-sxm-80gb", "/prices?provider=gcp", "/prices?q=zz",
+         "/gpus", "/gpus/h100-sxm-80gb", "/gpus/h100-sxm-80gb?days=all&below=2", "/gpus/tpu-v4-32gb", "/models",
+         "/models?q=zzz", "/models/deepseek-ai--deepseek-v3", "/providers", "/providers/gcp",
+         "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb&gpu=mi300x-192gb", "/status", "/api", "/calculator",
+         "/calculator/hardware/deepseek-ai--deepseek-r1", "/benchmarks", "/benchmarks?engine=llama.cpp&sort=error",
+         "/methodology", "/policies", "/policies/privacy", "/policies/terms/2026-03-27", "/privacy/rights", "/submit",
+         "/submit/price", "/submit/benchmark", "/submit/experience", "/submissions", "/nothing"]  # fmt: skip
 
 
 def count(page: Page) -> int:

@@ -11,7 +11,10 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.conftest import Site, free_port, serve
 
-HIDE = "Object.defineProperty(document, 'hidden', {get: () => true, configurable: true}); document.dispatchEvent(new Event('visibilitychange', {bubbles: true}))"
+HIDE = (
+    "Object.defineProperty(document, 'hidden', {get: () => true, configurable: true}); document.dispatchEvent(new"
+    " Event('visibilitychange', {bubbles: true}))"
+)
 
 
 @pytest.fixture

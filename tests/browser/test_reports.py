@@ -39,7 +39,8 @@ def fill(page: Page, kind: str, words: str) -> None:
     else:
         for name, value in BENCHMARK.items():
             page.select_option(f"#{name}", value)
-        for name, value in (("tensor_parallel", "1"), ("pipeline_parallel", "1"), ("engine_version", "0.11"), ("input_tokens", "1024"), ("output_tokens", "256"), ("concurrency", "8"),
+        for name, value in (("tensor_parallel", "1"), ("pipeline_parallel", "1"), ("engine_version", "0.11"),
+                            ("input_tokens", "1024"), ("output_tokens", "256"), ("concurrency", "8"),
                             ("tpot_ms", "8.1"), ("measured_on", "2026-11-20"), ("how", words)):  # fmt: skip
             page.fill(f"#{name}", value)
 

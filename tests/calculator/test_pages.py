@@ -81,7 +81,8 @@ def test_a_model_that_is_not_understood_says_why_and_shows_no_number(inside: Ins
     async def work(client: httpx.AsyncClient) -> None:
         async with transaction("model:openai--gpt-oss-20b", "models"):
             await execute(
-                "UPDATE model SET architecture = '', fault = 'unknown kind of attention' WHERE slug = 'openai--gpt-oss-20b'"
+                "UPDATE model SET architecture = '', fault = 'unknown kind of attention' "
+                "WHERE slug = 'openai--gpt-oss-20b'"
             )
         text = (await client.get("/calculator/hardware/openai--gpt-oss-20b")).text
         assert "an’t estimate, because" in text.replace("'", "’").replace("&#39;", "’")
@@ -191,11 +192,17 @@ def test_an_estimate_for_programs_takes_a_slug_and_the_published_weights(site: S
 @pytest.mark.parametrize(
     ("given", "status", "field"),
     [
-        (b"{", 400, "body"), (b"[]", 400, "body"), (b"[" * 100_000, 400, "body"), (b"\xff", 400, "body"), ({}, 422, "model"), ({**EXAMPLE, "model": "no/such"}, 422, "model"),
-        ({**EXAMPLE, "gpu": "voodoo"}, 422, "gpu"), ({**EXAMPLE, "gpu": "a100-sxm-80gb"}, 422, "precision"), ({**EXAMPLE, "precision": "fp3"}, 422, "precision"),
-        ({**EXAMPLE, "concurrency": 0}, 422, "concurrency"), ({**EXAMPLE, "concurrency": True}, 422, "concurrency"), ({**EXAMPLE, "concurrency": 10**12}, 422, "concurrency"),
-        ({**EXAMPLE, "input_tokens": 200_000}, 422, "input_tokens"), ({**EXAMPLE, "output_tokens": 0.5}, 422, "output_tokens"), ({**EXAMPLE, "tensor_parallel": 0}, 422, "tensor_parallel"),
-        ({**EXAMPLE, "tensor_parallel": 1, "gpu": "l4-24gb"}, 422, "gpu"), ({**EXAMPLE, "expert_parallel": 4}, 422, "expert_parallel"), ({**EXAMPLE, "colour": "red"}, 422, "colour"),
+        (b"{", 400, "body"), (b"[]", 400, "body"), (b"[" * 100_000, 400, "body"), (b"\xff", 400, "body"),
+        ({}, 422, "model"), ({**EXAMPLE, "model": "no/such"}, 422, "model"),
+        ({**EXAMPLE, "gpu": "voodoo"}, 422, "gpu"), ({**EXAMPLE, "gpu": "a100-sxm-80gb"}, 422, "precision"),
+        ({**EXAMPLE, "precision": "fp3"}, 422, "precision"),
+        ({**EXAMPLE, "concurrency": 0}, 422, "concurrency"), ({**EXAMPLE, "concurrency": True}, 422, "concurrency"),
+        ({**EXAMPLE, "concurrency": 10**12}, 422, "concurrency"),
+        ({**EXAMPLE, "input_tokens": 200_000}, 422, "input_tokens"),
+        ({**EXAMPLE, "output_tokens": 0.5}, 422, "output_tokens"),
+        ({**EXAMPLE, "tensor_parallel": 0}, 422, "tensor_parallel"),
+        ({**EXAMPLE, "tensor_parallel": 1, "gpu": "l4-24gb"}, 422, "gpu"),
+        ({**EXAMPLE, "expert_parallel": 4}, 422, "expert_parallel"), ({**EXAMPLE, "colour": "red"}, 422, "colour"),
         ({**EXAMPLE, "model": {"a": 1}}, 422, "model"), ({**EXAMPLE, "gpu": "x" * 5000}, 422, "gpu"),
     ],
 )  # fmt: skip

@@ -69,8 +69,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
         env=environment,
         check=True,
     )
-    command = ["bwrap", "--tmpfs", "/", *_system(), "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--ro-bind", str(srv), "/srv", "--bind", str(data), "/data",
-               "--remount-ro", "/", "--unshare-user", "--unshare-ipc", "--unshare-pid", "--uid", str(UID), "--gid", str(UID), "--cap-drop", "ALL", "--new-session", "--die-with-parent",
+    command = ["bwrap", "--tmpfs", "/", *_system(), "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--ro-bind",
+               str(srv), "/srv", "--bind", str(data), "/data",
+               "--remount-ro", "/", "--unshare-user", "--unshare-ipc", "--unshare-pid", "--uid", str(UID), "--gid",
+               str(UID), "--cap-drop", "ALL", "--new-session", "--die-with-parent",
                "--clearenv", "--chdir", "/srv", *_environment()]  # fmt: skip
     if subprocess.run([*command, "true"], check=False, capture_output=True).returncode:
         pytest.skip("this machine allows no user namespaces")
@@ -123,9 +125,11 @@ def test_inside_nothing_is_writable_but_data_and_tmp_and_nobody_has_a_name_or_a_
     code = (
         "import os, pathlib\n"
         "def may(p):\n"
-        "    try:\n        pathlib.Path(p, 'x').write_text('x'); os.remove(p + '/x'); return True\n    except OSError:\n        return False\n"
+        "    try:\n        pathlib.Path(p, 'x').write_text('x'); os.remove(p + '/x'); return True\n    except "
+        "OSError:\n        return False\n"
         "print({p: may(p) for p in ('/', '/srv', '/srv/app', '/srv/.venv', '/usr', '/etc', '/data', '/tmp')})\n"
-        "print(os.getuid(), [l.split()[1] for l in open('/proc/self/status') if l.startswith(('CapEff', 'CapPrm', 'CapBnd'))])\n"
+        "print(os.getuid(), [l.split()[1] for l in open('/proc/self/status') if l.startswith(('CapEff', 'CapPrm', "
+        "'CapBnd'))])\n"
         "import pwd\n"
         "try:\n    pwd.getpwuid(os.getuid()); print('named')\nexcept KeyError:\n    print('nameless')\n"
     )
@@ -201,7 +205,8 @@ def test_the_compose_file_asks_an_engine_for_the_same(promise: str) -> None:
 
 @pytest.mark.parametrize("promise", ["P-10c"])
 def test_the_app_writes_nowhere_but_into_its_data_folder(tmp_path: Path, promise: str) -> None:
-    """Every file that the processes open for writing is written down by an audit hook, while pages are asked for and prices refreshed."""
+    """Every file that the processes open for writing is written down by an audit hook, while pages are asked for
+    and prices refreshed."""
     hook, data, record = tmp_path / "hook", tmp_path / "data", tmp_path / "record.txt"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(
@@ -209,16 +214,20 @@ def test_the_app_writes_nowhere_but_into_its_data_folder(tmp_path: Path, promise
         "def watch(event, arguments):\n"
         "    if event == 'open' and not isinstance(arguments[0], int):\n"
         "        mode, flags = arguments[1] or '', arguments[2] or 0\n"
-        "        if set(str(mode)) & set('wax+') or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):\n            tell(arguments[0])\n"
-        "    elif event in ('os.mkdir', 'os.rename', 'os.link', 'os.symlink', 'os.truncate', 'os.utime', 'os.chmod'):\n        tell(arguments[0])\n"
+        "        if set(str(mode)) & set('wax+') or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):\n            "
+        "tell(arguments[0])\n"
+        "    elif event in ('os.mkdir', 'os.rename', 'os.link', 'os.symlink', 'os.truncate', 'os.utime', "
+        "'os.chmod'):\n        tell(arguments[0])\n"
         "    elif event == 'sqlite3.connect' and 'mode=ro' not in str(arguments[0]):\n        tell(arguments[0])\n"
         "def tell(path):\n"
-        f"    line = os.fsdecode(path) + '\\n'\n    if not line.startswith({str(record)!r}):\n        os.write(FILE, line.encode())\n"
+        f"    line = os.fsdecode(path) + '\\n'\n    if not line.startswith({str(record)!r}):\n        os.write(FILE, "
+        f"line.encode())\n"
         f"FILE = os.open({str(record)!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)\n"
         "sys.addaudithook(watch)\n"
     )
     port = free_port()
-    environment = {**os.environ, "PYTHONPATH": str(hook), "INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1",
+    environment = {**os.environ, "PYTHONPATH": str(hook), "INFERENCEBENCH_DATA_DIR": str(data),
+                   "INFERENCEBENCH_PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1",
                    "INFERENCEBENCH_SOURCE_AKASH_URL": "http://127.0.0.1:9"}  # fmt: skip
     process = subprocess.Popen([sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment)
     try:

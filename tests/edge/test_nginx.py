@@ -1,4 +1,5 @@
-"""The shipped nginx edge in front of the real app: hits, revalidation, stale when the app is down, codings kept apart."""
+"""The shipped nginx edge in front of the real app: hits, revalidation, stale when the app is down, codings kept
+apart."""
 
 import os
 import signal
@@ -55,8 +56,10 @@ def test_a_match_is_answered_by_the_edge_without_a_body(edge: httpx.Client) -> N
 @pytest.mark.parametrize(
     ("accept", "coding"),
     [
-        ("br", "br"), ("gzip, deflate, br", "br"), ("gzip, deflate, br, zstd", "br"), ("zstd;q=1", "zstd"), ("gzip;q=0.8", "gzip"),
-        ("br;q=0, gzip", "gzip"), ("br;q=0.0,zstd ; q=0,gzip", "gzip"), ("deflate", None), ("identity", None), ("GZIP", "gzip"),
+        ("br", "br"), ("gzip, deflate, br", "br"), ("gzip, deflate, br, zstd", "br"), ("zstd;q=1", "zstd"),
+        ("gzip;q=0.8", "gzip"),
+        ("br;q=0, gzip", "gzip"), ("br;q=0.0,zstd ; q=0,gzip", "gzip"), ("deflate", None), ("identity", None),
+        ("GZIP", "gzip"),
         ("brx, xgzip", None), ("*", None), ("br;q=0.001", "br"),
     ],
 )  # fmt: skip

@@ -64,8 +64,8 @@ def edge(tmp_path: Path, prepared_data: Path) -> Iterator[Edge]:
     assert found == 1
     (tmp_path / "edge.vcl").write_text(text)
     process = subprocess.Popen(
-        [program, "-F", "-j", "none", "-n", str(tmp_path / "varnish"), "-f", str(tmp_path / "edge.vcl"), "-a", f"127.0.0.1:{port}",
-         "-p", "http_gzip_support=off", "-s", "malloc,32m", "-T", "none"],
+        [program, "-F", "-j", "none", "-n", str(tmp_path / "varnish"), "-f", str(tmp_path / "edge.vcl"), "-a",
+         f"127.0.0.1:{port}", "-p", "http_gzip_support=off", "-s", "malloc,32m", "-T", "none"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "PATH": PATH},
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
@@ -83,8 +83,8 @@ def edge(tmp_path: Path, prepared_data: Path) -> Iterator[Edge]:
     app.wait(15)
 
 
-PAGES = ["/gpus/a10-24gb", "/gpus/h100-sxm-80gb", "/gpus/l4-24gb", "/prices?gpu=l4-24gb", "/prices?gpu=a10-24gb", "/providers/aws", "/providers/lambda",
-         "/models", "/prices.csv", "/"]  # fmt: skip
+PAGES = ["/gpus/a10-24gb", "/gpus/h100-sxm-80gb", "/gpus/l4-24gb", "/prices?gpu=l4-24gb", "/prices?gpu=a10-24gb",
+         "/providers/aws", "/providers/lambda", "/models", "/prices.csv", "/"]  # fmt: skip
 TOUCHED = {"/gpus/a10-24gb", "/prices?gpu=a10-24gb", "/providers/lambda", "/prices.csv", "/"}
 
 

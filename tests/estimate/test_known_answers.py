@@ -74,7 +74,8 @@ def test_a_token_of_cache_takes_the_published_kilobytes(model: str, kilobytes: f
 
 @pytest.mark.parametrize(
     ("model", "gib"),
-    [("openai/gpt-oss-120b", 60.8), ("openai/gpt-oss-20b", 12.8)],  # OpenAI, gpt-oss model card (August 2025), table 1: checkpoint size
+    # OpenAI, gpt-oss model card (August 2025), table 1: checkpoint size
+    [("openai/gpt-oss-120b", 60.8), ("openai/gpt-oss-20b", 12.8)],
 )  # fmt: skip
 def test_an_mxfp4_checkpoint_has_the_published_size(model: str, gib: float) -> None:
     t = speed.terms(shape(model), card(1, 1), Layout("mxfp4", 1.0), 1, 1, IDEAL)
@@ -139,20 +140,23 @@ def test_a_token_costs_two_operations_for_each_parameter() -> None:
 
 
 def test_causal_attention_costs_half_of_four_n_squared_d() -> None:
-    # Dao, FlashAttention-2 (arXiv:2307.08691), section 4.1: 4 x seqlen^2 x head dimension x heads, halved for a causal mask
+    # Dao, FlashAttention-2 (arXiv:2307.08691), section 4.1: 4 x seqlen^2 x head dimension x heads, halved for a causal
+    # mask
     llama = shape("meta-llama/Llama-3.1-8B-Instruct")
     pairs, _ = speed._attention_flop(llama, 4096, 1)
     assert pairs == 4 * 4096**2 * 128 * 32 * 32 / 2
 
 
 def test_a_window_caps_what_half_of_the_layers_keep() -> None:
-    # OpenAI, gpt-oss model card (2025): layers alternate between full attention and a window of 128 tokens; 8 heads of 64
+    # OpenAI, gpt-oss model card (2025): layers alternate between full attention and a window of 128 tokens; 8 heads of
+    # 64
     assert kv_elements(shape("openai/gpt-oss-120b"), 10_000, 1) == (18 * 10_000 + 18 * 128) * 2 * 8 * 64
 
 
 @pytest.mark.parametrize("ranks", [2, 4, 8])
 def test_an_all_reduce_sends_what_the_ring_sends(ranks: int) -> None:
-    # NVIDIA, nccl-tests, PERFORMANCE.md: bus bandwidth is 2(n-1)/n of the algorithm's; Megatron-LM (arXiv:1909.08053): two a layer
+    # NVIDIA, nccl-tests, PERFORMANCE.md: bus bandwidth is 2(n-1)/n of the algorithm's; Megatron-LM (arXiv:1909.08053):
+    # two a layer
     llama = shape("meta-llama/Llama-3.1-70B-Instruct")
     token, hop = speed._link(llama, card(1000, 1000), Layout("bf16", 2.0, tensor=ranks), IDEAL)
     assert token == pytest.approx(2 * 80 * 8192 * 2 * 2 * (ranks - 1) / ranks / 1e12)
@@ -211,7 +215,8 @@ def test_each_further_stage_passes_the_step_on() -> None:
 
 
 def test_llama_cpp_reads_hbm_at_its_own_share_and_other_engines_do_not() -> None:
-    # XiongjieDai, GPU-Benchmarks-on-LLM-Inference (2024): 8B in FP16 reaches half of an H100 PCIe's bandwidth, four fifths of an RTX 4090's
+    # XiongjieDai, GPU-Benchmarks-on-LLM-Inference (2024): 8B in FP16 reaches half of an H100 PCIe's bandwidth, four
+    # fifths of an RTX 4090's
     def share(gpu: str, engine: str) -> float:
         t = speed.terms(
             plain(10**9),

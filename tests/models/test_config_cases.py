@@ -28,7 +28,8 @@ EXPECTED: dict[str, tuple[float, set[tuple[str, int, int | None]], int, str, boo
     "google--gemma-3-1b-it": (1.0, {("sliding", 22, 512), ("full", 4, None)}, 32_768, "bf16", True),
     "ibm-granite--granite-4.0-h-small": (32.2, {("mamba", 36, None), ("full", 4, None)}, 131_072, "bf16", True),
     "mistralai--Mistral-7B-v0.1": (7.24, {("sliding", 32, 4_096)}, 32_768, "bf16", False),
-    "x--Llama-8B-bnb": (8.03, {("full", 32, None)}, 131_072, "int4", False), "x--Llama-8B-hqq": (8.03, {("full", 32, None)}, 131_072, "int4", False),
+    "x--Llama-8B-bnb": (8.03, {("full", 32, None)}, 131_072, "int4", False),
+    "x--Llama-8B-hqq": (8.03, {("full", 32, None)}, 131_072, "int4", False),
 }  # fmt: skip
 REFUSED = {"BAAI--bge-m3": "encodes"}
 
@@ -61,25 +62,41 @@ LLAMA = config("x--Llama-8B-bnb") | {"quantization_config": None}
 GRANITE = config("ibm-granite--granite-4.0-h-small")
 # families whose size is known from their cards: configuration as their repositories state it → billions
 SIBLINGS: dict[str, tuple[dict[str, Any], float]] = {
-    "gpt2": ({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024, "vocab_size": 50_257}, 0.124),
-    "gpt-neox-20b": ({"model_type": "gpt_neox", "hidden_size": 6144, "num_hidden_layers": 44, "num_attention_heads": 64, "intermediate_size": 24_576, "vocab_size": 50_432,
+    "gpt2": ({"model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024,
+              "vocab_size": 50_257}, 0.124),
+    "gpt-neox-20b": ({"model_type": "gpt_neox", "hidden_size": 6144, "num_hidden_layers": 44, "num_attention_heads": 64,
+                      "intermediate_size": 24_576, "vocab_size": 50_432,
                       "max_position_embeddings": 2048, "tie_word_embeddings": False}, 20.55),
-    "falcon-7b": ({"model_type": "falcon", "hidden_size": 4544, "num_hidden_layers": 32, "num_attention_heads": 71, "multi_query": True, "vocab_size": 65_024}, 6.92),
-    "phi-2": ({"model_type": "phi", "hidden_size": 2560, "num_hidden_layers": 32, "num_attention_heads": 32, "intermediate_size": 10_240, "vocab_size": 51_200,
+    "falcon-7b": ({"model_type": "falcon", "hidden_size": 4544, "num_hidden_layers": 32, "num_attention_heads": 71,
+                   "multi_query": True, "vocab_size": 65_024}, 6.92),
+    "phi-2": ({"model_type": "phi", "hidden_size": 2560, "num_hidden_layers": 32, "num_attention_heads": 32,
+               "intermediate_size": 10_240, "vocab_size": 51_200,
                "max_position_embeddings": 2048, "tie_word_embeddings": False}, 2.78),
-    "gemma-2-9b": ({"model_type": "gemma2", "hidden_size": 3584, "num_hidden_layers": 42, "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 256,
-                    "intermediate_size": 14_336, "vocab_size": 256_000, "max_position_embeddings": 8192, "sliding_window": 4096}, 9.24),
-    "olmoe-1b-7b": ({"model_type": "olmoe", "hidden_size": 2048, "num_hidden_layers": 16, "num_attention_heads": 16, "num_key_value_heads": 16, "num_experts": 64,
-                     "num_experts_per_tok": 8, "intermediate_size": 1024, "vocab_size": 50_304, "max_position_embeddings": 4096, "tie_word_embeddings": False}, 6.92),
-    "mixtral-8x7b": ({"model_type": "mixtral", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "num_local_experts": 8,
-                      "num_experts_per_tok": 2, "intermediate_size": 14_336, "vocab_size": 32_000, "max_position_embeddings": 32_768, "tie_word_embeddings": False}, 46.7),
-    "dbrx": ({"model_type": "dbrx", "d_model": 6144, "n_layers": 40, "n_heads": 48, "max_seq_len": 32_768, "vocab_size": 100_352, "tie_word_embeddings": False,
-              "attn_config": {"kv_n_heads": 8}, "ffn_config": {"moe_num_experts": 16, "moe_top_k": 4, "ffn_hidden_size": 10_752}}, 131.6),
-    "jamba-v0.1": ({"model_type": "jamba", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "num_experts": 16,
-                    "num_experts_per_tok": 2, "intermediate_size": 14_336, "vocab_size": 65_536, "mamba_dt_rank": 256, "tie_word_embeddings": False}, 51.6),
-    "lfm2-1.2b": ({"model_type": "lfm2", "hidden_size": 2048, "num_hidden_layers": 16, "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 8192,
+    "gemma-2-9b": ({"model_type": "gemma2", "hidden_size": 3584, "num_hidden_layers": 42, "num_attention_heads": 16,
+                    "num_key_value_heads": 8, "head_dim": 256,
+                    "intermediate_size": 14_336, "vocab_size": 256_000, "max_position_embeddings": 8192,
+                    "sliding_window": 4096}, 9.24),
+    "olmoe-1b-7b": ({"model_type": "olmoe", "hidden_size": 2048, "num_hidden_layers": 16, "num_attention_heads": 16,
+                     "num_key_value_heads": 16, "num_experts": 64,
+                     "num_experts_per_tok": 8, "intermediate_size": 1024, "vocab_size": 50_304,
+                     "max_position_embeddings": 4096, "tie_word_embeddings": False}, 6.92),
+    "mixtral-8x7b": ({"model_type": "mixtral", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+                      "num_key_value_heads": 8, "num_local_experts": 8,
+                      "num_experts_per_tok": 2, "intermediate_size": 14_336, "vocab_size": 32_000,
+                      "max_position_embeddings": 32_768, "tie_word_embeddings": False}, 46.7),
+    "dbrx": ({"model_type": "dbrx", "d_model": 6144, "n_layers": 40, "n_heads": 48, "max_seq_len": 32_768,
+              "vocab_size": 100_352, "tie_word_embeddings": False,
+              "attn_config": {"kv_n_heads": 8}, "ffn_config": {"moe_num_experts": 16, "moe_top_k": 4,
+                  "ffn_hidden_size": 10_752}}, 131.6),
+    "jamba-v0.1": ({"model_type": "jamba", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+                    "num_key_value_heads": 8, "num_experts": 16,
+                    "num_experts_per_tok": 2, "intermediate_size": 14_336, "vocab_size": 65_536, "mamba_dt_rank": 256,
+                    "tie_word_embeddings": False}, 51.6),
+    "lfm2-1.2b": ({"model_type": "lfm2", "hidden_size": 2048, "num_hidden_layers": 16, "num_attention_heads": 32,
+                   "num_key_value_heads": 8, "intermediate_size": 8192,
                    "vocab_size": 65_536, "full_attn_idxs": [2, 5, 8, 10, 12, 14], "conv_L_cache": 3}, 1.17),
-    "starcoder": ({"model_type": "gpt_bigcode", "n_embd": 6144, "n_layer": 40, "n_head": 48, "n_inner": 24_576, "n_positions": 8192, "vocab_size": 49_152}, 15.5),
+    "starcoder": ({"model_type": "gpt_bigcode", "n_embd": 6144, "n_layer": 40, "n_head": 48, "n_inner": 24_576,
+                   "n_positions": 8192, "vocab_size": 49_152}, 15.5),
 }  # fmt: skip
 
 
@@ -116,15 +133,24 @@ def test_an_unknown_kind_of_layer_is_refused_by_name(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("stated", "precision"), [
-    ({"quant_method": "gptq", "bits": 4}, "int4"), ({"quant_method": "gptq", "bits": 8}, "int8"), ({"quant_method": "awq", "bits": 4}, "int4"), ({"quant_method": "awq", "w_bit": 4}, "int4"),
-    ({"quant_method": "fp8"}, "fp8"), ({"quant_method": "fbgemm_fp8"}, "fp8"), ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "int8"),
-    ({"quant_method": "compressed-tensors", "format": "float-quantized", "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": "float"}}}}, "fp8"),
-    ({"quant_method": "compressed-tensors", "format": "pack-quantized", "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int"}}}}, "int4"),
-    ({"quant_method": "compressed-tensors", "format": "int-quantized", "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": "int"}}}}, "int8"),
-    ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "nvfp4"), ({"quant_method": "modelopt", "quant_algo": "FP8"}, "fp8"), ({"quant_method": "mxfp4"}, "mxfp4"),
-    ({"quant_method": "torchao", "quant_type": {"default": {"_type": "Int4WeightOnlyConfig"}}}, "int4"), ({"quant_method": "torchao", "quant_type": "float8_weight_only"}, "fp8"),
-    ({"quant_method": "eetq", "weights": "int8"}, "int8"), ({"quant_method": "quanto", "weights": "int8"}, "int8"), ({"quant_method": "auto-round", "bits": 4}, "int4"),
-    ({"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp8_e4m3"}}}, "fp8"), ({"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 8}}}, "int8"),
+    ({"quant_method": "gptq", "bits": 4}, "int4"), ({"quant_method": "gptq", "bits": 8}, "int8"),
+    ({"quant_method": "awq", "bits": 4}, "int4"), ({"quant_method": "awq", "w_bit": 4}, "int4"),
+    ({"quant_method": "fp8"}, "fp8"), ({"quant_method": "fbgemm_fp8"}, "fp8"),
+    ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "int8"),
+    ({"quant_method": "compressed-tensors", "format": "float-quantized",
+      "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": "float"}}}}, "fp8"),
+    ({"quant_method": "compressed-tensors", "format": "pack-quantized",
+      "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int"}}}}, "int4"),
+    ({"quant_method": "compressed-tensors", "format": "int-quantized",
+      "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": "int"}}}}, "int8"),
+    ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "nvfp4"),
+    ({"quant_method": "modelopt", "quant_algo": "FP8"}, "fp8"), ({"quant_method": "mxfp4"}, "mxfp4"),
+    ({"quant_method": "torchao", "quant_type": {"default": {"_type": "Int4WeightOnlyConfig"}}}, "int4"),
+    ({"quant_method": "torchao", "quant_type": "float8_weight_only"}, "fp8"),
+    ({"quant_method": "eetq", "weights": "int8"}, "int8"), ({"quant_method": "quanto", "weights": "int8"}, "int8"),
+    ({"quant_method": "auto-round", "bits": 4}, "int4"),
+    ({"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp8_e4m3"}}}, "fp8"),
+    ({"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 8}}}, "int8"),
 ])  # fmt: skip
 def test_every_way_of_storing_weights_is_told(stated: dict[str, Any], precision: str) -> None:
     assert precision_of({"quantization_config": stated})[0] == precision
@@ -165,8 +191,10 @@ _VALUES = (
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.dictionaries(st.sampled_from(sorted({*LLAMA, *GRANITE, *families.HYBRID_MARKS, "num_experts", "moe_k", "quantization_config", "kv_lora_rank", "layers_block_type",
-                                               "sliding_window_pattern", "rope_scaling", "architectures", "text_config", "n_embd"})), _VALUES, max_size=5))  # fmt: skip
+@given(st.dictionaries(st.sampled_from(sorted({*LLAMA, *GRANITE, *families.HYBRID_MARKS, "num_experts", "moe_k",
+    "quantization_config", "kv_lora_rank", "layers_block_type",
+                                               "sliding_window_pattern", "rope_scaling", "architectures", "text_config",
+                                               "n_embd"})), _VALUES, max_size=5))  # fmt: skip
 def test_any_configuration_is_read_or_refused(change: dict[str, Any]) -> None:
     for base in (LLAMA, GRANITE):
         try:

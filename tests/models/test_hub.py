@@ -97,8 +97,12 @@ def test_results_of_other_set_ups_are_never_one_column(hubbed: Hubbed) -> None:
         result("Idavidrein/gpqa", "gpqa_diamond", "54.6", notes="no-tools"),
         {"error": "bad file", "filename": "x"},
     ]
-    hubbed.hub.index["Qwen/Qwen3-1.7B"] = [{"name": "m", "results": [{"task": {"type": "text-generation"}, "dataset": {"name": "MMLU", "type": "mmlu", "config": "all", "args": {"num_few_shot": 5}},
-                                            "metrics": [{"type": "acc", "value": 62.5, "verified": True}, {"type": "f1", "value": "NaN"}]}]}]  # fmt: skip
+    evaluation = {
+        "task": {"type": "text-generation"},
+        "dataset": {"name": "MMLU", "type": "mmlu", "config": "all", "args": {"num_few_shot": 5}},
+        "metrics": [{"type": "acc", "value": 62.5, "verified": True}, {"type": "f1", "value": "NaN"}],
+    }
+    hubbed.hub.index["Qwen/Qwen3-1.7B"] = [{"name": "m", "results": [evaluation]}]
     hubbed.refresh()
     page = hubbed.page("/models?score=Idavidrein%2Fgpqa%7Cgpqa_diamond%7Cno-tools&sort=score".replace("%2F", "/"))
     order = re.findall(r'data-label="Score">([^<]+)<', page)
@@ -122,7 +126,8 @@ def test_text_from_the_hub_is_bounded_escaped_and_never_markup(hubbed: Hubbed) -
     assert all(len(row[0]) <= 60 for row in hubbed.rows("SELECT licence FROM model"))
 
 
-@pytest.mark.parametrize("reply", [Reply(b"", 500), Reply(b"<html>", headers={"content-type": "text/html"}), bomb(50_000_000), as_json([]), Reply(b"", 302, {"location": "https://elsewhere.example.org/x"})],
+@pytest.mark.parametrize("reply", [Reply(b"", 500), Reply(b"<html>", headers={"content-type": "text/html"}),
+    bomb(50_000_000), as_json([]), Reply(b"", 302, {"location": "https://elsewhere.example.org/x"})],
                          ids=["500", "html", "bomb", "list", "redirect"])  # fmt: skip
 def test_a_hub_that_fails_leaves_everything_as_it_was(hubbed: Hubbed, reply: Reply) -> None:
     before = hubbed.rows("SELECT * FROM model ORDER BY slug")
@@ -135,8 +140,10 @@ def test_a_hub_that_fails_leaves_everything_as_it_was(hubbed: Hubbed, reply: Rep
 
 def test_measured_speeds_come_from_the_leaderboards_files_and_unknown_hardware_stays_out(hubbed: Hubbed) -> None:
     hubbed.refresh()
-    assert hubbed.rows("SELECT model, gpu, engine, input_tokens, ttft_ms, tpot_ms FROM measured_speed ORDER BY model DESC") == [
-        ("meta-llama/Meta-Llama-3.1-8B", "a100-sxm-80gb", "transformers", 256, 42.1, 23.8), (QWEN, "a100-sxm-80gb", "transformers", 256, 50.0, 25.0)]  # fmt: skip
+    assert hubbed.rows("SELECT model, gpu, engine, input_tokens, ttft_ms, tpot_ms FROM measured_speed "
+                       "ORDER BY model DESC") == [
+        ("meta-llama/Meta-Llama-3.1-8B", "a100-sxm-80gb", "transformers", 256, 42.1, 23.8),
+        (QWEN, "a100-sxm-80gb", "transformers", 256, 50.0, 25.0)]  # fmt: skip
     assert "LLM-Perf" in hubbed.page("/models/qwen--qwen3-8b")
 
 

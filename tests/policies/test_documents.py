@@ -64,7 +64,8 @@ SHOWN = {OLD.key: at(FIRST), NEW.key: at("2026-06-01")}
 @pytest.mark.parametrize(
     ("moment", "in_force", "announced"),
     [
-        ("2026-03-26T23:59:59", None, False), ("2026-03-27T00:00:00", OLD, False), ("2026-05-31T23:59:59", OLD, False), ("2026-06-01T00:00:00", OLD, True),
+        ("2026-03-26T23:59:59", None, False), ("2026-03-27T00:00:00", OLD, False), ("2026-05-31T23:59:59", OLD, False),
+        ("2026-06-01T00:00:00", OLD, True),
         ("2026-06-30T23:59:59", OLD, True), ("2026-07-01T00:00:00", NEW, False),
     ],
 )  # fmt: skip
@@ -119,10 +120,14 @@ def test_the_next_change_bounds_what_may_be_kept() -> None:
 @pytest.mark.parametrize(
     ("policy", "name", "content", "words"),
     [
-        ("privacy", FIRST, "no front matter", "begins without front matter"), ("cookies", FIRST, text(FIRST), "there is no policy"),
-        ("privacy", "2026-03-28", text(FIRST), "name the file"), ("privacy", FIRST, text(FIRST).replace("summary: New.\n", ""), "lacks summary"),
-        ("privacy", FIRST, text(FIRST).replace("title:", "titel:"), "lacks title"), ("privacy", FIRST, text(FIRST, "soon"), "write a date"),
-        ("privacy", FIRST, text(FIRST, material="perhaps"), "true or false"), ("privacy", FIRST, text(FIRST).replace("summary:", "extra: x\nsummary:"), "extra"),
+        ("privacy", FIRST, "no front matter", "begins without front matter"),
+        ("cookies", FIRST, text(FIRST), "there is no policy"),
+        ("privacy", "2026-03-28", text(FIRST), "name the file"),
+        ("privacy", FIRST, text(FIRST).replace("summary: New.\n", ""), "lacks summary"),
+        ("privacy", FIRST, text(FIRST).replace("title:", "titel:"), "lacks title"),
+        ("privacy", FIRST, text(FIRST, "soon"), "write a date"),
+        ("privacy", FIRST, text(FIRST, material="perhaps"), "true or false"),
+        ("privacy", FIRST, text(FIRST).replace("summary:", "extra: x\nsummary:"), "extra"),
     ],
 )  # fmt: skip
 def test_a_file_that_can_not_be_read_says_what_to_do(policy: str, name: str, content: str, words: str) -> None:

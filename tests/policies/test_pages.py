@@ -17,20 +17,37 @@ from tests.conftest import ROOT, Inside, Site
 from tests.policies.test_documents import text
 
 SAID = {
-    "P-2.1a": "pricing reports, benchmark data and reports of your experience", "P-2.1b": "by e-mail, on GitHub or in another way",
-    "P-2.2a": "your IP address, the type of your browser, your operating system, the referring address, the page, and the time",
-    "P-2.2b": "kept for at most 90 days and used for security, against abuse, and for aggregate statistics only", "P-2.2c": "Page load times and error rates are counted anonymously",
-    "P-2.3a": "no account, no registration and no log-in", "P-2.3b": "no tracking cookies, no pixels, no analysis of behaviour, no tracking across sites and no fingerprinting",
-    "P-2.3c": "payment data, social security numbers or government identifiers", "P-2.4": "live only in your browser's local storage. They never leave your device",
-    "P-3a": "legitimate interest", "P-3b": "You may withdraw consent at any time; that stops later processing and leaves earlier processing lawful",
-    "P-4": "make aggregate, de-identified statistics. Never to make profiles", "P-5": "Nothing is sold, rented or traded", "P-6": "called from the server only and receive no data of visitors",
-    "P-7": "standard contractual clauses, an adequacy decision or a data processing agreement", "P-8a": "Server logs: at most 90 days, then purged",
-    "P-8b": "until you ask for their deletion or they are no longer needed", "P-8c": "at most 12 months after the matter was resolved", "P-8d": "a button that clears everything this site stored there",
-    "P-9.1": "right of access, to rectification, to erasure, to restriction, to data portability, to object, to withdraw consent, and to complain",
-    "P-9.2": "right to know, to delete, to correct, and to opt out of sale or sharing", "P-9.3": "Within 30 days under the GDPR and 45 days under the CCPA", "P-9.4": "we may verify your identity",
-    "P-10a": "TLS 1.2 or newer", "P-10b": "content security policy", "P-10c": "read-only file system", "P-10d": "without administrator rights and with every capability dropped",
-    "P-10e": "Dependencies are locked and reviewed regularly", "P-10f": "No password, key or credential is in anything a browser receives", "P-11": "children under 16",
-    "P-12": "honours Do Not Track", "P-13a": "announced prominently on the site at least 30 days before it takes effect", "P-13b": "every older version stays readable", "P-14": "We answer questions about privacy within 30 days",
+    "P-2.1a": "pricing reports, benchmark data and reports of your experience",
+    "P-2.1b": "by e-mail, on GitHub or in another way",
+    "P-2.2a": "your IP address, the type of your browser, your operating system, the referring address, the page, and "
+              "the time",
+    "P-2.2b": "kept for at most 90 days and used for security, against abuse, and for aggregate statistics only",
+    "P-2.2c": "Page load times and error rates are counted anonymously",
+    "P-2.3a": "no account, no registration and no log-in",
+    "P-2.3b": "no tracking cookies, no pixels, no analysis of behaviour, no tracking across sites and no "
+              "fingerprinting",
+    "P-2.3c": "payment data, social security numbers or government identifiers",
+    "P-2.4": "live only in your browser's local storage. They never leave your device",
+    "P-3a": "legitimate interest",
+    "P-3b": "You may withdraw consent at any time; that stops later processing and leaves earlier processing lawful",
+    "P-4": "make aggregate, de-identified statistics. Never to make profiles",
+    "P-5": "Nothing is sold, rented or traded", "P-6": "called from the server only and receive no data of visitors",
+    "P-7": "standard contractual clauses, an adequacy decision or a data processing agreement",
+    "P-8a": "Server logs: at most 90 days, then purged",
+    "P-8b": "until you ask for their deletion or they are no longer needed",
+    "P-8c": "at most 12 months after the matter was resolved",
+    "P-8d": "a button that clears everything this site stored there",
+    "P-9.1": "right of access, to rectification, to erasure, to restriction, to data portability, to object, to "
+             "withdraw consent, and to complain",
+    "P-9.2": "right to know, to delete, to correct, and to opt out of sale or sharing",
+    "P-9.3": "Within 30 days under the GDPR and 45 days under the CCPA", "P-9.4": "we may verify your identity",
+    "P-10a": "TLS 1.2 or newer", "P-10b": "content security policy", "P-10c": "read-only file system",
+    "P-10d": "without administrator rights and with every capability dropped",
+    "P-10e": "Dependencies are locked and reviewed regularly",
+    "P-10f": "No password, key or credential is in anything a browser receives", "P-11": "children under 16",
+    "P-12": "honours Do Not Track",
+    "P-13a": "announced prominently on the site at least 30 days before it takes effect",
+    "P-13b": "every older version stays readable", "P-14": "We answer questions about privacy within 30 days",
 }  # fmt: skip
 """Promise → the words of the privacy policy that make it."""
 

@@ -1,7 +1,7 @@
 """The life of a policy's versions under random sequences of what an operator, restarts and the clock do.
 
-The promise (P-13): a material change is announced, readable and at least 30 full days old before it takes effect; there is
-always one version in force; what was ever in force stays readable as it was.
+The promise (P-13): a material change is announced, readable and at least 30 full days old before it takes effect;
+there is always one version in force; what was ever in force stays readable as it was.
 """
 
 import shutil
@@ -24,7 +24,10 @@ from tests.rule_machines import rule_machine_settings
 
 BEGIN = "2026-11-24T15:00:00Z"
 POLICY = "terms"
-FRONT = "---\ntitle: Terms of use\nversion: {number}\nannounced: {announced}\neffective: {effective}\nmaterial: {material}\nlanguage: en\nsummary: Another text.\n---\n"
+FRONT = (
+    "---\ntitle: Terms of use\nversion: {number}\nannounced: {announced}\neffective: {effective}\nmaterial:"
+    " {material}\nlanguage: en\nsummary: Another text.\n---\n"
+)
 
 
 @dataclass

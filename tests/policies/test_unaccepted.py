@@ -14,8 +14,10 @@ from tests.conftest import ROOT, Inside
 
 WORDS = "UNACCEPTED WORDS that nobody may read yet"
 NOW = "2026-11-25T12:00:00Z"
-ACCEPTED = {"announced later": ("2026-12-01", "2027-02-01", "true"), "too short a notice": ("2026-11-25", "2026-12-05", "true"),
-            "back-dated": ("2026-11-24", "2026-04-01", "true"), "back-dated and not material": ("2026-11-24", "2026-11-01", "false"),
+ACCEPTED = {"announced later": ("2026-12-01", "2027-02-01", "true"),
+            "too short a notice": ("2026-11-25", "2026-12-05", "true"),
+            "back-dated": ("2026-11-24", "2026-04-01", "true"),
+            "back-dated and not material": ("2026-11-24", "2026-11-01", "false"),
             "before the first": ("2020-01-01", "2019-12-31", "true")}  # fmt: skip
 
 
@@ -54,7 +56,8 @@ def test_no_page_tells_of_it(tmp_path: Path, prepared_data: Path, case: str) -> 
                 assert WORDS not in answer.text, path
                 assert f"/policies/privacy/{effective}" not in answer.text, path
             for path in (f"/policies/privacy/{effective}", f"/policies/privacy/{effective}.md",
-                         f"/policies/privacy/changes/2026-03-27/{effective}", f"/policies/privacy/changes/{effective}/2026-03-27"):  # fmt: skip
+                         f"/policies/privacy/changes/2026-03-27/{effective}",
+                         f"/policies/privacy/changes/{effective}/2026-03-27"):  # fmt: skip
                 answer = await client.get(path)
                 assert answer.status_code == 404, path
                 assert WORDS not in answer.text

@@ -134,8 +134,11 @@ def test_a_month_of_simulated_clock(month: tuple[Inside, Clouds]) -> None:
                 assert "Dec 2026" in text
                 assert 'class="stale"' in text
                 assert "server error" in page(inside, "/providers/verda")
-        spans = rows("SELECT s.usd_per_gpu_hour_micro, s.valid_from, s.valid_to FROM price_span s JOIN price_series p ON p.id = s.series"
-                     " WHERE p.provider = 'verda' AND p.tier = 'spot' AND s.valid_from > 1790000000 ORDER BY 2")  # fmt: skip
+        spans = rows(
+            "SELECT s.usd_per_gpu_hour_micro, s.valid_from, s.valid_to "
+            "FROM price_span s JOIN price_series p ON p.id = s.series "
+            "WHERE p.provider = 'verda' AND p.tier = 'spot' AND s.valid_from > 1790000000 ORDER BY 2"
+        )
         assert [span[0] for span in spans] == [1_000_000, 1_040_000, 1_200_000, 600_000]
         assert [span[2] for span in spans] == [span[1] for span in spans[1:]] + [None]
         told = rows(
@@ -149,7 +152,8 @@ def test_a_month_of_simulated_clock(month: tuple[Inside, Clouds]) -> None:
         shown = page(inside, "/gpus/h100-sxm-80gb?days=30&below=1.1")
         assert "Time with spot at or under $1.10" in shown
         levels = rows(
-            "SELECT at, low_micro FROM price_level WHERE gpu = 'h100-sxm-80gb' AND tier = 'spot' AND at > 1790000000 ORDER BY at"
+            "SELECT at, low_micro FROM price_level WHERE gpu = 'h100-sxm-80gb' AND tier = 'spot' AND at > 1790000000 "
+            "ORDER BY at"
         )
         assert None in {low for _, low in levels}, "three days that nobody watched, past the freshness limit, are a gap"
         assert "In stock" not in shown
@@ -189,12 +193,14 @@ def test_an_unchanged_offer_writes_no_history_and_the_roll_up_keeps_what_a_chart
     async def thin() -> tuple[int, Any, Any]:
         async with sqlite.transaction():
             minutes: list[tuple[Any, ...]] = [
-                ("l4-24gb", "spot", DAY_S * (2 + 2 * day) + 60 * n, 1000 + (n - 60) ** 2, 2000 + n, None if n % 7 else 1500 + n)
+                ("l4-24gb", "spot", DAY_S * (2 + 2 * day) + 60 * n, 1000 + (n - 60) ** 2, 2000 + n, None if n % 7
+                 else 1500 + n)
                 for day in range(3) for n in range(120)
             ]  # fmt: skip
             gap: list[tuple[Any, ...]] = [("l4-24gb", "spot", DAY_S * 4 + 60 * 120, None, None, None)]
             await sqlite.execute_many(
-                "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro, in_stock_micro) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro, in_stock_micro) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
                 minutes + gap,
             )
             then = await levels("l4-24gb")

@@ -1,8 +1,8 @@
 """The life of prices under random sequences of what clouds, refreshes, crashes and the clock do.
 
-What must hold: an offer shows its cloud's last good answer; each offer has one open price in the history, and the prices of
-one offer don't overlap; the level of a GPU says what was lowest and fresh when a source was last read; a refresh that fails
-changes nothing but what is said of it.
+What must hold: an offer shows its cloud's last good answer; each offer has one open price in the history, and the
+prices of one offer don't overlap; the level of a GPU says what was lowest and fresh when a source was last read; a
+refresh that fails changes nothing but what is said of it.
 """
 
 import itertools
@@ -83,12 +83,14 @@ class Prices(RuleBasedStateMachine):
         prices = self.asked[name].items()
         if name == "verda":
             return [verda_type(f"{n}H100", "H100 SXM5", n, 80 * n, f"{cents * n / 100:.2f}", "") for n, cents in prices]
-        return {"data": {f"gpu_{n}x": lambda_type(f"gpu_{n}x", f"{n}x H100 (80 GB SXM5)", cents * n, n, ["us-west-1"]) for n, cents in prices}}  # fmt: skip
+        return {"data": {f"gpu_{n}x": lambda_type(f"gpu_{n}x", f"{n}x H100 (80 GB SXM5)", cents * n, n, ["us-west-1"])
+                         for n, cents in prices}}  # fmt: skip
 
     # What the site does
 
     def _dump(self) -> list[Any]:
-        return [self._rows(f"SELECT * FROM {name} ORDER BY 1, 2, 3") for name in ("offer", "price_span", "price_level", "price_move")]  # fmt: skip
+        return [self._rows(f"SELECT * FROM {name} ORDER BY 1, 2, 3")
+                for name in ("offer", "price_span", "price_level", "price_move")]  # fmt: skip
 
     @rule(name=st.sampled_from(("verda", "lambda")))
     def it_is_read(self, name: str) -> None:
@@ -138,7 +140,8 @@ class Prices(RuleBasedStateMachine):
 
     def _level_is_right(self) -> None:
         rows = self._rows(
-            "SELECT provider, min(usd_per_gpu_hour_micro) FROM offer WHERE gpu = ? AND tier = 'on-demand' AND stale_at > ?"
+            "SELECT provider, min(usd_per_gpu_hour_micro) FROM offer WHERE gpu = ? AND tier = 'on-demand' "
+            "AND stale_at > ?"
             " AND source <> 'community' GROUP BY 1", GPU, clock.timestamp(),
         )  # fmt: skip
         lowest: dict[str, int] = dict(rows)
@@ -146,35 +149,39 @@ class Prices(RuleBasedStateMachine):
             if name in lowest:
                 assert lowest[name] == min(shown.values()) * 10_000
         told = self._rows(
-            "SELECT low_micro, median_micro FROM price_level WHERE gpu = ? AND tier = 'on-demand' ORDER BY at DESC LIMIT 1", GPU
+            "SELECT low_micro, median_micro FROM price_level WHERE gpu = ? AND tier = 'on-demand' "
+            "ORDER BY at DESC LIMIT 1", GPU
         )  # fmt: skip
         assert told == [(min(lowest.values()), int(median(lowest.values())))]
 
     @invariant()
     def offers_are_what_was_last_said(self) -> None:
         for name, shown in self.shown.items():
-            rows = self._rows("SELECT gpu_count, usd_per_gpu_hour_micro, fetched_at FROM offer WHERE source = ? AND tier = 'on-demand'", name)  # fmt: skip
+            rows = self._rows("SELECT gpu_count, usd_per_gpu_hour_micro, fetched_at FROM offer WHERE source = ? "
+                              "AND tier = 'on-demand'", name)  # fmt: skip
             assert {int(count): micro for count, micro, _ in rows} == {n: cents * 10_000 for n, cents in shown.items()}
             assert {at for *_, at in rows} == {self.read_at[name]}
 
     @invariant()
     def each_offer_has_one_open_price(self) -> None:
         open_prices = self._rows(
-            "SELECT p.offer, s.usd_per_gpu_hour_micro FROM price_span s JOIN price_series p ON p.id = s.series"
-            " WHERE s.valid_to IS NULL AND p.provider IN ('verda', 'lambda') ORDER BY 1"
+            "SELECT p.offer, s.usd_per_gpu_hour_micro FROM price_span s JOIN price_series p ON p.id = s.series "
+            "WHERE s.valid_to IS NULL AND p.provider IN ('verda', 'lambda') ORDER BY 1"
         )
         offers = self._rows(
             "SELECT id, usd_per_gpu_hour_micro FROM offer WHERE source IN ('verda', 'lambda') ORDER BY 1"
         )
         assert open_prices == offers
-        spans = self._rows("SELECT series, valid_from, valid_to FROM price_span ORDER BY series, valid_from, valid_to IS NULL")  # fmt: skip
+        spans = self._rows("SELECT series, valid_from, valid_to FROM price_span "
+                           "ORDER BY series, valid_from, valid_to IS NULL")  # fmt: skip
         for (series, since, until), (other, later, _) in itertools.pairwise(spans):
             assert until is None or until >= since
             assert series != other or (until is not None and until <= later), "two prices of one offer at a time"
 
     @invariant()
     def a_change_is_told_once_a_day(self) -> None:
-        rows = self._rows("SELECT at, provider, gpu, tier, region, before_micro, after_micro FROM price_move WHERE at >= ?", clock.parse_instant(BEGIN).timestamp())  # fmt: skip
+        rows = self._rows("SELECT at, provider, gpu, tier, region, before_micro, after_micro FROM price_move "
+                          "WHERE at >= ?", clock.parse_instant(BEGIN).timestamp())  # fmt: skip
         days = [(at // DAY_S, *kind) for at, *kind, _, _ in rows]
         assert len(days) == len(set(days))
         assert all(before != after for *_, before, after in rows)

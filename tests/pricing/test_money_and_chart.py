@@ -18,7 +18,8 @@ def test_a_plain_amount_reads_back_as_itself(micro: int) -> None:
 
 @pytest.mark.parametrize(
     ("micro", "unit", "shown"),
-    [(2_490_000, "hour", "$2.49"), (34_500, "hour", "$0.0345"), (20_000, "hour", "$0.02"), (2_490_000, "month", "$1,817.70"),
+    [(2_490_000, "hour", "$2.49"), (34_500, "hour", "$0.0345"), (20_000, "hour", "$0.02"),
+     (2_490_000, "month", "$1,817.70"),
      (1_000_000, "year", "$8,760.00"), (12, "hour", "$0.000012"), (98_320_000, "hour", "$98.32")],
 )  # fmt: skip
 def test_amounts_are_shown_as_people_write_them(micro: int, unit: str, shown: str) -> None:

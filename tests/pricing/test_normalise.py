@@ -77,7 +77,8 @@ def test_a_foreign_price_keeps_its_amount_and_the_rate_of_its_day() -> None:
         ("on_demand", False, Tier.ON_DEMAND, None), ("secure", False, Tier.ON_DEMAND, None),
         ("community", False, Tier.ON_DEMAND, None), ("marketplace", True, Tier.SPOT, None),
         ("spot", True, Tier.SPOT, None), ("prototyping", True, Tier.SPOT, None),
-        ("12mo", False, Tier.RESERVED, 12), ("36mo", False, Tier.RESERVED, 36), ("reserved", False, Tier.RESERVED, None),
+        ("12mo", False, Tier.RESERVED, 12), ("36mo", False, Tier.RESERVED, 36),
+        ("reserved", False, Tier.RESERVED, None),
     ],
 )  # fmt: skip
 def test_tiers_are_on_demand_spot_or_reserved_and_keep_the_providers_name(
@@ -92,13 +93,16 @@ def test_tiers_are_on_demand_spot_or_reserved_and_keep_the_providers_name(
     [
         ({"amount_per_gpu_hour": "0"}, Reason.ZERO_PRICE), ({"amount_per_gpu_hour": "0.0000001"}, Reason.ZERO_PRICE),
         ({"amount_per_gpu_hour": "-1"}, Reason.NEGATIVE_PRICE), ({"amount_per_gpu_hour": "NaN"}, Reason.NOT_A_PRICE),
-        ({"amount_per_gpu_hour": float("inf")}, Reason.NOT_A_PRICE), ({"amount_per_gpu_hour": None}, Reason.NOT_A_PRICE),
+        ({"amount_per_gpu_hour": float("inf")}, Reason.NOT_A_PRICE),
+        ({"amount_per_gpu_hour": None}, Reason.NOT_A_PRICE),
         ({"amount_per_gpu_hour": True}, Reason.NOT_A_PRICE), ({"amount_per_gpu_hour": "1e999"}, Reason.NOT_A_PRICE),
         ({"provider": "Nobody"}, Reason.UNKNOWN_PROVIDER), ({"gpu": "Z9"}, Reason.UNKNOWN_GPU),
         ({"gpu_memory_gb": 40}, Reason.MEMORY_CONTRADICTS), ({"tier": "gratis"}, Reason.UNKNOWN_TIER),
-        ({"gpu_count": "0"}, Reason.BAD_COUNT), ({"gpu_count": "many"}, Reason.BAD_COUNT), ({"gpu_count": -8}, Reason.BAD_COUNT),
+        ({"gpu_count": "0"}, Reason.BAD_COUNT), ({"gpu_count": "many"}, Reason.BAD_COUNT),
+        ({"gpu_count": -8}, Reason.BAD_COUNT),
         ({"amount_per_instance_hour": "99"}, Reason.PRICES_DISAGREE), ({"currency": "XYZ"}, Reason.NO_EXCHANGE_RATE),
-        ({"fetched_at": NOW + 9999}, Reason.BAD_DATE), ({"fetched_at": 0}, Reason.BAD_DATE), ({"estimated": True}, Reason.ESTIMATED),
+        ({"fetched_at": NOW + 9999}, Reason.BAD_DATE), ({"fetched_at": 0}, Reason.BAD_DATE),
+        ({"estimated": True}, Reason.ESTIMATED),
     ],
 )  # fmt: skip
 def test_a_bad_row_is_set_aside_with_its_reason(changes: dict[str, object], reason: Reason) -> None:
@@ -137,7 +141,8 @@ ANYTHING = st.one_of(
 )  # fmt: skip
 RAWS = st.builds(
     RawOffer, source=st.sampled_from(["a", "b"]), provider=st.sampled_from(["Verda", "AWS EC2", "Nobody", ""]),
-    gpu=st.sampled_from(["H100 SXM", "A100", "L4", "??", ""]), tier=st.sampled_from(["on-demand", "spot", "12mo", "x", ""]),
+    gpu=st.sampled_from(["H100 SXM", "A100", "L4", "??", ""]),
+    tier=st.sampled_from(["on-demand", "spot", "12mo", "x", ""]),
     amount_per_gpu_hour=ANYTHING, amount_per_instance_hour=ANYTHING, gpu_count=ANYTHING, gpu_memory_gb=ANYTHING,
     currency=st.sampled_from(["USD", "EUR", "ZZZ"]), region=st.text(max_size=8), product=st.text(max_size=8),
     interruptible=st.booleans(), vcpus=ANYTHING, fetched_at=st.integers(-5, NOW + 1000), reference=st.text(max_size=5),

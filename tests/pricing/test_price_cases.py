@@ -62,15 +62,18 @@ def test_rows_to_come_leave_the_present_price_in_force(order: int) -> None:
 
 
 @pytest.mark.parametrize(("rows", "price"), [
-    ([("2024-01-01", None, 6.98), ("2025-06-01", None, 6.5)], "6.5"), ([("2025-06-01", None, 6.5), ("2024-01-01", None, 6.98)], "6.5"),
-    ([("2024-01-01", "2025-01-01", 6.98), ("2025-01-01", None, 5.5)], "5.5"), ([("2024-01-01", "2026-01-01", 6.98)], None),
+    ([("2024-01-01", None, 6.98), ("2025-06-01", None, 6.5)], "6.5"),
+    ([("2025-06-01", None, 6.5), ("2024-01-01", None, 6.98)], "6.5"),
+    ([("2024-01-01", "2025-01-01", 6.98), ("2025-01-01", None, 5.5)], "5.5"),
+    ([("2024-01-01", "2026-01-01", 6.98)], None),
     ([("2024-01-01", "2027-01-01", 6.98), ("2026-12-01", None, 5.5)], "6.98"), ([("2026-12-01", None, 5.5)], None),
     ([("2024-01-01", None, 6.98), ("2024-01-01", "2025-01-01", 4.0), ("2028-01-01", None, 1.0)], "6.98"),
 ])  # fmt: skip
 def test_of_the_times_of_a_price_the_present_one_holds(
     rows: list[tuple[str, str | None, float]], price: str | None
 ) -> None:
-    told = [{**ROW, "effectiveStartDate": f"{a}T00:00:00Z", "retailPrice": amount, **({"effectiveEndDate": f"{b}T00:00:00Z"} if b else {})}
+    told = [{**ROW, "effectiveStartDate": f"{a}T00:00:00Z", "retailPrice": amount,
+             **({"effectiveEndDate": f"{b}T00:00:00Z"} if b else {})}
             for a, b, amount in rows]  # fmt: skip
     found = azure(told)
     assert [offer.quoted_amount for offer in found.offers] == ([price] if price else [])
@@ -102,8 +105,10 @@ def test_a_count_is_not_guessed_from_memory_that_does_not_divide() -> None:
 
 
 @pytest.mark.parametrize(("gpu", "memory", "count"), [
-    ("L40S", 48, 1), ("L40S", 96, 2), ("L40S", 384, 8), ("L40S", 100, None), ("L40S", 120, None), ("A16", 2, Fraction(1, 8)), ("A16", 16, 1), ("A16", 32, 2),
-    ("A16", 5, None), ("H100", 640, 8), ("H100", 700, None), ("A100", 10, Fraction(1, 8)), ("A100", 160, 2), ("B300", 1536, None), ("NONE", 80, None),
+    ("L40S", 48, 1), ("L40S", 96, 2), ("L40S", 384, 8), ("L40S", 100, None), ("L40S", 120, None),
+    ("A16", 2, Fraction(1, 8)), ("A16", 16, 1), ("A16", 32, 2),
+    ("A16", 5, None), ("H100", 640, 8), ("H100", 700, None), ("A100", 10, Fraction(1, 8)), ("A100", 160, 2),
+    ("B300", 1536, None), ("NONE", 80, None),
 ])  # fmt: skip
 def test_memory_says_how_many_cards_or_nothing(gpu: str, memory: int, count: Any) -> None:
     from decimal import Decimal

@@ -130,9 +130,12 @@ def test_a_change_of_stock_is_shown_and_counted(refreshing: Refreshing) -> None:
 
 
 BAD = {
-    "html": Reply(b"<html>hi</html>", headers={"content-type": "text/html"}), "empty": as_json({"data": {}}), "schema": as_json({"items": []}),
-    "list": as_json([]), "500": Reply(b"", 500), "401": Reply(b"", 401), "429": Reply(b"", 429, {"retry-after": "900"}), "cut": Reply(json.dumps(fake_clouds.LAMBDA).encode(), cut=True),
-    "bomb": bomb(200_000_000), "null": as_json({"data": {"a": None, "b": {"instance_type": None}}}), "redirect": Reply(b"", 302, {"location": "https://elsewhere.example.org/"}),
+    "html": Reply(b"<html>hi</html>", headers={"content-type": "text/html"}), "empty": as_json({"data": {}}),
+    "schema": as_json({"items": []}),
+    "list": as_json([]), "500": Reply(b"", 500), "401": Reply(b"", 401), "429": Reply(b"", 429, {"retry-after": "900"}),
+    "cut": Reply(json.dumps(fake_clouds.LAMBDA).encode(), cut=True),
+    "bomb": bomb(200_000_000), "null": as_json({"data": {"a": None, "b": {"instance_type": None}}}),
+    "redirect": Reply(b"", 302, {"location": "https://elsewhere.example.org/"}),
 }  # fmt: skip
 
 
@@ -192,7 +195,10 @@ def test_a_half_empty_provider_does_not_freeze_the_others_of_its_source(refreshi
     assert outcome.state == "failed"
     assert outcome.note.startswith("aws: an empty answer")
     assert refreshing.rows("SELECT count(*) FROM offer WHERE provider = 'aws'")[0][0] == 3
-    asked = "SELECT usd_per_instance_hour_micro FROM offer WHERE provider = 'gcp' AND tier = 'on-demand' AND source = 'gpuhunt'"
+    asked = (
+        "SELECT usd_per_instance_hour_micro FROM offer WHERE provider = 'gcp' AND tier = 'on-demand' "
+        "AND source = 'gpuhunt'"
+    )
     assert refreshing.rows(asked) == [(90_000_000,)]
 
 
@@ -242,7 +248,8 @@ def test_two_refreshes_of_one_source_never_run_at_once(refreshing: Refreshing) -
     locks = refreshing.settings.data_dir / "locks"
     locks.mkdir(exist_ok=True)
     holder = subprocess.Popen(
-        [sys.executable, "-c", f"import fcntl,time; f=open({str(locks / 'lambda.lock')!r},'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(60)"],
+        [sys.executable, "-c", (f"import fcntl,time; f=open({str(locks / 'lambda.lock')!r},'w'); fcntl.flock(f, "
+                               f"fcntl.LOCK_EX); print('held', flush=True); time.sleep(60)")],
         stdout=subprocess.PIPE,
     )  # fmt: skip
     assert holder.stdout
@@ -277,8 +284,10 @@ def test_what_is_asked_holds_nothing_of_any_visitor_and_each_key_goes_to_its_own
         assert "cookie" not in {name.lower() for name in asked.headers}
         keys = [name for name in fake_clouds.KEYED if f"key-of-{name}" in asked.everything]
         assert len(keys) <= 1
-        assert not keys or asked.path == {"lambda": LAMBDA, "shadeform": "/v1/instances/types", "primeintellect": "/api/v1/availability/gpus",
-                                          "tensordock": "/api/v2/locations", "hyperstack": asked.path}[keys[0]]  # fmt: skip
+        assert not keys or asked.path == {"lambda": LAMBDA, "shadeform": "/v1/instances/types",
+            "primeintellect": "/api/v1/availability/gpus",
+                                          "tensordock": "/api/v2/locations",
+                                          "hyperstack": asked.path}[keys[0]]  # fmt: skip
 
 
 def test_a_full_disk_fails_the_refresh_with_its_reason_and_the_offers_stay(refreshing: Refreshing) -> None:
@@ -329,9 +338,12 @@ def mangle(value: Any, chance: random.Random) -> Any:
     return value
 
 
-FUZZED = {"lambda": (LAMBDA, fake_clouds.LAMBDA), "akash": ("/v1/gpu-prices", fake_clouds.AKASH), "ovhcloud": ("/1.0/order/catalog/public/cloud", fake_clouds.OVH),
-          "scaleway": ("/instance/v1/zones/fr-par-2/products/servers", fake_clouds.SCALEWAY), "shadeform": ("/v1/instances/types", fake_clouds.SHADEFORM),
-          "hyperstack": ("/v1/core/flavors", fake_clouds.HYPERSTACK), "tensordock": ("/api/v2/locations", fake_clouds.TENSORDOCK), "runpod": ("/graphql", fake_clouds.RUNPOD),
+FUZZED = {"lambda": (LAMBDA, fake_clouds.LAMBDA), "akash": ("/v1/gpu-prices", fake_clouds.AKASH),
+          "ovhcloud": ("/1.0/order/catalog/public/cloud", fake_clouds.OVH),
+          "scaleway": ("/instance/v1/zones/fr-par-2/products/servers", fake_clouds.SCALEWAY),
+          "shadeform": ("/v1/instances/types", fake_clouds.SHADEFORM),
+          "hyperstack": ("/v1/core/flavors", fake_clouds.HYPERSTACK),
+          "tensordock": ("/api/v2/locations", fake_clouds.TENSORDOCK), "runpod": ("/graphql", fake_clouds.RUNPOD),
           "verda": ("/v1/instance-types", fake_clouds.VERDA), "vultr": ("/v2/plans", fake_clouds.VULTR)}  # fmt: skip
 
 
@@ -360,7 +372,8 @@ def test_a_hundred_fuzzed_answers_crash_nothing_and_show_no_bad_row(refreshing: 
     states = sqlite.run(hundred())
     assert set(states) <= {"ok", "failed"}
     rows = refreshing.rows(
-        "SELECT usd_per_gpu_hour_micro, usd_per_instance_hour_micro, gpu_count_number, gpu, region, product FROM offer WHERE source = ?",
+        "SELECT usd_per_gpu_hour_micro, usd_per_instance_hour_micro, gpu_count_number, gpu, region, product FROM offer "
+        "WHERE source = ?",
         name,
     )
     assert rows, "the last good offers stay"

@@ -18,7 +18,8 @@ def aside(provider: str) -> tuple[str, ...]:
 
 
 async def replaced(retire: dict[str, frozenset[str]]) -> set[tuple[str, str]]:
-    """(source, provider) of the set-aside rows that are left after ``retire``, where each list held one of each provider."""
+    """(source, provider) of the set-aside rows that are left after ``retire``, where each list held one of each
+    provider."""
     offer = files.offers()[0]
     for source in SOURCES:
         await replace_source(source, source, [], [aside(provider) for provider in PROVIDERS], 1)

@@ -18,8 +18,10 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 NAMES = st.sampled_from([
-    "gpu", "gpu_type", "gpu_count", "name", "model", "price", "configuration", "num_gpus", "instance_type", "specs", "flavors", "locations",
-    "id", "planCode", "blobs", "armSkuName", "productName", "meterName", "type", "retailPrice", "prices", "gpuCount", "gpus",
+    "gpu", "gpu_type", "gpu_count", "name", "model", "price", "configuration", "num_gpus", "instance_type", "specs",
+    "flavors", "locations",
+    "id", "planCode", "blobs", "armSkuName", "productName", "meterName", "type", "retailPrice", "prices", "gpuCount",
+    "gpus",
 ])  # fmt: skip
 ROWS = st.lists(VALUES | st.dictionaries(NAMES, VALUES, max_size=6), max_size=5)
 
@@ -64,6 +66,6 @@ def test_a_row_without_a_gpu_is_counted_and_the_status_page_says_so(refreshing: 
 
 def test_why_a_row_was_left_out_is_words(refreshing: Refreshing) -> None:
     source: Any = sources.SOURCES["azure"](refreshing.settings)
-    row = {"armSkuName": "Standard_NC24ads_A100_v4", "productName": "NCads A100 v4 Series Windows", "meterName": "NC24ads", "type": "Consumption",
-           "armRegionName": "eastus", "retailPrice": 5.0}  # fmt: skip
+    row = {"armSkuName": "Standard_NC24ads_A100_v4", "productName": "NCads A100 v4 Series Windows",
+           "meterName": "NC24ads", "type": "Consumption", "armRegionName": "eastus", "retailPrice": 5.0}  # fmt: skip
     assert list(source._read(row, set())) == [LeftOut("with a Windows licence")]

@@ -47,8 +47,10 @@ def test_azure_takes_linux_spot_and_terms_apart_and_knows_parts_of_a_card(server
     h100 = "Standard_ND96isr_H100_v5"
     found = shown(server, "azure")
     assert [row for row in found if row[0] == h100] == sorted([
-        (h100, "h100-sxm-80gb", 8, "on-demand", None, "eastus", 12.29), (h100, "h100-sxm-80gb", 8, "spot", None, "eastus", 6.8125),
-        (h100, "h100-sxm-80gb", 8, "reserved", 12, "eastus", 7.5), (h100, "h100-sxm-80gb", 8, "reserved", 36, "eastus", 5.0),
+        (h100, "h100-sxm-80gb", 8, "on-demand", None, "eastus", 12.29),
+        (h100, "h100-sxm-80gb", 8, "spot", None, "eastus", 6.8125),
+        (h100, "h100-sxm-80gb", 8, "reserved", 12, "eastus", 7.5),
+        (h100, "h100-sxm-80gb", 8, "reserved", 36, "eastus", 5.0),
     ], key=str)  # fmt: skip
     sixth = next(row for row in found if row[0] == "Standard_NV6ads_A10_v5")
     assert sixth[2] == Fraction(1, 6)
@@ -101,7 +103,8 @@ def test_scaleway_is_in_dated_euro_and_tells_stock(server: Clouds) -> None:
 def test_ovhcloud_is_in_hundred_millionths_of_a_euro_without_windows_and_months(server: Clouds) -> None:
     found = [o for o in offers(server, "ovhcloud") if isinstance(o, Offer)]
     assert sorted((o.product, o.region, o.quoted_amount) for o in found) == [
-        ("h100-380", "BHS5", "2.8"), ("h100-380", "GRA11", "2.8"), ("l40s-90", "BHS5", "1.4"), ("l40s-90", "GRA11", "1.4"),
+        ("h100-380", "BHS5", "2.8"), ("h100-380", "GRA11", "2.8"), ("l40s-90", "BHS5", "1.4"),
+        ("l40s-90", "GRA11", "1.4"),
     ]  # fmt: skip
     assert {o.disk_gb for o in found} == {200}
     server.answers["/1.0/order/catalog/public/cloud"] = {**fake_clouds.OVH, "locale": {"currencyCode": "PLN"}}
@@ -120,8 +123,10 @@ def test_akash_is_the_lowest_bid_and_no_bid_is_no_offer(server: Clouds) -> None:
 
 def test_lambda_is_in_cents_of_the_instance_a_row_for_each_region_with_room(server: Clouds) -> None:
     assert shown(server, "lambda") == [
-        ("gpu_1x_a10", "a10-24gb", 1, "on-demand", None, "us-west-1", 0.75), ("gpu_1x_h100_sxm5", "h100-sxm-80gb", 1, "on-demand", None, "us-south-1", 3.29),
-        ("gpu_1x_h100_sxm5", "h100-sxm-80gb", 1, "on-demand", None, "us-west-1", 3.29), ("gpu_8x_h100_sxm5", "h100-sxm-80gb", 8, "on-demand", None, "", 2.99),
+        ("gpu_1x_a10", "a10-24gb", 1, "on-demand", None, "us-west-1", 0.75),
+        ("gpu_1x_h100_sxm5", "h100-sxm-80gb", 1, "on-demand", None, "us-south-1", 3.29),
+        ("gpu_1x_h100_sxm5", "h100-sxm-80gb", 1, "on-demand", None, "us-west-1", 3.29),
+        ("gpu_8x_h100_sxm5", "h100-sxm-80gb", 8, "on-demand", None, "", 2.99),
     ]  # fmt: skip
     assert {o.stock for o in offers(server, "lambda") if isinstance(o, Offer) and not o.region} == {"out"}
     assert server.asked[-1].headers["authorization"] == "Bearer key-of-lambda"
@@ -138,7 +143,8 @@ def test_shadeform_is_in_cents_and_names_whose_machine_it_is(server: Clouds) -> 
 
 def test_hyperstack_prices_its_flavours_by_the_book(server: Clouds) -> None:
     assert shown(server, "hyperstack") == [
-        ("n3-H100x1", "h100-pcie-80gb", 1, "on-demand", None, "CANADA-1", 1.9), ("n3-H100x1-spot", "h100-pcie-80gb", 1, "spot", None, "CANADA-1", 1.52),
+        ("n3-H100x1", "h100-pcie-80gb", 1, "on-demand", None, "CANADA-1", 1.9),
+        ("n3-H100x1-spot", "h100-pcie-80gb", 1, "spot", None, "CANADA-1", 1.52),
         ("n3-H100x8", "h100-pcie-80gb", 8, "on-demand", None, "CANADA-1", 1.9),
     ]  # fmt: skip
 
@@ -146,7 +152,8 @@ def test_hyperstack_prices_its_flavours_by_the_book(server: Clouds) -> None:
 def test_prime_intellects_price_and_memory_are_the_machines(server: Clouds) -> None:
     found = [o for o in offers(server, "primeintellect") if isinstance(o, Offer)]
     assert [(o.gpu, o.gpu_count, o.tier.value, o.usd_per_gpu_hour_micro, o.stock) for o in found] == [
-        ("h100-sxm-80gb", 2, "on-demand", 2_500_000, "in"), ("rtx-4090-24gb", 1, "on-demand", 500_000, "out"), ("a100-sxm-80gb", 1, "spot", 900_000, "in"),
+        ("h100-sxm-80gb", 2, "on-demand", 2_500_000, "in"), ("rtx-4090-24gb", 1, "on-demand", 500_000, "out"),
+        ("a100-sxm-80gb", 1, "spot", 900_000, "in"),
     ]  # fmt: skip
     assert found[0].disk_usd_per_gb_month_micro == 94_900
     server.answers["/api/v1/availability/gpus"] = as_json({"items": [], "totalCount": 0})
@@ -166,15 +173,19 @@ def test_tensordock_is_per_gpu_with_the_rest_beside_it(server: Clouds) -> None:
 def test_vast_is_walked_to_its_end_and_a_bid_floor_is_never_a_price(server: Clouds) -> None:
     found = [o for o in offers(server, "vast") if isinstance(o, Offer)]
     assert [(o.gpu, o.gpu_count, o.tier.value, o.usd_per_instance_hour_micro, o.country, o.remark) for o in found] == [
-        ("rtx-4090-24gb", 1, "on-demand", 300_000, "us", "cheapest of 70 machines"), ("h100-sxm-80gb", 8, "on-demand", 16_000_000, "is", "one machine"),
+        ("rtx-4090-24gb", 1, "on-demand", 300_000, "us", "cheapest of 70 machines"),
+        ("h100-sxm-80gb", 8, "on-demand", 16_000_000, "is", "one machine"),
     ]  # fmt: skip
 
 
 def test_runpods_closed_markets_and_bid_floors_are_not_offers(server: Clouds) -> None:
     found = [o for o in offers(server, "runpod") if isinstance(o, Offer)]
-    assert sorted((o.gpu, o.provider_tier, o.commitment_months or 0, o.usd_per_gpu_hour_micro, o.stock) for o in found) == [
-        ("h100-sxm-80gb", "community", 0, 2_390_000, "in"), ("h100-sxm-80gb", "reserved", 1, 2_300_000, ""), ("h100-sxm-80gb", "reserved", 3, 2_200_000, ""),
-        ("h100-sxm-80gb", "secure", 0, 2_690_000, "in"), ("l40s-48gb", "secure", 0, 860_000, "out"), ("rtx-4090-24gb", "secure", 0, 690_000, "in"),
+    assert sorted((o.gpu, o.provider_tier, o.commitment_months or 0, o.usd_per_gpu_hour_micro, o.stock)
+                  for o in found) == [
+        ("h100-sxm-80gb", "community", 0, 2_390_000, "in"), ("h100-sxm-80gb", "reserved", 1, 2_300_000, ""),
+        ("h100-sxm-80gb", "reserved", 3, 2_200_000, ""),
+        ("h100-sxm-80gb", "secure", 0, 2_690_000, "in"), ("l40s-48gb", "secure", 0, 860_000, "out"),
+        ("rtx-4090-24gb", "secure", 0, 690_000, "in"),
     ]  # fmt: skip
 
 

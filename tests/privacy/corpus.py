@@ -1,4 +1,5 @@
-"""Awkward messages, written for the tests: (name, bytes, words that must be read, whether an automatic answer may go out)."""
+"""Awkward messages, written for the tests: (name, bytes, words that must be read, whether an automatic answer may
+go out)."""
 
 from email.message import EmailMessage
 
@@ -21,7 +22,8 @@ def _html(body: str) -> bytes:
 def _encoded(charset: str, text: str, name: str = "") -> bytes:
     return (
         HEAD
-        + f"Subject: charset\r\nContent-Type: text/plain; charset={name or charset}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n".encode()
+        + f"Subject: charset\r\nContent-Type: text/plain; charset={name or charset}\r\nContent-Transfer-Encoding: "
+        f"8bit\r\n\r\n".encode()
         + text.encode(charset)
     )
 
@@ -89,16 +91,22 @@ CORPUS: tuple[Entry, ...] = (
     ("wrong charset", _encoded("utf-8", "größe", "ascii"), "größe", True),
     ("empty charset", _encoded("utf-8", "no name of a charset", '""'), "no name of a charset", True),
     ("8-bit header", HEAD + "Subject: Löschung\r\n\r\nraw header bytes\r\n".encode(), "raw header bytes", True),
-    ("latin-1 header", HEAD + "Subject: Löschung\r\n\r\nraw header bytes\r\n".encode("latin-1"), "raw header bytes", True),
-    ("encoded words", HEAD + b"Subject: =?utf-8?B?TMO2c2NodW5n?= =?iso-8859-1?Q?_bitte=E4?=\r\n\r\nencoded subject\r\n", "encoded subject", True),
-    ("broken encoded word", HEAD + b"Subject: =?utf-8?B?%%%?= =?x?y?\r\n\r\nbroken subject\r\n", "broken subject", True),
+    ("latin-1 header", HEAD + "Subject: Löschung\r\n\r\nraw header bytes\r\n".encode("latin-1"), "raw header bytes",
+     True),
+    ("encoded words", HEAD + b"Subject: =?utf-8?B?TMO2c2NodW5n?= =?iso-8859-1?Q?_bitte=E4?=\r\n\r\nencoded subject\r\n",
+     "encoded subject", True),
+    ("broken encoded word", HEAD + b"Subject: =?utf-8?B?%%%?= =?x?y?\r\n\r\nbroken subject\r\n", "broken subject",
+     True),
     ("unknown encoded charset", HEAD + b"Subject: =?made-up?Q?hello?=\r\n\r\nodd subject\r\n", "odd subject", True),
     ("folded subject", HEAD + b"Subject: folded\r\n over lines\r\n\tand tabs\r\n\r\nfolded\r\n", "folded", True),
-    ("injection in subject", HEAD + b"Subject: =?utf-8?Q?a=0D=0ABcc:_evil@example.org?=\r\n\r\ninjected\r\n", "injected", True),
+    ("injection in subject", HEAD + b"Subject: =?utf-8?Q?a=0D=0ABcc:_evil@example.org?=\r\n\r\ninjected\r\n",
+     "injected", True),
     ("long subject", HEAD + b"Subject: " + b"x" * 50_000 + b"\r\n\r\nlong subject\r\n", "long subject", True),
-    ("many headers", HEAD + b"".join(b"X-H%d: v\r\n" % n for n in range(3000)) + b"\r\nmany headers\r\n", "many headers", True),
+    ("many headers", HEAD + b"".join(b"X-H%d: v\r\n" % n for n in range(3000)) + b"\r\nmany headers\r\n",
+     "many headers", True),
     ("header without colon", HEAD + b"this is no header\r\nSubject: x\r\n\r\nstill read\r\n", "still read", True),
-    ("html only", _html("<html><head><title>t</title><style>p{}</style></head><body><p>please <b>erase</b> me</p></body></html>"), "please erase me", True),
+    ("html only", _html("<html><head><title>t</title><style>p{}</style></head><body><p>please <b>erase</b> "
+                        "me</p></body></html>"), "please erase me", True),
     ("html with script", _html("<script>alert('x')</script><p>words</p>"), "words", True),
     ("broken html", _html("<p>unclosed <b>and <<< wrong &nbsp; &bogus; <![CDATA["), "unclosed", True),
     ("html entities", _html("<p>a &amp; b &lt;c&gt; &#228;</p>"), "a & b <c> ä", True),
@@ -107,14 +115,21 @@ CORPUS: tuple[Entry, ...] = (
     ("nested a hundred deep", _nested(100), "", True),
     ("attachment", _attached(1000), "Please see the attachment", True),
     ("no boundary", HEAD + b"Subject: x\r\nContent-Type: multipart/mixed\r\n\r\nno boundary here\r\n", "", True),
-    ("unfinished multipart", HEAD + b'Subject: x\r\nContent-Type: multipart/mixed; boundary="q"\r\n\r\n--q\r\nContent-Type: text/plain\r\n\r\ncut off in the mid', "cut off in the mid", True),
+    ("unfinished multipart", HEAD + b'Subject: x\r\nContent-Type: multipart/mixed; '
+                                    b'boundary="q"\r\n\r\n--q\r\nContent-Type: text/plain\r\n\r\ncut off in the mid',
+                                    "cut off in the mid", True),
     ("empty multipart", HEAD + b'Subject: x\r\nContent-Type: multipart/mixed; boundary="q"\r\n\r\n--q--\r\n', "", True),
-    ("a thousand parts", HEAD + b'Subject: x\r\nContent-Type: multipart/mixed; boundary="q"\r\n\r\n' + b"--q\r\nContent-Type: text/plain\r\n\r\npart\r\n" * 1000 + b"--q--\r\n", "part", True),
+    ("a thousand parts", HEAD + b'Subject: x\r\nContent-Type: multipart/mixed; boundary="q"\r\n\r\n'
+     + b"--q\r\nContent-Type: text/plain\r\n\r\npart\r\n" * 1000 + b"--q--\r\n", "part", True),
     ("bad base64", HEAD + b"Subject: x\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!notbase64!!!\r\n", "", True),
-    ("base64", HEAD + b"Subject: x\r\nContent-Transfer-Encoding: base64\r\n\r\ncGxlYXNlIGVyYXNlIG1l\r\n", "please erase me", True),
-    ("quoted-printable", HEAD + b"Subject: x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nplease =\r\nerase=20me\r\n", "please erase me", True),
-    ("unknown transfer encoding", HEAD + b"Subject: x\r\nContent-Transfer-Encoding: x-odd\r\n\r\nodd encoding\r\n", "odd encoding", True),
-    ("message inside", HEAD + b"Subject: fwd\r\nContent-Type: message/rfc822\r\n\r\nFrom: other@example.org\r\nSubject: inner\r\n\r\ninner words\r\n", "inner words", True),
+    ("base64", HEAD + b"Subject: x\r\nContent-Transfer-Encoding: base64\r\n\r\ncGxlYXNlIGVyYXNlIG1l\r\n",
+     "please erase me", True),
+    ("quoted-printable", HEAD + b"Subject: x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nplease "
+                                b"=\r\nerase=20me\r\n", "please erase me", True),
+    ("unknown transfer encoding", HEAD + b"Subject: x\r\nContent-Transfer-Encoding: x-odd\r\n\r\nodd encoding\r\n",
+     "odd encoding", True),
+    ("message inside", HEAD + b"Subject: fwd\r\nContent-Type: message/rfc822\r\n\r\nFrom: "
+                              b"other@example.org\r\nSubject: inner\r\n\r\ninner words\r\n", "inner words", True),
     ("reply with quotes", plain("> On Tuesday you wrote:\r\n> something\r\n\r\nmy answer"), "my answer", True),
     ("two senders", _from("a@example.org, b@example.org"), "hello there", False),
     ("no sender", b"Subject: x\r\n\r\nwho am I\r\n", "who am I", False),
@@ -133,14 +148,20 @@ CORPUS: tuple[Entry, ...] = (
     ("suppressed", plain(X_Auto_Response_Suppress="All"), "Please delete", False),
     ("empty return path", plain(Return_Path="<>"), "Please delete", False),
     ("return path", plain(Return_Path="<person@example.org>"), "Please delete", True),
-    ("dmarc failed", plain(Authentication_Results="mx.example; spf=fail smtp.mailfrom=x; dkim=none; dmarc=fail"), "Please delete", False),
-    ("dmarc passed", plain(Authentication_Results="mx.example; spf=pass; dkim=pass; dmarc=pass"), "Please delete", True),
+    ("dmarc failed", plain(Authentication_Results="mx.example; spf=fail smtp.mailfrom=x; dkim=none; dmarc=fail"),
+     "Please delete", False),
+    ("dmarc passed", plain(Authentication_Results="mx.example; spf=pass; dkim=pass; dmarc=pass"), "Please delete",
+     True),
     ("ourselves", plain().replace(b"person@example.org", b"privacy@inferencebench.io"), "Please delete", False),
     ("mailer daemon", plain().replace(b"person@example.org", b"MAILER-DAEMON@example.org"), "Please delete", False),
     ("no reply", plain().replace(b"person@example.org", b"no-reply@example.org"), "Please delete", False),
-    ("bounce", HEAD + b'Subject: Undelivered\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="q"\r\n\r\n--q\r\nContent-Type: text/plain\r\n\r\nit bounced\r\n--q--\r\n', "it bounced", False),
+    ("bounce", HEAD + b'Subject: Undelivered\r\nContent-Type: multipart/report; report-type=delivery-status; '
+                      b'boundary="q"\r\n\r\n--q\r\nContent-Type: text/plain\r\n\r\nit bounced\r\n--q--\r\n',
+                      "it bounced", False),
     ("right to left", plain("please \u202eesare\u202c me"), "please", True),
     ("very long line", plain("word " * 100_000), "word word", True),
-    ("surrogates", HEAD + b"Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n\xed\xa0\x80 lone half\r\n", "lone half", True),
-    ("uuencoded", HEAD + b"Subject: x\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a\r\n#86)C\r\n`\r\nend\r\n", "", True),
+    ("surrogates", HEAD + b"Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n\xed\xa0\x80 lone half\r\n",
+     "lone half", True),
+    ("uuencoded", HEAD + b"Subject: x\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 "
+                         b"a\r\n#86)C\r\n`\r\nend\r\n", "", True),
 )  # fmt: skip

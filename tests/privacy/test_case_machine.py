@@ -1,7 +1,7 @@
 """The life of a request under random sequences of what people, their mail servers, the operator, purge and clock do.
 
-The promises: a message is kept exactly once (P-9.2); identity is shown before anything is told (P-9.4); a case is open or
-ended and says so (P-9.3); one automatic letter a day and recipient; what is past its limit is gone (P-8c).
+The promises: a message is kept exactly once (P-9.2); identity is shown before anything is told (P-9.4); a case is open
+or ended and says so (P-9.3); one automatic letter a day and recipient; what is past its limit is gone (P-8c).
 """
 
 import os
@@ -223,7 +223,8 @@ class Requests(RuleBasedStateMachine):
         return {case.reference: case for case in sqlite.run(cases.every(closed=True))}
 
     def _where(self, mark: str) -> list[str]:
-        return [one for (one,) in sqlite.run(sqlite.fetch("SELECT reference FROM correspondence WHERE body LIKE ?", f"%{mark}%"))]  # fmt: skip
+        return [one for (one,) in sqlite.run(sqlite.fetch("SELECT reference FROM correspondence WHERE body LIKE ?",
+            f"%{mark}%"))]  # fmt: skip
 
     def letters(self) -> list[EmailMessage]:
         paths = sorted((self.settings.data_dir / "mail/outbox").glob("[nc]*/*"), key=lambda path: path.stat().st_mtime)

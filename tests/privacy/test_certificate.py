@@ -17,7 +17,8 @@ from app.submissions import store
 from tests.privacy.test_requests import arrive, dovecot, letters, mail, office, polled, waiting  # noqa: F401
 from tests.submissions.test_reports import EXPERIENCE
 
-HELD = {"reports": 2, "addresses for questions": 2, "earlier, resolved requests with their correspondence": 1, "copies of mail": 4}  # fmt: skip
+HELD = {"reports": 2, "addresses for questions": 2, "earlier, resolved requests with their correspondence": 1,
+        "copies of mail": 4}  # fmt: skip
 
 
 def held(settings: Settings) -> str:

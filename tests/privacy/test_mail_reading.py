@@ -1,4 +1,5 @@
-"""Mail is read for who wrote, what is asked and what it says; the expected values were written down from the messages."""
+"""Mail is read for who wrote, what is asked and what it says; the expected values were written down from the
+messages."""
 
 import json
 import re
@@ -27,21 +28,36 @@ ERASE, WORDS = "erasure", "Please erase my data."
 # file → (sender, kind, law, words that must be read, words that must not)
 EXPECTED: dict[str, tuple[str, str, str, str, str]] = {
     "m01_access_en": ("ann1@mail.example", "access", "GDPR", "a copy of all personal data", ""),
-    "m03_erase_de": ("cem3@mail.example", ERASE, "GDPR", "löschen Sie", ""), "m05_erase_es": ("eva5@mail.example", ERASE, "GDPR", "supriman todos", ""),
-    "m07_fastmail": ("fay7@mail.example", ERASE, "GDPR", "erase everything", ""), "m09_auto_no": ("hal9@mail.example", ERASE, "GDPR", "erase everything", ""),
-    "m12_nested": ("jo12@mail.example", ERASE, "GDPR", "erase everything", ""), "m13_tnef": ("kim13@mail.example", "unsure", "GDPR", "", "eJ8"),
-    "m14_invite": ("lea14@mail.example", ERASE, "other", "talk on Friday", "VCALENDAR"), "m15_noid": ("max15@mail.example", ERASE, "other", WORDS, ""),
-    "m16_refs": ("ned16@mail.example", ERASE, "other", WORDS, ""), "m17_gb2312": ("ou17@mail.example", ERASE, "GDPR", "朱镕基", "\ufffd"),
-    "m18_longutf8": ("ro18@mail.example", ERASE, "GDPR", "個人情報を削除", "\ufffd"), "m19_fromcomma": ("anna19@mail.example", ERASE, "other", WORDS, ""),
-    "m20_fromaddr": ("anna20@mail.example", ERASE, "other", WORDS, ""), "m27_complaint": ("tom27@mail.example", "complaint", "GDPR", "I complain", ""),
-    "m28_optout": ("una28@mail.example", ERASE, "GDPR", "opt me out", ""), "m32_quotedpref": ("yan32@mail.example", "question", "other", "cookies", ""),
-    "m37_htmlonly_style": ("bo37@mail.example", ERASE, "other", WORDS, ""), "m38_htmlimg": ("cy38@mail.example", ERASE, "other", WORDS, ""),
-    "m39_namedtext": ("di39@mail.example", ERASE, "other", WORDS, ""), "m42_headslash": ("a42@mail.example", ERASE, "other", WORDS, ""),
-    "m43_encangle": ("b43@mail.example", ERASE, "other", WORDS, ""), "m44_comma": ("c44@mail.example", ERASE, "other", WORDS, ""),
-    "m45_gb2312b64": ("d45@mail.example", ERASE, "GDPR", "朱镕基", "\ufffd"), "m47_ctencoded": ("f47@mail.example", ERASE, "other", WORDS, "PDF"),
-    "m49_formdata": ("h49@mail.example", ERASE, "other", WORDS, ""), "m50_noct": ("i50@mail.example", ERASE, "other", WORDS, ""),
-    "m51_rfc2231": ("j51@mail.example", ERASE, "other", WORDS, "PDF"), "m54_xunknown": ("m54@mail.example", ERASE, "other", "löschen", "\ufffd"),
-    "m55_utf7": ("n55@mail.example", ERASE, "other", "löschen", "APY"), "m57_spoof": ("attacker@evil.example", ERASE, "other", WORDS, ""),
+    "m03_erase_de": ("cem3@mail.example", ERASE, "GDPR", "löschen Sie", ""),
+    "m05_erase_es": ("eva5@mail.example", ERASE, "GDPR", "supriman todos", ""),
+    "m07_fastmail": ("fay7@mail.example", ERASE, "GDPR", "erase everything", ""),
+    "m09_auto_no": ("hal9@mail.example", ERASE, "GDPR", "erase everything", ""),
+    "m12_nested": ("jo12@mail.example", ERASE, "GDPR", "erase everything", ""),
+    "m13_tnef": ("kim13@mail.example", "unsure", "GDPR", "", "eJ8"),
+    "m14_invite": ("lea14@mail.example", ERASE, "other", "talk on Friday", "VCALENDAR"),
+    "m15_noid": ("max15@mail.example", ERASE, "other", WORDS, ""),
+    "m16_refs": ("ned16@mail.example", ERASE, "other", WORDS, ""),
+    "m17_gb2312": ("ou17@mail.example", ERASE, "GDPR", "朱镕基", "\ufffd"),
+    "m18_longutf8": ("ro18@mail.example", ERASE, "GDPR", "個人情報を削除", "\ufffd"),
+    "m19_fromcomma": ("anna19@mail.example", ERASE, "other", WORDS, ""),
+    "m20_fromaddr": ("anna20@mail.example", ERASE, "other", WORDS, ""),
+    "m27_complaint": ("tom27@mail.example", "complaint", "GDPR", "I complain", ""),
+    "m28_optout": ("una28@mail.example", ERASE, "GDPR", "opt me out", ""),
+    "m32_quotedpref": ("yan32@mail.example", "question", "other", "cookies", ""),
+    "m37_htmlonly_style": ("bo37@mail.example", ERASE, "other", WORDS, ""),
+    "m38_htmlimg": ("cy38@mail.example", ERASE, "other", WORDS, ""),
+    "m39_namedtext": ("di39@mail.example", ERASE, "other", WORDS, ""),
+    "m42_headslash": ("a42@mail.example", ERASE, "other", WORDS, ""),
+    "m43_encangle": ("b43@mail.example", ERASE, "other", WORDS, ""),
+    "m44_comma": ("c44@mail.example", ERASE, "other", WORDS, ""),
+    "m45_gb2312b64": ("d45@mail.example", ERASE, "GDPR", "朱镕基", "\ufffd"),
+    "m47_ctencoded": ("f47@mail.example", ERASE, "other", WORDS, "PDF"),
+    "m49_formdata": ("h49@mail.example", ERASE, "other", WORDS, ""),
+    "m50_noct": ("i50@mail.example", ERASE, "other", WORDS, ""),
+    "m51_rfc2231": ("j51@mail.example", ERASE, "other", WORDS, "PDF"),
+    "m54_xunknown": ("m54@mail.example", ERASE, "other", "löschen", "\ufffd"),
+    "m55_utf7": ("n55@mail.example", ERASE, "other", "löschen", "APY"),
+    "m57_spoof": ("attacker@evil.example", ERASE, "other", WORDS, ""),
     "m58_smime": ("p58@mail.example", "unsure", "other", "", "MIIB"), "m59_encfull": ("", ERASE, "other", WORDS, ""),
     "m60_replyprefix": ("r60@mail.example", "restriction", "GDPR", "As said", ""),
 }  # fmt: skip
@@ -65,12 +81,17 @@ def test_a_message_is_read_for_what_it_says(name: str) -> None:
 
 
 @pytest.mark.parametrize(("value", "sender"), [
-    ("Anna <anna@x.example>", "anna@x.example"), ("anna@x.example", "anna@x.example"), ('"victim@bank.example" <a@x.example>', "a@x.example"),
-    ("victim@bank.example <a@x.example>", "a@x.example"), ("=?utf-8?Q?victim=40bank=2Eexample?= <a@x.example>", "a@x.example"),
-    ("=?utf-8?B?dmljdGltQGJhbmsuZXhhbXBsZQ==?= <a@x.example>", "a@x.example"), ("(victim@bank.example) a@x.example", "a@x.example"),
-    ("a@x.example, b@x.example", ""), ("A <a@x.example>, B <b@x.example>", ""), ("victim@bank.example, A <a@x.example>", ""), ("", ""), ("nobody", ""),
+    ("Anna <anna@x.example>", "anna@x.example"), ("anna@x.example", "anna@x.example"),
+    ('"victim@bank.example" <a@x.example>', "a@x.example"),
+    ("victim@bank.example <a@x.example>", "a@x.example"),
+    ("=?utf-8?Q?victim=40bank=2Eexample?= <a@x.example>", "a@x.example"),
+    ("=?utf-8?B?dmljdGltQGJhbmsuZXhhbXBsZQ==?= <a@x.example>", "a@x.example"),
+    ("(victim@bank.example) a@x.example", "a@x.example"),
+    ("a@x.example, b@x.example", ""), ("A <a@x.example>, B <b@x.example>", ""),
+    ("victim@bank.example, A <a@x.example>", ""), ("", ""), ("nobody", ""),
     ("<a@x.example> <b@x.example>", ""), ("=?utf-8?Q?a=40x=2Eexample?=", ""), ("A <a b@x.example>", ""),
-    ('"a\\"b@y.example" <a@x.example>', "a@x.example"), ("A (nested (b@y.example)) <a@x.example>", "a@x.example"), ("undisclosed:;", ""),
+    ('"a\\"b@y.example" <a@x.example>', "a@x.example"), ("A (nested (b@y.example)) <a@x.example>", "a@x.example"),
+    ("undisclosed:;", ""),
 ])  # fmt: skip
 def test_who_wrote_is_read_before_anything_is_decoded(value: str, sender: str) -> None:
     raw = f"From: {value}\r\nSubject: x\r\n\r\ntext\r\n".encode()
@@ -78,21 +99,40 @@ def test_who_wrote_is_read_before_anything_is_decoded(value: str, sender: str) -
 
 
 REQUESTS = [
-    ("de", "access", "Sehr geehrte Damen und Herren, hiermit bitte ich um Auskunft nach Art. 15 DSGVO und eine Kopie meiner Daten. Sollte ich innerhalb eines Monats nichts hören, behalte ich mir eine Beschwerde bei der Aufsichtsbehörde vor."),
-    ("fr", "access", "Bonjour, conformément à l'article 15 du RGPD, je souhaite accéder à mes données et en recevoir une copie. À défaut de réponse, je saisirai l'autorité de contrôle."),
-    ("fr", "erasure", "Je vous demande d'effacer toutes mes données, article 17 du RGPD."), ("it", "erasure", "Chiedo la cancellazione dei miei dati ai sensi dell'articolo 17 del RGPD."),
-    ("pt", "erasure", "Peço que apaguem todos os meus dados pessoais."), ("nl", "erasure", "Ik verzoek u mijn gegevens te wissen (artikel 17 AVG)."),
-    ("nl", "access", "Graag inzage in mijn persoonsgegevens op grond van artikel 15 AVG."), ("pl", "erasure", "Proszę o usunięcie moich danych osobowych na podstawie art. 17 RODO."),
-    ("cs", "erasure", "Žádám o výmaz všech svých osobních údajů."), ("sv", "erasure", "Jag begär att ni raderar mina personuppgifter enligt artikel 17 GDPR."),
-    ("da", "erasure", "Jeg anmoder om sletning af mine data."), ("fi", "erasure", "Pyydän poistamaan kaikki henkilötietoni."), ("hu", "erasure", "Kérem az adataim törlését."),
-    ("ro", "erasure", "Vă rog ștergerea datelor mele."), ("bg", "erasure", "Моля, изтрийте личните ми данни."), ("el", "erasure", "Παρακαλώ διαγράψτε τα δεδομένα μου, άρθρο 17 ΓΚΠΔ."),
-    ("hr", "erasure", "Molim da izbrišete moje podatke."), ("ru", "erasure", "Прошу удалить мои персональные данные."), ("uk", "erasure", "Прошу видалити мої дані."),
-    ("tr", "erasure", "Verilerimin silinmesini talep ediyorum."), ("zh", "erasure", "请删除我的个人信息。"), ("ja", "erasure", "私の個人情報を削除してください。"), ("ko", "erasure", "제 개인정보를 삭제해 주세요."),
-    ("ja", "access", "私の個人データの開示を請求します。"), ("zh", "access", "请提供我的个人信息副本。"), ("es", "access", "Solicito acceso a mis datos según el artículo 15 del RGPD."),
-    ("de", "rectification", "Bitte berichtigen Sie meine Adresse nach Art. 16 DSGVO."), ("de", "objection", "Ich widerspreche der Verarbeitung nach Art. 21 DSGVO."),
-    ("fr", "rectification", "Merci de rectifier mon adresse (article 16 du RGPD)."), ("en", "erasure", "I am hereby requesting immediate erasure of personal data concerning me according to Article 17 GDPR. If I have given consent, I am hereby withdrawing said consent. In addition, I object to the processing (Article 21). I may lodge a complaint with the authority."),
-    ("en", "access", "I am hereby requesting access according to Article 15 GDPR. Please confirm whether or not you are processing personal data. My request explicitly includes any other services, also in a machine-readable form (Article 20)."),
-    ("en", "portability", "Under Article 20 GDPR I request my data in a machine-readable form."), ("id", "erasure", "Mohon hapus data pribadi saya."), ("vi", "erasure", "Vui lòng xóa dữ liệu của tôi."),
+    ("de", "access", ("Sehr geehrte Damen und Herren, hiermit bitte ich um Auskunft nach Art. 15 DSGVO und eine Kopie "
+                     "meiner Daten. Sollte ich innerhalb eines Monats nichts hören, behalte ich mir eine Beschwerde "
+                     "bei der Aufsichtsbehörde vor.")),
+    ("fr", "access", ("Bonjour, conformément à l'article 15 du RGPD, je souhaite accéder à mes données et en recevoir "
+                     "une copie. À défaut de réponse, je saisirai l'autorité de contrôle.")),
+    ("fr", "erasure", "Je vous demande d'effacer toutes mes données, article 17 du RGPD."),
+    ("it", "erasure", "Chiedo la cancellazione dei miei dati ai sensi dell'articolo 17 del RGPD."),
+    ("pt", "erasure", "Peço que apaguem todos os meus dados pessoais."),
+    ("nl", "erasure", "Ik verzoek u mijn gegevens te wissen (artikel 17 AVG)."),
+    ("nl", "access", "Graag inzage in mijn persoonsgegevens op grond van artikel 15 AVG."),
+    ("pl", "erasure", "Proszę o usunięcie moich danych osobowych na podstawie art. 17 RODO."),
+    ("cs", "erasure", "Žádám o výmaz všech svých osobních údajů."),
+    ("sv", "erasure", "Jag begär att ni raderar mina personuppgifter enligt artikel 17 GDPR."),
+    ("da", "erasure", "Jeg anmoder om sletning af mine data."),
+    ("fi", "erasure", "Pyydän poistamaan kaikki henkilötietoni."), ("hu", "erasure", "Kérem az adataim törlését."),
+    ("ro", "erasure", "Vă rog ștergerea datelor mele."), ("bg", "erasure", "Моля, изтрийте личните ми данни."),
+    ("el", "erasure", "Παρακαλώ διαγράψτε τα δεδομένα μου, άρθρο 17 ΓΚΠΔ."),
+    ("hr", "erasure", "Molim da izbrišete moje podatke."), ("ru", "erasure", "Прошу удалить мои персональные данные."),
+    ("uk", "erasure", "Прошу видалити мої дані."),
+    ("tr", "erasure", "Verilerimin silinmesini talep ediyorum."), ("zh", "erasure", "请删除我的个人信息。"),
+    ("ja", "erasure", "私の個人情報を削除してください。"), ("ko", "erasure", "제 개인정보를 삭제해 주세요."),
+    ("ja", "access", "私の個人データの開示を請求します。"), ("zh", "access", "请提供我的个人信息副本。"),
+    ("es", "access", "Solicito acceso a mis datos según el artículo 15 del RGPD."),
+    ("de", "rectification", "Bitte berichtigen Sie meine Adresse nach Art. 16 DSGVO."),
+    ("de", "objection", "Ich widerspreche der Verarbeitung nach Art. 21 DSGVO."),
+    ("fr", "rectification", "Merci de rectifier mon adresse (article 16 du RGPD)."),
+    ("en", "erasure", ("I am hereby requesting immediate erasure of personal data concerning me according to Article "
+                      "17 GDPR. If I have given consent, I am hereby withdrawing said consent. In addition, I object "
+                      "to the processing (Article 21). I may lodge a complaint with the authority.")),
+    ("en", "access", ("I am hereby requesting access according to Article 15 GDPR. Please confirm whether or not you "
+                     "are processing personal data. My request explicitly includes any other services, also in a "
+                     "machine-readable form (Article 20).")),
+    ("en", "portability", "Under Article 20 GDPR I request my data in a machine-readable form."),
+    ("id", "erasure", "Mohon hapus data pribadi saya."), ("vi", "erasure", "Vui lòng xóa dữ liệu của tôi."),
 ]  # fmt: skip
 
 
@@ -111,13 +151,20 @@ def test_what_is_not_clear_is_said_to_be_so_and_gets_a_code(text: str) -> None:
 
 
 HOSTILE = {
-    "open tags": b"Content-Type: text/html\r\n\r\n" + b"<a " * 600_000, "comments": b"Content-Type: text/html\r\n\r\n" + b"<!--" * 500_000,
-    "hidden": b"Content-Type: text/html\r\n\r\n" + b"<style>" * 250_000, "entities": b"Content-Type: text/html\r\n\r\n" + b"&amp" * 500_000,
-    "subject": b"Subject: " + b"=?utf-8?Q?a?= " * 200_000 + b"\r\n\r\nwords", "from": b"From: " + b"=?utf-8?Q?a?= " * 100_000 + b"<a@x.example>\r\n\r\nwords",
-    "brackets": b"From: " + b"(" * 1_000_000 + b"\r\n\r\nwords", "angles": b"From: " + b"<" * 1_000_000 + b"\r\n\r\nwords", "quotes": b'From: "' + b"\\" * 1_000_000 + b"\r\n\r\nwords",
-    "references": b"References: " + b"<a@b> " * 300_000 + b"\r\n\r\nwords", "headers": b"X: y\r\n" * 300_000 + b"\r\nwords",
-    "parts": b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n\r\nx\r\n" * 150_000, "nest": b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(3_000)),
-    "base64": b"Content-Transfer-Encoding: base64\r\n\r\n" + b"=A" * 900_000, "quoted": b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=\r\n" * 600_000,
+    "open tags": b"Content-Type: text/html\r\n\r\n" + b"<a " * 600_000, "comments": b"Content-Type: text/html\r\n\r\n"
+    + b"<!--" * 500_000,
+    "hidden": b"Content-Type: text/html\r\n\r\n" + b"<style>" * 250_000, "entities": b"Content-Type: text/html\r\n\r\n"
+    + b"&amp" * 500_000,
+    "subject": b"Subject: " + b"=?utf-8?Q?a?= " * 200_000 + b"\r\n\r\nwords", "from": b"From: "
+    + b"=?utf-8?Q?a?= " * 100_000 + b"<a@x.example>\r\n\r\nwords",
+    "brackets": b"From: " + b"(" * 1_000_000 + b"\r\n\r\nwords", "angles": b"From: " + b"<" * 1_000_000
+    + b"\r\n\r\nwords", "quotes": b'From: "' + b"\\" * 1_000_000 + b"\r\n\r\nwords",
+    "references": b"References: " + b"<a@b> " * 300_000 + b"\r\n\r\nwords", "headers": b"X: y\r\n" * 300_000
+    + b"\r\nwords",
+    "parts": b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n\r\nx\r\n" * 150_000,
+    "nest": b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(3_000)),
+    "base64": b"Content-Transfer-Encoding: base64\r\n\r\n" + b"=A" * 900_000,
+    "quoted": b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=\r\n" * 600_000,
     "newlines": b"Content-Type: text/html\r\n\r\n" + b"\n " * 900_000, "one line": b"\r\n" + b"x" * 1_900_000,
 }  # fmt: skip
 
@@ -171,8 +218,10 @@ def test_nothing_of_a_mail_gets_into_the_head_of_our_letter(message_id: str, ref
         templates.composed(letter, templates.Letterhead("privacy@bench.example", "bench", "bench.example"), 0),
         policy=policy.default,
     )
-    assert set(map(str.casefold, told.keys())) <= {"from", "to", "subject", "date", "message-id", "in-reply-to", "references", "auto-submitted",
-                                                   "x-auto-response-suppress", "content-type", "content-transfer-encoding", "mime-version"}  # fmt: skip
+    assert set(map(str.casefold, told.keys())) <= {"from", "to", "subject", "date", "message-id", "in-reply-to",
+        "references", "auto-submitted",
+                                                   "x-auto-response-suppress", "content-type",
+                                                   "content-transfer-encoding", "mime-version"}  # fmt: skip
     assert len(told["To"].addresses) == 1
     assert told.get_content().startswith("text\r\n")
 
@@ -185,7 +234,8 @@ def test_a_forged_identifier_writes_no_header() -> None:
     for forged in (f"<{inner}@x>", f"<{outer}@x>", "<a@x\r\n Bcc: v@x>", "<a@x>\r\nBcc: v@x", f"<{outer}>"):
         raw = f"From: a@x.example\r\nMessage-ID: {forged}\r\n\r\nerase".encode()
         found = read(raw, len(raw))
-        made = templates.composed(templates.Letter("ib1", "a@x.example", "s", "t", automatic=True, answers=found.message_id),
+        made = templates.composed(templates.Letter("ib1", "a@x.example", "s", "t", automatic=True,
+            answers=found.message_id),
                                   templates.Letterhead("p@b.example", "b", "b.example"), 0)  # fmt: skip
         assert b"Bcc" not in made
         assert b"victim" not in made
@@ -225,7 +275,10 @@ def test_two_polls_at_once_send_each_letter_once(office: Settings, monkeypatch: 
     monkeypatch.setattr(sync, "deliver", _nothing)
     polled(office)
     monkeypatch.undo()
-    code = "import sys; from app.core.settings import load; from app.storage import sqlite; from app.privacy.mail import sync; s = load(); sqlite.use(s.database_path); print(sqlite.run(sync.deliver(s)))"
+    code = (
+        "import sys; from app.core.settings import load; from app.storage import sqlite; from app.privacy.mail import"
+        " sync; s = load(); sqlite.use(s.database_path); print(sqlite.run(sync.deliver(s)))"
+    )
     env = {**__import__("os").environ, "INFERENCEBENCH_DATA_DIR": str(office.data_dir)}
     both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, stdout=subprocess.PIPE) for _ in range(3)]
     sent = [int(process.communicate()[0]) for process in both]

@@ -1,4 +1,5 @@
-"""Requests by mail with real parts: Maildirs, Dovecot, an SMTP server; nothing lost, nothing doubled, nothing before identity."""
+"""Requests by mail with real parts: Maildirs, Dovecot, an SMTP server; nothing lost, nothing doubled, nothing
+before identity."""
 
 import asyncio
 import io
@@ -201,8 +202,10 @@ def test_a_request_is_acknowledged_with_reference_deadline_and_a_code(office: Se
 @pytest.mark.parametrize(
     ("received", "law", "due"),
     [
-        ("2026-11-24T12:00:00", "GDPR", "2026-12-24T12:00:00"), ("2027-01-31T10:00:00", "GDPR", "2027-02-28T10:00:00"), ("2028-01-31T10:00:00", "GDPR", "2028-02-29T10:00:00"),
-        ("2027-02-01T00:00:00", "GDPR", "2027-03-01T00:00:00"), ("2026-12-05T00:00:00", "GDPR", "2027-01-04T00:00:00"), ("2026-11-24T12:00:00", "CCPA", "2027-01-08T12:00:00"), ("2026-12-05T00:00:00", "other", "2027-01-04T00:00:00"),
+        ("2026-11-24T12:00:00", "GDPR", "2026-12-24T12:00:00"), ("2027-01-31T10:00:00", "GDPR", "2027-02-28T10:00:00"),
+        ("2028-01-31T10:00:00", "GDPR", "2028-02-29T10:00:00"),
+        ("2027-02-01T00:00:00", "GDPR", "2027-03-01T00:00:00"), ("2026-12-05T00:00:00", "GDPR", "2027-01-04T00:00:00"),
+        ("2026-11-24T12:00:00", "CCPA", "2027-01-08T12:00:00"), ("2026-12-05T00:00:00", "other", "2027-01-04T00:00:00"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("promise", ["P-9.3"])
@@ -213,9 +216,14 @@ def test_deadlines(received: str, law: str, due: str, promise: str) -> None:
 @pytest.mark.parametrize(
     ("subject", "text", "kind", "law"),
     [
-        ("", "Under Art. 15 GDPR send me a copy of my data", "access", "GDPR"), ("", "please delete my report", "erasure", "other"), ("CCPA request", "delete my personal information", "delete", "CCPA"),
-        ("", "What do you hold about me? I live in California", "know", "CCPA"), ("", "Do not sell my data", "opt-out", "other"), ("", "I withdraw my consent", "withdrawal", "other"), ("", "Ich verlange Auskunft nach DSGVO", "access", "GDPR"),
-        ("", "I object to this", "objection", "other"), ("", "how are you?", "question", "other"), ("[portability] x", "delete delete", "portability", "GDPR"), ("[nonsense]", "delete", "erasure", "other"),
+        ("", "Under Art. 15 GDPR send me a copy of my data", "access", "GDPR"),
+        ("", "please delete my report", "erasure", "other"),
+        ("CCPA request", "delete my personal information", "delete", "CCPA"),
+        ("", "What do you hold about me? I live in California", "know", "CCPA"),
+        ("", "Do not sell my data", "opt-out", "other"), ("", "I withdraw my consent", "withdrawal", "other"),
+        ("", "Ich verlange Auskunft nach DSGVO", "access", "GDPR"),
+        ("", "I object to this", "objection", "other"), ("", "how are you?", "question", "other"),
+        ("[portability] x", "delete delete", "portability", "GDPR"), ("[nonsense]", "delete", "erasure", "other"),
     ],
 )  # fmt: skip
 def test_kind_and_law_are_guessed_from_the_words(subject: str, text: str, kind: str, law: str) -> None:
@@ -535,7 +543,11 @@ def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: 
             mail(f"request number {number}", sender=f"p{number}@example.org", Message_ID=f"<{number}@example.org>"),
             f"{number:04}",
         )
-    before = "import time\nfrom app.storage import sqlite\nfrom app.privacy.mail import queue, sync\nfrom app.core.settings import load\nqueue.AUTOMATIC_AN_HOUR = 10**6\nsync.AGAIN_S = 0\nsettings = load()\nsqlite.use(settings.database_path)"
+    before = (
+        "import time\nfrom app.storage import sqlite\nfrom app.privacy.mail import queue, sync\nfrom app.core.settings"
+        " import load\nqueue.AUTOMATIC_AN_HOUR = 10**6\nsync.AGAIN_S = 0\nsettings ="
+        " load()\nsqlite.use(settings.database_path)"
+    )
     life = "while True:\n    sqlite.run(sync.poll(settings))\n    time.sleep(0.01)"
     with Lives(before, life, {"INFERENCEBENCH_DATA_DIR": str(data)}) as lives:
         for _ in range(50):

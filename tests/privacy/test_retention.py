@@ -29,8 +29,10 @@ def at(text: str) -> int:
 @pytest.mark.parametrize(
     ("start", "months", "end"),
     [
-        ("2027-01-31T10:00:00", 1, "2027-02-28T10:00:00"), ("2028-01-31T10:00:00", 1, "2028-02-29T10:00:00"), ("2028-02-29T23:59:59", 12, "2029-02-28T23:59:59"),
-        ("2027-02-28T00:00:00", 12, "2028-02-28T00:00:00"), ("2026-11-24T14:00:01", 13, "2027-12-24T14:00:01"), ("2026-12-31T00:00:00", 2, "2027-02-28T00:00:00"),
+        ("2027-01-31T10:00:00", 1, "2027-02-28T10:00:00"), ("2028-01-31T10:00:00", 1, "2028-02-29T10:00:00"),
+        ("2028-02-29T23:59:59", 12, "2029-02-28T23:59:59"),
+        ("2027-02-28T00:00:00", 12, "2028-02-28T00:00:00"), ("2026-11-24T14:00:01", 13, "2027-12-24T14:00:01"),
+        ("2026-12-31T00:00:00", 2, "2027-02-28T00:00:00"),
         ("2028-03-31T00:00:00", -1, "2028-02-29T00:00:00"),
     ],
 )  # fmt: skip
@@ -62,7 +64,8 @@ def tables_and_files(data: Path) -> tuple[set[str], set[str]]:
 def test_everything_that_is_stored_has_one_row_of_the_table_with_purpose_and_basis(
     tmp_path: Path, promise: str
 ) -> None:
-    """A site that ran and was used: each table and file belongs to one kind, and a kind names nothing that is not there."""
+    """A site that ran and was used: each table and file belongs to one kind, and a kind names nothing that is not
+    there."""
     port = free_port()
     process = serve(tmp_path, port)
     httpx.get(f"http://127.0.0.1:{port}/prices")

@@ -44,9 +44,12 @@ def test_no_text_field_takes_them(kind: str, name: str, number: str) -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "https://example.org/4111-1111-1111-1111", "https://example.org/a/4111%201111%201111%201111", "https://example.org/4111/1111/1111/1111",
-    "https://example.org/?a=%34%31%31%31111111111111", "https://example.org/?a=%2534111111111111111", "https://example.org/#4111.1111.1111.1111",
-    "https://4111111111111111.example.org/", "4111.1111.1111.1111@example.org", "x+4111111111111111@example.org", "078-05-1121@example.org",
+    "https://example.org/4111-1111-1111-1111", "https://example.org/a/4111%201111%201111%201111",
+    "https://example.org/4111/1111/1111/1111",
+    "https://example.org/?a=%34%31%31%31111111111111", "https://example.org/?a=%2534111111111111111",
+    "https://example.org/#4111.1111.1111.1111",
+    "https://4111111111111111.example.org/", "4111.1111.1111.1111@example.org", "x+4111111111111111@example.org",
+    "078-05-1121@example.org",
 ])  # fmt: skip
 def test_no_address_hides_one(text: str) -> None:
     with pytest.raises(TextError):
@@ -54,8 +57,10 @@ def test_no_address_hides_one(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "4111.1111 tokens/s", "12.4 ms at 1024 in, 256 out, 2450.113 tokens/s", "0.4111111111111111", "run 20261120123456", "2024-11-20 10:11:12",
-    "driver 550.54.15, CUDA 12.4, vllm 0.11.0.post1", "4,294,967,296 bytes", "1234 5678 9012 3456", "call 1-800-555-0199",
+    "4111.1111 tokens/s", "12.4 ms at 1024 in, 256 out, 2450.113 tokens/s", "0.4111111111111111", "run 20261120123456",
+    "2024-11-20 10:11:12",
+    "driver 550.54.15, CUDA 12.4, vllm 0.11.0.post1", "4,294,967,296 bytes", "1234 5678 9012 3456",
+    "call 1-800-555-0199",
     "https://github.com/vllm-project/vllm/pull/12345678", "https://huggingface.co/meta-llama/Llama-3.1-8B-Instruct",
 ])  # fmt: skip
 def test_figures_links_and_versions_pass(text: str) -> None:

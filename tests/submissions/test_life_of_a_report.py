@@ -228,7 +228,8 @@ def test_erased_is_said_when_the_write_ahead_log_is_empty_or_the_page_says_when(
 
 @pytest.mark.parametrize(
     "body",
-    ["", "{", "null", "[]", '"text"', "{}", '{"provider": 3}', "[" * 100_000, '{"provider": "lambda"}', '{"provider": "lambda", "price": "NaN"}'],
+    ["", "{", "null", "[]", '"text"', "{}", '{"provider": 3}', "[" * 100_000, '{"provider": "lambda"}',
+     '{"provider": "lambda", "price": "NaN"}'],
     ids=lambda body: body[:20] or "nothing",
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["experience", "price"])

@@ -1,4 +1,5 @@
-"""The life of a report under random sequences of what visitors, operator, purge, clock, restart, restore and crash do."""
+"""The life of a report under random sequences of what visitors, operator, purge, clock, restart, restore and crash
+do."""
 
 import shutil
 import sqlite3
@@ -29,7 +30,8 @@ BEGIN = "2026-11-24T15:00:00Z"
 
 @dataclass
 class Report:
-    """What the model knows of a report: its words, state and the day of its end; ``published`` are words that the operator saw."""
+    """What the model knows of a report: its words, state and the day of its end; ``published`` are words that the
+    operator saw."""
 
     number: str
     receipt: str
@@ -224,7 +226,8 @@ class Life(RuleBasedStateMachine):
         found = {report.id: report for report in sqlite.run(store.listed())}
         assert found.keys() == self.known.keys()
         for number, report in self.known.items():
-            assert (found[number].state, found[number].restricted, found[number].values["text"], found[number].version) == (
+            assert (found[number].state, found[number].restricted, found[number].values["text"],
+                    found[number].version) == (
                 report.state, report.frozen, report.words, report.version,
             )  # fmt: skip
 

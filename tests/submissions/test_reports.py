@@ -36,10 +36,15 @@ from app.submissions.receipts import hash_of, looks_right, new_receipt
 from tests.conftest import Inside, Site
 from tests.fake_clouds import clouds
 
-PRICE = {"provider": "coreweave", "gpu": "l4-24gb", "gpu_count": "1", "tier": "spot", "region": "us-marker-1", "price": "0.3141", "per": "gpu-hour",
-         "seen_on": "2026-11-20", "seen_where": "their console, MARKERWHERE", "link": "https://example.org/markerlink"}  # fmt: skip
-BENCHMARK = {"model": "meta-llama/Llama-3.1-8B-Instruct", "gpu": "h100-sxm-80gb", "tensor_parallel": "1", "pipeline_parallel": "1", "engine": "vllm", "engine_version": "0.11.0",
-             "precision": "bf16", "input_tokens": "1024", "output_tokens": "256", "concurrency": "8", "ttft_ms": "61.25", "tpot_ms": "8.1", "measured_on": "2026-11-20",
+FULL_WIDTH_CARD = "\uff14" + "\uff11" * 15
+PRICE = {"provider": "coreweave", "gpu": "l4-24gb", "gpu_count": "1", "tier": "spot", "region": "us-marker-1",
+         "price": "0.3141", "per": "gpu-hour",
+         "seen_on": "2026-11-20", "seen_where": "their console, MARKERWHERE",
+         "link": "https://example.org/markerlink"}  # fmt: skip
+BENCHMARK = {"model": "meta-llama/Llama-3.1-8B-Instruct", "gpu": "h100-sxm-80gb", "tensor_parallel": "1",
+             "pipeline_parallel": "1", "engine": "vllm", "engine_version": "0.11.0",
+             "precision": "bf16", "input_tokens": "1024", "output_tokens": "256", "concurrency": "8",
+             "ttft_ms": "61.25", "tpot_ms": "8.1", "measured_on": "2026-11-20",
              "how": "vllm bench serve, MARKERHOW"}  # fmt: skip
 EXPERIENCE = {
     "provider": "lambda",
@@ -442,9 +447,10 @@ def test_an_ending_is_in_the_journal_and_on_the_disk_before_it_is_in_the_databas
     monkeypatch.setattr(os, "fsync", watched)
     ended = house.run(lambda client: client.post("/submissions", data={"receipt": receipt, "do": way, "sure": "yes"}))
     assert ended.status_code == 200
-    assert [name for name, _, _ in synced] == [erasure_journal.FILE, folder.name], (
-        "the file, and the folder's entry of it"
-    )
+    assert [name for name, _, _ in synced] == [
+        erasure_journal.FILE,
+        folder.name,
+    ], "the file, and the folder's entry of it"
     assert all(told[1:] == (["waiting"], {"submission": {number}}) for told in synced), "before anything else happens"
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
@@ -515,16 +521,30 @@ def test_without_consent_age_or_with_a_filled_trap_nothing_is_kept(house: Inside
 @pytest.mark.parametrize(
     ("kind", "change", "field", "words"),
     [
-        ("price", {"price": "cheap"}, "price", "is not a plain number"), ("price", {"price": "0"}, "price", "between 0.001 and 10,000"), ("price", {"price": "-1"}, "price", "plain number"),
-        ("price", {"price": "1e3"}, "price", "plain number"), ("price", {"price": "NaN"}, "price", "plain number"), ("price", {"gpu_count": "1.5"}, "gpu_count", "whole number"),
-        ("price", {"gpu": "h9000"}, "gpu", "none that is known"), ("price", {"provider": ""}, "provider", "is needed"), ("price", {"seen_on": "2999-01-01"}, "seen_on", "lies in the future"),
-        ("price", {"seen_on": "20.11.2026"}, "seen_on", "for example 2026-11-20"), ("price", {"link": "javascript:alert(1)"}, "link", "must begin with http"), ("price", {"link": "ftp://x.example/"}, "link", "must begin with http"),
-        ("price", {"tier": "reserved"}, "commitment_months", "needs its term"), ("price", {"commitment_months": "12"}, "commitment_months", "Only a reserved price"),
-        ("price", {"seen_where": "x\u202eevil"}, "seen_where", "right-to-left override"), ("price", {"region": "a\u200bb"}, "region", "zero width space"), ("price", {"region": "a" * 81}, "region", "at most 80"),
-        ("price", {"contact": "nobody"}, "contact", "is not an e-mail address"), ("price", {"contact": "a@b.c\r\nBcc: x@y.zz"}, "contact", "holds"),
-        ("experience", {"text": "My card 4111 1111 1111 1111 was charged twice"}, "text", "payment card"), ("experience", {"text": "they asked for my number 123-45-6789, why?"}, "text", "social security"),
-        ("experience", {"text": "fullwidth \uff14\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11\uff11 digits here"}, "text", "payment card"), ("experience", {"text": "short"}, "text", "at least 20"),
-        ("benchmark", {"model": "no/such"}, "model", "none that is known"), ("benchmark", {"tpot_ms": "", "output_tokens_per_s": ""}, "tpot_ms", "the throughput, or both"), ("benchmark", {"how": ""}, "how", "is needed"),
+        ("price", {"price": "cheap"}, "price", "is not a plain number"),
+        ("price", {"price": "0"}, "price", "between 0.001 and 10,000"),
+        ("price", {"price": "-1"}, "price", "plain number"),
+        ("price", {"price": "1e3"}, "price", "plain number"), ("price", {"price": "NaN"}, "price", "plain number"),
+        ("price", {"gpu_count": "1.5"}, "gpu_count", "whole number"),
+        ("price", {"gpu": "h9000"}, "gpu", "none that is known"), ("price", {"provider": ""}, "provider", "is needed"),
+        ("price", {"seen_on": "2999-01-01"}, "seen_on", "lies in the future"),
+        ("price", {"seen_on": "20.11.2026"}, "seen_on", "for example 2026-11-20"),
+        ("price", {"link": "javascript:alert(1)"}, "link", "must begin with http"),
+        ("price", {"link": "ftp://x.example/"}, "link", "must begin with http"),
+        ("price", {"tier": "reserved"}, "commitment_months", "needs its term"),
+        ("price", {"commitment_months": "12"}, "commitment_months", "Only a reserved price"),
+        ("price", {"seen_where": "x\u202eevil"}, "seen_where", "right-to-left override"),
+        ("price", {"region": "a\u200bb"}, "region", "zero width space"),
+        ("price", {"region": "a" * 81}, "region", "at most 80"),
+        ("price", {"contact": "nobody"}, "contact", "is not an e-mail address"),
+        ("price", {"contact": "a@b.c\r\nBcc: x@y.zz"}, "contact", "holds"),
+        ("experience", {"text": "My card 4111 1111 1111 1111 was charged twice"}, "text", "payment card"),
+        ("experience", {"text": "they asked for my number 123-45-6789, why?"}, "text", "social security"),
+        ("experience", {"text": f"fullwidth {FULL_WIDTH_CARD} digits here"}, "text", "payment card"),
+        ("experience", {"text": "short"}, "text", "at least 20"),
+        ("benchmark", {"model": "no/such"}, "model", "none that is known"),
+        ("benchmark", {"tpot_ms": "", "output_tokens_per_s": ""}, "tpot_ms", "the throughput, or both"),
+        ("benchmark", {"how": ""}, "how", "is needed"),
     ],
 )  # fmt: skip
 def test_an_error_is_said_at_its_field_and_nothing_is_kept_or_lost(
@@ -575,7 +595,8 @@ def test_numbers_of_cards_and_people_are_refused_and_not_stored(house: Inside, t
 def test_figures_of_benchmarks_are_no_card_numbers() -> None:
     from app.submissions.free_text import refuse_numbers_of_people
 
-    for fine in ("tpot 0.4111111111111111 s", "4111111111111111.5 tokens", "build 4111111111111112", "took 1234567890123456789012 ns", "id 123-45-67890", "v4.111111111111111", "2026-11-20 12:30:45",
+    for fine in ("tpot 0.4111111111111111 s", "4111111111111111.5 tokens", "build 4111111111111112",
+                 "took 1234567890123456789012 ns", "id 123-45-67890", "v4.111111111111111", "2026-11-20 12:30:45",
                  "a4111111111111111", "+49 30 123456", "000-12-3456", "8.4532167890123, 9.3321456789012"):  # fmt: skip
         refuse_numbers_of_people(fine)
 
@@ -604,14 +625,23 @@ def test_odd_values_are_asked_about_and_can_be_confirmed(house: Inside) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "filled"),
     [
-        ("vllm.json", {"date": "20261120-093000", "backend": "vllm", "model_id": "meta-llama/llama-3.1-8b-instruct", "completed": 100, "total_input_tokens": 102400, "total_output_tokens": 25600,
-                       "max_concurrency": 8, "output_throughput": 912.345, "median_ttft_ms": 61.25, "median_tpot_ms": 8.1},
-         {"engine": "vllm", "model": "meta-llama/Llama-3.1-8B-Instruct", "input_tokens": "1024", "output_tokens": "256", "concurrency": "8", "ttft_ms": "61.25", "tpot_ms": "8.1", "measured_on": "2026-11-20"}),
-        ("sglang.jsonl", {"backend": "sglang", "random_input_len": 512, "random_output_len": 128, "max_concurrency": 4, "mean_ttft_ms": 40.0, "mean_tpot_ms": 7.25, "output_throughput": 500},
-         {"engine": "sglang", "input_tokens": "512", "output_tokens": "128", "concurrency": "4", "ttft_ms": "40", "tpot_ms": "7.25"}),
-        ("llama.json", [{"build_number": 6100, "n_prompt": 512, "n_gen": 0, "avg_ts": 5120.0, "test_time": "2026-11-20T10:00:00Z"}, {"build_number": 6100, "n_prompt": 0, "n_gen": 128, "avg_ts": 125.0}],
-         {"engine": "llama.cpp", "engine_version": "b6100", "input_tokens": "512", "output_tokens": "128", "ttft_ms": "100", "tpot_ms": "8", "concurrency": "1"}),
-        ("llama.csv", "build_number,n_prompt,n_gen,avg_ts\n6100,0,128,125.0\n", {"engine": "llama.cpp", "output_tokens": "128", "tpot_ms": "8"}),
+        ("vllm.json", {"date": "20261120-093000", "backend": "vllm", "model_id": "meta-llama/llama-3.1-8b-instruct",
+                       "completed": 100, "total_input_tokens": 102400, "total_output_tokens": 25600,
+                       "max_concurrency": 8, "output_throughput": 912.345, "median_ttft_ms": 61.25,
+                       "median_tpot_ms": 8.1},
+         {"engine": "vllm", "model": "meta-llama/Llama-3.1-8B-Instruct", "input_tokens": "1024", "output_tokens": "256",
+          "concurrency": "8", "ttft_ms": "61.25", "tpot_ms": "8.1", "measured_on": "2026-11-20"}),
+        ("sglang.jsonl", {"backend": "sglang", "random_input_len": 512, "random_output_len": 128, "max_concurrency": 4,
+                          "mean_ttft_ms": 40.0, "mean_tpot_ms": 7.25, "output_throughput": 500},
+         {"engine": "sglang", "input_tokens": "512", "output_tokens": "128", "concurrency": "4", "ttft_ms": "40",
+          "tpot_ms": "7.25"}),
+        ("llama.json", [{"build_number": 6100, "n_prompt": 512, "n_gen": 0, "avg_ts": 5120.0,
+                         "test_time": "2026-11-20T10:00:00Z"}, {"build_number": 6100, "n_prompt": 0, "n_gen": 128,
+                             "avg_ts": 125.0}],
+         {"engine": "llama.cpp", "engine_version": "b6100", "input_tokens": "512", "output_tokens": "128",
+          "ttft_ms": "100", "tpot_ms": "8", "concurrency": "1"}),
+        ("llama.csv", "build_number,n_prompt,n_gen,avg_ts\n6100,0,128,125.0\n",
+         {"engine": "llama.cpp", "output_tokens": "128", "tpot_ms": "8"}),
     ],
 )  # fmt: skip
 def test_a_result_file_fills_the_form_and_is_not_kept(
@@ -821,13 +851,15 @@ def test_no_post_whatever_breaks_a_form(site: Site, kind: str, values: dict[str,
                 path,
                 content=raw,
                 headers={
-                    "content-type": "multipart/form-data; boundary="
-                    + values.get("other", "x")
-                    .encode("ascii", "ignore")
-                    .decode()
-                    .strip()
-                    .replace("\n", "")
-                    .replace("\r", "")[:20]
+                    "content-type": (
+                        "multipart/form-data; boundary="
+                        + values.get("other", "x")
+                        .encode("ascii", "ignore")
+                        .decode()
+                        .strip()
+                        .replace("\n", "")
+                        .replace("\r", "")[:20]
+                    )
                 },
             )
     assert answer.status_code < 500

@@ -1,4 +1,5 @@
-"""Result files are read for what they say: the expected values were written down from the files, not from the reader."""
+"""Result files are read for what they say: the expected values were written down from the files, not from the
+reader."""
 
 import contextlib
 import json
@@ -28,22 +29,33 @@ VLLM: dict[str, str | None] = {
     "tpot_ms": "23",
 }
 ONE: dict[str, dict[str, str | None]] = {
-    "b1_sglang_sharegpt.jsonl": {"engine": "sglang", "input_tokens": "225", "output_tokens": "192", "concurrency": None, "ttft_ms": "83.1"},
-    "b4_median_zero.json": {"tpot_ms": None, "ttft_ms": "606.8", "input_tokens": "342", "output_tokens": "218", "concurrency": "16"},
+    "b1_sglang_sharegpt.jsonl": {"engine": "sglang", "input_tokens": "225", "output_tokens": "192", "concurrency": None,
+        "ttft_ms": "83.1"},
+    "b4_median_zero.json": {"tpot_ms": None, "ttft_ms": "606.8", "input_tokens": "342", "output_tokens": "218",
+                            "concurrency": "16"},
     "b5_backend_openai.json": {**VLLM, "engine": None}, "b5_backend_openai-chat.json": {**VLLM, "engine": None},
-    "b5_backend_tgi.json": {**VLLM, "engine": None}, "b5_backend_vllm.json": VLLM, "b5_backend_sglang.json": {**VLLM, "engine": "sglang"},
+    "b5_backend_tgi.json": {**VLLM, "engine": None}, "b5_backend_vllm.json": VLLM,
+    "b5_backend_sglang.json": {**VLLM, "engine": "sglang"},
     "b5_backend_tensorrt-llm.json": {**VLLM, "engine": "trtllm"}, "b6_failed.json": VLLM,
-    "b11_old_vllm.json": {**VLLM, "concurrency": None}, "b20_lb.json": {**LLAMA, "tpot_ms": "8.3333", "ttft_ms": "73.1429"},
-    "b24_lb_pg.json": {**LLAMA, "tpot_ms": "8.3333"}, "b25_lb_pg_only.json": {**LLAMA, "tpot_ms": None, "ttft_ms": None, "output_tokens_per_s": None},
-    "b27_lb.jsonl": {**LLAMA, "tpot_ms": "8.3333"}, "b28_lb_noise.json": {**LLAMA, "tpot_ms": "8.3333"}, "b29_lb_utf16.json": {**LLAMA, "tpot_ms": "8.3333"},
-    "b30_lb.csv": {**LLAMA, "output_tokens_per_s": "124.6"}, "b31_lb_semicolon.csv": {**LLAMA, "output_tokens_per_s": "124.6"},
-    "b32_lb.md": {**LLAMA, "output_tokens_per_s": "131.42"}, "b33_batched_bench.jsonl": {"input_tokens": "128", "concurrency": "4", "output_tokens_per_s": "430"},
+    "b11_old_vllm.json": {**VLLM, "concurrency": None}, "b20_lb.json": {**LLAMA, "tpot_ms": "8.3333",
+        "ttft_ms": "73.1429"},
+    "b24_lb_pg.json": {**LLAMA, "tpot_ms": "8.3333"}, "b25_lb_pg_only.json": {**LLAMA, "tpot_ms": None, "ttft_ms": None,
+        "output_tokens_per_s": None},
+    "b27_lb.jsonl": {**LLAMA, "tpot_ms": "8.3333"}, "b28_lb_noise.json": {**LLAMA, "tpot_ms": "8.3333"},
+    "b29_lb_utf16.json": {**LLAMA, "tpot_ms": "8.3333"},
+    "b30_lb.csv": {**LLAMA, "output_tokens_per_s": "124.6"},
+    "b31_lb_semicolon.csv": {**LLAMA, "output_tokens_per_s": "124.6"},
+    "b32_lb.md": {**LLAMA, "output_tokens_per_s": "131.42"},
+    "b33_batched_bench.jsonl": {"input_tokens": "128", "concurrency": "4", "output_tokens_per_s": "430"},
     "b40_genai_perf.json": {"ttft_ms": "24", "tpot_ms": "3.8", "output_tokens_per_s": "230", "model": "m"},
-    "b41_llmperf.json": {"ttft_ms": "220", "tpot_ms": "5.3", "concurrency": "5", "model": "meta-llama/Llama-2-70b-chat-hf"},
+    "b41_llmperf.json": {"ttft_ms": "220", "tpot_ms": "5.3", "concurrency": "5",
+                         "model": "meta-llama/Llama-2-70b-chat-hf"},
     "b42_guidellm.json": {"ttft_ms": "100", "output_tokens_per_s": "400", "engine": None},
     "b43_trtllm.json": {"engine": "trtllm", "ttft_ms": None, "output_tokens_per_s": "540", "tensor_parallel": "1"},
-    "b44_console.txt": {"input_tokens": "997", "output_tokens": "1000", "ttft_ms": "57", "tpot_ms": "6.45", "engine": None},
-    "b45_inferencemax.json": {"tensor_parallel": "8", "concurrency": "16", "tpot_ms": "11", "ttft_ms": "200", "output_tokens_per_s": "880", "precision": "fp8"},
+    "b44_console.txt": {"input_tokens": "997", "output_tokens": "1000", "ttft_ms": "57", "tpot_ms": "6.45",
+                        "engine": None},
+    "b45_inferencemax.json": {"tensor_parallel": "8", "concurrency": "16", "tpot_ms": "11", "ttft_ms": "200",
+        "output_tokens_per_s": "880", "precision": "fp8"},
 }  # fmt: skip
 MANY = {"b3_sglang_sweep.jsonl": 3, "b21_lb_depth.json": 2, "b22_lb_two_models.json": 2, "b26_lb_manyn.json": 4}
 REFUSED = {
@@ -94,8 +106,8 @@ def test_what_measures_something_else_is_refused_by_name(name: str) -> None:
         runs_of((FOLDER / name).read_bytes())
 
 
-SERVE = {"backend": "vllm", "model_id": "m", "completed": 10, "total_input_tokens": 1000, "total_output_tokens": 2000, "median_ttft_ms": 5.0,
-         "median_tpot_ms": 2.0, "output_throughput": 100.0}  # fmt: skip
+SERVE = {"backend": "vllm", "model_id": "m", "completed": 10, "total_input_tokens": 1000, "total_output_tokens": 2000,
+         "median_ttft_ms": 5.0, "median_tpot_ms": 2.0, "output_throughput": 100.0}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -120,9 +132,12 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         assert parse(data)
 
 
-_JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-    st.sampled_from([*SERVE, "avg_ts", "n_gen", "n_prompt", "benchmarks", "metrics", "performance", "world_info", "conc", "tput_per_gpu", "time_to_first_token",
-                     "results_ttft_s_quantiles_p50", "input_config", "pp", "tg", "pl", "speed_tg"]), inner, max_size=6), max_leaves=12)  # fmt: skip
+_JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+                     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
+    st.sampled_from([*SERVE, "avg_ts", "n_gen", "n_prompt", "benchmarks", "metrics", "performance", "world_info",
+                     "conc", "tput_per_gpu", "time_to_first_token",
+                     "results_ttft_s_quantiles_p50", "input_config", "pp", "tg", "pl", "speed_tg"]), inner, max_size=6),
+                     max_leaves=12)  # fmt: skip
 
 
 @settings(max_examples=300, deadline=None)
@@ -138,9 +153,12 @@ def test_any_json_is_read_or_refused_and_no_figure_invented(value: Any) -> None:
 
 
 HOSTILE = {
-    "wide": b",".join(b"c" for _ in range(100_000)) + b"\n" + b"1\n" * 150_000, "rows": b"a,b,c,d\n" + b"1,2,3,4\n" * 100_000,
-    "deep": b"[" * 400_000, "deep objects": b'{"a":' * 100_000, "long number": b'{"completed": ' + b"9" * 800_000 + b"}",
-    "quotes": b'a,b,c,d\n"' + b'""' * 400_000, "json lines": b'{"a":1}\n' * 100_000, "lines": b"x: 1\n" * 150_000, "pipes": b"|" * 800_000,
+    "wide": b",".join(b"c" for _ in range(100_000)) + b"\n" + b"1\n" * 150_000, "rows": b"a,b,c,d\n"
+    + b"1,2,3,4\n" * 100_000,
+    "deep": b"[" * 400_000, "deep objects": b'{"a":' * 100_000, "long number": b'{"completed": ' + b"9" * 800_000
+    + b"}",
+    "quotes": b'a,b,c,d\n"' + b'""' * 400_000, "json lines": b'{"a":1}\n' * 100_000, "lines": b"x: 1\n" * 150_000,
+    "pipes": b"|" * 800_000,
 }  # fmt: skip
 
 

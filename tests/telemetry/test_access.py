@@ -81,12 +81,13 @@ def test_a_row_holds_the_registers_fields_and_nothing_else(own: Site, promise: s
     at = dict(zip(COLUMNS, found[0], strict=True))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", at["time"])
     assert {k: v for k, v in at.items() if k not in ("time", "ms")} == {
-        "address": "198.51.100.23", "browser": "Firefox", "system": "Ubuntu", "referrer": "https://news.example/a/b", "method": "GET",
-        "route": "/prices", "path": "/prices", "status": "200",
+        "address": "198.51.100.23", "browser": "Firefox", "system": "Ubuntu", "referrer": "https://news.example/a/b",
+        "method": "GET", "route": "/prices", "path": "/prices", "status": "200",
     }  # fmt: skip
     assert 0 <= float(at["ms"]) < 60_000
     assert [(row[6], row[7], row[8]) for row in found[1:4]] == [
-        ("/gpus/{gpu}", "/gpus/l4-24gb", "200"), ("(no such page)", "-", "404"), ("/api/estimate", "-", "422" if found[3][8] == "422" else "400")]  # fmt: skip
+        ("/gpus/{gpu}", "/gpus/l4-24gb", "200"), ("(no such page)", "-", "404"),
+        ("/api/estimate", "-", "422" if found[3][8] == "422" else "400")]  # fmt: skip
     assert (found[4][6], found[4][7]) == ("/calculator", "-")
     assert found[5][4] == f"{own.url}/gpus/l4-24gb"
     assert found[6][5] == "OTHER"
@@ -208,7 +209,8 @@ def test_no_path_and_no_header_breaks_a_row(tmp_path: Path, text: str) -> None:
 def test_browser_and_system_are_families_without_version() -> None:
     assert user_agents.families(FIREFOX) == ("Firefox", "Ubuntu")
     assert user_agents.families(
-        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 "
+        "Mobile/15E148 Safari/604.1"
     ) == ("Mobile Safari", "iOS")
     assert user_agents.families("") == ("-", "-")
     assert user_agents.families("nonsense") in (("-", "-"), ("Other", "Other"))

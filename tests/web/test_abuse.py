@@ -1,4 +1,5 @@
-"""The site under people who send what no browser sends: silence, drips, cut-off bodies, odd spellings, floods of addresses."""
+"""The site under people who send what no browser sends: silence, drips, cut-off bodies, odd spellings, floods of
+addresses."""
 
 import asyncio
 import resource
@@ -33,9 +34,12 @@ def raw(port: int, text: str, wait_s: float = 10) -> str:
 
 
 @pytest.mark.parametrize(("asked", "canonical"), [
-    ("//prices", "/prices"), ("/gpus//h100-sxm-80gb", "/gpus/h100-sxm-80gb"), ("/%70rices", "/prices"), ("/prices/", "/prices"), ("//", "/"),
-    ("/%2Fprices", "/prices"), ("/gpus%2fh100-sxm-80gb", "/gpus/h100-sxm-80gb"), ("/prices%2Ecsv", "/prices.csv"), ("//prices?gpu=l4-24gb", "/prices?gpu=l4-24gb"),
-    ("///evil.example//x", "/evil.example/x"), ("/api//prices", "/api/prices"), ("/prices.csv?utm_source=", "/prices.csv"), ("/api/prices?utm_source=&fbclid=", "/api/prices"),
+    ("//prices", "/prices"), ("/gpus//h100-sxm-80gb", "/gpus/h100-sxm-80gb"), ("/%70rices", "/prices"),
+    ("/prices/", "/prices"), ("//", "/"),
+    ("/%2Fprices", "/prices"), ("/gpus%2fh100-sxm-80gb", "/gpus/h100-sxm-80gb"), ("/prices%2Ecsv", "/prices.csv"),
+    ("//prices?gpu=l4-24gb", "/prices?gpu=l4-24gb"),
+    ("///evil.example//x", "/evil.example/x"), ("/api//prices", "/api/prices"),
+    ("/prices.csv?utm_source=", "/prices.csv"), ("/api/prices?utm_source=&fbclid=", "/api/prices"),
 ])  # fmt: skip
 def test_every_spelling_of_a_page_leads_to_its_one_address(site: Site, asked: str, canonical: str) -> None:
     answer = raw(site.port, f"GET {asked} HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -76,10 +80,13 @@ def test_a_request_of_http_1_1_has_one_host(site: Site, hosts: str) -> None:
 
 
 @pytest.mark.parametrize("body", [
-    "Content-Length: 500\r\n\r\nshort", "Transfer-Encoding: chunked\r\n\r\n5\r\nab", "Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n0\r\n\r\n",
+    "Content-Length: 500\r\n\r\nshort", "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+    "Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n0\r\n\r\n",
     "Transfer-Encoding: chunked\r\n\r\n-5\r\nabc\r\n0\r\n\r\n", "Content-Length: 5\r\nContent-Length: 7\r\n\r\nabcdefg",
-    "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 3\r\n\r\n--x", "Content-Type: multipart/form-data\r\nContent-Length: 3\r\n\r\n--x",
-    "Content-Type: application/json; charset=utf-99\r\nContent-Length: 2\r\n\r\n{}", "Content-Type: \xff\r\nContent-Length: 2\r\n\r\n{}",
+    "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 3\r\n\r\n--x",
+    "Content-Type: multipart/form-data\r\nContent-Length: 3\r\n\r\n--x",
+    "Content-Type: application/json; charset=utf-99\r\nContent-Length: 2\r\n\r\n{}",
+    "Content-Type: \xff\r\nContent-Length: 2\r\n\r\n{}",
 ])  # fmt: skip
 @pytest.mark.parametrize(
     "path", ["/api/estimate", "/submit/experience", "/submit/benchmark", "/submissions", "/beacon"]
@@ -103,8 +110,10 @@ def test_a_body_that_drips_is_ended(inside: Inside, monkeypatch: pytest.MonkeyPa
 
     async def ask() -> list[int]:
         answers = []
-        scope = {"type": "http", "method": "POST", "path": "/api/estimate", "raw_path": b"/api/estimate", "query_string": b"", "headers": [(b"host", b"a")],
-                 "http_version": "1.1", "client": ("127.0.0.1", 1), "scheme": "http", "server": ("a", 80), "root_path": ""}  # fmt: skip
+        scope = {"type": "http", "method": "POST", "path": "/api/estimate", "raw_path": b"/api/estimate",
+                 "query_string": b"", "headers": [(b"host", b"a")],
+                 "http_version": "1.1", "client": ("127.0.0.1", 1), "scheme": "http", "server": ("a", 80),
+                 "root_path": ""}  # fmt: skip
 
         async def receive() -> dict[str, object]:
             await asyncio.sleep(0.05)

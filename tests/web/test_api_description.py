@@ -13,8 +13,10 @@ from app.site.estimate_api import EXAMPLE
 from app.site.price_api import COLUMNS
 from tests.conftest import Inside
 
-NUMERIC = {"gpu_count": "number", "usd_per_gpu_hour": "number", "usd_per_instance_hour": "number", "quoted_amount": "number",
-           "disk_usd_per_gb_month": "number", "traffic_usd_per_gb": "number", "commitment_months": "integer", "gpu_memory_gb": "integer",
+NUMERIC = {"gpu_count": "number", "usd_per_gpu_hour": "number", "usd_per_instance_hour": "number",
+           "quoted_amount": "number",
+           "disk_usd_per_gb_month": "number", "traffic_usd_per_gb": "number", "commitment_months": "integer",
+           "gpu_memory_gb": "integer",
            "vcpus": "integer", "ram_gb": "integer", "disk_gb": "integer", "min_nodes": "integer"}  # fmt: skip
 
 

@@ -14,9 +14,12 @@ from app.web.content_encoding import CODINGS, encode, negotiate
 @pytest.mark.parametrize(
     ("accept", "coding"),
     [
-        ("", "identity"), ("gzip, deflate, br, zstd", "br"), ("gzip, deflate", "gzip"), ("zstd", "zstd"), ("br;q=0, gzip", "gzip"),
-        ("gzip;q=1.0, br;q=0.5", "gzip"), ("*", "br"), ("*;q=0", None), ("identity;q=0, *;q=0", None), ("BR", "br"), ("x-gzip", "gzip"),
-        ("br;q=banana", "identity"), ("deflate", "identity"), ("gzip;q=0", "identity"), (" , ,;;q=1", "identity"), ("br ; q = 0.8", "br"),
+        ("", "identity"), ("gzip, deflate, br, zstd", "br"), ("gzip, deflate", "gzip"), ("zstd", "zstd"),
+        ("br;q=0, gzip", "gzip"),
+        ("gzip;q=1.0, br;q=0.5", "gzip"), ("*", "br"), ("*;q=0", None), ("identity;q=0, *;q=0", None), ("BR", "br"),
+        ("x-gzip", "gzip"),
+        ("br;q=banana", "identity"), ("deflate", "identity"), ("gzip;q=0", "identity"), (" , ,;;q=1", "identity"),
+        ("br ; q = 0.8", "br"),
     ],
 )  # fmt: skip
 def test_the_best_acceptable_coding_is_chosen(accept: str, coding: str | None) -> None:

@@ -35,9 +35,12 @@ NEVER = ("set-cookie", "www-authenticate", "refresh", "report-to", "nel", "accep
 VARYING = ("date", "retry-after")
 OWN = re.compile(r"(?:https?:)?//(?:inside|localhost|127\.0\.0\.1)(?::\d+)?(?:/|$)")
 LOADS = {
-    "img": ("src", "srcset"), "script": ("src",), "iframe": ("src",), "embed": ("src",), "object": ("data",), "video": ("src", "poster"),
-    "audio": ("src",), "source": ("src", "srcset"), "track": ("src",), "input": ("src",), "form": ("action",), "button": ("formaction",),
-    "image": ("href", "xlink:href"), "use": ("href", "xlink:href"), "a": ("ping",), "body": ("background",), "base": ("href",),
+    "img": ("src", "srcset"), "script": ("src",), "iframe": ("src",), "embed": ("src",), "object": ("data",),
+    "video": ("src", "poster"),
+    "audio": ("src",), "source": ("src", "srcset"), "track": ("src",), "input": ("src",), "form": ("action",),
+    "button": ("formaction",),
+    "image": ("href", "xlink:href"), "use": ("href", "xlink:href"), "a": ("ping",), "body": ("background",),
+    "base": ("href",),
 }  # fmt: skip
 FOLLOWED = {"canonical", "alternate", "license", "author", "next", "prev", "search"}
 """Kinds of ``<link>`` that a browser does not fetch by itself."""
@@ -82,7 +85,8 @@ def addresses() -> Iterator[tuple[str, str]]:
 
 
 def variants(method: str, path: str) -> Iterator[tuple[str, str, dict[str, str], bytes]]:
-    """The kinds of answer of one address: as asked, as HEAD, spelled otherwise, by a wrong method, with a bad query or body."""
+    """The kinds of answer of one address: as asked, as HEAD, spelled otherwise, by a wrong method, with a bad
+    query or body."""
     yield method, path, {}, b""
     if method == "GET":
         yield "HEAD", path, {}, b""
@@ -143,7 +147,8 @@ def test_every_answer_of_every_address_is_protected_and_the_same_whatever_a_brow
                 label = f"{verb} {target} ({answers[0].status_code})"
                 wrong.extend(f"{label}: {fault}" for fault in faults(answers[0]))
                 wrong.extend(f"{label} with {signal}: {differing(answers[0], answer)}"
-                             for signal, answer in zip(SIGNALS, answers, strict=True) if differing(answers[0], answer))  # fmt: skip
+                             for signal, answer in zip(SIGNALS, answers, strict=True)
+                             if differing(answers[0], answer))  # fmt: skip
                 if verb == "GET" and (tag := answers[0].headers.get("etag")):
                     matched = await client.get(target, headers={"if-none-match": tag})
                     statuses.add(matched.status_code)

@@ -19,13 +19,15 @@ from app.pricing.offers.price_query import FILTERS, MEANINGS, PARAMETERS
 from app.site.price_api import COLUMNS
 from tests.conftest import Site
 
-PAGES = ["/", "/prices", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/a100", "/gpus/tpu-v4-32gb", "/providers", "/providers/aws",
-         "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb", "/status", "/api"]  # fmt: skip
+PAGES = ["/", "/prices", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/a100", "/gpus/tpu-v4-32gb", "/providers",
+         "/providers/aws", "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb", "/status", "/api"]  # fmt: skip
 PUBLIC = [*PAGES, "/prices/table", "/prices.csv", "/api/prices", "/api/openapi.json", "/robots.txt", "/sitemap.xml",
-          "/.well-known/security.txt", "/favicon.ico", "/previews/home.png", "/previews/gpus/h100-sxm-80gb.png", "/previews/providers/aws.png"]  # fmt: skip
-CONTRACT = ("provider", "gpu", "gpu_count", "tier", "region", "usd_per_gpu_hour", "usd_per_instance_hour", "fetched_at", "stale",
-            "source", "commitment_months", "price_includes", "currency", "quoted_amount", "quoted_per", "exchange_rate_date",
-            "price_since")  # fmt: skip
+          "/.well-known/security.txt", "/favicon.ico", "/previews/home.png", "/previews/gpus/h100-sxm-80gb.png",
+          "/previews/providers/aws.png"]  # fmt: skip
+CONTRACT = ("provider", "gpu", "gpu_count", "tier", "region", "usd_per_gpu_hour", "usd_per_instance_hour", "fetched_at",
+            "stale",
+            "source", "commitment_months", "price_includes", "currency", "quoted_amount", "quoted_per",
+            "exchange_rate_date", "price_since")  # fmt: skip
 
 
 def rows_of(http: httpx.Client, query: str = "") -> list[dict[str, str]]:
@@ -121,11 +123,14 @@ def test_data_and_fragments_are_kept_out_of_searches_and_pages_are_not(http: htt
 @pytest.mark.parametrize(
     ("asked", "canonical"),
     [
-        ("/prices?utm_source=news", "/prices"), ("/prices?q=h100+spot", "/prices?gpu=h100-80gb&gpu=h100-nvl-94gb&gpu=h100-pcie-80gb&gpu=h100-sxm-80gb&tier=spot"),
+        ("/prices?utm_source=news", "/prices"), ("/prices?q=h100+spot",
+            "/prices?gpu=h100-80gb&gpu=h100-nvl-94gb&gpu=h100-pcie-80gb&gpu=h100-sxm-80gb&tier=spot"),
         ("/prices?tier=spot&gpu=l4-24gb", "/prices?gpu=l4-24gb&tier=spot"), ("/prices?q=&max_usd=&page=1", "/prices"),
-        ("/prices?max_usd=2.500", "/prices?max_usd=2.5"), ("/gpus/H100-SXM-80GB", "/gpus/h100-sxm-80gb"), ("/?x=1", "/"),
+        ("/prices?max_usd=2.500", "/prices?max_usd=2.5"), ("/gpus/H100-SXM-80GB", "/gpus/h100-sxm-80gb"),
+        ("/?x=1", "/"),
         ("/gpus?a=b", "/gpus"), ("/gpus/l4-24gb?ref=x", "/gpus/l4-24gb"), ("/prices/table?order=asc", "/prices/table"),
-        ("/compare?gpu=l4-24gb&gpu=a40-48gb", "/compare?gpu=a40-48gb&gpu=l4-24gb"), ("/prices.csv?tier=spot&tier=spot", "/prices.csv?tier=spot"),
+        ("/compare?gpu=l4-24gb&gpu=a40-48gb", "/compare?gpu=a40-48gb&gpu=l4-24gb"),
+        ("/prices.csv?tier=spot&tier=spot", "/prices.csv?tier=spot"),
         ("/gpus/", "/gpus"), ("/prices/", "/prices"),
     ],
 )  # fmt: skip
@@ -145,8 +150,9 @@ def test_data_refuses_unknown_parameters_and_pages_drop_them(http: httpx.Client,
     assert http.get(f"/prices?{name}=x").status_code == 308
 
 
-BAD = ["", "x", "0", "-1", "99999999999999999999", "NaN", "1e400", "½", "🚀", "' OR 1=1 --", "<script>alert(1)</script>", "%00", "a" * 3000,
-       "../../etc/passwd", "{{7*7}}", "\r\nSet-Cookie: a=b", "ÿ", "null", "[]"]  # fmt: skip
+BAD = ["", "x", "0", "-1", "99999999999999999999", "NaN", "1e400", "½", "🚀", "' OR 1=1 --",
+       "<script>alert(1)</script>", "%00", "a" * 3000, "../../etc/passwd", "{{7*7}}", "\r\nSet-Cookie: a=b", "ÿ",
+       "null", "[]"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", ["/prices", "/prices/table", "/prices.csv", "/api/prices", "/compare"])

@@ -123,9 +123,12 @@ SECRET = re.compile(
 
 @pytest.mark.parametrize("promise", ["P-10f"])
 def test_nothing_that_is_served_holds_a_secret(inside: Inside, promise: str) -> None:
-    given = {"INFERENCEBENCH_SOURCE_LAMBDA_KEY": "markersecretone", "INFERENCEBENCH_IMAP_URL": "imaps://u:markersecrettwo@mail.example.org",
-             "INFERENCEBENCH_SMTP_URL": "smtps://u:markersecretthree@mail.example.org", "INFERENCEBENCH_REDIS_URL": "redis://:markersecretfour@127.0.0.1:1/0",
-             "INFERENCEBENCH_OPERATOR_EMAIL": "markeroperator@example.org", "INFERENCEBENCH_DATA_DIR": str(inside.settings.data_dir)}  # fmt: skip
+    given = {"INFERENCEBENCH_SOURCE_LAMBDA_KEY": "markersecretone",
+             "INFERENCEBENCH_IMAP_URL": "imaps://u:markersecrettwo@mail.example.org",
+             "INFERENCEBENCH_SMTP_URL": "smtps://u:markersecretthree@mail.example.org",
+             "INFERENCEBENCH_REDIS_URL": "redis://:markersecretfour@127.0.0.1:1/0",
+             "INFERENCEBENCH_OPERATOR_EMAIL": "markeroperator@example.org",
+             "INFERENCEBENCH_DATA_DIR": str(inside.settings.data_dir)}  # fmt: skip
     full = Inside(load(given))
 
     async def work(client: httpx.AsyncClient) -> None:
@@ -157,8 +160,10 @@ def test_nothing_that_is_served_holds_a_secret(inside: Inside, promise: str) -> 
 @pytest.mark.parametrize("promise", ["P-2.3a P-2.3b"])
 def test_no_answer_sets_a_cookie_and_there_is_no_way_to_log_in(site: Site, promise: str) -> None:
     with httpx.Client(base_url=site.url) as client:
-        for method, path in (("GET", "/"), ("GET", "/prices"), ("GET", "/nothing"), ("POST", "/beacon"), ("POST", "/api/estimate"), ("POST", "/privacy/rights/clear"),
-                             ("GET", "/prices?page=x"), ("HEAD", "/"), ("GET", "/static/site.css"), ("OPTIONS", "/"), ("GET", "/privacy")):  # fmt: skip
+        for method, path in (("GET", "/"), ("GET", "/prices"), ("GET", "/nothing"), ("POST", "/beacon"),
+                             ("POST", "/api/estimate"), ("POST", "/privacy/rights/clear"),
+                             ("GET", "/prices?page=x"), ("HEAD", "/"), ("GET", "/static/site.css"), ("OPTIONS", "/"),
+                             ("GET", "/privacy")):  # fmt: skip
             answer = client.request(method, path)
             assert "set-cookie" not in answer.headers, path
             assert "www-authenticate" not in answer.headers, path
@@ -170,8 +175,10 @@ def test_no_answer_sets_a_cookie_and_there_is_no_way_to_log_in(site: Site, promi
 
 @pytest.mark.parametrize("promise", ["P-2.3b"])
 def test_scripts_probe_no_device_and_ask_nobody_else(promise: str) -> None:
-    banned = ("canvas", "getcontext", "document.fonts", "navigator.plugins", "useragent", "hardwareconcurrency", "devicememory", "audiocontext", "document.cookie",
-              "webgl", "getbattery", "enumeratedevices", "http://", "https://", "navigator.language", "screen.width", "timezone")  # fmt: skip
+    banned = ("canvas", "getcontext", "document.fonts", "navigator.plugins", "useragent", "hardwareconcurrency",
+              "devicememory", "audiocontext", "document.cookie",
+              "webgl", "getbattery", "enumeratedevices", "http://", "https://", "navigator.language", "screen.width",
+              "timezone")  # fmt: skip
     for path in (ROOT / "static").glob("*.js"):
         text = path.read_text().casefold().replace("http://www.w3.org/2000/svg", "")
         for word in banned:

@@ -43,7 +43,8 @@ class Running:
         self.port = free_port()
         self.data = data
         self.log = data.parent / f"{command}-{self.port}.log"
-        environment = {**os.environ, **server.environment(), "INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_PORT": str(self.port),
+        environment = {**os.environ, **server.environment(), "INFERENCEBENCH_DATA_DIR": str(data),
+                       "INFERENCEBENCH_PORT": str(self.port),
                        "INFERENCEBENCH_HF_ENDPOINT": server.url, **more}  # fmt: skip
         with self.log.open("w") as file:
             self.process = subprocess.Popen(
@@ -211,7 +212,10 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
         }
         return {"data": kinds}
 
-    before = "from app.core import settings; from app.storage import sqlite; from app.pricing.refresh.refresh_source import refresh; s = settings.load(); sqlite.use(s.database_path); sqlite.run(refresh('lambda', s))"
+    before = (
+        "from app.core import settings; from app.storage import sqlite; from app.pricing.refresh.refresh_source import"
+        " refresh; s = settings.load(); sqlite.use(s.database_path); sqlite.run(refresh('lambda', s))"
+    )
     life = "for _ in range(int(argument)): sqlite.run(refresh('lambda', s))"
     environment = {**server.environment("lambda"), "INFERENCEBENCH_DATA_DIR": str(data)}
     good = server.answers["/api/v1/instance-types"]
@@ -240,7 +244,8 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
                 ).fetchall()
                 assert prices in ([], [(2_000_000, 400)], [(3_300_000, 400)]), prices
                 spans = connection.execute(
-                    "SELECT count(*) FROM price_span s JOIN price_series p ON p.id = s.series WHERE p.offer IN (SELECT id FROM offer WHERE source = 'lambda') AND s.valid_to IS NULL"
+                    "SELECT count(*) FROM price_span s JOIN price_series p ON p.id = s.series "
+                    "WHERE p.offer IN (SELECT id FROM offer WHERE source = 'lambda') AND s.valid_to IS NULL"
                 ).fetchone()
                 assert spans == ((400,) if prices else (0,))
                 seen.add(prices[0][0] if prices else 0)
@@ -257,7 +262,8 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
 def test_a_refresh_tells_the_clouds_and_the_hub_nothing_of_any_visitor(
     data: Path, server: Clouds, started: list[Any], promise: str
 ) -> None:
-    """A visitor comes, with markers in everything a browser sends; then every source is asked, and the worker purges."""
+    """A visitor comes, with markers in everything a browser sends; then every source is asked, and the worker
+    purges."""
     running = Running("up", data, server)
     started.append(running)
     until(running.serves)
@@ -282,7 +288,9 @@ def test_a_refresh_tells_the_clouds_and_the_hub_nothing_of_any_visitor(
         assert sent.status_code == 200
         client.post("/beacon", content=b"page=markerpage")
     server.asked.clear()
-    subprocess.run([sys.executable, "-m", "app", "refresh"], cwd=ROOT, env={**os.environ, **server.environment(), "INFERENCEBENCH_DATA_DIR": str(data)}, check=False, capture_output=True, timeout=120)  # fmt: skip
+    subprocess.run([sys.executable, "-m", "app", "refresh"], cwd=ROOT,
+                   env={**os.environ, **server.environment(), "INFERENCEBENCH_DATA_DIR": str(data)}, check=False,
+                   capture_output=True, timeout=120)  # fmt: skip
     until(lambda: "purged" in running.log.read_text(), 60)
     assert len(server.asked) > 10
     for asked in server.asked:
@@ -306,7 +314,8 @@ def test_the_web_process_opens_no_connection(data: Path, tmp_path: Path, promise
     record = tmp_path / "connections.txt"
     (hook / "sitecustomize.py").write_text(
         "import sys\n"
-        f"def watch(event, arguments):\n    if event in ('socket.connect', 'socket.getaddrinfo', 'socket.sendto'):\n        open({str(record)!r}, 'a').write(f'{{event}} {{arguments[1:]}}\\n')\n"
+        "def watch(event, arguments):\n    if event in ('socket.connect', 'socket.getaddrinfo', 'socket.sendto'):\n  "
+        f"      open({str(record)!r}, 'a').write(f'{{event}} {{arguments[1:]}}\\n')\n"
         "sys.addaudithook(watch)\n"
     )
     check = subprocess.run(

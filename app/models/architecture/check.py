@@ -19,7 +19,8 @@ def mismatch(architecture: Architecture, file_parameters: int | None) -> str:
     if counted * (1 - TOLERANCE) <= file_parameters <= (counted + drafts) * (1 + TOLERANCE):
         return ""
     return (
-        f"its configuration gives {counted / 1e9:.2f} billion parameters, its files hold {file_parameters / 1e9:.2f} billion, "
+        f"its configuration gives {counted / 1e9:.2f} billion parameters, its files hold {file_parameters / 1e9:.2f} "
+        f"billion, "
         "so its memory and speed are not estimated"
     )
 

@@ -3,7 +3,8 @@
 from app.models.architecture.architecture import Architecture, Mixer
 
 _KINDS = {
-    "full": "attention over everything", "sliding": "attention over a sliding window", "latent": "multi-head latent attention",
+    "full": "attention over everything", "sliding": "attention over a sliding window",
+    "latent": "multi-head latent attention",
     "compressed": "attention over compressed entries", "linear": "linear attention", "mamba": "Mamba-2",
 }  # fmt: skip
 
@@ -50,7 +51,8 @@ def sentences(architecture: Architecture) -> list[str]:
         found.append(f"Reads {words} too{size}.")
     if architecture.draft_layers:
         found.append(
-            f"Ships with {architecture.draft_layers} further {'layer' if architecture.draft_layers == 1 else 'layers'} that draft tokens; not counted here."
+            f"Ships with {architecture.draft_layers} further "
+            f"{'layer' if architecture.draft_layers == 1 else 'layers'} that draft tokens; not counted here."
         )
     if architecture.tied:
         found.append("Input and output embeddings are one matrix.")

@@ -1,4 +1,5 @@
-"""What is known of families where their configurations are silent: other names of fields, defaults, windows, ties. Pure.
+"""What is known of families where their configurations are silent: other names of fields, defaults, windows, ties.
+Pure.
 
 Read in the families' own configuration classes as transformers publishes them (``configuration_*.py``): a class's
 default stands wherever the file states nothing.
@@ -26,36 +27,49 @@ NAMES: dict[str, tuple[str, ...]] = {
 """Field → what older families call it."""
 DEFAULTS: dict[str, dict[str, Any]] = {
     "gemma": {"head_dim": 256}, "gemma2": {"head_dim": 256, "sliding_window": 4096, "sliding_window_pattern": 2},
-    "gemma3": {"head_dim": 256, "vocab_size": 262_208, "max_position_embeddings": 131_072, "sliding_window": 4096, "sliding_window_pattern": 6,
-               "num_attention_heads": 8, "num_key_value_heads": 4},
-    "cohere2": {"sliding_window": 4096, "sliding_window_pattern": 4}, "qwen3_next": {"attn_output_gate": True, "full_attention_interval": 4},
+    "gemma3": {"head_dim": 256, "vocab_size": 262_208, "max_position_embeddings": 131_072, "sliding_window": 4096,
+               "sliding_window_pattern": 6, "num_attention_heads": 8, "num_key_value_heads": 4},
+    "cohere2": {"sliding_window": 4096, "sliding_window_pattern": 4},
+    "qwen3_next": {"attn_output_gate": True, "full_attention_interval": 4},
     "gpt_oss": {"sliding_window": 128, "sliding_window_pattern": 2},
-    "jamba": {"attn_layer_period": 8, "attn_layer_offset": 4, "expert_layer_period": 2, "expert_layer_offset": 1, "mamba_d_state": 16, "mamba_d_conv": 4,
-              "mamba_expand": 2},
+    "jamba": {"attn_layer_period": 8, "attn_layer_offset": 4, "expert_layer_period": 2, "expert_layer_offset": 1,
+              "mamba_d_state": 16, "mamba_d_conv": 4, "mamba_expand": 2},
 }  # fmt: skip
 """Family → what its class states by default, where a file may leave it out."""
-TIED = ("gemma", "cohere", "gpt2", "gpt_bigcode", "falcon", "bloom", "opt", "mpt", "starcoder2", "ernie4_5", "smollm3", "lfm2", "codegen", "recurrent_gemma",
-        "openelm", "xglm", "granitemoehybrid")  # fmt: skip
+TIED = ("gemma", "cohere", "gpt2", "gpt_bigcode", "falcon", "bloom", "opt", "mpt", "starcoder2", "ernie4_5", "smollm3",
+        "lfm2", "codegen", "recurrent_gemma", "openelm", "xglm", "granitemoehybrid")  # fmt: skip
 """Families whose input and output embeddings are one matrix unless the file says otherwise."""
-TWO_MATRICES = ("gpt2", "gpt_neox", "gptj", "gpt_neo", "gpt_bigcode", "falcon", "starcoder2", "phi", "phi-msft", "opt", "bloom", "mpt", "codegen", "xglm", "biogpt",
+TWO_MATRICES = ("gpt2", "gpt_neox", "gptj", "gpt_neo", "gpt_bigcode", "falcon", "starcoder2", "phi", "phi-msft", "opt",
+                "bloom", "mpt", "codegen", "xglm", "biogpt",
                 "persimmon", "nemotron", "arcee", "apertus")  # fmt: skip
 """Families whose feed-forward part is two matrices, without a gate."""
 FOUR_TIMES = ("gpt2", "gptj", "gpt_neo", "gpt_bigcode", "falcon", "bloom", "mpt", "codegen")
 """Families whose feed-forward part is four times as wide as the model where the width is not stated."""
 ALL_WINDOWS = ("mistral", "mixtral", "starcoder2", "phi3", "phi3small")
 """Families in which every layer has the window that is stated."""
-ENCODERS = ("bert", "roberta", "xlm-roberta", "xlm_roberta", "distilbert", "albert", "electra", "deberta", "deberta-v2", "mpnet", "nomic_bert", "modernbert",
-            "camembert", "clip", "siglip", "siglip2", "vit", "whisper", "wav2vec2", "t5", "mt5", "umt5", "bart", "mbart", "marian", "pegasus", "m2m_100", "layoutlm",
-            "layoutlmv3", "new", "eurobert", "jina", "esm", "hubert", "blip", "dinov2", "detr", "ernie_m", "longformer", "xlnet", "convbert", "funnel", "gte",
-            "colbert", "sam", "vits", "speecht5", "musicgen", "encodec", "swin", "convnext", "timm_wrapper")  # fmt: skip
+ENCODERS = ("bert", "roberta", "xlm-roberta", "xlm_roberta", "distilbert", "albert", "electra", "deberta", "deberta-v2",
+            "mpnet", "nomic_bert", "modernbert",
+            "camembert", "clip", "siglip", "siglip2", "vit", "whisper", "wav2vec2", "t5", "mt5", "umt5", "bart",
+            "mbart", "marian", "pegasus", "m2m_100", "layoutlm",
+            "layoutlmv3", "new", "eurobert", "jina", "esm", "hubert", "blip", "dinov2", "detr", "ernie_m", "longformer",
+            "xlnet", "convbert", "funnel", "gte",
+            "colbert", "sam", "vits", "speecht5", "musicgen", "encodec", "swin", "convnext",
+            "timm_wrapper")  # fmt: skip
 """Model types that encode, see or hear, and generate no text of their own by decoding alone."""
-HYBRID_MARKS = ("ssm_cfg", "layer_group_size", "attn_layer_indices", "block_types", "_block_types", "layers_type", "mamba_d_state", "mamba_d_ssm", "full_attn_idxs",
-                "attn_type_list", "attention_layers", "attn_layer_period", "hybrid_layer_ids", "linear_layers", "mamba_layers", "rwkv_version", "head_size_a")  # fmt: skip
-"""Fields that say that not every layer is attention: one that no rule here reads is refused, never counted as attention."""
+HYBRID_MARKS = ("ssm_cfg", "layer_group_size", "attn_layer_indices", "block_types", "_block_types", "layers_type",
+                "mamba_d_state", "mamba_d_ssm", "full_attn_idxs",
+                "attn_type_list", "attention_layers", "attn_layer_period", "hybrid_layer_ids", "linear_layers",
+                "mamba_layers", "rwkv_version", "head_size_a")  # fmt: skip
+"""Fields that say that not every layer is attention: one that no rule here reads is refused, never counted as
+attention."""
 FAMILIES: tuple[tuple[str, str], ...] = (
     (
         "Llama, Mistral, Qwen and their like",
-        "hidden_size, heads, key-value heads, head_dim, intermediate_size; windows of Mistral, Mixtral, StarCoder2, Phi-3 in every layer",
+        (
+            "hidden_size, heads, key-value heads, head_dim, intermediate_size; windows of Mistral, Mixtral, "
+            "StarCoder2, "
+            "Phi-3 in every layer"
+        ),
     ),
     (
         "Gemma 1 to 4, Command R7B, GPT-OSS",
@@ -144,7 +158,8 @@ def is_encoder(config: Mapping[str, Any]) -> bool:
 def context_of(values: Mapping[str, Any], stated: int | None) -> int | None:
     """The longest context, in tokens: scaled positions count where the file says what they were scaled from.
 
-    ``factor`` × ``original_max_position_embeddings`` (YaRN, arXiv:2309.00071, and the like); the larger of the two stands.
+    ``factor`` × ``original_max_position_embeddings`` (YaRN, arXiv:2309.00071, and the like); the larger of the two
+    stands.
     """
     scaling = values.get("rope_scaling") or values.get("rope_parameters")
     if not isinstance(scaling, Mapping):

@@ -13,7 +13,8 @@ from app.models.architecture.read import read
 _PRECISION = re.compile(r"(?<![A-Za-z])(NVFP4|MXFP4|FP8|INT4|INT8|AWQ|GPTQ)(?![A-Za-z])", re.IGNORECASE)
 _SAME = {"awq": "int4", "gptq": "int4"}
 FAMILIES = (
-    ("DeepSeek", r"deepseek-(?!r1-distill)"), ("DeepSeek distils", r"r1-distill"), ("Llama", r"llama"), ("Qwen", r"qwen|qwq|acemath"),
+    ("DeepSeek", r"deepseek-(?!r1-distill)"), ("DeepSeek distils", r"r1-distill"), ("Llama", r"llama"),
+    ("Qwen", r"qwen|qwq|acemath"),
     ("Gemma", r"gemma"), ("GPT-OSS", r"gpt-oss"), ("GLM", r"glm-"), ("Kimi", r"kimi"), ("MiniMax", r"minimax"),
     ("Mixtral", r"mixtral"), ("MiMo", r"mimo"), ("Nemotron", r"nemotron"), ("Step", r"step-"),
 )  # fmt: skip

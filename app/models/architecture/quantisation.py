@@ -47,7 +47,8 @@ def precision_of(config: Mapping[str, Any]) -> tuple[str, bool]:  # noqa: PLR091
 
 _BY_BITS = {4: "int4", 8: "int8", 16: "bf16"}
 _NAMED: tuple[tuple[int | str, tuple[str, ...]], ...] = (
-    ("fp8", ("float8", "fp8", "e4m3", "fbgemm")), (4, ("int4", "w4a16", "uint4", "nf4", "4bit")), (8, ("int8", "w8a8", "eetq", "8bit")),
+    ("fp8", ("float8", "fp8", "e4m3", "fbgemm")), (4, ("int4", "w4a16", "uint4", "nf4", "4bit")),
+    (8, ("int8", "w8a8", "eetq", "8bit")),
 )  # fmt: skip
 """What stands in the name of a method → bits."""
 

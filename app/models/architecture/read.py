@@ -87,7 +87,8 @@ def _uniform(text: Config, layers: int) -> tuple[list[Mixer], list[FeedForward]]
 
 
 def _stacked(text: Config) -> tuple[list[Mixer], list[FeedForward]]:
-    """Every layer is one thing: Mamba, attention, a dense or an expert layer (NVIDIA's Nemotron-H, arXiv:2504.03624)."""
+    """Every layer is one thing: Mamba, attention, a dense or an expert layer (NVIDIA's Nemotron-H,
+    arXiv:2504.03624)."""
     mixers: list[Mixer] = []
     feeds: list[FeedForward] = []
     for kind in text.pattern():

@@ -59,7 +59,8 @@ def short_convolution(text: Config) -> Mixer:
 
 
 def lightning(text: Config) -> Mixer:
-    """Lightning attention of MiniMax-01 (arXiv:2501.08313): queries, keys, values and a gate of the whole width, one state a head."""
+    """Lightning attention of MiniMax-01 (arXiv:2501.08313): queries, keys, values and a gate of the whole width,
+    one state a head."""
     hidden, heads = text.whole("hidden_size"), text.whole("num_attention_heads")
     size = text.maybe("head_dim") or hidden // heads
     width = heads * size

@@ -137,7 +137,8 @@ def _index_parameters(text: Config) -> int:
 
 
 def _latent(text: Config) -> Mixer:
-    """Multi-head latent attention (arXiv:2405.04434), with a lightning indexer where one is stated (arXiv:2512.02556)."""
+    """Multi-head latent attention (arXiv:2405.04434), with a lightning indexer where one is stated
+    (arXiv:2512.02556)."""
     hidden, heads = text.whole("hidden_size"), text.whole("num_attention_heads")
     rank, rope = text.whole("kv_lora_rank"), text.maybe("qk_rope_head_dim") or 0
     nope, value = text.whole("qk_nope_head_dim"), text.whole("v_head_dim")
@@ -183,8 +184,8 @@ def _compressed(text: Config, index: int) -> Mixer:
     copies = text.maybe("hc_mult") or 1
     if copies > 1:  # hyper-connections, arXiv:2409.19606: two mixes a layer
         parameters += 2 * copies * hidden * (2 + copies) * copies
-    return Mixer("compressed", 1, parameters, kv_elements=size, window=text.whole("sliding_window"), stride=max(1, ratio),
-                 index_elements=index_size, heads=heads, kv_heads=1, head_dim=size)  # fmt: skip
+    return Mixer("compressed", 1, parameters, kv_elements=size, window=text.whole("sliding_window"),
+                 stride=max(1, ratio), index_elements=index_size, heads=heads, kv_heads=1, head_dim=size)  # fmt: skip
 
 
 def _gated_delta(text: Config) -> Mixer:
@@ -197,7 +198,8 @@ def _gated_delta(text: Config) -> Mixer:
     parameters = (
         hidden * (channels + value_heads * value + 2 * value_heads) + value_heads * value * hidden + channels * kernel
     )
-    return Mixer("linear", 1, parameters, state_elements=value_heads * key * value, conv_elements=channels * (kernel - 1),
+    return Mixer("linear", 1, parameters, state_elements=value_heads * key * value,
+                 conv_elements=channels * (kernel - 1),
                  heads=value_heads, kv_heads=key_heads, head_dim=value)  # fmt: skip
 
 
@@ -224,8 +226,10 @@ def _parallel_hybrid(text: Config) -> Mixer:
     inner = heads * size
     channels = inner + 2 * groups * state
     parameters = text.whole("hidden_size") * (2 * inner + 2 * groups * state + heads + inner) + channels * kernel
-    return Mixer("full", 1, attention.parameters + parameters, kv_elements=attention.kv_elements, state_elements=inner * state,
-                 conv_elements=channels * (kernel - 1), heads=attention.heads, kv_heads=attention.kv_heads, head_dim=attention.head_dim)  # fmt: skip
+    return Mixer("full", 1, attention.parameters + parameters, kv_elements=attention.kv_elements,
+                 state_elements=inner * state,
+                 conv_elements=channels * (kernel - 1), heads=attention.heads, kv_heads=attention.kv_heads,
+                 head_dim=attention.head_dim)  # fmt: skip
 
 
 def _sliding(text: Config) -> Mixer:
@@ -233,8 +237,11 @@ def _sliding(text: Config) -> Mixer:
 
 
 _READERS: dict[str, Callable[[Config], Mixer]] = {
-    "full_attention": grouped, "attention": grouped, "full": grouped, "global": grouped, "global_attention": grouped, "sliding_attention": _sliding,
-    "chunked_attention": _sliding, "sliding": _sliding, "local": _sliding, "local_attention": _sliding, "linear_attention": _gated_delta, "mamba": recurrent_mixers.mamba,
-    "mamba2": recurrent_mixers.mamba, "mamba1": recurrent_mixers.mamba1, "conv": recurrent_mixers.short_convolution, "lightning_attention": recurrent_mixers.lightning, "parallel_hybrid": _parallel_hybrid,
+    "full_attention": grouped, "attention": grouped, "full": grouped, "global": grouped, "global_attention": grouped,
+    "sliding_attention": _sliding,
+    "chunked_attention": _sliding, "sliding": _sliding, "local": _sliding, "local_attention": _sliding,
+    "linear_attention": _gated_delta, "mamba": recurrent_mixers.mamba,
+    "mamba2": recurrent_mixers.mamba, "mamba1": recurrent_mixers.mamba1, "conv": recurrent_mixers.short_convolution,
+    "lightning_attention": recurrent_mixers.lightning, "parallel_hybrid": _parallel_hybrid,
 }  # fmt: skip
 """Kind of a layer → its reader; any other kind is refused."""

@@ -130,7 +130,8 @@ def _made(name: str, info: Any, config: Any, fault: str) -> HubModel:
         gated={False: "no", "auto": "yes", "manual": "yes", True: "yes"}.get(getattr(info, "gated", None), ""),
         downloads=downloads if isinstance(downloads, int) and 0 <= downloads < 2**62 else None,
         last_modified=f"{modified:%Y-%m-%d}" if modified is not None and hasattr(modified, "year") else "",
-        file_parameters=total if isinstance(total, int) and 0 < total < 2**62 else None, evaluations=tuple(found[:MOST]),
+        file_parameters=total if isinstance(total, int) and 0 < total < 2**62 else None,
+        evaluations=tuple(found[:MOST]),
     )  # fmt: skip
 
 

@@ -79,8 +79,10 @@ def from_index(index: Any) -> Iterator[Evaluation]:
                 shots = [f"{key} {item}" for key, item in arguments.items() if isinstance(item, str | int | float)]
                 yield Evaluation(
                     clean(dataset.get("name") or dataset.get("type") or "not named", 120),
-                    clean(metric.get("name") or metric.get("type") or "score", 120), clean(", ".join([*parts, *shots]), 120),
-                    value, "", clean(source.get("name") or "", 120), _link(source.get("url")), bool(metric.get("verified")),
+                    clean(metric.get("name") or metric.get("type") or "score", 120),
+                    clean(", ".join([*parts, *shots]), 120),
+                    value, "", clean(source.get("name") or "", 120), _link(source.get("url")),
+                    bool(metric.get("verified")),
                 )  # fmt: skip
 
 

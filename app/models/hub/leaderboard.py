@@ -83,7 +83,8 @@ def _speed(row: Mapping[str, str | None], file: str) -> Speed | None:
     if "/" not in model or not gpu or not ((ttft and ttft > 0) or (per_token and per_token > 0)):
         return None
     return Speed(
-        model, gpu, count, clean(_first(row, "version"), 40), _precision(row, file), clean(_first(row, "attention"), 40),
+        model, gpu, count, clean(_first(row, "version"), 40), _precision(row, file),
+        clean(_first(row, "attention"), 40),
         _whole(_first(row, "input")), output, batch, ttft * 1000 if ttft and ttft > 0 else None,
         per_token * 1000 if per_token and per_token > 0 else None, rate if rate and rate > 0 else None,
     )  # fmt: skip

@@ -21,8 +21,8 @@ from app.upstream.outcome import Outcome, as_fault, counted, failed, record_answ
 from app.upstream.written import Written
 
 NAME, TITLE = "models", "Hugging Face Hub"
-_FACTS = ("architecture", "parameters", "active_parameters", "file_parameters", "context", "precision", "licence", "gated",
-          "last_modified", "from_hub", "fault")  # fmt: skip
+_FACTS = ("architecture", "parameters", "active_parameters", "file_parameters", "context", "precision", "licence",
+          "gated", "last_modified", "from_hub", "fault")  # fmt: skip
 _EVALUATION = ("benchmark", "task", "setup", "value", "day", "source_name", "source_url", "verified")
 
 
@@ -130,7 +130,8 @@ async def _refresh_speeds(hub: Hub, written: Written) -> str:
 
 
 async def _store_speeds(rows: Iterable[tuple[str, leaderboard.Speed]], written: Written) -> None:
-    columns = ("slug", "model", "gpu", "gpu_count", "engine", "engine_version", "precision", "attention", "input_tokens",
+    columns = ("slug", "model", "gpu", "gpu_count", "engine", "engine_version", "precision", "attention",
+               "input_tokens",
                "output_tokens", "concurrency", "ttft_ms", "tpot_ms", "output_tokens_per_s", "file")  # fmt: skip
     fresh = [
         (slug_of(s.model), s.model, s.gpu, s.gpu_count, "transformers", s.engine_version, s.precision, s.attention,

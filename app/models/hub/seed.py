@@ -38,5 +38,6 @@ async def load_models() -> None:
 def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
     model, architecture = entry["model"], from_plain(entry["architecture"])
     return (slug_of(model), model, short_name(model), family_of(model), entry["based_on"],
-            json.dumps(entry["architecture"], separators=(",", ":")), architecture.parameters, architecture.active_parameters,
+            json.dumps(entry["architecture"], separators=(",", ":")), architecture.parameters,
+            architecture.active_parameters,
             architecture.context, architecture.precision, "", "", "", False, "")  # fmt: skip

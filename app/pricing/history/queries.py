@@ -31,7 +31,8 @@ async def levels_by_day(gpu: str, since: int = 0) -> list[Row]:
     midnight = since - since % DAY_S
     found = await fetch(
         "SELECT d.day * 86400, d.tier, CASE WHEN p.low_micro IS NULL THEN NULL ELSE d.low END, p.median_micro,"
-        " coalesce(d.stocked, p.in_stock_micro) FROM (SELECT tier, at / 86400 AS day, min(low_micro) AS low, max(at) AS last,"
+        " coalesce(d.stocked, p.in_stock_micro) FROM (SELECT tier, at / 86400 AS day, min(low_micro) AS low, max(at) "
+        "AS last,"
         " min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END) AS stocked FROM price_level"
         " WHERE gpu = ? AND tier IN ('on-demand', 'spot') AND at >= ? GROUP BY 1, 2) d"
         " JOIN price_level p ON p.gpu = ? AND p.tier = d.tier AND p.at = d.last",
@@ -39,7 +40,8 @@ async def levels_by_day(gpu: str, since: int = 0) -> list[Row]:
     )  # fmt: skip
     if since:
         asked = (
-            "SELECT ?, tier, low_micro, median_micro, in_stock_micro FROM price_level WHERE gpu = ? AND tier = ? AND at ="
+            "SELECT ?, tier, low_micro, median_micro, in_stock_micro FROM price_level WHERE gpu = ? AND tier = ? "
+            "AND at ="
             " (SELECT max(at) FROM price_level WHERE gpu = ? AND tier = ? AND at < ?)"
         )
         given = [value for tier in ("on-demand", "spot") for value in (midnight - 1, gpu, tier, gpu, tier, midnight)]

@@ -34,13 +34,13 @@ async def open_spans(offers: Iterable[Priced], now: int) -> None:
     """From ``now`` on each offer has its price; its series is made at the first."""
     found = list(offers)
     await execute_many(
-        "INSERT INTO price_series (offer, provider, gpu, tier, commitment_months, region) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (offer) DO NOTHING",
+        "INSERT INTO price_series (offer, provider, gpu, tier, commitment_months, region) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (offer) DO NOTHING",
         ((offer.id, *offer.kind) for offer in found),
     )
     await execute_many(
-        "INSERT INTO price_span (series, valid_from, usd_per_gpu_hour_micro)"
-        " SELECT id, ?, ? FROM price_series WHERE offer = ?",
+        "INSERT INTO price_span (series, valid_from, usd_per_gpu_hour_micro) SELECT id, ?, ? FROM price_series "
+        "WHERE offer = ?",
         ((now, offer.micro, offer.id) for offer in found),
     )
 
@@ -48,7 +48,8 @@ async def open_spans(offers: Iterable[Priced], now: int) -> None:
 async def close_spans(ids: Iterable[str], now: int) -> None:
     """The last known price of each offer ends at ``now``."""
     await execute_many(
-        "UPDATE price_span SET valid_to = ? WHERE valid_to IS NULL AND series = (SELECT id FROM price_series WHERE offer = ?)",
+        "UPDATE price_span SET valid_to = ? WHERE valid_to IS NULL AND series = (SELECT id FROM price_series "
+        "WHERE offer = ?)",
         ((now, offer) for offer in ids),
     )
 
@@ -70,8 +71,8 @@ async def record_moves(before: Mapping[Kind, int], after: Mapping[Kind, int], no
         if was is None or was == price:
             continue
         told = await fetch(
-            "SELECT id, before_micro FROM price_move WHERE at >= ? AND at < ? AND provider = ? AND gpu = ? AND tier = ?"
-            " AND commitment_months IS ? AND region = ?",
+            "SELECT id, before_micro FROM price_move WHERE at >= ? AND at < ? AND provider = ? AND gpu = ? "
+            "AND tier = ? AND commitment_months IS ? AND region = ?",
             midnight, midnight + DAY_S, *kind,
         )  # fmt: skip
         start = told[0][1] if told else was
@@ -86,8 +87,8 @@ async def record_moves(before: Mapping[Kind, int], after: Mapping[Kind, int], no
 
 async def _tell(at: int, kind: Kind, before: int, after: int) -> None:
     await execute_many(
-        "INSERT INTO price_move (at, provider, gpu, tier, commitment_months, region, before_micro, after_micro)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO price_move (at, provider, gpu, tier, commitment_months, region, before_micro, after_micro) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [(at, *kind, before, after)],
     )
 
@@ -123,7 +124,8 @@ async def record_levels(
     written = set()
     for gpu, tier in sorted(pairs):
         last = await fetch(
-            "SELECT at, low_micro, median_micro, in_stock_micro FROM price_level WHERE gpu = ? AND tier = ? ORDER BY at DESC LIMIT 1",
+            "SELECT at, low_micro, median_micro, in_stock_micro FROM price_level WHERE gpu = ? AND tier = ? "
+            "ORDER BY at DESC LIMIT 1",
             gpu, tier,
         )  # fmt: skip
         ended = was_fresh_until.get((gpu, tier))
@@ -139,7 +141,8 @@ async def record_levels(
 
 async def _level(gpu: str, tier: str, at: int, level: tuple[int | None, int | None, int | None]) -> None:
     await execute_many(
-        "INSERT OR REPLACE INTO price_level (gpu, tier, at, low_micro, median_micro, in_stock_micro) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO price_level (gpu, tier, at, low_micro, median_micro, in_stock_micro) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
         [(gpu, tier, at, *level)],
     )
 
@@ -147,8 +150,8 @@ async def _level(gpu: str, tier: str, at: int, level: tuple[int | None, int | No
 async def _present(gpu: str, tier: str, now: int) -> tuple[int | None, int | None, int | None]:
     """Lowest, median over providers' lowest, and lowest in stock, of the fresh offers."""
     rows = await fetch(
-        "SELECT min(usd_per_gpu_hour_micro), min(CASE stock WHEN 'in' THEN usd_per_gpu_hour_micro END), max(stock)"
-        " FROM offer WHERE gpu = ? AND tier = ? AND stale_at > ? AND source <> ? GROUP BY provider",
+        "SELECT min(usd_per_gpu_hour_micro), min(CASE stock WHEN 'in' THEN usd_per_gpu_hour_micro END), max(stock) "
+        "FROM offer WHERE gpu = ? AND tier = ? AND stale_at > ? AND source <> ? GROUP BY provider",
         gpu, tier, now, COMMUNITY,
     )  # fmt: skip
     if not rows:
@@ -165,21 +168,24 @@ ROLLED_AFTER_DAYS = 40
 
 
 async def roll_up(now: int) -> int:
-    """Join the levels of each day long past into one: its lowest, its last median, the lowest that was in stock. Returns how many went.
+    """Join the levels of each day long past into one: its lowest, its last median, the lowest that was in stock.
+    Returns how many went.
 
     That is what charts of long windows show of a day. The newest of the old days stays as it is: what stood at its end
     still stands where nothing changed since.
     """
     before = now - now % DAY_S - ROLLED_AFTER_DAYS * DAY_S
     days = await fetch(
-        "SELECT gpu, tier, at / 86400, max(at), min(low_micro), min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END), count(*)"
+        "SELECT gpu, tier, at / 86400, max(at), min(low_micro), min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro "
+        "END), count(*)"
         " FROM price_level WHERE at < ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         before,
     )
     newest = {(gpu, tier): day for gpu, tier, day, *_ in days}
     joined = [row for row in days if row[-1] > 1 and newest[row[0], row[1]] != row[2]]
     await execute_many(
-        "UPDATE price_level SET low_micro = CASE WHEN low_micro IS NULL THEN NULL ELSE ? END, in_stock_micro = coalesce(?, in_stock_micro)"
+        "UPDATE price_level "
+        "SET low_micro = CASE WHEN low_micro IS NULL THEN NULL ELSE ? END, in_stock_micro = coalesce(?, in_stock_micro)"
         " WHERE gpu = ? AND tier = ? AND at = ?",
         ((low, stocked, gpu, tier, last) for gpu, tier, _, last, low, stocked, _ in joined),
     )

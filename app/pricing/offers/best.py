@@ -1,4 +1,5 @@
-"""The best prices, of providers' own and not of reported ones: any fresh price goes before every stale one, and terms never rank against each other."""
+"""The best prices, of providers' own and not of reported ones: any fresh price goes before every stale one, and
+terms never rank against each other."""
 
 from collections.abc import Iterable
 
@@ -66,8 +67,8 @@ async def price_range_by_gpu() -> dict[str, tuple[int, int]]:
 
 
 def price_range_of(rows: Iterable[Row]) -> tuple[int, int] | None:
-    """Lowest and highest on-demand price of one GPU's offers (micro-dollars a GPU-hour), as :func:`price_range_by_gpu`: of
-    what providers themselves ask, where two or more do."""
+    """Lowest and highest on-demand price of one GPU's offers (micro-dollars a GPU-hour), as
+    :func:`price_range_by_gpu`: of what providers themselves ask, where two or more do."""
     asked = [row for row in rows if row["tier"] == "on-demand" and row["source"] != COMMUNITY]
     prices = [row["usd_per_gpu_hour_micro"] for row in asked]
     return (min(prices), max(prices)) if len({row["provider"] for row in asked}) > 1 else None

@@ -39,7 +39,8 @@ _Rows = list[tuple[Offer, RawOffer]]
 
 
 def _without_duplicates(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
-    """One row for each identity: the one seen last and, of one instant, the dearest: no offer is to look better than it is."""
+    """One row for each identity: the one seen last and, of one instant, the dearest: no offer is to look better
+    than it is."""
     best: dict[str, tuple[Offer, RawOffer]] = {}
     aside: list[SetAside] = []
     for row in rows:

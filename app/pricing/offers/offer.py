@@ -6,7 +6,10 @@ from enum import StrEnum
 from fractions import Fraction
 
 COMMUNITY = "community"
-"""The source of what people report: beside the providers' own prices, never in their place. Also the key of what shows it."""
+"""The source of what people report: beside the providers' own prices, never in their place.
+
+Also the key of what shows it.
+"""
 
 
 class Tier(StrEnum):
@@ -82,8 +85,9 @@ class Offer:
     """A normalised offer. Money is in micro-dollars; ``None`` is "not known".
 
     ``gpu_count`` may be a fraction of a card. ``derived`` names the price that was computed from the other and the
-    count, or is empty. ``stock`` is ``in``, ``out`` or empty; ``disk_gb`` and ``min_nodes`` are kept where stated, and so
-    is what further disk and traffic cost, in micro-dollars. ``stale_at`` is the second from which the price counts as stale.
+    count, or is empty. ``stock`` is ``in``, ``out`` or empty; ``disk_gb`` and ``min_nodes`` are kept where stated, and
+    so is what further disk and traffic cost, in micro-dollars. ``stale_at`` is the second from which the price counts
+    as stale.
     """
 
     id: str
@@ -149,7 +153,8 @@ class Reason(StrEnum):
 REASONS: dict[Reason, str] = {
     Reason.UNKNOWN_PROVIDER: "The provider is not in the catalogue.",
     Reason.UNKNOWN_GPU: "The catalogue knows no accelerator by this name.",
-    Reason.MEMORY_CONTRADICTS: "The stated memory is not that of the named card; which of the two is true can't be told.",
+    Reason.MEMORY_CONTRADICTS: "The stated memory is not that of the named card; which of the two is true can't be "
+    "told.",
     Reason.UNKNOWN_TIER: "It is not said whether this is on demand, spot or reserved.",
     Reason.NOT_A_PRICE: "The price is missing or not a number.",
     Reason.ZERO_PRICE: "Nobody rents out a GPU for nothing: a placeholder.",

@@ -1,4 +1,5 @@
-"""Fetching prices now: ask a source, check its answer as a whole, write it or keep what stands. Workers and commands only.
+"""Fetching prices now: ask a source, check its answer as a whole, write it or keep what stands. Workers and commands
+only.
 
 Whatever goes wrong, the last good offers stay and the reason is recorded where readers see it.
 """
@@ -122,7 +123,8 @@ def _as_raw(offer: Offer) -> RawOffer:
 
 
 async def _medians(name: str) -> dict[str, int]:
-    """GPU → median price per GPU-hour of what other sources, not the community's reports, say of it three times at least."""
+    """GPU → median price per GPU-hour of what other sources, not the community's reports, say of it three times at
+    least."""
     found: dict[str, list[int]] = {}
     for gpu, micro in await fetch(
         "SELECT gpu, usd_per_gpu_hour_micro FROM offer WHERE source NOT IN (?, ?)", name, COMMUNITY
@@ -176,7 +178,8 @@ async def _hold(name: str, offers: list[Offer], accept: bool) -> tuple[list[Offe
     old = await stored_offers(name, leapt)
     kept = [old.get(offer.id, offer) if offer.id in leapt else offer for offer in offers]
     aside = [
-        _aside_row(SetAside(_as_raw(offer), Reason.HELD, f"{leapt[offer.id] / 1e6:g} USD per GPU-hour where {shown[offer.id] / 1e6:g} stands"))
+        _aside_row(SetAside(_as_raw(offer), Reason.HELD,
+                            f"{leapt[offer.id] / 1e6:g} USD per GPU-hour where {shown[offer.id] / 1e6:g} stands"))
         for offer in offers if offer.id in leapt
     ]  # fmt: skip
     return kept, aside

@@ -52,7 +52,8 @@ _COLUMNS: tuple[tuple[str, Callable[[Offer], Any]], ...] = (
         "id", "source", "provider", "gpu", "provider_tier", "commitment_months", "region", "country", "continent",
         "usd_per_gpu_hour_micro", "usd_per_instance_hour_micro", "derived", "currency", "quoted_amount", "quoted_per",
         "exchange_rate_date", "price_includes", "price_excludes", "product", "interconnect", "vcpus", "ram_gb",
-        "remark", "source_url", "stock", "disk_gb", "disk_usd_per_gb_month_micro", "traffic_usd_per_gb_micro", "min_nodes")),
+        "remark", "source_url", "stock", "disk_gb", "disk_usd_per_gb_month_micro", "traffic_usd_per_gb_micro",
+        "min_nodes")),
     ("tier", lambda offer: offer.tier.value),
     ("gpu_memory_gb", lambda offer: gpus()[offer.gpu].memory_gb),
     ("gpu_count", lambda offer: str(offer.gpu_count) if offer.gpu_count is not None else None),
@@ -99,8 +100,8 @@ async def replace_source(
     """Replace what is known from the source ``name`` and raise the versions of what that changes, and of nothing else.
 
     ``aside`` rows are (reference, provider, gpu, tier, price, reason, detail). Providers in ``keep`` stay as they are.
-    ``left_out`` is why rows were no offers, and how many. ``retire`` maps another source to the providers of which it no longer speaks. A price that is only confirmed raises
-    no version, unless it had turned stale.
+    ``left_out`` is why rows were no offers, and how many. ``retire`` maps another source to the providers of which it
+    no longer speaks. A price that is only confirmed raises no version, unless it had turned stale.
     """
     now = timestamp()
     rows = [tuple(read(offer) for _, read in _COLUMNS) for offer in offers]
@@ -257,15 +258,16 @@ async def _describe(
     offers = (await fetch("SELECT count(*) FROM offer WHERE source = ?", name))[0][0]
     said = (title, offers, len(fresh), error, json.dumps(left_out, sort_keys=True))
     await LoadedSource.delete().where(LoadedSource.name == name).run()
-    await insert_many(LoadedSource, ("name", "fetched_at", "tried_at", "error_at", "live", "title", "offers", "set_aside", "error", "left_out"),
+    await insert_many(LoadedSource, ("name", "fetched_at", "tried_at", "error_at", "live", "title", "offers",
+        "set_aside", "error", "left_out"),
                       [(name, fetched_at, timestamp(), timestamp() if error else None, int(live), *said)])  # fmt: skip
     return {SOURCES_KEY, *map(source_key, (name, *retiring))} if fresh != was or known != [said] or retired else set()
 
 
 async def _recount(source: str) -> None:
     await execute_many(
-        "UPDATE loaded_source SET offers = (SELECT count(*) FROM offer WHERE source = ?1),"
-        " set_aside = (SELECT count(*) FROM set_aside WHERE source = ?1) WHERE name = ?1",
+        "UPDATE loaded_source SET offers = (SELECT count(*) FROM offer "
+        "WHERE source = ?1), set_aside = (SELECT count(*) FROM set_aside WHERE source = ?1) WHERE name = ?1",
         [(source,)],
     )
 

@@ -39,7 +39,8 @@ async def of_sources(names: Iterable[str] | None, settings: Settings) -> list[So
         state = "not configured" if not configured else "reports" if name == COMMUNITY else _state(row)
         values = row or {"fetched_at": 0, "offers": 0, "set_aside": 0, "error": "", "error_at": None, "left_out": "{}"}
         found.append(SourceState(name, title, state, values["fetched_at"] or None, values["offers"],
-                                 values["set_aside"], values["error"], values["error_at"], json.loads(values["left_out"])))  # fmt: skip
+                                 values["set_aside"], values["error"], values["error_at"],
+                                 json.loads(values["left_out"])))  # fmt: skip
     return found
 
 

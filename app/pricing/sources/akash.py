@@ -39,5 +39,6 @@ class Akash(Source):
             provider="akash", gpu=f"{text(model['model'])} {form}".strip(), gpu_memory_gb=memory or None, gpu_count=1,
             tier="marketplace", amount_per_gpu_hour=price["min"], interconnect=form,
             stock="" if free is None else "in" if int(free) > 0 else "out",
-            remark=f"lowest bid of the network; the median is {price['med']}" if price.get("med") else "lowest bid of the network",
+            remark=f"lowest bid of the network; the median is {price['med']}" if price.get("med")
+            else "lowest bid of the network",
         )  # fmt: skip

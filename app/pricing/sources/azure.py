@@ -130,7 +130,8 @@ _SAME = ("meterId", "skuId", "armRegionName", "armSkuName", "type", "reservation
 
 
 def _in_force(rows: list[Any], now: datetime) -> tuple[list[Any], list[tuple[Any, str]]]:
-    """The row that holds at ``now`` of each price, and (row, why not) of the others: those to come, ended or overtaken."""
+    """The row that holds at ``now`` of each price, and (row, why not) of the others: those to come, ended or
+    overtaken."""
     best: dict[tuple[str, ...], tuple[datetime, Any]] = {}
     others: list[tuple[Any, str]] = []
     unreadable: list[Any] = []

@@ -32,7 +32,8 @@ class Source:
 
     ``origin`` is asked unless a mirror is set; ``hosts`` are further hosts that it may redirect to. ``needs_key``
     marks sources that say "not configured" without ``SOURCE_{NAME}_KEY``. ``every_minutes`` is the timetable's pace,
-    ``privacy`` the address of its privacy policy; a source that asks several services names each with its own in ``services``.
+    ``privacy`` the address of its privacy policy; a source that asks several services names each with its own in
+    ``services``.
     """
 
     name: ClassVar[str]

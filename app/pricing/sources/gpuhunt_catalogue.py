@@ -1,7 +1,7 @@
 """The catalogues that gpuhunt's makers publish: clouds whose own interfaces want keys or gigabytes.
 
-Shape read in gpuhunt 0.1.34 (``Catalog._load_provider`` and ``storage``): for each provider ``version`` holds the name of
-the newest catalogue, ``{version}/catalog.zip`` one CSV. Our own client fetches them, so that its limits hold; the
+Shape read in gpuhunt 0.1.34 (``Catalog._load_provider`` and ``storage``): for each provider ``version`` holds the name
+of the newest catalogue, ``{version}/catalog.zip`` one CSV. Our own client fetches them, so that its limits hold; the
 library reads the rows.
 """
 
@@ -85,8 +85,8 @@ class GpuhuntCatalogue(Source):
         pods = item.provider_data.get("pod_counts") if isinstance(item.provider_data, dict) else None
         return self.offer(
             provider=provider, gpu=str(spelling), gpu_count=item.gpu_count, gpu_memory_gb=item.gpu_memory,
-            tier="spot" if item.spot else "reserved" if calendar else "on-demand", commitment_months=0 if calendar else None,
-            amount_per_instance_hour=price, region=item.location, product=item.instance_name, vcpus=item.cpu,
+            tier="spot" if item.spot else "reserved" if calendar else "on-demand", commitment_months=0 if calendar
+            else None, amount_per_instance_hour=price, region=item.location, product=item.instance_name, vcpus=item.cpu,
             ram_gb=round(item.memory) if item.memory else None, disk_gb=item.disk_size,
             min_nodes=min(pods) if isinstance(pods, list) and pods else None, price_includes="gpu+host",
         )  # fmt: skip

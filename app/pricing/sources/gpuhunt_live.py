@@ -67,8 +67,10 @@ class GpuhuntLive(Source):
             name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE")
         }
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "app.pricing.sources.gpuhunt_child", cwd=HOME, env=environment, start_new_session=True,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=2**20,
+            sys.executable, "-m", "app.pricing.sources.gpuhunt_child", cwd=HOME, env=environment,
+            start_new_session=True,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+            limit=2**20,
         )  # fmt: skip
         try:
             async with asyncio.timeout(TOTAL_S):

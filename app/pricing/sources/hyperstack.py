@@ -43,8 +43,8 @@ class Hyperstack(Source):
             yield self.offer(
                 provider="hyperstack", gpu=gpu.replace("-spot", ""), gpu_count=flavour["gpu_count"],
                 tier="spot" if spot else "on-demand", amount_per_gpu_hour=_price(gpu, prices),
-                region=text(flavour.get("region_name") or group.get("region_name") or ""), product=text(flavour["name"]),
-                vcpus=flavour.get("cpu"), ram_gb=flavour.get("ram"),
+                region=text(flavour.get("region_name") or group.get("region_name") or ""),
+                product=text(flavour["name"]), vcpus=flavour.get("cpu"), ram_gb=flavour.get("ram"),
                 disk_gb=(flavour.get("disk") or 0) + (flavour.get("ephemeral") or 0) or None,
                 stock="" if stock is None else "in" if stock else "out", price_includes="gpu+host+disk",
             )  # fmt: skip

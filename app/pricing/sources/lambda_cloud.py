@@ -42,8 +42,8 @@ class Lambda(Source):
         open_regions = [text(region["name"]) for region in entry.get("regions_with_capacity_available") or []]
         for region in open_regions or [""]:
             yield self.offer(
-                provider="lambda", gpu=f"{gpu} {form}".strip(), gpu_memory_gb=memory, gpu_count=specs.get("gpus") or count,
-                tier="on-demand", amount_per_instance_hour=Decimal(str(kind["price_cents_per_hour"])) / 100,
+                provider="lambda", gpu=f"{gpu} {form}".strip(), gpu_memory_gb=memory, gpu_count=specs.get("gpus")
+                or count, tier="on-demand", amount_per_instance_hour=Decimal(str(kind["price_cents_per_hour"])) / 100,
                 region=region, product=text(kind["name"]), vcpus=specs.get("vcpus"), ram_gb=specs.get("memory_gib"),
                 disk_gb=specs.get("storage_gib"), stock="in" if open_regions else "out", interconnect=form,
                 price_includes="gpu+host+disk",

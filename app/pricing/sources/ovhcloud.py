@@ -53,7 +53,8 @@ class OvhCloud(Source):
             yield self.offer(
                 provider="ovhcloud", gpu=text(gpu["model"]), gpu_count=gpu["number"], gpu_memory_gb=size,
                 tier="on-demand", product=name, region=region, currency=currency,
-                amount_per_instance_hour=Decimal(hourly["price"]) / _UNIT, vcpus=(technical.get("cpu") or {}).get("cores"),
+                amount_per_instance_hour=Decimal(hourly["price"]) / _UNIT,
+                vcpus=(technical.get("cpu") or {}).get("cores"),
                 ram_gb=(technical.get("memory") or {}).get("size"), price_includes="gpu+host+disk",
                 disk_gb=sum(int(d.get("capacity") or 0) * int(d.get("number") or 1) for d in disks) or None,
             )  # fmt: skip

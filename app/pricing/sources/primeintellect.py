@@ -46,14 +46,19 @@ class PrimeIntellect(Source):
         disk = item.get("disk") or {}
         form = text(item.get("socket") or "")
         yield self.offer(
-            provider="prime-intellect", gpu=f"{text(item['gpuType']).replace('_', ' ')} {form}".strip(), gpu_count=count,
-            gpu_memory_gb=total / count if total else None, tier="spot" if item.get("isSpot") else "community" if community else "on-demand",
+            provider="prime-intellect", gpu=f"{text(item['gpuType']).replace('_', ' ')} {form}".strip(),
+            gpu_count=count,
+            gpu_memory_gb=total / count if total else None, tier="spot" if item.get("isSpot") else "community"
+            if community else "on-demand",
             amount_per_instance_hour=prices.get("communityPrice") if community else prices.get("onDemand"),
-            currency=text(prices.get("currency") or "USD"), region=text(item.get("country") or item.get("region") or ""),
-            product=f"{text(item.get('provider') or 'not stated')}: {text(item.get('cloudId') or '')} {text(item.get('dataCenter') or '')}".strip(),
+            currency=text(prices.get("currency") or "USD"),
+            region=text(item.get("country") or item.get("region") or ""),
+            product=f"{text(item.get('provider') or 'not stated')}: {text(item.get('cloudId') or '')} "
+                    f"{text(item.get('dataCenter') or '')}".strip(),
             interconnect=form, vcpus=_default(item.get("vcpu")), ram_gb=_default(item.get("memory")),
             disk_gb=_default(disk), disk_usd_per_gb_month=_monthly(disk.get("pricePerUnit")),
-            stock=_stock(item.get("stockStatus")), price_includes="gpu+host" + ("+disk" if disk.get("defaultIncludedInPrice") else ""),
+            stock=_stock(item.get("stockStatus")), price_includes="gpu+host"
+            + ("+disk" if disk.get("defaultIncludedInPrice") else ""),
         )  # fmt: skip
 
 

@@ -36,8 +36,10 @@ class Shadeform(Source):
             yield self.offer(
                 provider="shadeform", gpu=f"{spelling} {form}".strip(), gpu_memory_gb=facts.get("vram_per_gpu_in_gb"),
                 gpu_count=facts["num_gpus"], tier="on-demand", interconnect="NVLink" if facts.get("nvlink") else form,
-                amount_per_instance_hour=Decimal(str(kind["hourly_price"])) / 100, region=text(place.get("region") or ""),
-                product=f"{text(kind['cloud'])}: {text(kind.get('cloud_instance_type') or kind['shade_instance_type'])}",
+                amount_per_instance_hour=Decimal(str(kind["hourly_price"])) / 100,
+                region=text(place.get("region") or ""),
+                product=f"{text(kind['cloud'])}: "
+                        f"{text(kind.get('cloud_instance_type') or kind['shade_instance_type'])}",
                 vcpus=facts.get("vcpus"), ram_gb=facts.get("memory_in_gb"), disk_gb=facts.get("storage_in_gb"),
                 stock="" if told is None else "in" if told else "out", price_includes="gpu+host+disk",
             )  # fmt: skip

@@ -34,8 +34,8 @@ class TensorDock(Source):
             yield self.offer(
                 provider="tensordock", gpu=text(gpu["displayName"]), gpu_count=1, tier="marketplace",
                 amount_per_gpu_hour=gpu["price_per_hr"], region=region, product=text(gpu.get("v0Name") or ""),
-                stock="in" if int(gpu.get("max_count") or 0) > 0 else "out", price_includes="gpu", price_excludes="host+disk",
-                disk_usd_per_gb_month=disk * 730 if disk else None, remark=_extras(extra),
+                stock="in" if int(gpu.get("max_count") or 0) > 0 else "out", price_includes="gpu",
+                price_excludes="host+disk", disk_usd_per_gb_month=disk * 730 if disk else None, remark=_extras(extra),
             )  # fmt: skip
 
 

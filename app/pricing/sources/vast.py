@@ -31,8 +31,8 @@ class Vast(Source):
         async with self.asking() as fetcher:
             last = 0
             for _ in range(400):
-                asked = {"verified": {"eq": True}, "rentable": {"eq": True}, "rented": {"eq": False}, "type": "on-demand",
-                         "id": {"gt": last}, "order": [["id", "asc"]], "limit": _PAGE}  # fmt: skip
+                asked = {"verified": {"eq": True}, "rentable": {"eq": True}, "rented": {"eq": False},
+                         "type": "on-demand", "id": {"gt": last}, "order": [["id", "asc"]], "limit": _PAGE}  # fmt: skip
                 rows = listed(await fetcher.json("/api/v0/bundles/", method="POST", body=asked), "offers")
                 fresh = {row.get("id"): row for row in rows if isinstance(row, dict) and row.get("id") not in machines}
                 machines.update(fresh)
@@ -53,7 +53,8 @@ class Vast(Source):
         yield self.offer(
             provider="vast-ai", gpu=text(machine["gpu_name"]), gpu_memory_gb=round(memory / 1024) if memory else None,
             gpu_count=machine["num_gpus"], tier="marketplace", amount_per_instance_hour=machine["dph_base"],
-            region=place.rsplit(",", 1)[-1].strip(), stock="in", price_includes="gpu+host", price_excludes="disk+traffic",
+            region=place.rsplit(",", 1)[-1].strip(), stock="in", price_includes="gpu+host",
+            price_excludes="disk+traffic",
             disk_usd_per_gb_month=disk, traffic_usd_per_gb=parse_decimal(machine.get("inet_down_cost")),
             reference=str(machine.get("id")),
         )  # fmt: skip

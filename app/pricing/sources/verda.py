@@ -33,8 +33,10 @@ class Verda(Source):
         common = {
             "provider": "verda", "gpu": text(kind.get("model") or kind["gpu"]["description"]), "gpu_count": count,
             "gpu_memory_gb": total / count if total else None, "product": text(kind["instance_type"]),
-            "vcpus": (kind.get("cpu") or {}).get("number_of_cores"), "currency": text(kind.get("currency") or "usd").upper(),
-            "ram_gb": (kind.get("memory") or {}).get("size_in_gigabytes"), "price_includes": "gpu+host", "price_excludes": "disk",
+            "vcpus": (kind.get("cpu") or {}).get("number_of_cores"),
+            "currency": text(kind.get("currency") or "usd").upper(),
+            "ram_gb": (kind.get("memory") or {}).get("size_in_gigabytes"), "price_includes": "gpu+host",
+            "price_excludes": "disk",
         }  # fmt: skip
         yield self.offer(**common, tier="on-demand", amount_per_instance_hour=kind["price_per_hour"])
         if parse_decimal(kind.get("spot_price")):

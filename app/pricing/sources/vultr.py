@@ -45,7 +45,8 @@ class Vultr(Source):
         count, memory = _cards(spelling, parse_decimal(plan.get("gpu_vram_gb")))
         for region in plan.get("locations") or [""]:
             yield self.offer(
-                provider="vultr", gpu=spelling, gpu_count=count, gpu_memory_gb=memory, tier="on-demand", product=text(plan["id"]),
+                provider="vultr", gpu=spelling, gpu_count=count, gpu_memory_gb=memory, tier="on-demand",
+                product=text(plan["id"]),
                 amount_per_instance_hour=plan.get("hourly_cost"), region=text(region), vcpus=plan.get("vcpu_count"),
                 ram_gb=round(Decimal(str(plan["ram"])) / 1024) if plan.get("ram") else None, disk_gb=plan.get("disk"),
                 price_includes="gpu+host+disk", stock="in" if plan.get("locations") else "out",

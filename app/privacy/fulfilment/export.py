@@ -1,4 +1,5 @@
-"""What is held of somebody, gathered into a zip: JSON, CSV and a README in plain words, with what GDPR Art. 15 asks for."""
+"""What is held of somebody, gathered into a zip: JSON, CSV and a README in plain words, with what GDPR Art. 15
+asks for."""
 
 import asyncio
 import csv
@@ -27,7 +28,8 @@ async def log_rows(settings: Settings, address: str, since: int, until: int | No
     """Rows of the server log of an address, only on further proof that is recorded (GDPR Art. 11(2))."""
     if not proof.strip():
         raise InferenceBenchError(
-            "a mailbox proves no IP address: say with --ip-proof what shows that it was this person's, for example 'statement of the provider, 2026-11-20'"
+            "a mailbox proves no IP address: say with --ip-proof what shows that it was this person's, for example "
+            "'statement of the provider, 2026-11-20'"
         )
     return [
         asdict(row)
@@ -44,26 +46,28 @@ README = """What InferenceBench holds about you
 
 Request {reference}, gathered {day}. Controller: {controller}, {contact}.
 
-reports.json, reports.csv   The reports you sent: number, kind, the day it came, its state, every field as you filled it in, the
-                            sentence you agreed to and the version of the privacy policy it names. "frozen" means kept and not shown.
-correspondence.json, .csv   What you wrote to us and what we answered: time (UTC), direction, subject, text; and of each case its
-                            kind, law, deadline and state.
+reports.json, reports.csv   The reports you sent: number, kind, the day it came, its state, every field as you filled it
+                            in, the sentence you agreed to and the version of the privacy policy it names. "frozen"
+                            means kept and not shown.
+correspondence.json, .csv   What you wrote to us and what we answered: time (UTC), direction, subject, text; and of
+                            each case its kind, law, deadline and state.
 {logs}
 {fields}
 
-Why we hold it, on what legal basis, for how long and how it is erased stands in purposes.json, one entry for each kind of data.
-Where it comes from: from you. Who receives it: {processors} Nothing is sold. No decision is made about you automatically, and
-no profile is made. Where data leaves your country, the safeguard is named in purposes.json.
+Why we hold it, on what legal basis, for how long and how it is erased stands in purposes.json, one entry for each kind
+of data. Where it comes from: from you. Who receives it: {processors} Nothing is sold. No decision is made about you
+automatically, and no profile is made. Where data leaves your country, the safeguard is named in purposes.json.
 
-Your rights: rectification, erasure, restriction, objection, portability, withdrawal of consent, and a complaint to the supervisory
-authority where you live or work. {rights}
+Your rights: rectification, erasure, restriction, objection, portability, withdrawal of consent, and a complaint to the
+supervisory authority where you live or work. {rights}
 """
 
 
 async def export(
     settings: Settings, reference: str, receipts: list[str], logs: list[dict[str, Any]]
 ) -> tuple[bytes, dict[str, int]]:
-    """All that is held as a zip of JSON, CSV and a README in plain words, with what GDPR Art. 15 asks for; and counts."""
+    """All that is held as a zip of JSON, CSV and a README in plain words, with what GDPR Art. 15 asks for; and
+    counts."""
     case = await proven(reference)
     reports = await held(case, receipts)
     mine = await cases.by_address(case.address) if case.address else [case]
@@ -86,9 +90,12 @@ async def export(
         "processors": [asdict(row) for row in named],
     }
     readme = README.format(
-        reference=case.reference, day=templates.day(clock.timestamp()), controller=settings.controller_name, contact=settings.contact_email,
-        logs="server-log.json             Requests noted from the IP address and period that you proved to be yours.\n" if logs else "",
-        processors=" ".join(f"{row.name} ({row.does})." for row in named) or "nobody.", fields=_fields(bool(logs)), rights=f"{settings.base_url}/privacy/rights",
+        reference=case.reference, day=templates.day(clock.timestamp()), controller=settings.controller_name,
+        contact=settings.contact_email,
+        logs="server-log.json             Requests noted from the IP address and period that you proved to be yours.\n"
+        if logs else "",
+        processors=" ".join(f"{row.name} ({row.does})." for row in named) or "nobody.", fields=_fields(bool(logs)),
+        rights=f"{settings.base_url}/privacy/rights",
     )  # fmt: skip
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle:
@@ -108,26 +115,37 @@ async def export(
 async def _told(case: Case) -> dict[str, Any]:
     """A request with all that is held of it."""
     return {
-        "reference": case.reference, "kind": case.kind, "law": case.law, "state": case.state, "way": case.way, "address": case.address,
-        "received": _day(case.received_at), "deadline": _day(case.deadline_at), "extended": case.extended, "identity": case.proof, "reason": case.reason,
+        "reference": case.reference, "kind": case.kind, "law": case.law, "state": case.state, "way": case.way,
+        "address": case.address,
+        "received": _day(case.received_at), "deadline": _day(case.deadline_at), "extended": case.extended,
+        "identity": case.proof, "reason": case.reason,
         "history": [{"at": _instant(at), "what": what} for at, what in await cases.events(case.reference)],
     }  # fmt: skip
 
 
 _REPORT = {
-    "id": "its number", "kind": "price, benchmark or experience", "sent_on": "the UTC day it came", "state": "waiting, published, rejected or withdrawn",
-    "frozen": "true while it is kept and not shown", "contact": "the address for questions that you gave", "consent": "the sentence you agreed to",
-    "privacy_policy": "the version of the privacy policy it names", "reason": "why it was rejected", "field, value": "in the CSV: one row for each field",
+    "id": "its number", "kind": "price, benchmark or experience", "sent_on": "the UTC day it came",
+    "state": "waiting, published, rejected or withdrawn",
+    "frozen": "true while it is kept and not shown", "contact": "the address for questions that you gave",
+    "consent": "the sentence you agreed to",
+    "privacy_policy": "the version of the privacy policy it names", "reason": "why it was rejected",
+    "field, value": "in the CSV: one row for each field",
 }  # fmt: skip
 _LETTER = {
-    "reference": "the request it belongs to", "at": "when it was read or written, UTC", "direction": "in: from you; out: from us", "sender": "whose address it came from",
-    "subject": "its subject", "body": "its text; codes are blotted out", "checks": "what the mail server found of its origin: SPF, DKIM, DMARC", "note": "what was left out or enclosed",
-    "law": "the law whose deadline holds", "received, deadline": "the days it came and an answer is due", "extended": "why the deadline was extended",
-    "way, address": "how the request came, and from where", "identity": "how it was shown that it is you", "reason": "why it was refused or ended", "history": "what happened, and when",
+    "reference": "the request it belongs to", "at": "when it was read or written, UTC",
+    "direction": "in: from you; out: from us", "sender": "whose address it came from",
+    "subject": "its subject", "body": "its text; codes are blotted out",
+    "checks": "what the mail server found of its origin: SPF, DKIM, DMARC", "note": "what was left out or enclosed",
+    "law": "the law whose deadline holds", "received, deadline": "the days it came and an answer is due",
+    "extended": "why the deadline was extended",
+    "way, address": "how the request came, and from where", "identity": "how it was shown that it is you",
+    "reason": "why it was refused or ended", "history": "what happened, and when",
 }  # fmt: skip
 _LOG = {
-    "at": "when, in seconds since 1970", "address": "the IP address", "browser, system": "families, such as Firefox and Linux", "referrer": "the page that led here, without query",
-    "method, route, path": "what was asked for", "status": "the answer's code", "ms": "how long it took, in milliseconds",
+    "at": "when, in seconds since 1970", "address": "the IP address",
+    "browser, system": "families, such as Firefox and Linux", "referrer": "the page that led here, without query",
+    "method, route, path": "what was asked for", "status": "the answer's code",
+    "ms": "how long it took, in milliseconds",
 }  # fmt: skip
 
 

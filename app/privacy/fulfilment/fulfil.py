@@ -17,8 +17,16 @@ from app.submissions import erasure_journal, publish, store, transitions
 from app.submissions.store import Submission
 
 KEPT = [
-    "this request with its correspondence, until 12 months after it was resolved: to show that it was answered (GDPR Art. 5(2) and 17(3)(b), CCPA regulations § 7101)",
-    "rows of the server log: they hold an IP address and no name, can't be tied to you (GDPR Art. 11), and go within 90 days",
+    (
+        "this request with its correspondence, until 12 months after it was resolved: to show that it was answered "
+        "(GDPR "
+        "Art. 5(2) and 17(3)(b), CCPA regulations § 7101)"
+    ),
+    (
+        "rows of the server log: they hold an IP address and no name, can't be tied to you (GDPR Art. 11), and go "
+        "within "
+        "90 days"
+    ),
 ]
 
 
@@ -27,7 +35,8 @@ async def proven(reference: str) -> Case:
     case = await cases.known(reference)
     if case.verified_at is None:
         raise InferenceBenchError(
-            f"identity is not shown for {case.reference}: nothing personal is sent, changed or erased before. Wait for the code, or record the proof: "
+            f"identity is not shown for {case.reference}: nothing personal is sent, changed or erased before. Wait "
+            f"for the code, or record the proof: "
             f"inferencebench privacy verify {case.reference} --proof 'what you saw'"
         )
     return case
@@ -45,7 +54,10 @@ async def held(case: Case, receipts: list[str]) -> list[Submission]:
 
 
 async def restrict(settings: Settings, reference: str, receipts: list[str], *, frozen: bool, dry: bool) -> int:
-    """Freeze what is held, or end that; returns how many reports. Withdrawn ones stay as they are: they are on their way out."""
+    """Freeze what is held, or end that; returns how many reports.
+
+    Withdrawn ones stay as they are: they are on their way out.
+    """
     case = await proven(reference)
     action = "freeze" if frozen else "unfreeze"
     reports = [r for r in await held(case, receipts) if not transitions.refusal(action, r.state, frozen=r.restricted)]

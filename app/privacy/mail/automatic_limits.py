@@ -1,4 +1,5 @@
-"""How many automatic letters go out: a flood is held back, people are not. What is held back goes later, the oldest first.
+"""How many automatic letters go out: a flood is held back, people are not. What is held back goes later, the oldest
+first.
 
 A flood is many requests of one sender, or of one domain about one kind of request. Many senders are just many people.
 """
@@ -43,7 +44,8 @@ async def release(most_an_hour: int) -> int:
     """Let go of held letters whose limit has passed, the oldest first; returns how many."""
     now, gone = clock.timestamp(), 0
     rows = await fetch(
-        "SELECT id, reference, recipient, kind, message FROM mail_held JOIN privacy_case USING (reference) ORDER BY held_at, id LIMIT ?", AT_ONCE
+        "SELECT id, reference, recipient, kind, message FROM mail_held JOIN privacy_case USING (reference) "
+        "ORDER BY held_at, id LIMIT ?", AT_ONCE
     )  # fmt: skip
     for one, reference, recipient, kind, message in rows:
         async with transaction():
@@ -57,7 +59,8 @@ async def release(most_an_hour: int) -> int:
 async def hand_on(one: str, reference: str, recipient: str, message: bytes, now: int) -> None:
     """Put an automatic letter among those to send, inside the running transaction."""
     await execute(
-        "INSERT OR IGNORE INTO mail_out (id, reference, recipient, automatic, created_at, message) VALUES (?, ?, ?, 1, ?, ?)",
+        "INSERT OR IGNORE INTO mail_out (id, reference, recipient, automatic, created_at, message) "
+        "VALUES (?, ?, ?, 1, ?, ?)",
         one, reference, recipient, now, message,
     )  # fmt: skip
 
@@ -65,5 +68,6 @@ async def hand_on(one: str, reference: str, recipient: str, message: bytes, now:
 async def hold(one: str, reference: str, recipient: str, message: bytes, now: int) -> None:
     """Put an automatic letter aside until its limit has passed, inside the running transaction."""
     await execute(
-        "INSERT INTO mail_held (id, reference, recipient, held_at, message) VALUES (?, ?, ?, ?, ?)", one, reference, recipient, now, message
+        "INSERT INTO mail_held (id, reference, recipient, held_at, message) VALUES (?, ?, ?, ?, ?)", one, reference,
+        recipient, now, message
     )  # fmt: skip

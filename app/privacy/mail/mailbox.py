@@ -1,4 +1,7 @@
-"""Where requests arrive: a Maildir in the data folder, or a mailbox by IMAP. What is not safely stored is never deleted."""
+"""Where requests arrive: a Maildir in the data folder, or a mailbox by IMAP.
+
+What is not safely stored is never deleted.
+"""
 
 import contextlib
 import imaplib
@@ -45,7 +48,8 @@ class MailboxError(InferenceBenchError):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One message in a mailbox: its lasting name there, its whole size, as much of it as is read, and when it arrived (seconds)."""
+    """One message in a mailbox: its lasting name there, its whole size, as much of it as is read, and when it
+    arrived (seconds)."""
 
     name: str
     size: int
@@ -119,7 +123,10 @@ class Maildir:
 
 
 class Imap:
-    """A mailbox by IMAP. Names are ``UIDVALIDITY.UID``, so that they stay true; nothing is marked or moved by reading."""
+    """A mailbox by IMAP.
+
+    Names are ``UIDVALIDITY.UID``, so that they stay true; nothing is marked or moved by reading.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -185,7 +192,10 @@ class Imap:
         return _number(rb"RFC822\.SIZE (\d+)", answer), int(mktime(came)) if came else 0
 
     def append(self, raw: bytes, mark: str) -> str:
-        """Put a message into the folder and return its name. ``mark`` is a word that stands in its subject and nowhere else."""
+        """Put a message into the folder and return its name.
+
+        ``mark`` is a word that stands in its subject and nowhere else.
+        """
         with self._open() as (box, validity):
             _fine(
                 box.client.append(f'"{self._folder}"', r"(\Seen)", Time2Internaldate(clock.timestamp()), raw),

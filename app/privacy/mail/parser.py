@@ -40,7 +40,10 @@ _SPACE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What is kept of a message. ``automatic`` says why it gets no automatic answer, ``""`` if it may; ``note`` what was left out."""
+    """What is kept of a message.
+
+    ``automatic`` says why it gets no automatic answer, ``""`` if it may; ``note`` what was left out.
+    """
 
     key: str
     message_id: str
@@ -72,7 +75,10 @@ def read_beginning(raw: bytes, size: int, ours: frozenset[str], why: str) -> Rea
 
 
 def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
-    """Read a message of ``size`` bytes, of which ``raw`` may be the beginning. ``ours`` are addresses that we write from."""
+    """Read a message of ``size`` bytes, of which ``raw`` may be the beginning.
+
+    ``ours`` are addresses that we write from.
+    """
     try:
         message: Message = message_from_bytes(raw, policy=policy.compat32)
         sender, subject = _sender(message), _header(message, "subject")[:MOST_SUBJECT]
@@ -168,8 +174,8 @@ def _automatic(message: Message, sender: str, ours: frozenset[str]) -> str:
 
 
 def _is_report(message: Message, sender: str) -> bool:
-    """A program's answer to a letter: RFC 3834's header, an empty return path (RFC 5321, 4.5.5), a report of delivery, or
-    what programs older than these write."""
+    """A program's answer to a letter: RFC 3834's header, an empty return path (RFC 5321, 4.5.5), a report of delivery,
+    or what programs older than these write."""
     said = _header(message, "auto-submitted").casefold().split(";")[0].strip()
     path = message.get("return-path")
     return (

@@ -1,4 +1,7 @@
-"""Letters in and out of a case: keeping a message exactly once, answering it where one may, codes. No mail is sent here."""
+"""Letters in and out of a case: keeping a message exactly once, answering it where one may, codes.
+
+No mail is sent here.
+"""
 
 import hashlib
 import re
@@ -30,7 +33,8 @@ def ours(settings: Settings) -> frozenset[str]:
 async def keep_message(settings: Settings, message: Read, place: str, name: str, arrived: int = 0) -> str:
     """Store one message, exactly once: with its case, the answer it gets and the record of its copy, or not at all.
 
-    A deadline counts from when the message ``arrived`` in the mailbox, however late it is read. Returns the reference, ``""`` if this very message was here already.
+    A deadline counts from when the message ``arrived`` in the mailbox, however late it is read. Returns the reference,
+    ``""`` if this very message was here already.
     """
     now = clock.timestamp()
     async with transaction(cases.CASES_KEY):
@@ -81,7 +85,8 @@ async def _reported_case(message: Read) -> str | None:
     if message.answers:
         marks = ",".join("?" * len(message.answers))
         rows = await fetch(
-            f"SELECT reference FROM correspondence WHERE direction = 'out' AND message_id IN ({marks}) ORDER BY id DESC LIMIT 1",  # noqa: S608
+            f"SELECT reference FROM correspondence WHERE direction = 'out' AND message_id IN ({marks}) "  # noqa: S608
+            "ORDER BY id DESC LIMIT 1",
             *message.answers,
         )
         if rows:
@@ -101,8 +106,8 @@ async def _attach(reference: str, message: Read, place: str, name: str, now: int
     """Keep a report with its case, inside the running transaction: nothing is opened, woken or answered by it."""
     if reference:
         await add(
-            reference, now, "in", message.key, message.message_id, message.sender, message.subject, message.text, message.checks,
-            "a report about our letter",
+            reference, now, "in", message.key, message.message_id, message.sender, message.subject, message.text,
+            message.checks, "a report about our letter",
         )  # fmt: skip
         await cases.note(reference, f"a report about our letter arrived: {message.subject[:120]}")
     await execute(
@@ -129,13 +134,15 @@ async def add(
 ) -> None:
     """Keep one message in or out, inside the running transaction."""
     await execute(
-        "INSERT INTO correspondence (reference, at, direction, message_key, message_id, sender, subject, body, checks, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO correspondence (reference, at, direction, message_key, message_id, sender, subject, body, "
+        "checks, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         reference, at, direction, key, message_id, sender, subject, body, checks, left_out,
     )  # fmt: skip
 
 
 async def _case_of(message: Read) -> cases.Case | None:
-    """The case that a message belongs to: by its reference or by what it answers, and only if it comes from the same address."""
+    """The case that a message belongs to: by its reference or by what it answers, and only if it comes from the
+    same address."""
     named = request.reference_in(message.subject, message.text[:2_000])
     case = await cases.find(named) if named else None
     if case is None and message.answers:
@@ -229,7 +236,10 @@ async def write(
     answers: str = "",
     attachment: tuple[str, bytes] | None = None,
 ) -> bool:
-    """Put a letter into the queue and the correspondence, inside the running transaction. False if a limit on automatic mail forbids it."""
+    """Put a letter into the queue and the correspondence, inside the running transaction.
+
+    False if a limit on automatic mail forbids it.
+    """
     why = ""
     if automatic:
         if await automatic_limits.is_flooding(case.address):
@@ -246,7 +256,8 @@ async def write(
     if why:
         await automatic_limits.hold(letter.id, case.reference, case.address, raw, now)
     else:
-        await execute("INSERT INTO mail_out (id, reference, recipient, automatic, created_at, message) VALUES (?, ?, ?, ?, ?, ?)",
+        await execute("INSERT INTO mail_out (id, reference, recipient, automatic, created_at, message) "
+                      "VALUES (?, ?, ?, ?, ?, ?)",
                       letter.id, case.reference, case.address, int(automatic), now, raw)  # fmt: skip
     sender, message_id = settings.contact_email, f"{letter.id}@{letterhead(settings).host}"
     kept = request.CODE.sub("IB-****-****", text)

@@ -1,4 +1,5 @@
-"""Reading the mailbox and sending what waits: exactly once in, the same message once out, copies gone after seven days."""
+"""Reading the mailbox and sending what waits: exactly once in, the same message once out, copies gone after seven
+days."""
 
 import asyncio
 import json
@@ -23,7 +24,8 @@ from app.upstream.outcome import place_of
 MOST_AT_ONCE = 2_000
 TIMEOUT_S, AGAIN_S, TRIES = 30, 300, 50
 READ_TRIES = 3
-"""A message that could not be kept in so many readings of the mailbox is set aside: it is read no more until the operator says so."""
+"""A message that could not be kept in so many readings of the mailbox is set aside: it is read no more until the
+operator says so."""
 log = logs.get("mail")
 
 
@@ -45,7 +47,8 @@ async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) ->
     known = {
         name
         for (name,) in await fetch(
-            "SELECT name FROM mail_copy WHERE place = ?1 UNION SELECT name FROM mail_aside WHERE place = ?1 AND tries >= ?2",
+            "SELECT name FROM mail_copy WHERE place = ?1 UNION SELECT name FROM mail_aside WHERE place = ?1 "
+            "AND tries >= ?2",
             box.place,
             READ_TRIES,
         )
@@ -99,7 +102,8 @@ READING = limited_process.Bounds(memory=150 * 2**20, cpu_s=2, wall_s=10)
 async def _set_aside(place: str, name: str, reason: str) -> None:
     async with transaction(cases.CASES_KEY):
         await execute(
-            "INSERT INTO mail_aside (place, name, at, reason) VALUES (?, ?, ?, ?) ON CONFLICT (place, name) DO UPDATE SET tries = tries + 1",
+            "INSERT INTO mail_aside (place, name, at, reason) VALUES (?, ?, ?, ?) ON CONFLICT (place, name) DO UPDATE "
+            "SET tries = tries + 1",
             place, name, clock.timestamp(), reason[:200],
         )  # fmt: skip
 
@@ -118,7 +122,8 @@ async def troubles() -> list[str]:
     """What of the mail the operator should look at: messages set aside, letters given up."""
     waiting = await aside()
     found = [
-        f"{len(waiting)} messages in {place} can't be kept and are set aside ({why}); inferencebench privacy retry reads them again"
+        f"{len(waiting)} messages in {place} can't be kept and are set aside ({why}); inferencebench privacy retry "
+        f"reads them again"
         for place, why in {(place, why) for place, _, _, why in waiting[:20]}
     ]
     given_up = (await fetch("SELECT count(*) FROM mail_out WHERE sent_at IS NULL AND tries >= ?", TRIES))[0][0]
@@ -151,11 +156,13 @@ async def remind(settings: Settings) -> int:
     if not due:
         return 0
     letter = templates.Letter(f"ibr{now}", settings.operator_email, f"{len(due)} privacy requests are due",
-                            templates.reminder([(c.reference, c.kind, c.deadline_at, left) for c, _, left in due], now), automatic=False)  # fmt: skip
+                            templates.reminder([(c.reference, c.kind, c.deadline_at, left) for c, _, left in due], now),
+                            automatic=False)  # fmt: skip
     async with transaction(cases.CASES_KEY):
         raw = templates.composed(letter, queue.letterhead(settings), now)
         await execute(
-            "INSERT OR IGNORE INTO mail_out (id, reference, recipient, automatic, created_at, message) VALUES (?, NULL, ?, 0, ?, ?)",
+            "INSERT OR IGNORE INTO mail_out (id, reference, recipient, automatic, created_at, message) "
+            "VALUES (?, NULL, ?, 0, ?, ?)",
             letter.id,
             letter.recipient,
             now,
@@ -167,7 +174,10 @@ async def remind(settings: Settings) -> int:
 
 
 async def deliver(settings: Settings) -> int:
-    """Send every letter that waits, up to ``TRIES`` times. One whose sending was cut off is sent again under the same Message-ID."""
+    """Send every letter that waits, up to ``TRIES`` times.
+
+    One whose sending was cut off is sent again under the same Message-ID.
+    """
     sent = 0
     await automatic_limits.release(queue.AUTOMATIC_AN_HOUR)
     for (one,) in await fetch(
@@ -219,7 +229,8 @@ async def _claim(one: str) -> tuple[Any, ...] | None:
 
 
 async def _give_up(one: str, reference: str | None) -> None:
-    """Let go of a letter that can't be sent; its text stands in the correspondence, and the operator is told in the history."""
+    """Let go of a letter that can't be sent; its text stands in the correspondence, and the operator is told in
+    the history."""
     async with transaction(cases.CASES_KEY):
         await execute("UPDATE mail_out SET message = '' WHERE id = ?", one)
         if reference:

@@ -70,14 +70,22 @@ def acknowledgement(reference: str, kind: str, law: str, due: int, code: str, le
     """What happens next, by when, and the code where identity matters."""
     days = "45 days (CCPA)" if law == CCPA else "30 days" if law == OTHER else "30 days (GDPR)"
     lines = [
-        f"Your message has arrived. Its reference is {reference}; please keep it in the subject of what you write about it.",
+        (
+            f"Your message has arrived. Its reference is {reference}; please keep it in the subject of what you write "
+            "about it."
+        ),
         "",
-        f"You get an answer by {day(due)}, which is within {days} of its arrival. It was filed as: {kind}. Should that be wrong, just reply and say so.",
+        (
+            f"You get an answer by {day(due)}, which is within {days} of its arrival. It was filed as: {kind}. Should "
+            "that be wrong, just reply and say so."
+        ),
     ]
     if code:
         lines += [
-            "", "So that nobody else does this in your name, please confirm that this address is yours: reply to this mail and leave the code below in it. It works once.",
-            "", f"    {code}", "", "Until then nothing personal is sent, changed or erased. If you did not write to us, do nothing.",
+            "", ("So that nobody else does this in your name, please confirm that this address is yours: reply to this "
+                "mail and leave the code below in it. It works once."),
+            "", f"    {code}", "", ("Until then nothing personal is sent, changed or erased. If you did not write to "
+                                   "us, do nothing."),
         ]  # fmt: skip
     elif kind not in IDENTITY:
         lines += ["", "You need to do nothing more."]
@@ -91,7 +99,10 @@ def acknowledgement(reference: str, kind: str, law: str, due: int, code: str, le
 
 def confirmed(reference: str, due: int) -> str:
     """The code was right."""
-    return f"Thank you: the code was right, so we know that this address is yours. We now carry out your request {reference} and answer by {day(due)}."
+    return (
+        "Thank you: the code was right, so we know that this address is yours. We now carry out your request"
+        f" {reference} and answer by {day(due)}."
+    )
 
 
 def reminder(rows: list[tuple[str, str, int, int]], now: int) -> str:

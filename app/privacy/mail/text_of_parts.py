@@ -12,17 +12,27 @@ NO_TEXT = frozenset(
 )
 """Parts that are called text and that nobody reads."""
 CHARSETS = {
-    "gb2312": "gb18030", "gbk": "gb18030", "gb_2312-80": "gb18030", "x-gbk": "gb18030", "hz-gb-2312": "hz", "chinese": "gb18030", "cp936": "gb18030",
-    "us-ascii": "cp1252", "ascii": "cp1252", "iso-8859-1": "cp1252", "latin1": "cp1252", "latin-1": "cp1252", "iso8859-1": "cp1252", "ansi": "cp1252",
-    "iso-8859-9": "cp1254", "latin5": "cp1254", "iso-8859-11": "cp874", "tis-620": "cp874", "windows-874": "cp874", "x-mac-roman": "mac-roman",
-    "euc-kr": "cp949", "ks_c_5601-1987": "cp949", "ks_c_5601-1989": "cp949", "ksc5601": "cp949", "korean": "cp949", "ks_c_5601": "cp949",
-    "shift_jis": "cp932", "shift-jis": "cp932", "sjis": "cp932", "x-sjis": "cp932", "windows-31j": "cp932", "ms_kanji": "cp932",
-    "iso-2022-jp": "iso2022_jp_ext", "csiso2022jp": "iso2022_jp_ext", "cp50220": "iso2022_jp_ext", "x-euc-jp": "euc_jp", "big5": "big5hkscs", "x-x-big5": "big5hkscs",
-    "unicode-1-1-utf-7": "utf-7", "unicode-1-1-utf-8": "utf-8", "utf8": "utf-8", "utf-8-sig": "utf-8", "unicode": "utf-16",
-    "iso-8859-8-i": "iso-8859-8", "iso-8859-8-e": "iso-8859-8", "iso-8859-6-e": "iso-8859-6", "koi8-u": "koi8_u", "koi8-ru": "koi8_u",
-    "windows-1252": "cp1252", "x-cp1252": "cp1252", "binary": "utf-8", "8bit": "utf-8", "default": "utf-8", "x-unknown": "", "unknown-8bit": "", "unknown": "",
+    "gb2312": "gb18030", "gbk": "gb18030", "gb_2312-80": "gb18030", "x-gbk": "gb18030", "hz-gb-2312": "hz",
+    "chinese": "gb18030", "cp936": "gb18030",
+    "us-ascii": "cp1252", "ascii": "cp1252", "iso-8859-1": "cp1252", "latin1": "cp1252", "latin-1": "cp1252",
+    "iso8859-1": "cp1252", "ansi": "cp1252",
+    "iso-8859-9": "cp1254", "latin5": "cp1254", "iso-8859-11": "cp874", "tis-620": "cp874", "windows-874": "cp874",
+    "x-mac-roman": "mac-roman",
+    "euc-kr": "cp949", "ks_c_5601-1987": "cp949", "ks_c_5601-1989": "cp949", "ksc5601": "cp949", "korean": "cp949",
+    "ks_c_5601": "cp949",
+    "shift_jis": "cp932", "shift-jis": "cp932", "sjis": "cp932", "x-sjis": "cp932", "windows-31j": "cp932",
+    "ms_kanji": "cp932",
+    "iso-2022-jp": "iso2022_jp_ext", "csiso2022jp": "iso2022_jp_ext", "cp50220": "iso2022_jp_ext", "x-euc-jp": "euc_jp",
+    "big5": "big5hkscs", "x-x-big5": "big5hkscs",
+    "unicode-1-1-utf-7": "utf-7", "unicode-1-1-utf-8": "utf-8", "utf8": "utf-8", "utf-8-sig": "utf-8",
+    "unicode": "utf-16",
+    "iso-8859-8-i": "iso-8859-8", "iso-8859-8-e": "iso-8859-8", "iso-8859-6-e": "iso-8859-6", "koi8-u": "koi8_u",
+    "koi8-ru": "koi8_u",
+    "windows-1252": "cp1252", "x-cp1252": "cp1252", "binary": "utf-8", "8bit": "utf-8", "default": "utf-8",
+    "x-unknown": "", "unknown-8bit": "", "unknown": "",
 }  # fmt: skip
-"""Label → the encoding that is meant: programs put the narrower name on the wider set (WHATWG Encoding, sections 4 and 5)."""
+"""Label → the encoding that is meant: programs put the narrower name on the wider set (WHATWG Encoding, sections 4
+and 5)."""
 
 
 def decoded(data: bytes, charset: str | None, *, whole: bool = True) -> str:

@@ -1,4 +1,7 @@
-"""Cases in the database: opening, adding correspondence, verifying, closing, and the letters that wait. No mail is sent here."""
+"""Cases in the database: opening, adding correspondence, verifying, closing, and the letters that wait.
+
+No mail is sent here.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +14,8 @@ from app.privacy.requests.request import CLOSED, OPEN, RECEIVED, REFUSED, RESOLV
 from app.storage.sqlite import execute, fetch, transaction
 
 CASES_KEY = "cases"
-_COLUMNS = ("reference", "kind", "proposed", "law", "received_at", "deadline_at", "extended", "state", "address", "way", "verified_at", "proof", "code_hash", "wrong_codes",
+_COLUMNS = ("reference", "kind", "proposed", "law", "received_at", "deadline_at", "extended", "state", "address", "way",
+            "verified_at", "proof", "code_hash", "wrong_codes",
             "answered_at", "resolved_at", "last_heard_at", "reason")  # fmt: skip
 
 
@@ -115,7 +119,8 @@ async def open_case(kind: str, law: str, received: int, address: str, way: str, 
     """Open a case, inside the running transaction; its reference."""
     reference = request.new_reference()
     await execute(
-        "INSERT INTO privacy_case (reference, kind, proposed, law, received_at, deadline_at, state, address, way, last_heard_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO privacy_case (reference, kind, proposed, law, received_at, deadline_at, state, address, way, "
+        "last_heard_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         reference, kind, kind, law, received, request.deadline(received, law), state, address.casefold(), way, received,
     )  # fmt: skip
     await note(reference, f"received by {way}, filed as {kind} ({law}); a proposal until the operator confirms it")
@@ -127,7 +132,8 @@ async def settle(now: int) -> int:
     async with transaction(CASES_KEY):
         rows = await fetch(
             "SELECT reference FROM privacy_case c WHERE state = ? AND resolved_at IS NULL "
-            "AND max(answered_at, last_heard_at, coalesce((SELECT max(at) FROM correspondence WHERE reference = c.reference), 0)) + ? <= ?",
+            "AND max(answered_at, last_heard_at, coalesce((SELECT max(at) FROM correspondence WHERE reference = "
+            "c.reference), 0)) + ? <= ?",
             request.ANSWERED, request.SILENT_DAYS * DAY_S, now,
         )  # fmt: skip
         for (reference,) in rows:
@@ -149,7 +155,8 @@ async def close(reference: str, state: str, reason: str) -> None:
 
 
 async def figures(now: int) -> dict[str, Any]:
-    """For the status page: how many cases are open, were answered, and the share of those in time; of what is still kept."""
+    """For the status page: how many cases are open, were answered, and the share of those in time; of what is
+    still kept."""
     rows = await fetch(
         "SELECT state, deadline_at, answered_at FROM privacy_case WHERE state <> ? AND way <> 'canary'", SPAM
     )

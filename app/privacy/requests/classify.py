@@ -1,8 +1,9 @@
-"""What a message asks for: a proposal from the words of the law, for the operator to confirm. Pure, but for its vocabulary.
+"""What a message asks for: a proposal from the words of the law, for the operator to confirm. Pure, but for its
+vocabulary.
 
-What is asked counts, not what is mentioned: quoted lines, sentences about a supervisory authority or about rights that one
-also has are left out. An article of the GDPR weighs more than a word, and what is asked first more than what follows.
-Where nothing or two things stand out it says "unsure" rather than something wrong.
+What is asked counts, not what is mentioned: quoted lines, sentences about a supervisory authority or about rights that
+one also has are left out. An article of the GDPR weighs more than a word, and what is asked first more than what
+follows. Where nothing or two things stand out it says "unsure" rather than something wrong.
 """
 
 import json
@@ -20,8 +21,10 @@ FIRST_SENTENCES, FIRST_FACTOR = 2, 2
 CLEAR = 1.2
 """The first kind has to weigh so many times the second."""
 QUOTE_BEGINS = re.compile(
-    r"^\s*(>|-{2,}\s*(original message|ursprüngliche nachricht|message d'origine|mensaje original|messaggio originale|forwarded message)"
-    r"|on .{4,120} wrote:\s*$|am .{4,120} schrieb.{0,80}:\s*$|le .{4,120} a écrit\s?:\s*$|el .{4,120} escribió:\s*$|il .{4,120} ha scritto:\s*$)",
+    r"^\s*(>|-{2,}\s*(original message|ursprüngliche nachricht|message d'origine|mensaje original|messaggio "
+    r"originale|forwarded message)"
+    r"|on .{4,120} wrote:\s*$|am .{4,120} schrieb.{0,80}:\s*$|le .{4,120} a écrit\s?:\s*$|el .{4,120} "
+    r"escribió:\s*$|il .{4,120} ha scritto:\s*$)",
     re.IGNORECASE,
 )
 _OUR_LINE = re.compile(r"law, if you know it \([^)\n]{0,60}\):", re.IGNORECASE)
@@ -31,7 +34,8 @@ _ABBREVIATION = re.compile(r"\b(art|arts|abs|par|para|no|nr|lit|sec|cal|civ|чл
 
 @cache
 def vocabulary() -> dict[str, Any]:
-    """Words by kind, in the languages of the EU and some large ones, and those of laws and of what is only mentioned."""
+    """Words by kind, in the languages of the EU and some large ones, and those of laws and of what is only
+    mentioned."""
     found: dict[str, Any] = json.loads((Path(__file__).parent / "vocabulary.json").read_text(encoding="utf-8"))
     return found
 
@@ -78,7 +82,10 @@ def articles_in(said: str) -> list[str]:
 
 
 def kind_of(subject: str, text: str) -> tuple[str, bool]:
-    """(kind, whether any right is spoken of). ``unsure`` where rights are spoken of and none stands out, ``question`` else."""
+    """(kind, whether any right is spoken of).
+
+    ``unsure`` where rights are spoken of and none stands out, ``question`` else.
+    """
     weights: Counter[str] = Counter()
     order: list[str] = []
     telling = 0

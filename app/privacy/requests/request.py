@@ -51,7 +51,8 @@ def new_code() -> str:
 
 
 def deadline(received: int, law: str) -> int:
-    """When an answer is due: GDPR the earlier of 30 days and a calendar month, CCPA 45 days, anything else as the GDPR."""
+    """When an answer is due: GDPR the earlier of 30 days and a calendar month, CCPA 45 days, anything else as the
+    GDPR."""
     if law == CCPA:
         return received + CCPA_DAYS * DAY_S
     return min(received + GDPR_DAYS * DAY_S, add_months(received, 1))

@@ -45,7 +45,8 @@ log = logs.get("canary")
 
 @dataclass
 class Canary:
-    """One planting. ``hidden`` is the mark spelled backwards: written down as it is, it would be found in this very record.
+    """One planting. ``hidden`` is the mark spelled backwards: written down as it is, it would be found in this very
+    record.
 
     ``due_at`` is the second at which the last of its limits is reached. ``found`` names the places where the mark stood
     one second later; ``died_at`` is the second of a search that found nothing.
@@ -118,7 +119,10 @@ def _last_day(limit: Limit, now: int) -> str:
 
 
 async def plant(settings: Settings, wait_s: int = LEAST_WAIT_S) -> Canary:
-    """Plant a row of every kind that ages. What counts in seconds is due in ``wait_s``; what counts in days is due already."""
+    """Plant a row of every kind that ages.
+
+    What counts in seconds is due in ``wait_s``; what counts in days is due already.
+    """
     now = clock.timestamp()
     mark = f"canary{secrets.token_hex(12)}"
     canary = Canary(now, now + max(wait_s, 1), mark[::-1])
@@ -169,7 +173,8 @@ async def _plant_rows(canary: Canary, mark: str) -> None:
         ended = _last_day(Limit(days=days), now)
         one = f"k{secrets.token_hex(7)}"
         await execute(
-            "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent, ended_on, reason)"
+            "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent, "
+            "ended_on, reason)"
             " VALUES (?, 'canary', ?, ?, ?, ?, ?, '', ?, ?, ?)",
             one, ended, f"{mark}{state}", state, json.dumps({"text": mark}), f"{mark}{state}", mark, ended, mark,
         )  # fmt: skip
@@ -184,23 +189,28 @@ async def _plant_rows(canary: Canary, mark: str) -> None:
     spam = _start(Limit(days=SPAM_DAYS), due)
     for reference, state, at in ((_reference(), "resolved", resolved), (_reference(), "spam", spam)):
         await execute(
-            "INSERT INTO privacy_case (reference, kind, proposed, law, received_at, deadline_at, state, address, way, answered_at,"
-            " resolved_at, last_heard_at, reason) VALUES (?, 'question', 'question', 'other', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO privacy_case (reference, kind, proposed, law, received_at, deadline_at, state, address, way, "
+            "answered_at,"
+            " resolved_at, last_heard_at, reason) VALUES (?, 'question', 'question', 'other', ?, ?, ?, ?, ?, ?, ?, ?, "
+            "?)",
             reference, at, at, state, f"{mark}@example.invalid", WAY, at, at if state == "resolved" else None, at, mark,
         )  # fmt: skip
         await execute(
-            "INSERT INTO correspondence (reference, at, direction, message_key, message_id, sender, subject, body, checks, note)"
+            "INSERT INTO correspondence (reference, at, direction, message_key, message_id, sender, subject, body, "
+            "checks, note)"
             " VALUES (?, ?, 'in', ?, ?, ?, ?, ?, '', '')",
             reference, at, f"{mark}{state}", mark, f"{mark}@example.invalid", mark, f"Artificial text. {mark}",
         )  # fmt: skip
         await execute("INSERT INTO case_event (reference, at, what) VALUES (?, ?, ?)", reference, at, mark)
         await execute(
-            "INSERT INTO mail_out (id, reference, recipient, automatic, created_at, sent_at, message) VALUES (?, ?, ?, 1, ?, ?, ?)",
+            "INSERT INTO mail_out (id, reference, recipient, automatic, created_at, sent_at, message) "
+            "VALUES (?, ?, ?, 1, ?, ?, ?)",
             f"k{secrets.token_hex(8)}", reference, f"{mark}@example.invalid", at, at, mark.encode(),
         )  # fmt: skip
     letter = _start(Limit(days=COPY_DAYS), due)
     await execute(
-        "INSERT INTO mail_out (id, reference, recipient, automatic, created_at, sent_at, message) VALUES (?, NULL, ?, 1, ?, ?, ?)",
+        "INSERT INTO mail_out (id, reference, recipient, automatic, created_at, sent_at, message) "
+        "VALUES (?, NULL, ?, 1, ?, ?, ?)",
         f"k{secrets.token_hex(8)}", f"{mark}@example.invalid", letter, letter, mark.encode(),
     )  # fmt: skip
     canary.rows |= {"counters": 1, "submissions": 2, "moderation": 1, "requests": 3}
@@ -242,8 +252,8 @@ async def _plant_mail(settings: Settings, canary: Canary, mark: str) -> None:
 async def _known(place: str, name: str, due: int) -> None:
     async with transaction():
         await execute(
-            "INSERT INTO mail_copy (place, name, reference, stored_at) VALUES (?, ?, 'canary', ?)"
-            " ON CONFLICT (place, name) DO UPDATE SET stored_at = excluded.stored_at",
+            "INSERT INTO mail_copy (place, name, reference, stored_at) VALUES (?, ?, 'canary', ?) "
+            "ON CONFLICT (place, name) DO UPDATE SET stored_at = excluded.stored_at",
             place, name, _start(Limit(days=COPY_DAYS), due),
         )  # fmt: skip
 
@@ -265,7 +275,8 @@ async def check(settings: Settings, canary: Canary) -> Canary:
 
 
 async def look_again(settings: Settings) -> list[Canary]:
-    """Look once more for canaries that outlived their limit, or whose check was cut off; those that are gone now, too."""
+    """Look once more for canaries that outlived their limit, or whose check was cut off; those that are gone now,
+    too."""
     now = clock.timestamp()
     waiting = [one for one in recorded(settings) if one.is_alive and one.due_at + AFTER_S <= now]
     return [await check(settings, one) for one in waiting]

@@ -26,7 +26,8 @@ log = logs.get("purge")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a kind of data stands: things held, the start of the oldest, how many are due, when the next one is, the last purge."""
+    """How a kind of data stands: things held, the start of the oldest, how many are due, when the next one is, the
+    last purge."""
 
     kind: Kind
     held: int
@@ -117,7 +118,10 @@ def _limit(kind: Kind, aged: Aged) -> Limit:
 
 
 async def run(settings: Settings, now: int) -> dict[str, int]:
-    """Erase everything that is past its limit at ``now`` (seconds): kind → how many things went. Safe to run at any time."""
+    """Erase everything that is past its limit at ``now`` (seconds): kind → how many things went.
+
+    Safe to run at any time.
+    """
     gone: dict[str, int] = {}
     for kind in KINDS:
         if not kind.ages:
@@ -130,7 +134,8 @@ async def run(settings: Settings, now: int) -> dict[str, int]:
     ran_at = clock.timestamp()
     async with transaction(RETENTION_KEY):
         await execute_many(
-            "INSERT INTO purge_run (kind, ran_at, erased) VALUES (?, ?, ?) ON CONFLICT (kind) DO UPDATE SET ran_at = excluded.ran_at, erased = excluded.erased",
+            "INSERT INTO purge_run (kind, ran_at, erased) VALUES (?, ?, ?) ON CONFLICT (kind) DO UPDATE "
+            "SET ran_at = excluded.ran_at, erased = excluded.erased",
             [(name, ran_at, count) for name, count in gone.items()],
         )
     log.info("purged", extra={"erased": {name: count for name, count in gone.items() if count}})
@@ -151,8 +156,8 @@ async def _due(aged: Aged, limit: Limit, now: int) -> AsyncIterator[list[int]]:
         latest = f"{datetime.fromtimestamp(int(latest), UTC):%Y-%m-%d}"
     past = -1
     statement = (
-        f"SELECT rowid AS number, {aged.column} AS start FROM {aged.table}{_where(aged)} AND {aged.column} <= ? AND rowid > ? "  # noqa: S608
-        f"ORDER BY rowid LIMIT {PAGE}"
+        f"SELECT rowid AS number, {aged.column} AS start FROM {aged.table}{_where(aged)} "  # noqa: S608
+        f"AND {aged.column} <= ? AND rowid > ? ORDER BY rowid LIMIT {PAGE}"
     )
     while page := await fetch(statement, latest, past):
         past = page[-1][0]

@@ -1,7 +1,7 @@
 """A benchmark tool's own result file, read into the fields of the report form. Pure; the file is not kept.
 
-:func:`parse` is what the site calls, in a process with limits on memory and time. Each tool has a module that says which
-files are its own and what is read of them (``READS``); ``docs/what-is-read.md`` is made from those.
+:func:`parse` is what the site calls, in a process with limits on memory and time. Each tool has a module that says
+which files are its own and what is read of them (``READS``); ``docs/what-is-read.md`` is made from those.
 """
 
 from typing import Any

@@ -1,4 +1,7 @@
-"""What a file holds before anybody knows which tool wrote it: rows of JSON, CSV or a Markdown table, or plain text. Pure."""
+"""What a file holds before anybody knows which tool wrote it: rows of JSON, CSV or a Markdown table, or plain text.
+
+Pure.
+"""
 
 import csv
 import io
@@ -21,7 +24,8 @@ class FileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: ``label`` tells it from the others of its file, ``values`` are the form's fields, ``notes`` what to know."""
+    """One run: ``label`` tells it from the others of its file, ``values`` are the form's fields, ``notes`` what to
+    know."""
 
     label: str
     values: dict[str, str]
@@ -37,10 +41,14 @@ class Document:
 
 
 def document(data: bytes) -> Document:
-    """Read bytes as rows. Raises :class:`FileError` for what is too large, no text, or neither JSON, a table nor console output."""
+    """Read bytes as rows.
+
+    Raises :class:`FileError` for what is too large, no text, or neither JSON, a table nor console output.
+    """
     if len(data) > MOST_BYTES:
         raise FileError(
-            f"It is larger than {MOST_BYTES // 1000:,} kB; take out the single requests (input_lens, ttfts, itls) or paste the summary."
+            f"It is larger than {MOST_BYTES // 1000:,} kB; take out the single requests (input_lens, ttfts, itls) or "
+            f"paste the summary."
         )
     text = _decoded(data)
     if not text:
@@ -119,7 +127,8 @@ def _bounded(rows: list[Row]) -> list[Row]:
 
 
 def number(value: Any, least: float = 1e-6) -> float:
-    """A measured figure, 0 where it says nothing: no number, not finite, not positive, or beyond what can be measured."""
+    """A measured figure, 0 where it says nothing: no number, not finite, not positive, or beyond what can be
+    measured."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return 0.0
     try:

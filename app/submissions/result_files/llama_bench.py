@@ -1,7 +1,7 @@
 """llama.cpp's ``llama-bench`` (JSON, JSON Lines, CSV, Markdown, SQL) and ``llama-batched-bench``. Pure.
 
-Shapes: llama.cpp's ``tools/llama-bench/llama-bench.cpp``: a row a test; ``n_prompt`` and ``n_gen`` say which test it is,
-``n_depth`` how much context stood before it, ``avg_ts`` the tokens a second.
+Shapes: llama.cpp's ``tools/llama-bench/llama-bench.cpp``: a row a test; ``n_prompt`` and ``n_gen`` say which test it
+is, ``n_depth`` how much context stood before it, ``avg_ts`` the tokens a second.
 """
 
 import re
@@ -10,7 +10,8 @@ from collections import defaultdict
 from app.submissions.result_files.document import Document, Row, Run, day_of, number, plain, run, text_of
 
 READS = {
-    "llama-bench": "each model, depth and pair of prompt and generation tests as a run of its own: n_prompt and n_depth as context, n_gen, "
+    "llama-bench": "each model, depth and pair of prompt and generation tests as a run of its own: n_prompt and "
+    "n_depth as context, n_gen, "
     "tokens/s as time per token, time of a prompt from no depth as TTFT, build, date; combined tests give lengths only",
     "llama-batched-bench": "pp, tg, pl as lengths and requests at a time, speed_tg as throughput",
 }
@@ -124,7 +125,8 @@ def _batched(row: Row) -> Run | None:
     if not made or not at_once:
         return None
     values = {
-        "engine": "llama.cpp", "input_tokens": plain(prompt), "output_tokens": plain(made), "concurrency": plain(at_once),
+        "engine": "llama.cpp", "input_tokens": plain(prompt), "output_tokens": plain(made),
+        "concurrency": plain(at_once),
         "tpot_ms": plain(1000 * at_once / speed) if speed else "", "output_tokens_per_s": plain(speed),
     }  # fmt: skip
     return run(f"{at_once:.0f} at a time: prompt {prompt:.0f}, answer {made:.0f}", values)

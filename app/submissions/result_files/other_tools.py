@@ -9,15 +9,19 @@ from typing import Any
 from app.submissions.result_files.document import Document, Row, Run, day_of, inside, number, plain, run, text_of, whole
 
 READS = {
-    "genai-perf and AIPerf": "p50 of time_to_first_token and inter_token_latency, output_token_throughput, mean sequence lengths, concurrency, model",
+    "genai-perf and AIPerf": "p50 of time_to_first_token and inter_token_latency, output_token_throughput, mean "
+    "sequence lengths, concurrency, model",
     "LLMPerf": "medians of TTFT and inter-token latency in seconds, mean tokens, throughput, requests at a time, model",
-    "GuideLLM": "each benchmark as a run: medians of successful requests, mean token counts, output tokens/s, streams, model",
-    "trtllm-bench": "system output throughput, mean lengths, tensor and pipeline parallel size, version, model; its times are averages",
-    "InferenceX (InferenceMAX)": "medians of TTFT and TPOT in seconds, output throughput a GPU × GPUs, lengths, concurrency, tp, precision, framework",
+    "GuideLLM": "each benchmark as a run: medians of successful requests, mean token counts, output tokens/s, "
+    "streams, model",
+    "trtllm-bench": "system output throughput, mean lengths, tensor and pipeline parallel size, version, model; its "
+    "times are averages",
+    "InferenceX (InferenceMAX)": "medians of TTFT and TPOT in seconds, output throughput a GPU × GPUs, lengths, "
+    "concurrency, tp, precision, framework",
 }
 AVERAGES = "the file gives averages of the times, not medians, so they are left for you to fill in"
-ENGINES = {"vllm": "vllm", "sglang": "sglang", "trt": "trtllm", "trtllm": "trtllm", "tensorrt-llm": "trtllm", "dynamo-trt": "trtllm",
-           "dynamo-sglang": "sglang", "dynamo-vllm": "vllm"}  # fmt: skip
+ENGINES = {"vllm": "vllm", "sglang": "sglang", "trt": "trtllm", "trtllm": "trtllm", "tensorrt-llm": "trtllm",
+           "dynamo-trt": "trtllm", "dynamo-sglang": "sglang", "dynamo-vllm": "vllm"}  # fmt: skip
 PRECISIONS = {"bf16": "bf16", "fp16": "bf16", "fp8": "fp8", "fp4": "fp4", "int8": "int8", "int4": "int4"}
 
 
@@ -45,8 +49,10 @@ def _genai_perf(row: Row) -> list[Run]:
         or inside(config, "loadgen", "concurrency")
     )
     values = {
-        "model": text_of(model), "concurrency": whole(at_once), "ttft_ms": p50("time_to_first_token"), "tpot_ms": p50("inter_token_latency"),
-        "input_tokens": _rounded(inside(row, "input_sequence_length", "avg")), "output_tokens": _rounded(inside(row, "output_sequence_length", "avg")),
+        "model": text_of(model), "concurrency": whole(at_once), "ttft_ms": p50("time_to_first_token"),
+        "tpot_ms": p50("inter_token_latency"),
+        "input_tokens": _rounded(inside(row, "input_sequence_length", "avg")),
+        "output_tokens": _rounded(inside(row, "output_sequence_length", "avg")),
         "output_tokens_per_s": plain(number(inside(row, "output_token_throughput", "avg"))),
         "engine": ENGINES.get(text_of(inside(config, "backend"), 40).casefold(), ""),
     }  # fmt: skip
@@ -93,8 +99,10 @@ def _guidellm(row: Row) -> list[Run]:
         )
         at_once = inside(strategy, "streams") or inside(strategy, "max_concurrency")
         values = {
-            "model": text_of(inside(one, "worker", "backend_model") or inside(row, "args", "model")), "concurrency": whole(at_once),
-            "input_tokens": _rounded(of("prompt_token_count", "mean")), "output_tokens": _rounded(of("output_token_count", "mean")),
+            "model": text_of(inside(one, "worker", "backend_model") or inside(row, "args", "model")),
+            "concurrency": whole(at_once),
+            "input_tokens": _rounded(of("prompt_token_count", "mean")),
+            "output_tokens": _rounded(of("output_token_count", "mean")),
             "ttft_ms": plain(of("time_to_first_token_ms", "median")),
             "tpot_ms": plain(of("time_per_output_token_ms", "median") or of("inter_token_latency_ms", "median")),
             "output_tokens_per_s": plain(of("output_tokens_per_second", "mean")),
@@ -119,8 +127,10 @@ def _guidellm(row: Row) -> list[Run]:
 
 def _trtllm(row: Row) -> list[Run]:
     values = {
-        "engine": "trtllm", "engine_version": text_of(inside(row, "engine", "version"), 40), "model": text_of(inside(row, "engine", "model")),
-        "tensor_parallel": whole(inside(row, "world_info", "tp_size")), "pipeline_parallel": whole(inside(row, "world_info", "pp_size")),
+        "engine": "trtllm", "engine_version": text_of(inside(row, "engine", "version"), 40),
+        "model": text_of(inside(row, "engine", "model")),
+        "tensor_parallel": whole(inside(row, "world_info", "tp_size")),
+        "pipeline_parallel": whole(inside(row, "world_info", "pp_size")),
         "input_tokens": _rounded(inside(row, "request_info", "avg_input_length")),
         "output_tokens": _rounded(inside(row, "request_info", "avg_output_length")),
         "concurrency": whole(inside(row, "world_info", "max_concurrency")),
@@ -133,10 +143,13 @@ def _inferencex(row: Row) -> list[Run]:
     gpus = number(row.get("num_gpus"), 1) or number(row.get("tp"), 1)
     values = {
         "engine": ENGINES.get(text_of(row.get("framework"), 40).casefold(), ""), "model": text_of(row.get("model")),
-        "precision": PRECISIONS.get(text_of(row.get("precision"), 20).casefold(), ""), "tensor_parallel": whole(row.get("tp")),
-        "input_tokens": whole(row.get("isl")), "output_tokens": whole(row.get("osl")), "concurrency": whole(row.get("conc")),
+        "precision": PRECISIONS.get(text_of(row.get("precision"), 20).casefold(), ""),
+        "tensor_parallel": whole(row.get("tp")),
+        "input_tokens": whole(row.get("isl")), "output_tokens": whole(row.get("osl")),
+        "concurrency": whole(row.get("conc")),
         "ttft_ms": plain(1e3 * number(row.get("median_ttft"))), "tpot_ms": plain(1e3 * number(row.get("median_tpot"))),
-        "output_tokens_per_s": plain(number(row.get("output_tput_per_gpu")) * gpus), "measured_on": day_of(row.get("date")),
+        "output_tokens_per_s": plain(number(row.get("output_tput_per_gpu")) * gpus),
+        "measured_on": day_of(row.get("date")),
     }  # fmt: skip
     return [
         run(f"{text_of(row.get('hw'), 40)} TP{values['tensor_parallel']}, {values['concurrency']} at a time", values)
@@ -149,9 +162,12 @@ def _rounded(value: Any) -> str:
 
 
 _TOOLS: tuple[tuple[Callable[[Row], bool], Callable[[Row], list[Run]]], ...] = (
-    (lambda row: isinstance(row.get("time_to_first_token"), dict) or isinstance(row.get("output_token_throughput"), dict), _genai_perf),
-    (lambda row: "results_ttft_s_quantiles_p50" in row or "results_inter_token_latency_s_quantiles_p50" in row, _llmperf),
-    (lambda row: isinstance(row.get("benchmarks"), list) and any(isinstance(one, dict) and "metrics" in one for one in row["benchmarks"]), _guidellm),
+    (lambda row: isinstance(row.get("time_to_first_token"), dict)
+     or isinstance(row.get("output_token_throughput"), dict), _genai_perf),
+    (lambda row: "results_ttft_s_quantiles_p50" in row or "results_inter_token_latency_s_quantiles_p50" in row,
+     _llmperf),
+    (lambda row: isinstance(row.get("benchmarks"), list)
+     and any(isinstance(one, dict) and "metrics" in one for one in row["benchmarks"]), _guidellm),
     (lambda row: isinstance(row.get("performance"), dict) and "world_info" in row, _trtllm),
     (lambda row: "tput_per_gpu" in row and "conc" in row, _inferencex),
 )  # fmt: skip

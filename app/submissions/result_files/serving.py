@@ -1,4 +1,5 @@
-"""Benchmarks of a serving endpoint: vLLM's ``bench serve`` and SGLang's ``bench_serving``, as files and as console output. Pure.
+"""Benchmarks of a serving endpoint: vLLM's ``bench serve`` and SGLang's ``bench_serving``, as files and as console
+output. Pure.
 
 Shapes: vLLM's ``vllm/benchmarks/serve.py`` (``benchmark_serving.py`` before 0.9) and SGLang's
 ``python/sglang/bench_serving.py``, which write the same names: one object, or a line for each run of a sweep.
@@ -22,26 +23,33 @@ from app.submissions.result_files.document import (
 )
 
 READS = {
-    "vLLM bench serve": "total tokens ÷ completed requests as lengths, max_concurrency, medians of TTFT and TPOT, output_throughput, "
-    "model_id, date, failed requests; the engine where backend names one",
+    "vLLM bench serve": (
+        "total tokens ÷ completed requests as lengths, max_concurrency, medians of TTFT and TPOT, "
+        "output_throughput, "
+        "model_id, date, failed requests; the engine where backend names one"
+    ),
     "SGLang bench_serving": "the same, from JSON Lines with a line for each run",
     "console output of both": "the lines of the Serving Benchmark Result",
 }
 ENGINES = {"vllm": "vllm", "vllm-chat": "vllm", "sglang": "sglang", "sglang-native": "sglang", "sglang-oai": "sglang",
-           "sglang-oai-chat": "sglang", "sglang-embedding": "sglang", "tensorrt-llm": "trtllm", "trt": "trtllm", "trtllm": "trtllm",
-           "llama.cpp": "llama.cpp"}  # fmt: skip
+           "sglang-oai-chat": "sglang", "sglang-embedding": "sglang", "tensorrt-llm": "trtllm", "trt": "trtllm",
+           "trtllm": "trtllm", "llama.cpp": "llama.cpp"}  # fmt: skip
 """What ``backend`` says → the engine. ``openai`` and the like name an interface that every engine has: unknown."""
 _MARKS = {"output_throughput", "median_ttft_ms", "mean_ttft_ms", "total_output_tokens", "median_tpot_ms"}
 _CONSOLE = {
     "successful requests": "completed", "failed requests": "failed", "total input tokens": "total_input_tokens",
     "total generated tokens": "total_output_tokens", "output token throughput (tok/s)": "output_throughput",
     "median ttft (ms)": "median_ttft_ms", "median tpot (ms)": "median_tpot_ms", "median itl (ms)": "median_itl_ms",
-    "maximum request concurrency": "max_concurrency", "max request concurrency": "max_concurrency", "backend": "backend",
+    "maximum request concurrency": "max_concurrency", "max request concurrency": "max_concurrency",
+    "backend": "backend",
 }  # fmt: skip
 
 
 def read(told: Document) -> list[Run]:
-    """The runs of such a file; none if it is another tool's. Raises :class:`FileError` for one that measured something else."""
+    """The runs of such a file; none if it is another tool's.
+
+    Raises :class:`FileError` for one that measured something else.
+    """
     rows: list[Row] = told.rows
     if not rows and "Serving Benchmark Result" in told.text:
         rows = list(_console(told.text))
@@ -57,7 +65,8 @@ def _refuse_other_benchmarks(rows: list[Row]) -> None:
     for row in rows:
         if "avg_latency" in row and "latencies" in row:
             raise FileError(
-                "This is vLLM's bench latency: it times whole answers of one batch. Send the result of vllm bench serve."
+                "This is vLLM's bench latency: it times whole answers of one batch. Send the result of vllm bench "
+                "serve."
             )
         if "elapsed_time" in row and "tokens_per_second" in row:
             raise FileError(
@@ -83,10 +92,13 @@ def _run(row: Row, of: int) -> Run | None:
     values = {
         "engine": engine,
         "model": text_of(row.get("model_id") or row.get("model")),
-        "input_tokens": average(row.get("total_input_tokens"), completed)
-        or _asked(row, "random_input_len", "total_input_tokens"),
-        "output_tokens": average(row.get("total_output_tokens"), completed)
-        or _asked(row, "random_output_len", "total_output_tokens"),
+        "input_tokens": (
+            average(row.get("total_input_tokens"), completed) or _asked(row, "random_input_len", "total_input_tokens")
+        ),
+        "output_tokens": (
+            average(row.get("total_output_tokens"), completed)
+            or _asked(row, "random_output_len", "total_output_tokens")
+        ),
         "concurrency": whole(row.get("max_concurrency")),
         "ttft_ms": plain(number(row.get("mean_ttft_ms" if means else "median_ttft_ms"))),
         "tpot_ms": plain(number(row.get("mean_tpot_ms")) if means else tpot or by_gaps or 0.0),
@@ -96,16 +108,19 @@ def _run(row: Row, of: int) -> Run | None:
     notes = (
         f"{failed:,.0f} of {completed + failed:,.0f} requests failed" if failed else "",
         "the time per output token is the median gap between tokens" if by_gaps else "",
-        "the times are means; the file gives no median"
-        if means and (number(row.get("mean_ttft_ms")) or number(row.get("mean_tpot_ms")))
-        else "",
+        (
+            "the times are means; the file gives no median"
+            if means and (number(row.get("mean_ttft_ms")) or number(row.get("mean_tpot_ms")))
+            else ""
+        ),
         f"the file names the interface {backend}, not the engine" if backend and not engine else "",
     )
     return run(_label(row, values) if of > 1 else "", values, *notes)
 
 
 def _asked(row: Row, name: str, total: str) -> str:
-    """The length that random prompts were made with, where nothing was counted; with other prompts it is a default that was not used."""
+    """The length that random prompts were made with, where nothing was counted; with other prompts it is a default
+    that was not used."""
     return whole(row.get(name)) if total not in row and row.get("dataset_name", "random") == "random" else ""
 
 
@@ -118,7 +133,10 @@ def _label(row: Row, values: dict[str, str]) -> str:
         if rate
         else "load not stated"
     )
-    return f"{values['model'] or 'model not named'}: {load}, {values['input_tokens'] or '?'} in, {values['output_tokens'] or '?'} out"
+    return (
+        f"{values['model'] or 'model not named'}: {load}, {values['input_tokens'] or '?'} in,"
+        f" {values['output_tokens'] or '?'} out"
+    )
 
 
 def _console(text: str) -> list[Row]:

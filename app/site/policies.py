@@ -1,10 +1,9 @@
 """Policies as pages, as Markdown and as a feed: current, every version for ever, and what changed."""
 
-from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
-from xml.sax.saxutils import escape
 
+from app.core import clock
 from app.core.errors import NotFoundError
 from app.core.retention import KINDS
 from app.core.settings import Settings
@@ -12,6 +11,7 @@ from app.policies.difference import difference
 from app.policies.documents import POLICIES, Version
 from app.policies.files import Policies, policies
 from app.privacy.processors import processors
+from app.site import feeds
 from app.site.render import render
 from app.web.answers import Answer, Ask, MovedError
 from app.web.front import public
@@ -163,25 +163,25 @@ async def policy_changes(ask: Ask) -> Answer:
 async def policy_feed(ask: Ask) -> Answer:
     """Every announced version as an Atom feed (RFC 4287), the newest first."""
     ask.settle("/policies/changes.atom")
-    all_, base = policies(ask.settings), ask.settings.base_url
-    told = _public_versions(all_, ask.now)
+    told = _public_versions(policies(ask.settings), ask.now)
     told.sort(key=lambda version: (version.announced, version.policy), reverse=True)
-    entries = "".join(
-        f"<entry><id>{escape(base)}/policies/{v.policy}/{v.name}</id>"
-        f"<title>{escape(v.title)}, effective {v.effective}</title>"
-        f'<link href="{escape(base)}/policies/{v.policy}/{v.name}"/><updated>{v.announced}T00:00:00Z</updated>'
-        f"<summary>{escape(v.summary)}</summary></entry>\n"
-        for v in told
+    newest = str(told[0].announced) if told else f"{clock.from_timestamp(0):%Y-%m-%d}"
+    return feeds.atom(
+        ask.settings,
+        feeds.Feed(
+            "InferenceBench: policies",
+            "/policies",
+            "/policies/changes.atom",
+            newest,
+            [_entry(version, ask.settings) for version in told],
+        ),
     )
-    updated = f"{told[0].announced}T00:00:00Z" if told else datetime.fromtimestamp(0, UTC).isoformat()
-    body = (
-        '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n<title>InferenceBench: '
-        "policies</title>\n"
-        f'<id>{escape(base)}/policies</id>\n<link rel="self" '
-        f'href="{escape(base)}/policies/changes.atom"/>\n<updated>{updated}</updated>\n'
-        f"<author><name>InferenceBench</name></author>\n{entries}</feed>\n"
-    )
-    return Answer(body.encode(), "application/atom+xml; charset=utf-8")
+
+
+def _entry(version: Version, settings: Settings) -> feeds.Entry:
+    address = f"/policies/{version.policy}/{version.name}"
+    title = f"{version.title}, effective {version.effective}"
+    return feeds.Entry(settings.base_url + address, title, address, str(version.announced), version.summary)
 
 
 @public("/privacy")

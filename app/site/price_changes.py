@@ -1,7 +1,5 @@
 """What moved, as a page and as a feed."""
 
-from xml.sax.saxutils import escape
-
 from app.catalog.facts import gpus, providers
 from app.core.errors import QueryError
 from app.core.money import show
@@ -11,11 +9,14 @@ from app.pricing.history.price_moves import Change
 from app.pricing.offers import store
 from app.pricing.refresh.replace_offers import day_of
 from app.pricing.search.parse_query import parse
+from app.site import feeds
 from app.site.render import months_text, render
 from app.web.answers import Answer, Ask
 from app.web.front import public
 
 MOST = 200
+NEVER_S = 1_767_225_600
+"""When a feed without entries was last changed, if no price is known either: the beginning of 2026, in seconds."""
 
 
 async def _asked(ask: Ask, path: str) -> tuple[str, list[Change]]:
@@ -59,30 +60,28 @@ async def page(ask: Ask) -> Answer:
 async def feed(ask: Ask) -> Answer:
     """The same as an Atom feed (RFC 4287)."""
     gpu, found = await _asked(ask, "/prices/changes.atom")
-    base = ask.settings.base_url
     suffix = f"?gpu={gpu}" if gpu else ""
     span = await queries.history_extent()
-    updated = f"{found[0].day if found else day_of(span['last'] or 1_767_225_600)}T00:00:00Z"
+    newest = found[0].day if found else day_of(span["last"] or NEVER_S)
     name = gpus()[gpu].name if gpu else "GPU"
-    entries = "".join(_entry(change, base) for change in found)
-    body = (
-        '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
-        f"<title>{escape(name)} price changes</title>\n<id>{escape(base)}/prices/changes{suffix}</id>\n"
-        f'<link rel="self" href="{escape(base)}/prices/changes.atom{suffix}"/>\n'
-        f'<link href="{escape(base)}/prices/changes{suffix}"/>\n<updated>{updated}</updated>\n'
-        f"<author><name>InferenceBench</name></author>\n{entries}</feed>\n"
+    told = feeds.Feed(
+        f"{name} price changes",
+        f"/prices/changes{suffix}",
+        f"/prices/changes.atom{suffix}",
+        newest,
+        [_entry(change) for change in found],
     )
-    return Answer(body.encode(), "application/atom+xml; charset=utf-8")
+    return feeds.atom(ask.settings, told)
 
 
-def _entry(change: Change, base: str) -> str:
+def _entry(change: Change) -> feeds.Entry:
     gpu, provider = gpus()[change.gpu].name, providers()[change.provider].name
     tier = f"reserved, {months_text(change.commitment_months)}" if change.tier == "reserved" else change.tier
     where = f", {change.region}" if change.region else ""
-    title = f"{gpu} at {provider}: {show(change.after_micro)}, {change.percent:+.1f} %"
-    text = f"{tier}{where}: from {show(change.before_micro)} to {show(change.after_micro)} per GPU-hour."
-    return (
-        f"<entry><title>{escape(title)}</title><id>tag:inferencebench.io,2026:change:{escape(change.key)}</id>"
-        f"<updated>{change.day}T00:00:00Z</updated>"
-        f'<link href="{escape(base)}/gpus/{change.gpu}"/><summary>{escape(text)}</summary></entry>\n'
+    return feeds.Entry(
+        f"tag:inferencebench.io,2026:change:{change.key}",
+        f"{gpu} at {provider}: {show(change.after_micro)}, {change.percent:+.1f} %",
+        f"/gpus/{change.gpu}",
+        change.day,
+        f"{tier}{where}: from {show(change.before_micro)} to {show(change.after_micro)} per GPU-hour.",
     )

@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from html import escape
 from typing import Any
 
 from litestar import Request, Response, get
@@ -23,7 +22,7 @@ from app.pricing.offers import store
 from app.pricing.offers.tables import OfferRow
 from app.privacy.mail import sync
 from app.site import estimate_api as estimates
-from app.site import preview
+from app.site import feeds, preview
 from app.site.openapi import description
 from app.site.price_api import to_json
 from app.site.render import render
@@ -99,9 +98,7 @@ async def sitemap(ask: Ask) -> Answer:
         *(f"/models/{slug}" for slug in known),
         *(f"/calculator/hardware/{slug}" for slug in known),
     ]
-    urls = "".join(f"<url><loc>{escape(ask.settings.base_url + page)}</loc></url>\n" for page in pages)
-    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n'
-    return Answer(body.encode(), "application/xml; charset=utf-8")
+    return feeds.sitemap(ask.settings, pages)
 
 
 @public("/.well-known/security.txt")

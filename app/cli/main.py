@@ -62,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read the output has enough of it
+        sys.stdout = None
+        return 0
 
 
 def root() -> "App":

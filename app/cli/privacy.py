@@ -15,7 +15,7 @@ from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.core.units import DAY_S
-from app.privacy.mail import queue, sync, templates
+from app.privacy.mail import identifiers, queue, sync, templates
 from app.privacy.requests import cases, request
 from app.storage import sqlite
 from app.storage.sqlite import transaction
@@ -72,6 +72,9 @@ def record(
     received_at = instant(received, "received") if received else clock.timestamp()
     if received_at > clock.timestamp():
         raise InferenceBenchError(f"--received {received!r} lies in the future")
+    if address and not identifiers.address(address):
+        raise InferenceBenchError(f"--address {address[:60]!r} is no address; for example person@example.org")
+    way = " ".join(way.split())[:80]
     words = _text(text)
     open_database(settings)
 

@@ -79,7 +79,7 @@ def verify(
                     now=clock.timestamp(),
                 ):
                     raise InferenceBenchError("no address is known for this case")
-                code_hash = queue.hash_of(new)
+                code_hash = request.hash_of(new)
                 await cases.move(case.reference, request.WAITING, clock.timestamp(), code_hash=code_hash, wrong_codes=0)
                 return "a new code waits to be sent; the worker or inferencebench privacy poll sends it"
         raise InferenceBenchError("say --code CODE, --proof TEXT, --send-code, or --kind and --law")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from app.core import clock
 from app.core.settings import Settings
 from app.privacy.mail import identifiers, sync, templates
+from app.privacy.mail.html_text import html_text
 from app.privacy.mail.parser import read
-from app.privacy.mail.text_of_parts import html_text
 from app.privacy.requests import cases, request
 from app.storage import sqlite
 from tests.conftest import DATA

@@ -92,6 +92,12 @@ async def erase(
     anything is left, in the database's log of recent writes too: no certificate is sent then.
     """
     case = await proven(reference)
+    if case.kind == "restriction":  # GDPR Art. 18: kept, since the person opposes the erasure or needs the data
+        raise InferenceBenchError(
+            f"{case.reference} asks to freeze what is held, not to erase it. Should the person have asked for erasure "
+            f"since: "
+            f"inferencebench privacy verify {case.reference} --kind erasure"
+        )
     found = await _found(case, await held(case, receipts))
     if dry:
         planned = {*found, *(thing for thing, _ in await _planned(case.reference))}
@@ -110,7 +116,7 @@ async def erase(
                 "UPDATE case_erasure SET gone_at = ? WHERE reference = ? AND what = ? AND place = ? AND name = ?",
                 clock.timestamp(), case.reference, thing.what, thing.place, thing.name,
             )  # fmt: skip
-        await cases.note(case.reference, f"erased: {_told(gone) or 'nothing was held'}")
+        await cases.note(case.reference, f"erased: {_told(gone) or ('nothing yet' if left else 'nothing was held')}")
     if still := [thing for thing in left if thing not in gone]:
         raise InferenceBenchError(
             f"not everything is gone, so no certificate is sent; {_told(still)} left"

@@ -31,8 +31,19 @@ def message_ids(text: str) -> tuple[str, ...]:
 
 def address(text: str) -> str:
     """The address in lower case, or ``""`` if it is none that can be written to."""
-    found = text.strip()
+    found = _with_ascii_domain(text.strip())
     return found.casefold() if len(found) <= LONGEST_ADDRESS and ADDRESS.fullmatch(found) and "=?" not in found else ""
+
+
+def _with_ascii_domain(text: str) -> str:
+    """An internationalised domain as the names of its servers have it (RFC 5891)."""
+    local, at, domain = text.rpartition("@")
+    if not at or domain.isascii() or len(text) > LONGEST_ADDRESS:
+        return text
+    try:
+        return f"{local}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        return text
 
 
 def mailbox_of(value: str) -> str:

@@ -13,7 +13,8 @@ from email.message import Message
 from typing import Any
 
 from app.privacy.mail import identifiers
-from app.privacy.mail.text_of_parts import MOST_TEXT, decoded, readable
+from app.privacy.mail.charsets import decoded
+from app.privacy.mail.text_of_parts import MOST_TEXT, readable
 
 MOST_BYTES = 2_000_000
 """A message over it is read at its beginning only; what is attached is not kept in any case."""
@@ -30,11 +31,30 @@ _LIST_HEADERS = (
     "x-autoreply",
     "x-autorespond",
 )
-_DAEMONS = re.compile(r"(mailer-daemon|postmaster)@", re.IGNORECASE)
+_DAEMONS = re.compile(r"(mailer-daemon|postmaster|microsoftexchange[0-9a-f]{16,40})@", re.IGNORECASE)
+_ABSENT = re.compile(
+    r"\s*(automatic reply|auto(mated)?[- ]?(reply|response)|out of (the )?office|automatische "
+    r"(antwort|r[üu]ckmeldung)|abwesenheit"
+    r"|r[ée]ponse automatique|respuesta autom[áa]tica|risposta automatica|resposta autom[áa]tica|r[ae]sposta "
+    r"autom[àa]tica"
+    r"|automatisch (antwoord|bericht)|autosvar|automatisk[t]? svar|automaattinen vastaus|poissaolo|automaatvastus"
+    r"|autoodpowied[źz]|odpowied[źz] automatyczna|automatick[áa] odpov[ěe][ďd]|automatick[áa] odpove[ďd]|automatikus "
+    r"v[áa]lasz"
+    r"|r[ăa]spuns automat|автоматич(ен|еский|на|ный)|автоответ|αυτόματη απάντηση|automatski odgovor|samodejni "
+    r"odgovor|samodejen odgovor"
+    r"|automatinis atsakymas|automātiskā atbilde|otomatik yanıt|رد تلقائي|תשובה "
+    r"אוטומטית|自動(応答|返信|回覆)|自动(答复|回复)|자동 ?회신|부재"
+    r"|balasan otomatis|thư trả lời tự động|ตอบกลับอัตโนมัติ|undeliver(able|ed)|unzustellbar|non remis|delivery "
+    r"status notification"
+    r"|mail delivery failed|returned mail|failure notice|undelivered mail)",
+    re.IGNORECASE,
+)
+"""How the subjects of absence notes and reports of delivery begin, where no header says so."""
 _ROBOTS = re.compile(
     r"^(mailer-daemon|postmaster|no-?reply|do-?not-?reply|bounces?|bounce[+-].*|notifications?|listserv|majordomo|.*-(request|bounces|owner))@",
     re.IGNORECASE,
 )
+_COPIED_ID = re.compile(r"^[> \t]{0,8}Message-ID:\s{0,4}(<[^<>\s]{3,250}>)", re.IGNORECASE | re.MULTILINE)
 _SPACE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 
 
@@ -80,7 +100,9 @@ def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
     ``ours`` are addresses that we write from.
     """
     try:
-        message: Message = message_from_bytes(raw, policy=policy.compat32)
+        message: Message = message_from_bytes(
+            raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r\r\n", b"\r\n"), policy=policy.compat32
+        )
         sender, subject = _sender(message), _header(message, "subject")[:MOST_SUBJECT]
         text, left_out = readable(message)
     except Exception:  # a parser's fault must lose nobody's request
@@ -99,6 +121,10 @@ def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
         "\0".join((message_id, sender, subject, _header(message, "date"), kept)).encode("utf-8", "replace")
     ).hexdigest()
     answers = identifiers.message_ids(f"{_raw(message, 'in-reply-to')} {_raw(message, 'references')}")[-30:]
+    is_report = _is_report(message, sender)
+    if is_report:  # it holds the letter that it speaks of, or its head
+        copied = _COPIED_ID.findall(raw[:HEAD_BYTES].decode("ascii", "replace"))
+        answers = (*answers, *(one for one in identifiers.message_ids(" ".join(copied[:30])) if one != message_id))
     return Read(
         key,
         message_id,
@@ -109,7 +135,7 @@ def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
         _automatic(message, sender, ours),
         _checks(message),
         "; ".join(notes)[:300],
-        _is_report(message, sender),
+        is_report,
     )
 
 
@@ -125,31 +151,35 @@ def _raw(message: Message, name: str) -> str:
 
 
 def _header(message: Message, name: str) -> str:
-    """A header's first value as text, whatever it was encoded with."""
+    """A header's first value as text, whatever it was encoded with; bytes that nobody encoded are read too (RFC
+    6532)."""
+    value = next((str(found) for key, found in message.raw_items() if key.casefold() == name), None)
+    if value is None:
+        return ""
     try:
-        value = message.get(name)
-        if value is None:
-            return ""
+        sound = value[:MOST_HEADER].encode("utf-8", "surrogateescape")
         parts = []
-        sound = str(value)[:MOST_HEADER].encode("utf-8", "surrogateescape")
         for part, charset in decode_header(decoded(sound, None)):
             parts.append(decoded(part, charset) if isinstance(part, bytes) else part)
         return re.sub(r"\s+", " ", _SPACE.sub(" ", "".join(parts))).strip()
-    except Exception:  # an unknown charset, a broken encoding
-        return (
-            re.sub(r"\s+", " ", _SPACE.sub(" ", str(message.get(name, "")))).encode("utf-8", "replace").decode().strip()
-        )
+    except Exception:  # a broken encoding
+        return re.sub(r"\s+", " ", _SPACE.sub(" ", value[:MOST_HEADER])).encode("utf-8", "replace").decode().strip()
 
 
 def _sender(message: Message) -> str:
     """The one address in From, or in Sender, read before anything is decoded; of two From headers none is believed."""
     for name in ("from", "sender"):
-        values = message.get_all(name) or []
-        if len(values) == 1 and (found := identifiers.mailbox_of(re.sub(r"\s+", " ", str(values[0])))):
+        values = [str(found) for key, found in message.raw_items() if key.casefold() == name]
+        if len(values) == 1 and (found := identifiers.mailbox_of(_plain(values[0]))):
             return found
         if len(values) > 1:
             return ""
     return ""
+
+
+def _plain(value: str) -> str:
+    """A header's value on one line, bytes that nobody encoded as text."""
+    return re.sub(r"\s+", " ", decoded(value[:MOST_HEADER].encode("utf-8", "surrogateescape"), None))
 
 
 def _automatic(message: Message, sender: str, ours: frozenset[str]) -> str:
@@ -159,6 +189,7 @@ def _automatic(message: Message, sender: str, ours: frozenset[str]) -> str:
         (not sender, "no single address to answer to"),
         (sender in ours, "from ourselves"),
         (said not in ("", "no"), f"an automatic mail ({said[:30]})"),
+        (bool(_ABSENT.match(_header(message, "subject"))), "an automatic reply"),
         (
             "all" in (asked := _header(message, "x-auto-response-suppress").casefold()) or "autoreply" in asked,
             "asked not to",
@@ -185,6 +216,7 @@ def _is_report(message: Message, sender: str) -> bool:
         or any(message.get(name) is not None for name in ("x-autoreply", "x-autorespond", "x-failed-recipients"))
         or _header(message, "precedence").casefold() == "auto_reply"
         or bool(_DAEMONS.match(sender))
+        or bool(_ABSENT.match(_header(message, "subject")))
     )
 
 

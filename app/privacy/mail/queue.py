@@ -1,16 +1,13 @@
-"""Letters in and out of a case: keeping a message exactly once, answering it where one may, codes.
+"""Letters in and out of a case: keeping a message exactly once, answering it where one may, codes. No mail is sent
+here."""
 
-No mail is sent here.
-"""
-
-import hashlib
-import re
 import secrets
 
 from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.privacy.mail import automatic_limits, templates
+from app.privacy.mail.case_of_message import case_of, reported_case
 from app.privacy.mail.parser import Read
 from app.privacy.requests import cases, request
 from app.privacy.requests.request import IDENTITY, RECEIVED, RESOLVED, VERIFIED, WAITING
@@ -41,13 +38,15 @@ async def keep_message(settings: Settings, message: Read, place: str, name: str,
         known_already = await fetch("SELECT reference FROM correspondence WHERE message_key = ?", message.key)
         reference = ""
         if not known_already:
-            if message.is_report and (theirs := await _reported_case(message)) is not None:
+            if message.is_report and (theirs := await reported_case(message)) is not None:
                 return await _attach(theirs, message, place, name, now)
-            case = await _case_of(message)
+            case = await case_of(message)
             new, touches = case is None, False
             if case is None:
                 guess = request.guess(message.subject, message.text)
                 touches = request.touches_data(message.subject, message.text)
+                if guess.kind == "question" and "beginning" in message.note:
+                    guess, touches = guess._replace(kind=request.UNSURE), True  # what was asked may stand in the rest
                 reference = await cases.open_case(
                     guess.kind, guess.law, min(arrived or now, now), message.sender, "e-mail"
                 )
@@ -79,35 +78,13 @@ async def keep_message(settings: Settings, message: Read, place: str, name: str,
     return reference
 
 
-async def _reported_case(message: Read) -> str | None:
-    """The case of our letter that a bounce or an automatic reply answers; ``""`` for a letter whose case is gone; None
-    where it answers none of ours."""
-    if message.answers:
-        marks = ",".join("?" * len(message.answers))
-        rows = await fetch(
-            f"SELECT reference FROM correspondence WHERE direction = 'out' AND message_id IN ({marks}) "  # noqa: S608
-            "ORDER BY id DESC LIMIT 1",
-            *message.answers,
-        )
-        if rows:
-            return str(rows[0][0])
-    named = request.reference_in(message.subject, message.text[:2_000])
-    if named:
-        case = await cases.find(named)
-        return case.reference if case else ""
-    return "" if any(_OUR_LETTER.match(answered) for answered in message.answers) else None
-
-
-_OUR_LETTER = re.compile(r"ib[r0-9a-f]\w{8,24}@")
-"""The identifiers that letters of ours have."""
-
-
 async def _attach(reference: str, message: Read, place: str, name: str, now: int) -> str:
     """Keep a report with its case, inside the running transaction: nothing is opened, woken or answered by it."""
     if reference:
         await add(
             reference, now, "in", message.key, message.message_id, message.sender, message.subject, message.text,
-            message.checks, "a report about our letter",
+            message.checks,
+            "a report about our letter",
         )  # fmt: skip
         await cases.note(reference, f"a report about our letter arrived: {message.subject[:120]}")
     await execute(
@@ -132,27 +109,13 @@ async def add(
     checks: str,
     left_out: str,
 ) -> None:
-    """Keep one message in or out, inside the running transaction."""
+    """Keep one message in or out, inside the running transaction. A code is not kept: who reads a case could use it."""
+    body = request.CODE.sub("IB-****-****", body)
     await execute(
         "INSERT INTO correspondence (reference, at, direction, message_key, message_id, sender, subject, body, "
         "checks, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         reference, at, direction, key, message_id, sender, subject, body, checks, left_out,
     )  # fmt: skip
-
-
-async def _case_of(message: Read) -> cases.Case | None:
-    """The case that a message belongs to: by its reference or by what it answers, and only if it comes from the
-    same address."""
-    named = request.reference_in(message.subject, message.text[:2_000])
-    case = await cases.find(named) if named else None
-    if case is None and message.answers:
-        marks = ",".join("?" * len(message.answers))
-        rows = await fetch(
-            f"SELECT reference FROM correspondence WHERE message_id IN ({marks}) ORDER BY id DESC LIMIT 1",  # noqa: S608 -- question marks
-            *message.answers,
-        )
-        case = await cases.find(rows[0][0]) if rows else None
-    return case if case is not None and message.sender and case.address == message.sender else None
 
 
 async def _welcome(settings: Settings, case: cases.Case, message: Read, now: int, *, with_code: bool) -> None:
@@ -174,7 +137,7 @@ async def _welcome(settings: Settings, case: cases.Case, message: Read, now: int
         )
         and code
     ):
-        await cases.move(case.reference, WAITING, now, code_hash=hash_of(code))
+        await cases.move(case.reference, WAITING, now, code_hash=request.hash_of(code))
 
 
 async def _heard(settings: Settings, case: cases.Case, message: Read) -> None:
@@ -182,14 +145,29 @@ async def _heard(settings: Settings, case: cases.Case, message: Read) -> None:
     if case.state in (request.ANSWERED, RESOLVED):
         await cases.move(case.reference, VERIFIED if case.verified_at else RECEIVED, clock.timestamp())
         await cases.note(case.reference, "written to again after our answer: open once more")
-    codes = request.codes_in(message.text)
-    if codes and case.code_hash and not message.automatic:
+    codes, quoted = request.codes_written(message.text)
+    if not case.code_hash or message.automatic:
+        return
+    if codes:
         await try_codes(settings, case, codes, message.message_id)
+    elif quoted:
+        await cases.note(
+            case.reference, "the code stands only in what the reply quotes: identity is not confirmed by it"
+        )
+        await write(
+            settings,
+            case,
+            f"Your privacy request {case.reference}",
+            templates.quoted_only(case.reference),
+            automatic=True,
+            answers=message.message_id,
+            now=clock.timestamp(),
+        )
 
 
 async def try_codes(settings: Settings, case: cases.Case, codes: list[str], answers: str = "") -> bool:
     """Check codes against the one that was sent, inside the running transaction; wrong ones are limited."""
-    if any(secrets.compare_digest(hash_of(code), case.code_hash) for code in codes):
+    if any(secrets.compare_digest(request.hash_of(code), case.code_hash) for code in codes):
         now = clock.timestamp()
         await cases.move(
             case.reference,
@@ -220,11 +198,6 @@ async def try_codes(settings: Settings, case: cases.Case, codes: list[str], answ
     return False
 
 
-def hash_of(code: str) -> str:
-    """The kept hash of a code."""
-    return hashlib.sha256(code.upper().encode()).hexdigest()
-
-
 async def write(
     settings: Settings,
     case: cases.Case,
@@ -236,10 +209,8 @@ async def write(
     answers: str = "",
     attachment: tuple[str, bytes] | None = None,
 ) -> bool:
-    """Put a letter into the queue and the correspondence, inside the running transaction.
-
-    False if a limit on automatic mail forbids it.
-    """
+    """Put a letter into the queue and the correspondence, inside the running transaction. False if a limit on
+    automatic mail forbids it."""
     why = ""
     if automatic:
         if await automatic_limits.is_flooding(case.address):
@@ -256,11 +227,10 @@ async def write(
     if why:
         await automatic_limits.hold(letter.id, case.reference, case.address, raw, now)
     else:
-        await execute("INSERT INTO mail_out (id, reference, recipient, automatic, created_at, message) "
-                      "VALUES (?, ?, ?, ?, ?, ?)",
+        await execute("INSERT INTO mail_out (id, reference, recipient, automatic, created_at, message) VALUES (?, ?, "
+        "?, ?, ?, ?)",
                       letter.id, case.reference, case.address, int(automatic), now, raw)  # fmt: skip
     sender, message_id = settings.contact_email, f"{letter.id}@{letterhead(settings).host}"
-    kept = request.CODE.sub("IB-****-****", text)
     await add(
         case.reference,
         now,
@@ -269,7 +239,7 @@ async def write(
         message_id,
         sender,
         subject,
-        kept,
+        text,
         "",
         f"with {attachment[0]}" if attachment else "",
     )

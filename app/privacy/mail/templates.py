@@ -83,7 +83,7 @@ def acknowledgement(reference: str, kind: str, law: str, due: int, code: str, le
     if code:
         lines += [
             "", ("So that nobody else does this in your name, please confirm that this address is yours: reply to this "
-                "mail and leave the code below in it. It works once."),
+                "mail and write the code below into your reply. It works once."),
             "", f"    {code}", "", ("Until then nothing personal is sent, changed or erased. If you did not write to "
                                    "us, do nothing."),
         ]  # fmt: skip
@@ -102,6 +102,15 @@ def confirmed(reference: str, due: int) -> str:
     return (
         "Thank you: the code was right, so we know that this address is yours. We now carry out your request"
         f" {reference} and answer by {day(due)}."
+    )
+
+
+def quoted_only(reference: str) -> str:
+    """The code came back only in the quoted text."""
+    return (
+        f"Your reply about {reference} has arrived. The code stands only in the text that your mail program quoted, "
+        "which may happen without your doing. If the request is yours, please reply once more and write the code "
+        "itself above the quoted text. If not, do nothing."
     )
 
 

@@ -2,8 +2,9 @@
 vocabulary.
 
 What is asked counts, not what is mentioned: quoted lines, sentences about a supervisory authority or about rights that
-one also has are left out. An article of the GDPR weighs more than a word, and what is asked first more than what
-follows. Where nothing or two things stand out it says "unsure" rather than something wrong.
+one
+also has are left out. An article of the GDPR weighs more than a word, and what is asked first more than what follows.
+Where nothing or two things stand out it says "unsure" rather than something wrong.
 """
 
 import json
@@ -22,12 +23,34 @@ CLEAR = 1.2
 """The first kind has to weigh so many times the second."""
 QUOTE_BEGINS = re.compile(
     r"^\s*(>|-{2,}\s*(original message|ursprüngliche nachricht|message d'origine|mensaje original|messaggio "
-    r"originale|forwarded message)"
+    r"originale|forwarded message"
+    r"|weitergeleitete nachricht|oorspronkelijk bericht|doorgestuurd bericht|message transféré|mensagem "
+    r"original|wiadomość oryginalna)"
     r"|on .{4,120} wrote:\s*$|am .{4,120} schrieb.{0,80}:\s*$|le .{4,120} a écrit\s?:\s*$|el .{4,120} "
-    r"escribió:\s*$|il .{4,120} ha scritto:\s*$)",
+    r"escribió:\s*$|il .{4,120} ha scritto:\s*$"
+    r"|op .{4,120} schreef.{0,80}:\s*$|em .{4,120} escreveu:\s*$|(w dniu|dnia) .{4,120} napisał.{0,10}:\s*$|den "
+    r".{4,120} skrev.{0,80}:\s*$"
+    r"|.{4,120} (пишет|написал|написала|писал)\S{0,6}\s*:\s*$|.{4,120} kirjoitti:\s*$|.{4,120} "
+    r"napsal\S{0,4}:\s*$|.{0,100}\d.{0,100}<[^<>\s@]+@[^<>\s]+>.{0,20}[:：]\s*$|.{4,120}写道[:：]\s*$|.{4,120}のメール[:：]\s*$)",
     re.IGNORECASE,
 )
+_HEAD_LINE = re.compile(r"^\s*[*_]{0,2}([^\W\d_][^\n:：]{0,24}?)[*_]{0,2}\s?[:：]\s?[*_]{0,2}\s*\S")
+_FROM = frozenset((
+    "from", "von", "de", "da", "van", "från", "fra", "lähettäjä", "od", "feladó", "от", "від", "από", "saatja", "no",
+    "nuo", "kimden",
+    "gönderen", "发件人", "寄件者", "差出人", "보낸 사람", "من", "מאת", "จาก", "dari", "từ", "expéditeur", "remitente",
+    "mittente", "afzender",
+    "nadawca", "odesílatel", "odosielateľ", "expeditor", "pošiljatelj", "pošiljatelj", "sūtītājs", "siuntėjas", "ó",
+    "mibgħut minn",
+))  # fmt: skip
+"""How programs name the sender in the head of a message that they quote without a mark."""
+HEAD_LINES = 3
+
+
 _OUR_LINE = re.compile(r"law, if you know it \([^)\n]{0,60}\):", re.IGNORECASE)
+_OUR_LAWS = re.compile(r"\(?gdpr, uk gdpr, ccpa\)?")
+"""What the ready-made mails say themselves."""
+_ACCENTS = re.compile("[\u0300-\u036f]")
 _SENTENCE = re.compile(r"(?<=[.!?;。！？।])\s+|\n+|(?<=[。！？])")
 _ABBREVIATION = re.compile(r"\b(art|arts|abs|par|para|no|nr|lit|sec|cal|civ|чл|ст|čl)\.", re.IGNORECASE)
 
@@ -36,14 +59,18 @@ _ABBREVIATION = re.compile(r"\b(art|arts|abs|par|para|no|nr|lit|sec|cal|civ|чл
 def vocabulary() -> dict[str, Any]:
     """Words by kind, in the languages of the EU and some large ones, and those of laws and of what is only
     mentioned."""
-    found: dict[str, Any] = json.loads((Path(__file__).parent / "vocabulary.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(folded((Path(__file__).parent / "vocabulary.json").read_text(encoding="utf-8")))
+    found["laws"] = {law.upper() if law != "not_ccpa" else law: words for law, words in found["laws"].items()}
     return found
 
 
 def own_words(text: str) -> str:
     """The text without what is quoted, and without the lines that our own links put there."""
     kept: list[str] = []
-    for line in text[:MOST].splitlines():
+    lines = text[:MOST].splitlines()
+    for number, line in enumerate(lines):
+        if _is_head(lines[number : number + 2 * HEAD_LINES]):
+            break
         match = QUOTE_BEGINS.match(line)
         if match and not line.lstrip().startswith(">"):
             break  # what follows is the older message
@@ -52,18 +79,30 @@ def own_words(text: str) -> str:
     return "\n".join(kept)
 
 
+def _is_head(lines: list[str]) -> bool:
+    """True where the head of a quoted message begins: its sender's line, and more such lines right behind it."""
+    first = _HEAD_LINE.match(lines[0])
+    if not first or first[1].strip().casefold() not in _FROM:
+        return False
+    said = [line for line in lines if line.strip()][:HEAD_LINES]
+    return len(said) == HEAD_LINES and all(_HEAD_LINE.match(line) for line in said)
+
+
 def folded(text: str) -> str:
-    """Text to be compared: compatibility forms and case folded, apostrophes plain."""
-    return unicodedata.normalize("NFKC", text).replace("’", "'").casefold()
+    """Text to be compared: compatibility forms, case and the accents of Latin, Greek and Cyrillic folded, apostrophes
+    plain."""
+    apart = unicodedata.normalize("NFKD", text.replace("’", "'")).casefold()
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", apart))
 
 
 def law_of(subject: str, text: str) -> str:
-    """The law that the person names, ``""`` if none."""
-    said = folded(f"{subject}\n{own_words(text)}")
+    """The law that the person names, ``""`` if none. Who names both gets the shorter deadline, which is the GDPR's; to
+    mention California, or to say that one does not live there, is not to claim its law."""
+    said = _OUR_LAWS.sub(" ", folded(f"{subject}\n{own_words(text)}"))
     laws = vocabulary()["laws"]
-    if _names(said, laws["CCPA"]):
-        return "CCPA"
-    return "GDPR" if _names(said, laws["GDPR"]) or articles_in(said) else ""
+    if _names(said, laws["GDPR"]) or articles_in(said):
+        return "GDPR"
+    return "CCPA" if _names(said, laws["CCPA"]) and not _names(said, laws["not_ccpa"]) else ""
 
 
 def _names(said: str, words: list[str]) -> bool:
@@ -82,23 +121,19 @@ def articles_in(said: str) -> list[str]:
 
 
 def kind_of(subject: str, text: str) -> tuple[str, bool]:
-    """(kind, whether any right is spoken of).
-
-    ``unsure`` where rights are spoken of and none stands out, ``question`` else.
-    """
+    """(kind, whether any right is spoken of). ``unsure`` where rights are spoken of and none stands out, ``question``
+    else."""
     weights: Counter[str] = Counter()
     order: list[str] = []
-    telling = 0
+    telling, touched = 0, False
     sentences = [(folded(subject), SUBJECT_WEIGHT)]
     body = _ABBREVIATION.sub(lambda match: match[1] + " ", folded(own_words(text)))
     sentences += [(sentence, 1) for sentence in _SENTENCE.split(body) if sentence.strip()]
     for number, (sentence, factor) in enumerate(sentences):
         if any(words in sentence for words in vocabulary()["not_asked"]):
             continue
-        found = Counter(dict.fromkeys(articles_in(sentence), ARTICLE_WEIGHT))
-        for kind, words in vocabulary()["asks"].items():
-            if any(_stands(word, sentence) for word in words):
-                found[kind] += WORD_WEIGHT
+        touched = touched or is_personal(sentence) or _taken_back(sentence) == "request"
+        found = _kinds_in(sentence)
         if found and number:
             telling += 1
         early = FIRST_FACTOR if number and telling <= FIRST_SENTENCES else 1
@@ -107,11 +142,46 @@ def kind_of(subject: str, text: str) -> tuple[str, bool]:
             if kind not in order:
                 order.append(kind)
     if not weights:
-        return "question", False
+        said = "\n".join(sentence for sentence, _ in sentences)
+        foreign = not said.isascii() and not _names(said, vocabulary()["of_the_site"])
+        return ("unsure", True) if touched or foreign else ("question", False)  # a language whose words are not known
     ranked = sorted(weights, key=lambda kind: (-weights[kind], order.index(kind)))
     if len(ranked) > 1 and weights[ranked[0]] < CLEAR * weights[ranked[1]]:
         return "unsure", True
     return ranked[0], True
+
+
+def is_personal(sentence: str) -> bool:
+    """True where a folded sentence speaks of somebody's data, account, report or consent."""
+    return any(words in sentence for words in vocabulary()["personal"])
+
+
+def _kinds_in(sentence: str) -> Counter[str]:
+    """Kind → its weight in a sentence. One about prices or GPUs asks for nothing of a person, unless it says so; who
+    takes
+    an earlier request back asks for nothing either."""
+    words = vocabulary()
+    taken_back = _taken_back(sentence)
+    about_the_site = not is_personal(sentence) and _names(sentence, words["of_the_site"])
+    if about_the_site or taken_back == "request":
+        return Counter()
+    found = Counter(dict.fromkeys(articles_in(sentence), ARTICLE_WEIGHT))
+    for kind, stems in words["asks"].items():
+        if any(_stands(stem, sentence) for stem in stems):
+            found[kind] += WORD_WEIGHT
+    if taken_back == "consent":
+        found["withdrawal"] = max(found["withdrawal"], WORD_WEIGHT)
+    if not found and any(_stands(stem, sentence) for stem in words["access_if_alone"]):
+        found["access"] = WORD_WEIGHT  # "delete what you hold about me" names what is held and asks for another thing
+    return found
+
+
+def _taken_back(sentence: str) -> str:
+    """``consent`` or ``request`` where the sentence takes one back, ``""`` else."""
+    pairs = vocabulary()["taking_back"]
+    if not any(_stands(verb, sentence) for verb in pairs["verbs"]):
+        return ""
+    return next((what for what in ("consent", "request") if any(_stands(noun, sentence) for noun in pairs[what])), "")
 
 
 def _stands(word: str, sentence: str) -> bool:

@@ -4,8 +4,10 @@ Instants are seconds since 1970, UTC. Sources: GDPR Art. 12(3) (one month, exten
 (45 days, extended by 45).
 """
 
+import hashlib
 import re
 import secrets
+import unicodedata
 from typing import NamedTuple
 
 from app.core.retention import add_months
@@ -21,7 +23,18 @@ ANSWERED, REFUSED, RESOLVED, SPAM = "answered", "refused", "resolved", "spam"
 OPEN = (RECEIVED, WAITING, VERIFIED, IN_PROGRESS)
 CLOSED = (RESOLVED, REFUSED, SPAM)
 IDENTITY = frozenset(
-    ("access", "rectification", "erasure", "restriction", "portability", "withdrawal", "know", "delete", "correct")
+    [
+        "access",
+        "rectification",
+        "erasure",
+        "restriction",
+        "portability",
+        "objection",
+        "withdrawal",
+        "know",
+        "delete",
+        "correct",
+    ]
 )
 """Kinds that touch what is held of somebody: who asks must be known first."""
 GDPR_DAYS, CCPA_DAYS, SILENT_DAYS = 30, 45, 60
@@ -30,6 +43,11 @@ REMINDERS = (10, 3, 0)
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 REFERENCE = re.compile(r"\bPR-([2-9A-HJKMNP-Z]{8})\b", re.IGNORECASE)
 CODE = re.compile(r"\bIB-([2-9A-HJKMNP-Z]{4})-([2-9A-HJKMNP-Z]{4})\b", re.IGNORECASE)
+"""A code as letters have it."""
+_TYPED = re.compile(
+    r"\bIB[\s\u2010-\u2015_.-]{0,3}([2-9A-HJKMNP-Z]{4})[\s\u2010-\u2015_.-]{0,3}([2-9A-HJKMNP-Z]{4})\b", re.IGNORECASE
+)
+"""A code as people type it: without its dashes, with longer ones, with spaces."""
 
 
 class Guess(NamedTuple):
@@ -48,6 +66,11 @@ def new_code() -> str:
     """A single-use code, 40 bits: five wrong ones end it."""
     letters = "".join(secrets.choice(_ALPHABET) for _ in range(8))
     return f"IB-{letters[:4]}-{letters[4:]}"
+
+
+def hash_of(code: str) -> str:
+    """The kept hash of a code."""
+    return hashlib.sha256(code.upper().encode()).hexdigest()
 
 
 def deadline(received: int, law: str) -> int:
@@ -72,11 +95,25 @@ def reference_in(*texts: str) -> str:
 
 
 def codes_in(text: str) -> list[str]:
-    """Every code in a text, in its usual form."""
-    return [f"IB-{a}-{b}".upper() for a, b in CODE.findall(text)]
+    """Every code in a text, however it is typed, in its usual form."""
+    return [f"IB-{a}-{b}".upper() for a, b in _TYPED.findall(unicodedata.normalize("NFKC", text))]
+
+
+def codes_written(text: str) -> tuple[list[str], bool]:
+    """The codes that the person wrote, and whether there are others in what is quoted.
+
+    A quoted letter of ours holds its code, whatever stands above it: "I did not ask for this" confirms nothing. A reply
+    without a word of one's own is the letter sent back, as it asks for.
+    """
+    own = classify.own_words(text)
+    written, every = codes_in(own), codes_in(text)
+    if not written and not own.strip():
+        return every, False
+    return written, bool(set(every) - set(written))
 
 
 _CCPA_NAMES = {"erasure": "delete", "access": "know", "rectification": "correct"}
+_GDPR_NAMES = {ccpa: gdpr for gdpr, ccpa in _CCPA_NAMES.items()}
 UNSURE = "unsure"
 """The kind of a message that speaks of rights while none stands out: the operator reads it."""
 
@@ -86,7 +123,12 @@ def guess(subject: str, text: str) -> Guess:
     law = classify.law_of(subject, text) or OTHER
     if marked := _marked(subject):
         right = next(right for right in RIGHTS if right.kind == marked)
-        return Guess(right.kind, right.law if right.law in LAWS else law)
+        added = text.replace(right.asks, "")
+        other, _ = classify.kind_of("", added)
+        same = {marked, _GDPR_NAMES.get(marked, marked), "question", UNSURE}
+        if other not in same and marked != "question" and classify.is_personal(classify.folded(added)):
+            return Guess(UNSURE, law)  # the link's subject, and a text that asks for another thing
+        return Guess(right.kind, law if right.law not in LAWS or law == GDPR else right.law)
     kind, _ = classify.kind_of(subject, text)
     if kind == "question" and (law != OTHER or not text.strip()):
         kind = UNSURE  # a law is named, or nothing could be read: somebody has to look
@@ -95,7 +137,7 @@ def guess(subject: str, text: str) -> Guess:
 
 def touches_data(subject: str, text: str) -> bool:
     """True where what is held of somebody may be meant, whatever the kind: identity is asked for then."""
-    if marked := _marked(subject):
+    if (marked := _marked(subject)) and guess(subject, text).kind == marked:
         return marked in IDENTITY
     _, speaks_of_rights = classify.kind_of(subject, text)
     kind = guess(subject, text).kind

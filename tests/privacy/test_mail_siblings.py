@@ -1,0 +1,286 @@
+"""Mails of other programs and in other languages than those that the reading was written for: nobody's identity by
+accident,
+no text lost, no quoted word taken for a wish. Most were written by somebody who had not seen the code."""
+
+from collections.abc import Callable
+from email.message import EmailMessage
+
+import pytest
+
+from app.core.errors import InferenceBenchError
+from app.core.settings import Settings
+from app.privacy.fulfilment import fulfil
+from app.privacy.mail.parser import read
+from app.privacy.requests import cases, request
+from app.storage import sqlite
+from tests.privacy.test_requests import all_cases, arrive, code_in, letters, office, polled, waiting  # noqa: F401
+
+HEAD = "From: Per Son <person@example.org>\nTo: privacy@inferencebench.io\nSubject: {subject}\nMessage-ID: "
+"<{id}@example.org>\n{more}"
+ASK = "Please erase all my personal data.\n"
+
+
+def raw(body: bytes | str = ASK, subject: str = "Hi", more: str = "", name: str = "m") -> bytes:
+    head = HEAD.format(subject=subject, more=more, id=name).encode("utf-8", "surrogateescape")
+    return head + b"\n" + (body.encode() if isinstance(body, str) else body)
+
+
+def quoted(letter: EmailMessage) -> str:
+    return "\n".join(f"> {line}" for line in letter.get_content().splitlines())
+
+
+def verified(settings: Settings, reference: str) -> bool:
+    return sqlite.run(cases.known(reference)).verified_at is not None
+
+
+@pytest.mark.parametrize("promise", ["P-9.4"])
+@pytest.mark.parametrize(
+    ("subject", "own"),
+    [
+        ("Re: {subject}", "I did not write to you. Ignore this!"), ("AW: {subject}", "Das war ich nicht."),
+        ("Automatische Antwort: {subject}", "Ich bin im Urlaub."),
+        ("Réponse automatique : {subject}", "Je suis absent."), ("Respuesta automática: {subject}", "Estoy fuera."),
+        ("Automatic reply: {subject}", "Away until Monday."),
+        ("自動返信: {subject}", "休暇中です。"), ("Autosvar: {subject}", "Jeg er på ferie."), ("Автоответ: {subject}",
+        "Я в отпуске."), ("Automatisch antwoord: {subject}", ""),
+    ],
+)  # fmt: skip
+def test_a_code_that_only_a_program_sent_back_confirms_nothing(
+    office: Settings, subject: str, own: str, promise: str
+) -> None:  # fmt: skip
+    case, _ = waiting(office)
+    letter = letters(office)[0]
+    reply = raw(
+        f"{own}\n\n{quoted(letter)}\n",
+        subject.format(subject=letter["Subject"]),
+        f"In-Reply-To: {letter['Message-ID']}\n",
+        "r",
+    )
+    arrive(office, reply, "reply")
+    polled(office)
+    assert not verified(office, case.reference)
+    assert len(all_cases()) == 1
+
+
+@pytest.mark.parametrize("promise", ["P-9.4"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        lambda code: code, str.lower, lambda code: code.replace("-", ""), lambda code: code.replace("-", " - "),
+        lambda code: code.replace("-", "–"),
+        lambda code: code.replace("-", " "), lambda code: code.translate({n: n + 0xFEE0 for n in range(0x21, 0x7F)}),
+        lambda code: f"the code: {code}.",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("names_the_letter", [True, False])
+def test_a_code_is_taken_however_it_is_typed(
+    office: Settings, typed: Callable[[str], str], names_the_letter: bool, promise: str
+) -> None:  # fmt: skip
+    case, code = waiting(office)
+    letter = letters(office)[0]
+    more = f"In-Reply-To: {letter['Message-ID']}\n" if names_the_letter else ""
+    arrive(office, raw(f"{typed(code)}\n\n{quoted(letter)}\n", "my code", more, "r"), "reply")
+    polled(office)
+    assert verified(office, case.reference)
+
+
+def test_who_sends_back_only_the_quoted_code_is_told_what_to_do_and_nobody_can_read_it_in_the_case(
+    office: Settings,
+) -> None:
+    case, code = waiting(office)
+    letter = letters(office)[0]
+    reply = raw(
+        f"Yes.\n\n{quoted(letter)}\n", f"Re: {letter['Subject']}", f"In-Reply-To: {letter['Message-ID']}\n", "r"
+    )
+    arrive(office, reply, "reply")
+    polled(office)
+    assert any("quotes" in what for _, what in sqlite.run(cases.events(case.reference)))
+    kept = [part["body"] for part in sqlite.run(cases.correspondence(case.reference))]
+    assert not any(code in body for body in kept)
+    assert any("above the quoted text" in body for body in kept)
+
+
+BOUNCES = {
+    "exchange": ("MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@corp.example", "Undeliverable: {subject}",
+    "In-Reply-To: {id}\n", "No such address."),
+    "qmail": ("MAILER-DAEMON@mx.example", "failure notice", "Return-Path: <>\n",
+    "I'm afraid I wasn't able to deliver.\n\n--- a copy:\n\n{copy}"),
+    "postfix-plain": ("mailer-daemon@mx.example", "Undelivered Mail Returned to Sender",
+    "Auto-Submitted: auto-generated\nReferences: {id}\n", "unknown user"),
+    "vacation": ("person@example.org", "Away: {subject}", "Auto-Submitted: auto-replied\nIn-Reply-To: {id}\n",
+    "I am away"),
+    "nothing-named": ("person@example.org", "Automatisch antwoord: Your privacy request",
+    "Auto-Submitted: auto-replied\n", "Ik ben afwezig"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BOUNCES)
+def test_what_programs_answer_to_our_letters_opens_and_wakes_no_case(office: Settings, kind: str) -> None:
+    case, _ = waiting(office)
+    letter = letters(office)[0]
+    sqlite.run(cases.close(case.reference, request.RESOLVED, "done"))
+    sender, subject, more, body = BOUNCES[kind]
+    given = {"subject": letter["Subject"], "id": letter["Message-ID"], "copy": letter.as_string()}
+    message = raw(body.format(**given), subject.format(**given), more.format(**given), "b")
+    arrive(office, message.replace(b"Per Son <person@example.org>", sender.encode()), "bounce")
+    polled(office)
+    (found,) = all_cases()
+    assert found.state == request.RESOLVED
+
+
+def part(kind: str, body: str, boundary: str = "b", more: str = "") -> str:
+    return f"--{boundary}\nContent-Type: {kind}\n{more}\n{body}\n"
+
+
+MULTI = 'MIME-Version: 1.0\nContent-Type: multipart/{kind}; boundary="{boundary}"\n'
+NESTED = "".join(f'--b{n}\nContent-Type: multipart/mixed; boundary="b{n + 1}"\n\n' for n in range(150))
+BODIES = {
+    "no boundary named": (part("text/plain", ASK), "MIME-Version: 1.0\nContent-Type: multipart/mixed\n"),
+    "another boundary named": (part("text/plain", ASK), MULTI.format(kind="mixed", boundary="c")),
+    "a boundary in other letters": (part("text/plain", ASK), MULTI.format(kind="mixed", boundary="B")),
+    "no parts": (ASK, MULTI.format(kind="mixed", boundary="b")),
+    "never closed": (part("text/plain", ASK), MULTI.format(kind="mixed", boundary="b")),
+    "before the first part": (ASK + part("text/plain", "hello") + "--b--\n", MULTI.format(kind="mixed", boundary="b")),
+    "after the last part": (part("text/plain", "hello") + "--b--\n" + ASK, MULTI.format(kind="mixed", boundary="b")),
+    "deeply nested": (NESTED + part("text/plain", ASK, "b150"), MULTI.format(kind="mixed", boundary="b0")),
+    "HTML says more": (part("text/plain", "See the HTML version.") + part("text/html", f"<p>{ASK}</p>") + "--b--\n",
+    MULTI.format(kind="alternative", boundary="b")),
+    "the whole body attached": (ASK,
+    'Content-Type: text/plain; name="r.txt"\nContent-Disposition: attachment; filename="r.txt"\n'),
+    "xhtml": (f"<html><body><p>{ASK}</p></body></html>", "Content-Type: application/xhtml+xml\n"),
+    "enriched": (f"<bold>{ASK}</bold>", "Content-Type: text/enriched\n"),
+    "bytes": (ASK.strip(), "Content-Type: application/octet-stream\n"),
+    "encoding with a space": ("Please erase all my personal=20data.", "Content-Transfer-Encoding: Quoted-Printable \n"),
+    "encoding with a comment": ("UGxlYXNlIGVyYXNlIGFsbCBteSBwZXJzb25hbCBkYXRhLgo=",
+    "Content-Transfer-Encoding: base64 (x)\n"),
+    "no base64 after all": (ASK, "Content-Transfer-Encoding: base64\n"),
+    "flowed": ("Please erase  \nall my personal  \ndata.\n", "Content-Type: text/plain; format=flowed; delsp=yes\n"),
+    "no text encoding": (ASK, "Content-Type: text/plain; charset=zlib\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_no_structure_loses_what_was_asked(name: str) -> None:
+    body, more = BODIES[name]
+    message = raw(body, more=more)
+    found = read(message, len(message))
+    assert "erase all my personal data" in " ".join(found.text.split())
+    assert request.guess(found.subject, found.text).kind == "erasure"
+    assert found.sender == "person@example.org"
+
+
+@pytest.mark.parametrize(
+    ("charset", "data", "text"),
+    [
+        ("iso-2022-jp", b"\x1b$B-!8D?M>pJs$N:o=|\x1b(B\n", "①個人情報の削除"), ("big5",
+        "個人資料 €碁銹".encode("cp950"), "€碁銹"), ("big5", "刪除 嘅".encode("big5hkscs"), "嘅"),
+        ("euc-jp", "①削除".encode("euc_jis_2004"), "①削除"), ("utf8mb4", "löschen".encode(), "löschen"), ("hex",
+        b"plain words", "plain words"), ("rot13", b"plain words", "plain words"),
+        ("iso-8859-8-i", "מחקו".encode("cp1255"), "מחקו"), ("x-mac-cyrillic", "удалить".encode("mac-cyrillic"),
+        "удалить"), ('"utf-8;"', "löschen".encode(), "löschen"),
+    ],
+)  # fmt: skip
+def test_charsets_are_read_as_their_programs_mean_them(charset: str, data: bytes, text: str) -> None:
+    message = raw(data, more=f"Content-Type: text/plain; charset={charset}\n")
+    found = read(message, len(message))
+    assert text in found.text
+    assert (found.sender, found.subject) == ("person@example.org", "Hi")
+
+
+def test_a_head_in_bare_utf8_and_a_domain_of_another_script_are_read() -> None:
+    message = b"\xef\xbb\xbf" + raw(subject="Löschung meiner Daten").replace(
+        b"person@example.org", "p@bücher.example".encode()
+    )
+    found = read(message, len(message))
+    assert (found.sender, found.subject) == ("p@xn--bcher-kva.example", "Löschung meiner Daten")
+
+
+QUOTING = [
+    "Von: A <s@x.example>\nGesendet: Montag\nAn: B\nBetreff: x",
+    "De : A\nEnvoyé : lundi 2 novembre 2026 10:00\nÀ : B\nObjet : x", "差出人: A\n送信日時: 月\n宛先: B\n件名: x",
+    "Od: A\nWysłano: pon\nDo: B\nTemat: x", "Från: A\nSkickat: mån\nTill: B\nÄmne: x",
+    "Op ma 2 nov 2026 om 10:00 schreef A <s@x.example>:", "пн, 2 нояб. 2026 г. в 10:00, A <s@x.example>:",
+    "pon., 2 lis 2026 o 10:00 A <s@x.example> napisał(a):", "2026年11月2日(月) 10:00 A <s@x.example>:",
+    "Em seg., 2 de nov. de 2026 às 10:00, A <s@x.example> escreveu:", "Den 2 nov. 2026 skrev A:",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("begins", QUOTING)
+def test_what_is_quoted_below_is_not_asked(begins: str) -> None:
+    text = f"Please send me a copy of my data.\n\n{begins}\n\nPlease erase all my data under Article 17 GDPR\n"
+    assert request.guess("Re: x", text).kind == "access"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<blockquote type='cite'>{}</blockquote>",
+        "<div class='yahoo_quoted'>{}</div>",
+        '<div class="gmail_quote gmail_x"><div>{}</div></div>',
+    ],
+)
+def test_what_web_mail_quotes_is_not_asked(html: str) -> None:
+    quote = html.format("<p>Please erase all my data, Article 17 GDPR</p>")
+    body = f"<div>Please send me a copy of my data.</div>{quote}<p>Thank you.</p>"
+    message = raw(body, more="Content-Type: text/html\n")
+    found = read(message, len(message))
+    assert request.guess("", found.text).kind == "access"
+    assert "\nThank you." in found.text
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("Labdien, lūdzu izdzēsiet visus manus personas datus.", "erasure"),
+        ("Nitlobkom tħassru d-data personali kollha tiegħi.", "erasure"),
+        ("Hei, vennligst slett alle mine personopplysninger.", "erasure"),
+        ("אנא מחקו את כל המידע האישי שלי.", "erasure"), ("Vinsamlegast eyðið öllum persónuupplýsingum mínum.",
+        "erasure"), ("Молим вас да обришете све моје личне податке.", "erasure"),
+        ("আমার সব ব্যক্তিগত তথ্য মুছে ফেলুন।", "erasure"), ("I withdraw the consent I gave to publish my report.",
+        "withdrawal"), ("I changed my mind: please take back my consent.", "withdrawal"),
+        ("Retiro el consentimiento que di para el tratamiento de mis datos.", "withdrawal"),
+        ("Jeg trækker mit samtykke tilbage.", "withdrawal"), ("Оттеглям съгласието си.", "withdrawal"),
+        ("Odvolávam svoj súhlas so spracúvaním osobných údajov.", "withdrawal"), ("我撤回我的同意。", "withdrawal"),
+        ("bitte schränken Sie die Verarbeitung meiner Daten ein.", "restriction"),
+        ("Merci de me transmettre mes données dans un format structuré et lisible par machine.", "portability"),
+        ("Εναντιώνομαι στην επεξεργασία των δεδομένων μου.", "objection"),
+        ("My son is 12 and sent you a report with his e-mail address. Please remove it.", "erasure"),
+        ("Take down my benchmark report please.", "erasure"),
+        ("Please delete everything you hold about me.", "erasure"),
+        ("How do you compute the price per GPU hour for H100?", "question"), ("Is your estimate portable to AMD GPUs?",
+        "question"),
+        ("Is there a restriction on how many API requests I may send?", "question"),
+        ("Please correct the price of the A100 at Lambda, it is now 1.29.", "question"), ("how are you?", "question"),
+        ("Ég vil ekki lengur að þið geymið neitt.", "unsure"),
+        ("I withdraw my earlier access request; no answer needed.", "unsure"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_is_told_or_said_to_be_unsure(text: str, kinds: str) -> None:
+    assert request.guess("", text).kind == kinds
+    assert request.touches_data("", text) is (kinds != "question")
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "law"),
+    [
+        ("", "Delete my data under GDPR or CCPA, whichever applies.", "GDPR"), ("My data (GDPR/CCPA)", "a copy please",
+        "GDPR"), ("", "I am not a California resident. Delete my data.", "other"),
+        ("", "My phone is from California Telecom; I live in Berlin, GDPR applies. Delete my data.", "GDPR"),
+        ("My data (GDPR, UK GDPR, CCPA)", "Please send me a copy of my data.", "other"),
+        ("", "I am a California resident. Delete my data.", "CCPA"), ("Privacy request [know]: Know",
+        "Law, if you know it (CCPA): UK GDPR", "GDPR"), ("", "Delete my data under the CPRA.", "CCPA"),
+    ],
+)  # fmt: skip
+def test_the_law_is_the_one_that_the_person_claims(subject: str, text: str, law: str) -> None:
+    assert request.guess(subject, text).law == law
+
+
+@pytest.mark.parametrize("promise", ["P-9.1"])
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_request_to_freeze_erases_nothing(office: Settings, dry: bool, promise: str) -> None:
+    case, code = waiting(office, "restriction")
+    arrive(office, raw(code, case.reference, name="r"), "reply")
+    polled(office)
+    assert verified(office, case.reference)
+    with pytest.raises(InferenceBenchError, match="asks to freeze"):
+        sqlite.run(fulfil.erase(office, case.reference, [], dry=dry))

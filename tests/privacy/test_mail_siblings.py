@@ -15,8 +15,10 @@ from app.privacy.requests import cases, request
 from app.storage import sqlite
 from tests.privacy.test_requests import all_cases, arrive, code_in, letters, office, polled, waiting  # noqa: F401
 
-HEAD = "From: Per Son <person@example.org>\nTo: privacy@inferencebench.io\nSubject: {subject}\nMessage-ID: "
-"<{id}@example.org>\n{more}"
+HEAD = (
+    "From: Per Son <person@example.org>\nTo: privacy@inferencebench.io\nSubject: {subject}\n"
+    "Message-ID: <{id}@example.org>\n{more}"
+)
 ASK = "Please erase all my personal data.\n"
 
 

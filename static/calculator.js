@@ -1,7 +1,8 @@
 // The calculator's page. It loads one sheet, the same for everyone, and computes; nothing typed or chosen is sent.
 
 const root = document.getElementById("calculator");
-const [E, S, P] = await Promise.all([import(root.dataset.estimate), import(root.dataset.scenarios), import(root.dataset.plots)]);
+const [E, S, P] = await Promise.all([import(root.dataset.estimate), import(root.dataset.scenarios),
+  import(root.dataset.plots)]);
 const { html } = P;
 const $ = (id) => document.getElementById(id);
 const fields = [...root.querySelectorAll("[data-key]")];
@@ -10,16 +11,22 @@ let sheet = null, found = [], chosen = "", compared = new Set(), scenarios = [];
 
 // What a number field may hold, said at the field
 const RULES = {
-  input: [1, 2e6, "from 1 to 2,000,000 tokens, for example 1000", true], output: [1, 2e6, "from 1 to 2,000,000 tokens, for example 300", true],
-  rate: [1e-6, 1e5, "above 0 and at most 100,000, for example 2.5"], ttft: [1e-3, 1e5, "above 0, for example 2"], tpot: [1e-2, 1e5, "above 0, for example 50"],
-  budget: [0.01, 1e9, "above 0, or empty"], utilisation: [1, 100, "from 1 to 100, for example 60"], hours: [0.1, 24, "from 0.1 to 24"],
-  least: [1, 1e4, "from 1 to 10,000", true], spare: [0, 1e4, "from 0 to 10,000", true], grid: [0, 2000, "from 0 to 2,000, for example 473"],
+  input: [1, 2e6, "from 1 to 2,000,000 tokens, for example 1000", true],
+  output: [1, 2e6, "from 1 to 2,000,000 tokens, for example 300", true],
+  rate: [1e-6, 1e5, "above 0 and at most 100,000, for example 2.5"], ttft: [1e-3, 1e5, "above 0, for example 2"],
+  tpot: [1e-2, 1e5, "above 0, for example 50"],
+  budget: [0.01, 1e9, "above 0, or empty"], utilisation: [1, 100, "from 1 to 100, for example 60"],
+  hours: [0.1, 24, "from 0.1 to 24"],
+  least: [1, 1e4, "from 1 to 10,000", true], spare: [0, 1e4, "from 0 to 10,000", true],
+  grid: [0, 2000, "from 0 to 2,000, for example 473"],
   ownusd: [1e-4, 1e5, "above 0, or empty"], ownsize: [1, 64, "from 1 to 64", true],
 };
 const OPTIONAL = new Set(["budget", "ownusd"]);
 
-const usd = (v) => v >= 1000 ? `$${Math.round(v).toLocaleString("en")}` : v >= 1 ? `$${v.toFixed(2)}` : `$${+v.toPrecision(3)}`;
-const ms = (s) => s >= 10 ? `${s.toFixed(1)}\u00a0s` : s >= 1 ? `${s.toFixed(2)}\u00a0s` : `${+(s * 1e3).toPrecision(3)}\u00a0ms`;
+const usd = (v) => v >= 1000 ? `$${Math.round(v).toLocaleString("en")}` : v >= 1 ? `$${v.toFixed(2)}`
+  : `$${+v.toPrecision(3)}`;
+const ms = (s) => s >= 10 ? `${s.toFixed(1)}\u00a0s` : s >= 1 ? `${s.toFixed(2)}\u00a0s`
+  : `${+(s * 1e3).toPrecision(3)}\u00a0ms`;
 const gb = (b) => `${+(b / 1e9).toPrecision(3)}\u00a0GB`;
 const many = (n, one, more = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
 const day = (n) => new Date(n * 864e5).toISOString().slice(0, 10);
@@ -53,7 +60,9 @@ const numbersOf = (input, model, tell = () => {}) => {
     else if (value < low || value > high) fault = `Must be ${hint}.`;
     else if (whole && !Number.isInteger(value)) fault = "Must be a whole number.";
     else if (key === "input" && model.shape.context && value + Number(input.output) > model.shape.context) {
-      fault = `Prompt and answer are more than the ${model.shape.context.toLocaleString("en")} tokens of context that ${model.name} has.`;
+      fault =
+        `Prompt and answer are more than the ${model.shape.context.toLocaleString("en")} tokens of context `
+        + `that ${model.name} has.`;
     }
     tell(key, fault);
     good &&= !fault;
@@ -63,7 +72,8 @@ const numbersOf = (input, model, tell = () => {}) => {
 };
 
 const checked = (input, model) => {
-  const n = numbersOf(input, model, say), priced = input["on-demand"] || input.spot || input.reserved || (input.owngpu && n?.ownusd);
+  const n = numbersOf(input, model, say), priced = input["on-demand"] || input.spot || input.reserved
+    || (input.owngpu && n?.ownusd);
   $("error").hidden = Boolean(priced);
   $("error").textContent = priced ? "" : "Choose at least one kind of price, or give one of your own.";
   return priced ? n : null;
@@ -71,18 +81,21 @@ const checked = (input, model) => {
 
 const needOf = (n, model, sure) => {
   const wide = sheet.ranges, kind = model.shape.experts ? "mixture" : "dense";
-  return { prompt: n.input, output: n.output, rate: n.rate, ttft: n.ttft / (sure ? wide.ttft[kind][1] : 1), tpot: n.tpot / 1e3 / (sure ? wide.tpot[kind][1] : 1),
+  return { prompt: n.input, output: n.output, rate: n.rate, ttft: n.ttft / (sure ? wide.ttft[kind][1] : 1),
+    tpot: n.tpot / 1e3 / (sure ? wide.tpot[kind][1] : 1),
     utilisation: n.utilisation / 100, spare: n.spare, least: n.least, hours: n.hours };
 };
 
 // (precision, bytes of a cached element) to try on a card, and why not
 const optionsFor = (input, model, card) => {
-  const wanted = input.precision === "any" ? [...new Set([model.precision, "fp8", "nvfp4"])] : [input.precision || model.precision];
+  const wanted = input.precision === "any" ? [...new Set([model.precision, "fp8", "nvfp4"])]
+    : [input.precision || model.precision];
   const options = [], reasons = [];
   for (const precision of wanted) {
     if (precision === "nvfp4" && model.shape.native_4bit) continue;
     if (precision === "fp8" && !card.flops8) reasons.push("it has no FP8 units; bf16 or int4 would work");
-    else if (precision === "nvfp4" && !card.flops4) reasons.push("it has no FP4 units for NVFP4; fp8, mxfp4 or int4 may work");
+    else if (precision === "nvfp4" && !card.flops4)
+      reasons.push("it has no FP4 units for NVFP4; fp8, mxfp4 or int4 may work");
     else options.push([precision, Number(input.kv) || sheet.kv_bytes[precision]]);
   }
   return [options, reasons];
@@ -90,7 +103,8 @@ const optionsFor = (input, model, card) => {
 
 const offersOf = (input, n, index) => {
   const own = input.owngpu && n.ownusd && sheet.gpus[index].slug === input.owngpu
-    ? [{ size: n.ownsize, usd: n.ownusd, provider: "your own price", tier: "own", months: 0, seen: null, stale: 0 }] : [];
+    ? [{ size: n.ownsize, usd: n.ownusd, provider: "your own price", tier: "own", months: 0, seen: null, stale: 0 }]
+      : [];
   return [...own, ...(sheet.offersByGpu.get(index) ?? []).filter((o) => input[o.tier])];
 };
 
@@ -104,41 +118,69 @@ const rank = (input, n, model) => {
     if (!options.length) { reasons.push([gpu.name, faults[0]]); return; }
     const [held, nearest] = E.ways(model.shape, gpu.card, options, input.engine, need, sheet.constants, sheet.bytes);
     if (!held.length) {
-      const alone = nearest && (nearest.tpot > need.tpot ? `${ms(nearest.tpot)} a token even alone` : `${ms(nearest.ttft)} to the first token even alone`);
+      const alone = nearest && (nearest.tpot > need.tpot ? `${ms(nearest.tpot)} a token even alone`
+        : `${ms(nearest.ttft)} to the first token even alone`);
       reasons.push([gpu.name, nearest ? `too slow: ${alone}` : "the model does not fit on sixteen of them"]);
       return;
     }
     const best = E.cheapest(held, need, offers.map((o) => [o.size, o.usd]));
-    if (!best) { reasons.push([gpu.name, `needs ${Math.min(...held.map((h) => h.layout.tensor * h.layout.data))} in one machine; no offer is known to have as many`]); return; }
-    if (n.budget && best.cost.usd_month > n.budget) { reasons.push([gpu.name, `${usd(best.cost.usd_month)} a month is over the budget`]); return; }
+    if (!best) {
+      const least = Math.min(...held.map((h) => h.layout.tensor * h.layout.data));
+      reasons.push([gpu.name, `needs ${least} in one machine; no offer is known to have as many`]);
+      return;
+    }
+    if (n.budget && best.cost.usd_month > n.budget) {
+      reasons.push([gpu.name, `${usd(best.cost.usd_month)} a month is over the budget`]);
+      return;
+    }
     rows.push({ ...best, gpu, offer: offers[best.offer], key: gpu.slug });
   });
   rows.sort((a, b) => a.offer.stale - b.offer.stale || a.cost.usd_hour - b.cost.usd_hour || (a.key < b.key ? -1 : 1));
   return [rows, reasons];
 };
 
-const split = (l) => [l.tensor > 1 && `tensor parallel ${l.tensor}`, l.data > 1 && `attention data parallel ${l.data}`, l.pipeline > 1 && `${l.pipeline} stages`, l.experts_split && "experts split"].filter(Boolean).join(", ") || "one GPU";
-const wide = (row, model) => { const kind = model.shape.experts ? "mixture" : "dense", r = sheet.ranges; return { tpot: r.tpot[kind].map((f) => f * row.speed.tpot), ttft: r.ttft[kind].map((f) => f * row.speed.ttft) }; };
-const whose = (o) => o.provider + (o.tier === "on-demand" || o.tier === "own" ? "" : o.tier === "spot" ? ", spot" : `, ${o.months} months`);
+const split = (l) => [l.tensor > 1 && `tensor parallel ${l.tensor}`, l.data > 1 && `attention data parallel ${l.data}`,
+  l.pipeline > 1 && `${l.pipeline} stages`, l.experts_split && "experts split"].filter(Boolean).join(", ") || "one GPU";
+const wide = (row, model) => { const kind = model.shape.experts ? "mixture" : "dense", r = sheet.ranges;
+  return { tpot: r.tpot[kind].map((f) => f * row.speed.tpot), ttft: r.ttft[kind].map((f) => f * row.speed.ttft) }; };
+const whose = (o) => o.provider + (o.tier === "on-demand" || o.tier === "own" ? "" : o.tier === "spot" ? ", spot"
+  : `, ${o.months} months`);
 const hardware = (row) => `${row.cost.gpus} × ${row.gpu.name}`;
 
-const table = (head, rows) => html("table", { class: "plain cards" }, html("thead", {}, html("tr", {}, ...head.map(([name, num]) => html("th", { scope: "col", class: num && "num" }, name)))), html("tbody", {}, ...rows));
+const table = (head, rows) => html("table", { class: "plain cards" },
+  html("thead", {}, html("tr", {}, ...head.map(([name, num]) =>
+    html("th", { scope: "col", class: num && "num" }, name)))), html("tbody", {}, ...rows));
 
 const show = (input, n, model, [rows, reasons]) => {
   found = rows;
   if (!rows.some((r) => r.key === chosen)) chosen = rows[0]?.key ?? "";
   const best = rows[0];
-  $("answer").replaceChildren(...(best ? [html("strong", {}, hardware(best)), ` (${whose(best.offer)}) hold${best.cost.gpus === 1 ? "s" : ""} your limits for ${model.name}: `, html("strong", {}, `${usd(best.cost.usd_month)} a month`),
-    `, ${usd(best.cost.usd_million_output)} per million tokens out. ${many(rows.length, "GPU")} can, ${reasons.length} can't.`] : ["No offered GPU holds these limits. The reasons are below; a longer limit, narrower weights or another tier may help."]));
-  $("rows").replaceChildren(...(rows.length ? [table([["Hardware"], ["USD a month", 1], ["per million in, out", 1], ["First token", 1], ["Per token", 1], ["Limited by"], ["From"]],
+  $("answer").replaceChildren(...(best ? [html("strong", {}, hardware(best)),
+    ` (${whose(best.offer)}) hold${best.cost.gpus === 1 ? "s" : ""} your limits for ${model.name}: `,
+    html("strong", {}, `${usd(best.cost.usd_month)} a month`),
+    `, ${usd(best.cost.usd_million_output)} per million tokens out. `
+      + `${many(rows.length, "GPU")} can, ${reasons.length} can't.`]
+    : ["No offered GPU holds these limits. The reasons are below; a longer limit, narrower weights or another tier "
+      + "may help."]));
+  $("rows").replaceChildren(...(rows.length ? [table([["Hardware"], ["USD a month", 1], ["per million in, out", 1],
+    ["First token", 1], ["Per token", 1], ["Limited by"], ["From"]],
     rows.slice(0, SHOWN).map((row) => html("tr", { class: row.key === chosen && "chosen" },
-      html("td", { class: "what" }, html("button", { type: "button", class: "pick", "aria-pressed": String(row.key === chosen), onclick: () => { chosen = row.key; render(); } }, hardware(row)),
-        html("small", { class: "sub" }, `${row.layout.precision}, ${many(row.cost.replicas, "replica")}, ${split(row.layout)}${row.offer.size ? "" : ", size of instance not stated"}`)),
-      html("td", { class: "num", "data-label": "USD a month" }, html("b", {}, usd(row.cost.usd_month))), html("td", { class: "num", "data-label": "per million in, out" }, `${usd(row.cost.usd_million_input)}, ${usd(row.cost.usd_million_output)}`),
-      ...[["First token", row.speed.ttft, wide(row, model).ttft], ["Per token", row.speed.tpot, wide(row, model).tpot]].map(([name, value, [low, high]]) =>
-        html("td", { class: "num", "data-label": name }, ms(value), html("small", { class: "sub" }, `${ms(low)} to ${ms(high)}`))),
+      html("td", { class: "what" }, html("button", { type: "button", class: "pick",
+        "aria-pressed": String(row.key === chosen), onclick: () => { chosen = row.key; render(); } }, hardware(row)),
+        html("small", { class: "sub" },
+          `${row.layout.precision}, ${many(row.cost.replicas, "replica")}, ${split(row.layout)}`
+          + (row.offer.size ? "" : ", size of instance not stated"))),
+      html("td", { class: "num", "data-label": "USD a month" }, html("b", {}, usd(row.cost.usd_month))),
+      html("td", { class: "num", "data-label": "per million in, out" },
+        `${usd(row.cost.usd_million_input)}, ${usd(row.cost.usd_million_output)}`),
+      ...[["First token", row.speed.ttft, wide(row, model).ttft],
+        ["Per token", row.speed.tpot, wide(row, model).tpot]].map(([name, value, [low, high]]) =>
+        html("td", { class: "num", "data-label": name }, ms(value),
+          html("small", { class: "sub" }, `${ms(low)} to ${ms(high)}`))),
       html("td", { "data-label": "Limited by" }, E.limitedBy(row.speed)),
-      html("td", { "data-label": "From" }, whose(row.offer), ...(row.offer.seen ? [html("small", { class: "sub" }, day(row.offer.seen), " ", ...(row.offer.stale ? [html("span", { class: "stale" }, "stale")] : []))] : [])))))] : []));
+      html("td", { "data-label": "From" }, whose(row.offer),
+        ...(row.offer.seen ? [html("small", { class: "sub" }, day(row.offer.seen), " ",
+          ...(row.offer.stale ? [html("span", { class: "stale" }, "stale")] : []))] : [])))))] : []));
   front(rows);
   detail(input, n, model, rows.find((r) => r.key === chosen));
   $("whynot").hidden = !reasons.length;
@@ -146,46 +188,96 @@ const show = (input, n, model, [rows, reasons]) => {
 };
 
 const front = (rows) => {
-  const points = rows.map((r) => [r.cost.usd_month, 1 / r.speed.tpot, `${hardware(r)}: ${usd(r.cost.usd_month)} a month, ${(1 / r.speed.tpot).toFixed(1)} tokens/s`]);
+  const points = rows.map((r) => [r.cost.usd_month, 1 / r.speed.tpot,
+    `${hardware(r)}: ${usd(r.cost.usd_month)} a month, ${(1 / r.speed.tpot).toFixed(1)} tokens/s`]);
   const best = P.pareto(points);
-  const drawn = P.scatter({ title: "Cost against speed", points, front: best, xLabel: "USD a month", yLabel: "tokens/s for each request", xText: usd, yText: String });
+  const drawn = P.scatter({ title: "Cost against speed", points, front: best, xLabel: "USD a month",
+    yLabel: "tokens/s for each request", xText: usd, yText: String });
   $("front").hidden = !drawn;
-  if (drawn) $("front").replaceChildren(drawn, html("figcaption", {}, html("span", { class: "key low" }, "nothing is both cheaper and faster"), best.map((i) => hardware(rows[i])).slice(0, 6).join(", ")));
+  if (drawn) $("front").replaceChildren(drawn, html("figcaption", {},
+    html("span", { class: "key low" }, "nothing is both cheaper and faster"),
+    best.map((i) => hardware(rows[i])).slice(0, 6).join(", ")));
 };
 
 const nearest = (input, model, row, n) => {
-  const m = sheet.measured, words = m.words, c = m.columns, name = `${model.owner}/${model.name}`.toLowerCase(), found = [];
+  const m = sheet.measured, words = m.words, c = m.columns, name = `${model.owner}/${model.name}`.toLowerCase(),
+  found = [];
   for (let i = 0; i < c[0].length; i++) {
-    const far = Math.abs(Math.log(c[7][i] / n.input)) + Math.abs(Math.log(c[8][i] / n.output)) + Math.abs(Math.log(c[9][i] / row.load)) + Math.abs(Math.log(c[4][i] * c[5][i] / (row.layout.tensor * row.layout.data)));
-    const same = (words[c[0][i]] === name ? 0 : 6) + (sheet.gpus[c[1][i]]?.slug === row.gpu.slug ? 0 : 4) + (words[c[3][i]] === input.engine ? 0 : 1) + (words[c[2][i]].slice(-3) === row.layout.precision.slice(-3) ? 0 : 1.5);
+    const far = Math.abs(Math.log(c[7][i] / n.input)) + Math.abs(Math.log(c[8][i] / n.output))
+      + Math.abs(Math.log(c[9][i] / row.load))
+        + Math.abs(Math.log(c[4][i] * c[5][i] / (row.layout.tensor * row.layout.data)));
+    const same = (words[c[0][i]] === name ? 0 : 6) + (sheet.gpus[c[1][i]]?.slug === row.gpu.slug ? 0 : 4)
+      + (words[c[3][i]] === input.engine ? 0 : 1) + (words[c[2][i]].slice(-3) === row.layout.precision.slice(-3) ? 0
+        : 1.5);
     found.push([far + same, i]);
   }
   found.sort((a, b) => a[0] - b[0]);
-  return found.slice(0, 4).map(([, i]) => ({ model: words[c[0][i]].split("/").pop(), gpu: sheet.gpus[c[1][i]].name, precision: words[c[2][i]], engine: words[c[3][i]], gpus: c[4][i] * c[5][i], input: c[7][i], output: c[8][i], load: c[9][i], tpot: c[10][i] / 1e3, ttft: c[11][i] / 1e3 }));
+  return found.slice(0, 4).map(([, i]) => ({ model: words[c[0][i]].split("/").pop(), gpu: sheet.gpus[c[1][i]].name,
+    precision: words[c[2][i]], engine: words[c[3][i]], gpus: c[4][i] * c[5][i], input: c[7][i], output: c[8][i],
+    load: c[9][i], tpot: c[10][i] / 1e3, ttft: c[11][i] / 1e3 }));
 };
 
 const detail = (input, n, model, row) => {
   if (!row) { $("detail").replaceChildren(); return; }
-  const { speed, cost } = row, around = wide(row, model), p = speed.parts, kw = row.gpu.card.watts * cost.gpus / 1e3, kwh = kw * 730 * n.hours / 24;
-  const per = Math.min(speed.most, 1e6), used = speed.kv_sequence * Math.min(row.load, speed.most) / (row.layout.data * row.layout.pipeline);
-  const facts = [["At most in flight on a replica", `${row.load} (${Math.floor(per)} fit into memory)`], ["Tokens a second", `${(1 / speed.tpot).toFixed(1)} for a request, ${(speed.running / speed.tpot / (row.layout.tensor * row.layout.data * row.layout.pipeline)).toFixed(0)} for a GPU, ${(speed.running / speed.tpot * cost.replicas).toFixed(0)} in all at full load`],
-    ["Costs", `${usd(cost.usd_request)} a request, ${usd(cost.usd_million_input)} per million tokens in and ${usd(cost.usd_million_output)} out`], ["Bought as", `${many(cost.instances, "instance")} of ${many(cost.size, "GPU")} at ${usd(row.offer.usd)} per GPU-hour: ${usd(cost.usd_hour)} an hour`],
-    ["Power", kw ? `${kw.toFixed(2)} kW rated, ${Math.round(kwh).toLocaleString("en")} kWh and ${Math.round(kwh * n.grid / 1e3).toLocaleString("en")} kg of CO₂ a month` : "not known"], ["Limited by", E.limitedBy(speed)]];
+  const { speed, cost } = row, around = wide(row, model), p = speed.parts, kw = row.gpu.card.watts * cost.gpus / 1e3,
+    kwh = kw * 730 * n.hours / 24;
+  const per = Math.min(speed.most, 1e6), used = speed.kv_sequence * Math.min(row.load,
+    speed.most) / (row.layout.data * row.layout.pipeline);
+  const tokens = speed.running / speed.tpot;
+  const facts = [["At most in flight on a replica", `${row.load} (${Math.floor(per)} fit into memory)`],
+    ["Tokens a second",
+      `${(1 / speed.tpot).toFixed(1)} for a request, `
+      + `${(tokens / (row.layout.tensor * row.layout.data * row.layout.pipeline)).toFixed(0)} for a GPU, `
+      + `${(tokens * cost.replicas).toFixed(0)} in all at full load`],
+    ["Costs",
+      `${usd(cost.usd_request)} a request, ${usd(cost.usd_million_input)} per million tokens in `
+      + `and ${usd(cost.usd_million_output)} out`],
+    ["Bought as",
+      `${many(cost.instances, "instance")} of ${many(cost.size, "GPU")} at ${usd(row.offer.usd)} per GPU-hour: `
+      + `${usd(cost.usd_hour)} an hour`],
+    ["Power",
+      kw ? `${kw.toFixed(2)} kW rated, ${Math.round(kwh).toLocaleString("en")} kWh and `
+        + `${Math.round(kwh * n.grid / 1e3).toLocaleString("en")} kg of CO₂ a month` : "not known"],
+    ["Limited by", E.limitedBy(speed)]];
   const close = nearest(input, model, row, n), api = sheet.api.prices[model.slug] ?? [];
   const requests = n.rate * 3600 * 730 * n.hours / 24;
   const made = [html("h2", {}, hardware(row)),
-    html("dl", { class: "facts" }, ...[["First token", [ms(speed.ttft), ` (${ms(around.ttft[0])} to ${ms(around.ttft[1])})`, P.range(around.ttft[0], speed.ttft, around.ttft[1], n.ttft)]], ["Each further token", [ms(speed.tpot), ` (${ms(around.tpot[0])} to ${ms(around.tpot[1])})`, P.range(around.tpot[0], speed.tpot, around.tpot[1], n.tpot / 1e3)]]].map(([name, value]) => html("div", {}, html("dt", {}, name), html("dd", {}, ...value))),
+    html("dl", { class: "facts" }, ...[["First token", [ms(speed.ttft),
+      ` (${ms(around.ttft[0])} to ${ms(around.ttft[1])})`, P.range(around.ttft[0], speed.ttft, around.ttft[1],
+        n.ttft)]], ["Each further token", [ms(speed.tpot), ` (${ms(around.tpot[0])} to ${ms(around.tpot[1])})`,
+          P.range(around.tpot[0], speed.tpot, around.tpot[1], n.tpot / 1e3)]]].map(([name, value]) =>
+            html("div", {}, html("dt", {}, name), html("dd", {}, ...value))),
       ...facts.map(([name, value]) => html("div", {}, html("dt", {}, name), html("dd", {}, value)))),
-    P.bar("Where the time of a token goes", [["weights", p[0]], ["cache", p[1]], ["arithmetic", p[2]], ["between GPUs", p[3]], ["layers and steps", p[4]], ["requests", p[5]], ["prompts of others", p[6]]], ms),
-    P.bar("Where the memory of a GPU goes", [["weights", speed.weights], ["cache of those in flight", used], ["free", Math.max(row.gpu.card.memory - speed.weights - used - 2e9, 0)], ["runtime", 2e9]], gb),
-    html("h3", {}, "Nearest measurements"), table([["Measured"], ["Tokens", 1], ["In flight", 1], ["First token", 1], ["Per token", 1]], close.map((r) => html("tr", {}, html("td", { class: "what" }, `${r.model}, ${r.gpus} × ${r.gpu}`, html("small", { class: "sub" }, `${r.precision}, ${r.engine}`)), html("td", { class: "num", "data-label": "Tokens" }, `${r.input} + ${r.output}`), html("td", { class: "num", "data-label": "In flight" }, String(r.load)), html("td", { class: "num", "data-label": "First token" }, r.ttft ? ms(r.ttft) : "not measured"), html("td", { class: "num", "data-label": "Per token" }, ms(r.tpot)))))];
+    P.bar("Where the time of a token goes", [["weights", p[0]], ["cache", p[1]], ["arithmetic", p[2]],
+      ["between GPUs", p[3]], ["layers and steps", p[4]], ["requests", p[5]], ["prompts of others", p[6]]], ms),
+    P.bar("Where the memory of a GPU goes", [["weights", speed.weights], ["cache of those in flight", used],
+      ["free", Math.max(row.gpu.card.memory - speed.weights - used - 2e9, 0)], ["runtime", 2e9]], gb),
+    html("h3", {}, "Nearest measurements"), table([["Measured"], ["Tokens", 1], ["In flight", 1], ["First token", 1],
+      ["Per token", 1]], close.map((r) => html("tr", {}, html("td", { class: "what" },
+        `${r.model}, ${r.gpus} × ${r.gpu}`, html("small", { class: "sub" }, `${r.precision}, ${r.engine}`)),
+        html("td", { class: "num", "data-label": "Tokens" }, `${r.input} + ${r.output}`),
+        html("td", { class: "num", "data-label": "In flight" }, String(r.load)),
+        html("td", { class: "num", "data-label": "First token" }, r.ttft ? ms(r.ttft) : "not measured"),
+        html("td", { class: "num", "data-label": "Per token" }, ms(r.tpot)))))];
   if (api.length) {
-    const each = (a) => (n.input * a[1] + n.output * a[2]) / 1e6, cheapest = api.reduce((a, b) => each(b) < each(a) ? b : a), even = cost.usd_month / each(cheapest);
-    const most = row.speed.running / row.speed.tpot / n.output * (cost.replicas - n.spare) * (n.utilisation / 100) * 3600 * 730 * n.hours / 24;
+    const each = (a) => (n.input * a[1] + n.output * a[2]) / 1e6,
+    cheapest = api.reduce((a, b) => each(b) < each(a) ? b : a), even = cost.usd_month / each(cheapest);
+    const busy = row.speed.running / row.speed.tpot / n.output * (cost.replicas - n.spare) * (n.utilisation / 100);
+    const most = busy * 3600 * 730 * n.hours / 24;
     const ends = [Math.max(Math.min(even, requests) / 10, 1), Math.max(even, requests, most) * 3];
-    const drawn = P.scatter({ title: "Cost of a month against requests", lines: [["this hardware", [[ends[0], cost.usd_month], [Math.max(most, ends[0] * 1.01), cost.usd_month]]], [cheapest[0], ends.map((r) => [r, r * each(cheapest)])]], xLabel: "requests a month", yLabel: "USD a month", xText: (v) => v.toLocaleString("en", { notation: "compact" }), yText: usd });
-    made.push(html("h3", {}, "Against an API"), html("p", {}, even <= most ? `From ${Math.round(even).toLocaleString("en")} requests a month on it costs less than ${cheapest[0]} (${usd(each(cheapest))} a request); you plan ${Math.round(requests).toLocaleString("en")}.` : `${cheapest[0]} costs less at any load this hardware holds (${usd(each(cheapest))} a request against ${usd(cost.usd_request)}).`));
-    if (drawn) made.push(html("figure", { class: "chart" }, drawn, html("figcaption", {}, html("span", { class: "key low" }, "this hardware, up to its load"), html("span", { class: "key mid" }, cheapest[0]), `API prices: ${sheet.api.source}`)));
+    const drawn = P.scatter({ title: "Cost of a month against requests",
+      lines: [["this hardware", [[ends[0], cost.usd_month], [Math.max(most, ends[0] * 1.01), cost.usd_month]]],
+        [cheapest[0], ends.map((r) => [r, r * each(cheapest)])]], xLabel: "requests a month", yLabel: "USD a month",
+        xText: (v) => v.toLocaleString("en", { notation: "compact" }), yText: usd });
+    made.push(html("h3", {}, "Against an API"), html("p", {},
+      even <= most
+        ? `From ${Math.round(even).toLocaleString("en")} requests a month on it costs less than ${cheapest[0]} `
+          + `(${usd(each(cheapest))} a request); you plan ${Math.round(requests).toLocaleString("en")}.`
+        : `${cheapest[0]} costs less at any load this hardware holds `
+          + `(${usd(each(cheapest))} a request against ${usd(cost.usd_request)}).`));
+    if (drawn) made.push(html("figure", { class: "chart" }, drawn,
+      html("figcaption", {}, html("span", { class: "key low" }, "this hardware, up to its load"),
+        html("span", { class: "key mid" }, cheapest[0]), `API prices: ${sheet.api.source}`)));
   } else made.push(html("p", { class: "source" }, "No API price is known for this model."));
   $("detail").replaceChildren(...made);
 };
@@ -196,13 +288,15 @@ const render = () => {
   if (!model) { say("model", "Can't estimate: this model's configuration is not understood. Choose another."); return; }
   say("model", "");
   const n = checked(input, model);
-  if (!n) { $("answer").textContent = "Something in the form can't be: it is said at the field. The results below are those before."; return; }
+  if (!n) { $("answer").textContent =
+    "Something in the form can't be: it is said at the field. The results below are those before."; return; }
   show(input, n, model, rank(input, n, model));
 };
 
 // Which models run: in slices, so that the page stays awake
 const findModels = async () => {
-  const input = read(), n = checked(input, sheet.bySlug.get(input.model) ?? sheet.models[0]), list = $("models"), bar = $("progress"), score = sheet.scores[Number(input.score)]?.[1];
+  const input = read(), n = checked(input, sheet.bySlug.get(input.model) ?? sheet.models[0]), list = $("models"),
+  bar = $("progress"), score = sheet.scores[Number(input.score)]?.[1];
   if (!n) { list.textContent = "Something in the form can't be: it is said at the field."; return; }
   bar.hidden = false;
   const rows = [];
@@ -214,46 +308,80 @@ const findModels = async () => {
   }
   bar.hidden = true;
   rows.sort((a, b) => score ? (b[2] ?? -Infinity) - (a[2] ?? -Infinity) : b[0].parameters - a[0].parameters);
-  list.replaceChildren(html("p", {}, rows.length ? `${many(rows.length, "model")} of ${sheet.models.length} run${rows.length === 1 ? "s" : ""} within the limits${n.budget ? " and the budget" : ""}.` : "No model does; a larger budget or longer limits may help."),
-    ...(rows.length ? [table([["Model"], ["Score", 1], ["Hardware"], ["USD a month", 1], ["Per token", 1]], rows.slice(0, 40).map(([model, row, value]) => html("tr", {}, html("td", { class: "what" }, html("button", { type: "button", class: "pick", onclick: () => { $("c-model").value = model.slug; render(); $("answer").scrollIntoView(); } }, model.name)), html("td", { class: "num", "data-label": "Score" }, value === null ? "not known" : String(value)), html("td", { "data-label": "Hardware" }, hardware(row)), html("td", { class: "num", "data-label": "USD a month" }, usd(row.cost.usd_month)), html("td", { class: "num", "data-label": "Per token" }, ms(row.speed.tpot)))))] : []));
+  list.replaceChildren(html("p", {},
+    rows.length
+      ? `${many(rows.length, "model")} of ${sheet.models.length} run${rows.length === 1 ? "s" : ""} `
+        + `within the limits${n.budget ? " and the budget" : ""}.`
+      : "No model does; a larger budget or longer limits may help."),
+    ...(rows.length ? [table([["Model"], ["Score", 1], ["Hardware"], ["USD a month", 1], ["Per token", 1]],
+      rows.slice(0, 40).map(([model, row, value]) => html("tr", {},
+        html("td", { class: "what" }, html("button", { type: "button", class: "pick",
+          onclick: () => { $("c-model").value = model.slug; render(); $("answer").scrollIntoView(); } }, model.name)),
+          html("td", { class: "num", "data-label": "Score" }, value === null ? "not known" : String(value)),
+          html("td", { "data-label": "Hardware" }, hardware(row)),
+          html("td", { class: "num", "data-label": "USD a month" }, usd(row.cost.usd_month)),
+          html("td", { class: "num", "data-label": "Per token" }, ms(row.speed.tpot)))))] : []));
 };
 
 const tell = (text) => { $("said").textContent = text; };
-const keep = (items) => { const fault = S.store(items); if (!fault) scenarios = items; tell(fault); list(); return !fault; };
+const keep = (items) => { const fault = S.store(items); if (!fault) scenarios = items; tell(fault); list();
+  return !fault; };
 const list = () => {
-  const row = (item) => html("li", {}, html("label", { class: "check" }, html("input", { type: "checkbox", checked: compared.has(item.id), onchange: (event) => { if (event.target.checked && compared.size >= COMPARED) { event.target.checked = false; tell(`At most ${COMPARED} are compared.`); return; } compared[event.target.checked ? "add" : "delete"](item.id); compare(); } }), html("span", {}, item.name)),
-    html("button", { type: "button", onclick: () => { write(item.input); $("c-name").value = item.name; render(); } }, "Open"), html("button", { type: "button", onclick: () => keep([...scenarios, { ...item, id: fresh(), name: `${item.name} (copy)`.slice(0, 80) }]) }, "Duplicate"), html("button", { type: "button", onclick: () => { compared.delete(item.id); keep(scenarios.filter((s) => s.id !== item.id)); } }, "Delete"));
-  $("scenarios").replaceChildren(scenarios.length ? html("ul", { class: "kept" }, ...scenarios.map(row)) : html("p", { class: "empty" }, "None yet. Give what you have a name and save it; tick two or more to compare them."));
+  const row = (item) => html("li", {}, html("label", { class: "check" },
+    html("input", { type: "checkbox", checked: compared.has(item.id),
+      onchange: (event) => { if (event.target.checked && compared.size >= COMPARED) { event.target.checked = false;
+        tell(`At most ${COMPARED} are compared.`); return; } compared[event.target.checked ? "add"
+          : "delete"](item.id); compare(); } }), html("span", {}, item.name)),
+    html("button", { type: "button", onclick: () => { write(item.input); $("c-name").value = item.name; render(); } },
+      "Open"), html("button", { type: "button", onclick: () => keep([...scenarios,
+        { ...item, id: fresh(), name: `${item.name} (copy)`.slice(0, 80) }]) }, "Duplicate"),
+        html("button", { type: "button", onclick: () => { compared.delete(item.id);
+          keep(scenarios.filter((s) => s.id !== item.id)); } }, "Delete"));
+  $("scenarios").replaceChildren(scenarios.length ? html("ul", { class: "kept" }, ...scenarios.map(row))
+    : html("p", { class: "empty" },
+      "None yet. Give what you have a name and save it; tick two or more to compare them."));
   compare();
 };
 const fresh = () => `${Date.now().toString(36)}${Math.floor(performance.now() * 1e3).toString(36)}`;
 const compare = () => {
   const chosenOnes = scenarios.filter((s) => compared.has(s.id));
   if (chosenOnes.length < 2 || !sheet) { $("compared").replaceChildren(); return; }
-  const columns = chosenOnes.map((s) => { const model = sheet.bySlug.get(s.input.model), n = model ? numbersOf(s.input, model) : null; const [best] = n ? rank(s.input, n, model)[0] : []; return [s.name, best, model]; });
-  const line = (label, of) => html("tr", {}, html("th", { scope: "row" }, label), ...columns.map(([name, best, model]) => html("td", { "data-label": name }, best ? of(best, model) : "nothing holds it")));
-  $("compared").replaceChildren(html("table", { class: "plain compare" }, html("thead", {}, html("tr", {}, html("td", {}), ...columns.map(([name]) => html("th", { scope: "col" }, name)))),
-    html("tbody", {}, line("Model", (_, model) => model.name), line("Hardware", (b) => hardware(b)), line("USD a month", (b) => usd(b.cost.usd_month)), line("per million out", (b) => usd(b.cost.usd_million_output)), line("First token", (b) => ms(b.speed.ttft)), line("Per token", (b) => ms(b.speed.tpot)))));
+  const columns = chosenOnes.map((s) => { const model = sheet.bySlug.get(s.input.model),
+    n = model ? numbersOf(s.input, model) : null; const [best] = n ? rank(s.input, n, model)[0] : [];
+    return [s.name, best, model]; });
+  const line = (label, of) => html("tr", {}, html("th", { scope: "row" }, label),
+    ...columns.map(([name, best, model]) => html("td", { "data-label": name }, best ? of(best, model)
+      : "nothing holds it")));
+  $("compared").replaceChildren(html("table", { class: "plain compare" },
+    html("thead", {}, html("tr", {}, html("td", {}), ...columns.map(([name]) => html("th", { scope: "col" }, name)))),
+    html("tbody", {}, line("Model", (_, model) => model.name), line("Hardware", (b) => hardware(b)),
+      line("USD a month", (b) => usd(b.cost.usd_month)), line("per million out",
+        (b) => usd(b.cost.usd_million_output)), line("First token", (b) => ms(b.speed.ttft)),
+        line("Per token", (b) => ms(b.speed.tpot)))));
 };
 const preset = (key) => {
   const p = sheet.presets.find(([k]) => k === key);
   write({ input: p[3], output: p[4], rate: p[5], ttft: p[6] / 1e3, tpot: p[7], utilisation: Math.round(p[8] * 100) });
-  for (const button of root.querySelectorAll("[data-preset]")) button.setAttribute("aria-pressed", String(button.dataset.preset === key));
+  for (const button of root.querySelectorAll("[data-preset]")) button.setAttribute("aria-pressed",
+    String(button.dataset.preset === key));
   render();
 };
 
 const prepare = (raw) => {
   const made = { ...raw };
-  made.models = raw.models.map(([slug, name, owner, precision, parameters, values]) => ({ slug, name, owner, precision, parameters, shape: E.shape(values) }));
+  made.models = raw.models.map(([slug, name, owner, precision, parameters, values]) =>
+    ({ slug, name, owner, precision, parameters, shape: E.shape(values) }));
   made.bySlug = new Map(made.models.map((m) => [m.slug, m]));
   made.gpus = raw.gpus.map(([slug, name, memory, values]) => ({ slug, name, memory, card: E.card(values) }));
   made.offersByGpu = new Map();
   for (const [gpu, provider, tier, months, size, micro, seen, stale] of raw.offers) {
     if (!made.offersByGpu.has(gpu)) made.offersByGpu.set(gpu, []);
-    made.offersByGpu.get(gpu).push({ size, usd: micro / 1e6, provider: raw.providers[provider][1], tier: raw.tiers[tier], months, seen, stale });
+    made.offersByGpu.get(gpu).push({ size, usd: micro / 1e6, provider: raw.providers[provider][1],
+      tier: raw.tiers[tier], months, seen, stale });
   }
   // A stale price counts only where nothing fresh is known
-  for (const [gpu, offers] of made.offersByGpu) if (offers.some((o) => !o.stale)) made.offersByGpu.set(gpu, offers.filter((o) => !o.stale));
+  for (const [gpu, offers] of made.offersByGpu) if (offers.some((o) => !o.stale)) made.offersByGpu.set(gpu,
+    offers.filter((o) => !o.stale));
   return made;
 };
 
@@ -280,20 +408,26 @@ const start = async () => {
 let waiting = 0;
 $("ask").addEventListener("submit", (event) => event.preventDefault());
 $("ask").addEventListener("input", () => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(render); });
-root.querySelector(".presets").addEventListener("click", (event) => { const key = event.target.closest("[data-preset]")?.dataset.preset; if (key && sheet) preset(key); });
+root.querySelector(".presets").addEventListener("click", (event) => { const key =
+  event.target.closest("[data-preset]")?.dataset.preset; if (key && sheet) preset(key); });
 $("find").addEventListener("click", () => { if (sheet) findModels(); });
 $("save").addEventListener("click", () => {
   const name = $("c-name").value.trim().slice(0, 80);
   if (!name) { tell("Give the scenario a name first."); $("c-name").focus(); return; }
   const same = scenarios.find((s) => s.name === name), item = { id: same?.id ?? fresh(), name, input: read() };
-  if (keep(same ? scenarios.map((s) => s === same ? item : s) : [...scenarios, item])) tell(same ? `“${name}” is replaced.` : `“${name}” is saved in this browser.`);
+  if (keep(same ? scenarios.map((s) => s === same ? item : s) : [...scenarios, item])) tell(same
+    ? `“${name}” is replaced.` : `“${name}” is saved in this browser.`);
 });
 $("share").addEventListener("click", async () => {
   const link = `${location.origin}/calculator${S.asFragment(read())}`;
-  try { await navigator.clipboard.writeText(link); tell("The link is copied. What follows # in it is read by browsers alone; it is never sent to us."); } catch { $("said").replaceChildren("Copy this link: ", html("input", { type: "text", readonly: true, value: link, "aria-label": "Link to this scenario" })); }
+  try { await navigator.clipboard.writeText(link);
+    tell("The link is copied. What follows # in it is read by browsers alone; it is never sent to us.");
+    } catch { $("said").replaceChildren("Copy this link: ", html("input",
+      { type: "text", readonly: true, value: link, "aria-label": "Link to this scenario" })); }
 });
 $("export").addEventListener("click", () => {
-  const address = URL.createObjectURL(S.asFile(scenarios.length ? scenarios : [{ id: "now", name: $("c-name").value.trim() || "unnamed", input: read() }]));
+  const address = URL.createObjectURL(S.asFile(scenarios.length ? scenarios
+    : [{ id: "now", name: $("c-name").value.trim() || "unnamed", input: read() }]));
   html("a", { href: address, download: "scenarios.json" }).click();
   URL.revokeObjectURL(address);
 });
@@ -304,7 +438,8 @@ $("import").addEventListener("change", async (event) => {
   let items = null;
   try { items = file.size < 1e6 ? S.understood(JSON.parse(await file.text())) : null; } catch { items = null; }
   if (!items?.length) { tell("This file holds no scenarios; a file that Export wrote would work."); return; }
-  if (keep([...scenarios, ...items.map((item) => ({ ...item, id: fresh() + item.id.slice(0, 8) }))])) tell(`${many(items.length, "scenario")} imported.`);
+  if (keep([...scenarios, ...items.map((item) => ({ ...item,
+    id: fresh() + item.id.slice(0, 8) }))])) tell(`${many(items.length, "scenario")} imported.`);
 });
 $("clear").addEventListener("click", () => { tell(S.clear()); scenarios = []; compared = new Set(); list(); });
 await start();

@@ -1,13 +1,17 @@
 // Memory, speed and cost of serving a model: the formulas of app/estimate, term by term in the same order.
 // Seconds, bytes, dollars. A test compares both languages on random inputs.
 
-const ROUNDS = 4, RATE_ROUNDS = 24, RESERVE = 2e9, TIGHT_USE = 0.97, TIGHT_RESERVE = 1e9, TIGHT_SEQUENCES = 32, MOST_STARTED = 256, BUSIEST = 0.95;
+const ROUNDS = 4, RATE_ROUNDS = 24, RESERVE = 2e9, TIGHT_USE = 0.97, TIGHT_RESERVE = 1e9, TIGHT_SEQUENCES = 32,
+MOST_STARTED = 256, BUSIEST = 0.95;
 const COUNTS = [1, 2, 4, 8], MACHINE = 8, MOST_IN_FLIGHT = 1024, HOURS_PER_MONTH = 730, HALVINGS = 4;
-const SHAPE = ["layers", "hidden", "context", "mixer_parameters", "shared_parameters", "head_parameters", "other_parameters",
-  "expert_layers", "experts", "active_experts", "expert_parameters", "shared_expert", "linear_layers", "latent", "state_bytes",
+const SHAPE = ["layers", "hidden", "context", "mixer_parameters", "shared_parameters", "head_parameters",
+  "other_parameters",
+  "expert_layers", "experts", "active_experts", "expert_parameters", "shared_expert", "linear_layers", "latent",
+  "state_bytes",
   "quantised_attention", "native_4bit", "tied", "spans"];
 const SPAN = ["layers", "elements", "window", "stride", "kv_heads", "decode_flop", "prefill_flop"];
-const CARD = ["memory", "bandwidth", "flops16", "flops8", "flops4", "link", "switched", "staged", "stacked", "stream", "gemm", "pace", "watts"];
+const CARD = ["memory", "bandwidth", "flops16", "flops8", "flops4", "link", "switched", "staged", "stacked", "stream",
+  "gemm", "pace", "watts"];
 
 const named = (names, values) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
 export const card = (values) => named(CARD, values);
@@ -47,7 +51,8 @@ const kvElements = (s, tokens, tensor) => {
   return total;
 };
 
-const byEngine = (engine, k, name) => engine === "sglang" ? k[`${name}_sglang`] : engine === "trtllm" ? k[`${name}_trtllm`] : 1;
+const byEngine = (engine, k, name) => engine === "sglang" ? k[`${name}_sglang`] : engine === "trtllm"
+  ? k[`${name}_trtllm`] : 1;
 
 const flops = (c, precision, k) => {
   let native = c.flops16;
@@ -68,8 +73,10 @@ const fixed = (s, l, pace, k) => {
 const link = (s, c, l, k) => {
   const ranks = l.tensor * l.data;
   if (ranks === 1) return [0, 0];
-  const way = c.switched ? "switched" : c.staged ? "staged" : "other", times = way === "staged" ? ranks / 2 : 2 * (ranks - 1) / ranks;
-  const hop = 2 * s.layers * k.allreduce * (way === "switched" ? 1 : k[`allreduce_${way}`]) * (c.pace * byEngine(l.engine, k, "allreduce"));
+  const way = c.switched ? "switched" : c.staged ? "staged" : "other", times = way === "staged" ? ranks / 2
+    : 2 * (ranks - 1) / ranks;
+  const hop = 2 * s.layers * k.allreduce * (way === "switched" ? 1
+    : k[`allreduce_${way}`]) * (c.pace * byEngine(l.engine, k, "allreduce"));
   return [2 * s.layers * s.hidden * 2 * times / (c.link * k[`link_${way}`]), hop];
 };
 
@@ -98,7 +105,8 @@ export const terms = (s, c, l, prompt, output, k, bytes) => {
 
   const [attention, shared, head, expert] = weightBytes(s, l, bytes);
   const heads = s.tied || l.engine === "llama.cpp" ? 1 : 2;
-  const stored = attention + shared + head * heads + expert * s.experts * s.expert_layers + s.other_parameters * 2 / (ranks * l.pipeline);
+  const stored = attention + shared + head * heads + expert * s.experts * s.expert_layers
+    + s.other_parameters * 2 / (ranks * l.pipeline);
   const state = s.state_bytes / l.tensor;
   const sequence = Math.max(kvElements(s, middle, l.tensor) * l.kv_bytes + state, 1);
   const usual = c.memory * k.memory_use - stored - RESERVE;
@@ -116,7 +124,8 @@ export const terms = (s, c, l, prompt, output, k, bytes) => {
     cache_one: Math.max((sequence + state) / (bandwidth * k.stream_cache), fresh / l.tensor / attentionFlops),
     request: k.request * pace,
     alone: prefill * l.data ** k.data_prompts + c.pace * begin,
-    first: k.first * byEngine(l.engine, k, "first") * (s.latent ? k.first_latent : 1), queue: k.queue * byEngine(l.engine, k, "queue"),
+    first: k.first * byEngine(l.engine, k, "first") * (s.latent ? k.first_latent : 1),
+    queue: k.queue * byEngine(l.engine, k, "queue"),
     interleave: k.interleave * (l.engine === "sglang" ? k.interleave_sglang : 1),
   };
 };
@@ -196,7 +205,8 @@ export const cost = (found, need, sold, usd) => {
   const each = Math.max(Math.floor(size / gpus), 1);
   const instances = gpus <= size ? Math.ceil(replicas / each) : replicas * (gpus / size);
   const hour = instances * size * usd, requests = need.rate * 3600, share = speed.parts[6] / speed.tpot;
-  return { replicas, instances, size, gpus: instances * size, usd_hour: hour, usd_month: hour * HOURS_PER_MONTH * need.hours / 24,
+  return { replicas, instances, size, gpus: instances * size, usd_hour: hour,
+    usd_month: hour * HOURS_PER_MONTH * need.hours / 24,
     usd_request: hour / requests, usd_million_input: hour * share / (requests * need.prompt) * 1e6,
     usd_million_output: hour * (1 - share) / (requests * need.output) * 1e6 };
 };

@@ -24,13 +24,15 @@ const svg = (tag, given = {}, ...children) => {
 export const bar = (title, parts, unit) => {
   const shown = parts.filter(([, value]) => value > 0), total = shown.reduce((sum, [, value]) => sum + value, 0) || 1;
   let x = 0;
-  const drawn = svg("svg", { viewBox: "0 0 600 28", class: "bars", "aria-hidden": "true", preserveAspectRatio: "none" });
+  const drawn = svg("svg", { viewBox: "0 0 600 28", class: "bars", "aria-hidden": "true",
+    preserveAspectRatio: "none" });
   shown.forEach(([, value], i) => {
     const width = 600 * value / total;
     drawn.append(svg("rect", { x, y: 0, width, height: 28, class: `p${i % 7}` }));
     x += width;
   });
-  const words = html("ul", { class: "legend" }, ...shown.map(([name, value], i) => html("li", { class: `k${i % 7}` }, `${name} ${unit(value)}`)));
+  const words = html("ul", { class: "legend" }, ...shown.map(([name, value], i) =>
+    html("li", { class: `k${i % 7}` }, `${name} ${unit(value)}`)));
   return html("div", { class: "stack" }, html("h3", {}, title), drawn, words);
 };
 
@@ -41,7 +43,8 @@ export const range = (low, middle, high, limit) => {
     svg("line", { x1: 0, x2: 300, y1: 8, y2: 8, class: "grid" }),
     svg("rect", { x: at(low), y: 4, width: Math.max(at(high) - at(low), 1), height: 8, class: "span" }),
     svg("rect", { x: at(middle) - 1.5, y: 1, width: 3, height: 14, class: "here" }));
-  if (limit && limit <= end) drawn.append(svg("rect", { x: at(limit) - 1, y: 0, width: 2, height: 16, class: "limit" }));
+  if (limit && limit <= end) drawn.append(svg("rect", { x: at(limit) - 1, y: 0, width: 2, height: 16,
+    class: "limit" }));
   return drawn;
 };
 
@@ -66,14 +69,21 @@ export const scatter = ({ title, points = [], front = [], lines = [], xLabel, yL
   const py = (y) => H - B - (H - B - 12) * Math.log(y / y0) / Math.log(y1 / y0);
   const drawn = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img" }, svg("title", {}, title));
   for (const y of steps(y0, y1)) {
-    drawn.append(svg("line", { class: "grid", x1: L, x2: W - 12, y1: py(y), y2: py(y) }), svg("text", { x: L - 6, y: py(y) + 4, "text-anchor": "end" }, yText(y)));
+    drawn.append(svg("line", { class: "grid", x1: L, x2: W - 12, y1: py(y), y2: py(y) }),
+      svg("text", { x: L - 6, y: py(y) + 4, "text-anchor": "end" }, yText(y)));
   }
-  for (const x of steps(x0, x1)) drawn.append(svg("text", { x: px(x), y: H - B + 16, "text-anchor": "middle" }, xText(x)));
-  drawn.append(svg("text", { x: (L + W) / 2, y: H - 4, "text-anchor": "middle" }, xLabel), svg("text", { x: L, y: 10 }, yLabel));
-  const path = (values) => values.map(([x, y], i) => `${i ? "L" : "M"}${px(x).toFixed(1)} ${py(y).toFixed(1)}`).join("");
+  for (const x of steps(x0, x1)) drawn.append(svg("text", { x: px(x), y: H - B + 16, "text-anchor": "middle" },
+    xText(x)));
+  drawn.append(svg("text", { x: (L + W) / 2, y: H - 4, "text-anchor": "middle" }, xLabel),
+    svg("text", { x: L, y: 10 }, yLabel));
+  const path = (values) => values.map(([x, y],
+    i) => `${i ? "L" : "M"}${px(x).toFixed(1)} ${py(y).toFixed(1)}`).join("");
   if (front.length > 1) drawn.append(svg("path", { class: "line low", d: path(front.map((i) => points[i])) }));
-  lines.forEach(([, values], i) => drawn.append(svg("path", { class: `line ${["low", "mid", "spot"][i % 3]}`, d: path(values) })));
-  points.forEach(([x, y, name], i) => drawn.append(svg("circle", { cx: px(x), cy: py(y), r: front.includes(i) ? 5 : 3.5, class: front.includes(i) ? "dot best" : "dot" }, svg("title", {}, name))));
+  lines.forEach(([, values], i) => drawn.append(svg("path", { class: `line ${["low", "mid", "spot"][i % 3]}`,
+    d: path(values) })));
+  points.forEach(([x, y, name], i) => drawn.append(svg("circle",
+    { cx: px(x), cy: py(y), r: front.includes(i) ? 5 : 3.5, class: front.includes(i) ? "dot best" : "dot" },
+    svg("title", {}, name))));
   return drawn;
 };
 

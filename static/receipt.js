@@ -13,7 +13,9 @@
   });
   document.getElementById("download").addEventListener("click", (event) => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([`InferenceBench, report ${event.target.dataset.number}\nReceipt: ${receipt}\n`], { type: "text/plain" }));
+    link.href =
+      URL.createObjectURL(new Blob([`InferenceBench, report ${event.target.dataset.number}\nReceipt: ${receipt}\n`],
+        { type: "text/plain" }));
     link.download = `receipt-${event.target.dataset.number}.txt`;
     link.click();
     URL.revokeObjectURL(link.href);

@@ -3,7 +3,8 @@
 const KEY = "scenarios", VERSION = 2, MOST = 100;
 
 // Each entry brings what an older version kept to the next one.
-const migrations = { 1: (items) => items.map(({ title, ...rest }) => ({ ...rest, name: rest.name ?? title ?? "unnamed" })) };
+const migrations = { 1: (items) => items.map(({ title, ...rest }) =>
+  ({ ...rest, name: rest.name ?? title ?? "unnamed" })) };
 
 const isScenario = (item) => item && typeof item.name === "string" && item.input && typeof item.input === "object";
 
@@ -12,7 +13,8 @@ export const understood = (kept) => {
   let { version, items } = kept;
   if (!Number.isInteger(version) || version < 1 || version > VERSION) return null;
   for (; version < VERSION; version++) items = migrations[version](items);
-  return items.filter(isScenario).slice(0, MOST).map(({ id, name, input }) => ({ id: String(id ?? name), name: name.slice(0, 80), input }));
+  return items.filter(isScenario).slice(0, MOST).map(({ id, name, input }) =>
+    ({ id: String(id ?? name), name: name.slice(0, 80), input }));
 };
 
 export const load = () => {
@@ -46,7 +48,8 @@ export const clear = () => {
   }
 };
 
-export const asFile = (items) => new Blob([JSON.stringify({ version: VERSION, items }, null, 1)], { type: "application/json" });
+export const asFile = (items) => new Blob([JSON.stringify({ version: VERSION, items }, null, 1)],
+  { type: "application/json" });
 
 export const asFragment = (input) => {
   const bytes = new TextEncoder().encode(JSON.stringify({ version: VERSION, input }));

@@ -35,12 +35,14 @@
     delete event.detail.ctx.request.headers["HX-Current-URL"];
   });
 
-  // A notice of a changing policy may be folded to its first line; it is remembered here only, and never goes before its day.
+  // A notice of a changing policy may be folded to its first line; it is remembered here only, and never goes before
+  // its day.
   for (const notice of document.querySelectorAll("[data-notice]")) {
     const key = `folded:${notice.dataset.notice}`, details = notice.querySelector("details");
     try {
       if (localStorage.getItem(key)) details.open = false;
-      details.addEventListener("toggle", () => (details.open ? localStorage.removeItem(key) : localStorage.setItem(key, "1")));
+      details.addEventListener("toggle", () => (details.open ? localStorage.removeItem(key)
+        : localStorage.setItem(key, "1")));
     } catch {
       // Storage may be forbidden; the fold then holds for this page.
     }

@@ -3,7 +3,8 @@ if (location.hash.startsWith("#s=")) {
   window.sharedScenario = location.hash.slice(3);
   history.replaceState(history.state, "", location.pathname + location.search);
 }
-// Runs before the first paint, so nothing moves after it: says that scripts run, and sets the theme chosen in this browser.
+// Runs before the first paint, so nothing moves after it: says that scripts run, and sets the theme chosen in this
+// browser.
 document.documentElement.dataset.js = "";
 try {
   const theme = localStorage.getItem("theme");

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(path for path in (ROOT / "app").rglob("*.py") if "migrations" not in path.parts)
+SCRIPTS_AND_STYLES = sorted(path for path in (ROOT / "static").iterdir() if path.suffix in (".js", ".css"))
 PURE = ("app/pricing/offers/normalise.py", "app/pricing/offers/normalise_batch.py", "app/pricing/search/parse_query.py",
         "app/pricing/history/price_moves.py", "app/pricing/offers/price_query.py", "app/pricing/search/search_words.py",
         "app/pricing/history/chart.py",
@@ -65,6 +66,12 @@ def test_pages_hold_no_sql(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_no_module_is_longer_than_300_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("path", SCRIPTS_AND_STYLES, ids=name)
+def test_scripts_and_styles_keep_to_120_characters(path: Path) -> None:
+    """Ruff holds Python to it."""
+    assert [line for line in path.read_text().splitlines() if len(line) > 120] == []
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.name != "clock.py"], ids=name)

@@ -41,7 +41,8 @@ def create_app(settings: Settings | None = None) -> Front:
     methods: dict[str, set[str]] = defaultdict(set)
     for handler in routes.HANDLERS:
         for path in handler.paths:
-            methods[shown(path)] |= {*handler.http_methods, *(("HEAD",) if "GET" in handler.http_methods else ())}
+            also = ("OPTIONS", "HEAD") if "GET" in handler.http_methods else ("OPTIONS",)
+            methods[shown(path)] |= {*handler.http_methods, *also}
 
     @asynccontextmanager
     async def beside(_: Litestar) -> AsyncIterator[None]:

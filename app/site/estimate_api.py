@@ -92,7 +92,13 @@ def _given(body: bytes) -> dict[str, str]:
                 f"The fields are {', '.join(FIELDS)}.",
                 status=422,
             )
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)) or len(str(value)) > 200:
+        says = value if isinstance(value, str) else ""
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (str, int, float))
+            or len(str(value)) > 200
+            or any("\ud800" <= character <= "\udfff" for character in says)  # half a surrogate pair is no text
+        ):
             raise QueryError(name, f"{name} must be text or a number.", f"For example {FIELDS[name][1]}.", status=422)
     return {name: str(value) for name, value in found.items()}
 

@@ -1,6 +1,8 @@
 """Sending a report: the three forms, with and without scripts, every error at its field."""
 
+import hmac
 import json
+import secrets
 import sqlite3
 from typing import Any
 
@@ -222,28 +224,32 @@ async def _fill(settings: Settings, found: Form, typed: dict[str, str], data: by
     if found.kind != "benchmark":
         raise QueryError("file", "Only a benchmark can be filled from a file.", "/submit/benchmark", status=422)
     try:
-        runs = await limited_process.call("app.submissions.result_files:parse", data)
+        told = await limited_process.call("app.submissions.result_files:parse_for_form", data)
     except (limited_process.RefusedError, limited_process.LimitError) as error:
         return unkept(await form_page(settings, found, typed, errors={"file": str(error)}), status=422)
+    runs = told["runs"]
     if len(runs) > 1:
-        offered = [(run["label"], json.dumps(run, separators=(",", ":"))) for run in runs]
-        return unkept(
-            await form_page(
-                settings, found, typed, runs=offered, notice=f"The file holds {len(runs)} runs. Choose one."
-            )
-        )
+        offered = [(run["label"], _signed(json.dumps(run, separators=(",", ":")))) for run in runs]
+        first = "" if told["of"] == len(runs) else f" The first {len(runs)} are offered; cut the file for the others."
+        notice = f"The file holds {told['of']:,} runs. Choose one.{first}"
+        return unkept(await form_page(settings, found, typed, runs=offered, notice=notice))
     return await _filled(settings, found, typed, runs[0])
+
+
+_SIGNING_KEY = secrets.token_bytes(32)
+"""Known to this process alone: a run that comes back with a button is one that it offered, not somebody's words."""
+
+
+def _signed(text: str) -> str:
+    return f"{hmac.digest(_SIGNING_KEY, text.encode('utf-8', 'replace'), 'sha256').hex()} {text}"
 
 
 async def _chosen(settings: Settings, found: Form, typed: dict[str, str], chosen: str) -> Response[bytes]:
     """The form filled with the run that was chosen among those of a file: its figures come back with the button."""
-    try:
-        run = json.loads(chosen)
-        values = {str(name): str(value) for name, value in run["values"].items()}
-        notes = [str(note)[:200] for note in run["notes"]][:5]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise QueryError("run", "That is no run of a file.", "Choose the file again.", status=422) from None
-    return await _filled(settings, found, typed, {"values": values, "notes": notes})
+    text = chosen.partition(" ")[2]
+    if not hmac.compare_digest(_signed(text).encode(), chosen.encode("utf-8", "replace")):
+        raise QueryError("run", "That is no run of a file that was read here.", "Choose the file again.", status=422)
+    return await _filled(settings, found, typed, json.loads(text))
 
 
 async def _filled(settings: Settings, found: Form, typed: dict[str, str], run: dict[str, Any]) -> Response[bytes]:

@@ -152,6 +152,8 @@ def canonical_path(scope: Mapping[str, Any]) -> str | None:
     escaped that needs no escape. Always within this site: it begins with exactly one slash."""
     path: str = scope["path"]
     parts = [part for part in path.split("/") if part]
+    if {".", ".."} & set(parts) or "\ufffd" in path:
+        return None  # no page is spelled so: it is not found, rather than looked for elsewhere
     plain = "/" + "/".join(parts)
     raw = scope.get("raw_path") or path.encode()
     raw_path = raw.decode("latin-1").split("?", 1)[0]
@@ -210,14 +212,19 @@ class Front:
             kept = self._prepared.find((path, scope["query_string"]), now) or self._assets.get(path)
             if kept is not None:
                 return await send_kept(kept, self._settings, scope, send)
+        elif path in self._assets:
+            allow = (b"allow", b"GET, HEAD, OPTIONS")
+            if scope["method"] == "OPTIONS":
+                return await self._refuse(scope, send, 204, "", allow)
+            return await self._refuse(scope, send, 405, f"{scope['method'][:20]} is not taken here.", allow)
         return await self._through(scope, receive, send)
 
-    async def _refuse(self, scope: Any, send: Any, status: int, words: str) -> int:
+    async def _refuse(self, scope: Any, send: Any, status: int, words: str, *more: tuple[bytes, bytes]) -> int:
         """A short plain answer with the headers that every answer has, after which the connection ends."""
-        body = f"{words}\n".encode()
-        head = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()),
-                (b"cache-control", b"no-store"),
-                (b"connection", b"close"), *security.headers(self._settings, scope["path"])]  # fmt: skip
+        body = f"{words}\n".encode() if words else b""
+        told = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()),
+                (b"connection", b"close")] if body else []  # fmt: skip
+        head = [*told, (b"cache-control", b"no-store"), *more, *security.headers(self._settings, scope["path"])]
         await send({"type": "http.response.start", "status": status, "headers": head})
         await send(
             {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body, "more_body": False}
@@ -252,6 +259,9 @@ class Front:
                 status_sent = True
                 status = message["status"]
                 kept = [pair for pair in message["headers"] if pair[0].lower() not in names]
+                if scope["method"] == "OPTIONS" and "litestar_app" in asked:
+                    allow = asked["litestar_app"].state["allow"](scope["path"]).encode()
+                    kept = [(name, allow if name.lower() == b"allow" else value) for name, value in kept]
                 message = {**message, "headers": [*kept, *extra]}
             elif message["type"] == "http.response.body" and head_only:
                 message = {**message, "body": b""}

@@ -2,7 +2,9 @@
 reader."""
 
 import contextlib
+import html
 import json
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -225,3 +227,95 @@ def test_no_file_is_kept(inside: Inside, tmp_path: Path) -> None:
     inside.run(work)
     sqlite3.connect(inside.settings.database_path).close()
     assert not any(b"MARKERFILE" in path.read_bytes() for path in inside.settings.data_dir.rglob("*") if path.is_file())
+
+
+def llama(prompt: int, made: int, speed: float, **set_up: Any) -> dict[str, Any]:
+    row = {"build_number": 4800, "backends": "CUDA", "gpu_info": "NVIDIA H100", "model_type": "llama 8B Q4_0",
+    "n_gpu_layers": 99,
+           "type_k": "f16", "flash_attn": False}  # fmt: skip
+    return {**row, **set_up, "n_prompt": prompt, "n_gen": made, "avg_ts": speed}
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [{"build_number": 5000}, {"gpu_info": "NVIDIA GeForce RTX 4090"}, {"type_k": "q8_0"}, {"n_gpu_layers": 20},
+    {"flash_attn": True},
+     {"backends": "Vulkan"}, {"split_mode": "row"}, {"a_setting_of_a_later_version": 1}],
+)  # fmt: skip
+def test_tests_of_two_set_ups_are_never_one_run(differs: dict[str, Any]) -> None:
+    rows = [llama(512, 0, 7000), llama(0, 128, 100), llama(512, 0, 5000, **differs), llama(0, 128, 80, **differs)]
+    runs = runs_of(json.dumps(rows).encode())
+    assert sorted((run.values["tpot_ms"], run.values["ttft_ms"]) for run in runs) == [
+        ("10", "73.1429"),
+        ("12.5", "102.4"),
+    ]
+    assert len({run.label for run in runs}) == 2
+    for lone in (rows[:1] + rows[3:], rows[1:3]):
+        assert all(not {"ttft_ms", "tpot_ms"} <= run.values.keys() for run in runs_of(json.dumps(lone).encode()))
+
+
+@pytest.mark.parametrize(
+    ("set_up", "said"), [({"backends": "CPU"}, "CPU alone"), ({"n_gpu_layers": 0}, "no layer"), ({}, "")]
+)
+def test_what_ran_on_no_gpu_is_said(set_up: dict[str, Any], said: str) -> None:
+    (run,) = runs_of(json.dumps([llama(512, 0, 700, **set_up), llama(0, 128, 10, **set_up)]).encode())
+    assert said in " ".join(run.notes)
+    assert bool(run.notes) is bool(said)
+
+
+def test_the_time_per_output_token_of_guidellm_leaves_the_first_token_out() -> None:
+    metrics = {
+        "time_per_output_token_ms": {"successful": {"median": 12.0}},
+        "inter_token_latency_ms": {"successful": {"median": 10.0}},
+    }
+    (run,) = runs_of(json.dumps({"benchmarks": [{"metrics": metrics, "args": {"strategy": {"streams": 4}}}]}).encode())
+    assert run.values["tpot_ms"] == "10"
+    del metrics["inter_token_latency_ms"]
+    (run,) = runs_of(json.dumps({"benchmarks": [{"metrics": metrics}]}).encode())
+    assert "tpot_ms" not in run.values
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [({"error_request_count": {"avg": 7}}, "7 requests failed"), ({"error_summary": [{"count": 3}, {"count": 2}]},
+    "5 requests"),
+     ({"was_cancelled": True}, "cancelled"), ({}, "")],
+)  # fmt: skip
+def test_failures_of_aiperf_are_said(more: dict[str, Any], said: str) -> None:
+    file = {"time_to_first_token": {"unit": "ms", "p50": 20}, "input_config": {"model_names": ["m"]}, **more}
+    (run,) = runs_of(json.dumps(file).encode())
+    assert said in " ".join(run.notes)
+
+
+def test_files_of_two_tools_in_one_lose_no_run_and_what_was_never_reached_is_no_concurrency() -> None:
+    runs = runs_of(json.dumps([SERVE, llama(512, 0, 700), llama(0, 128, 10)]).encode())
+    assert sorted(run.values["engine"] for run in runs) == ["llama.cpp", "vllm"]
+    (run,) = runs_of(json.dumps({**SERVE, "completed": 200, "max_concurrency": 500}).encode())
+    assert "concurrency" not in run.values
+    assert "never" in " ".join(run.notes)
+
+
+@given(st.sampled_from(sorted(SERVE)), st.sampled_from(["\ud800", "a\udfffb", "\ud800\udc00 fine"]))
+def test_half_a_character_is_read_as_none(field: str, text: str) -> None:
+    with contextlib.suppress(FileError):
+        for run in parse(json.dumps({**SERVE, field: text}).encode()):
+            json.dumps(run, ensure_ascii=False).encode()
+
+
+def test_a_run_that_was_not_offered_is_refused_and_one_that_was_fills_the_form(inside: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        forged = json.dumps({"label": "x", "values": {"input_tokens": "1"}, "notes": ["Your account is locked"]})
+        for run in (forged, f"{'0' * 64} {forged}", "\ud800", "é"):
+            answer = await client.post("/submit/benchmark", data={"run": run.encode("utf-8", "surrogatepass")})
+            assert answer.status_code == 422
+            assert "locked" not in answer.text
+        lines = "\n".join(json.dumps({**SERVE, "max_concurrency": n + 1, "completed": 900}) for n in range(70))
+        page = await client.post("/submit/benchmark", data={"do": "fill"}, files={"file": ("r.jsonl", lines.encode())})
+        assert "The file holds 70 runs" in page.text
+        offered = re.findall(r'name="run" value="([^"]+)"', page.text)
+        assert len(offered) == 60
+        filled = await client.post("/submit/benchmark", data={"run": html.unescape(offered[4])})
+        assert filled.status_code == 200
+        assert 'name="concurrency" value="5"' in filled.text
+
+    inside.run(work)

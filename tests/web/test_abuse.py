@@ -2,6 +2,7 @@
 addresses."""
 
 import asyncio
+import re
 import resource
 import socket
 import time
@@ -231,3 +232,30 @@ def test_a_reader_who_gives_up_takes_nobody_with_him(inside: Inside, monkeypatch
         assert [(await other).status_code for other in others] == [200] * 5
 
     inside.run(work)
+
+
+@pytest.mark.parametrize(
+    "body", ['{"model":"\\\\ud800"}', '{"\\\\ud800":"x"}', '{"model":"a\\\\udfffb","gpu":"h100-sxm-80gb"}']
+)
+def test_half_a_surrogate_pair_in_json_is_refused(http: httpx.Client, body: str) -> None:
+    answer = http.post("/api/estimate", content=body.encode(), headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()
+
+
+@pytest.mark.parametrize(
+    "path", ["/%2e%2e/prices", "/prices/%2e", "/%C3%28", "/..%2fprices", "/a/%2E%2E/%2e%2e/prices"]
+)
+def test_an_address_that_leads_outside_itself_is_not_found(http: httpx.Client, path: str) -> None:
+    assert http.get(path, follow_redirects=False).status_code in (404, 400)
+
+
+def test_options_and_allow_say_the_same_of_each_address(http: httpx.Client) -> None:
+    asset = next(iter(sorted(set(re.findall(r"/static/[\w.-]+\.css", http.get("/").text)))))
+    for path in ("/prices", "/api/estimate", "/beacon", "/submit/price", asset):
+        options = http.options(path)
+        assert options.status_code == 204
+        refused = http.request("DELETE", path)
+        assert refused.status_code == 405
+        assert set(options.headers["allow"].split(", ")) == set(refused.headers["allow"].split(", "))
+        assert ("HEAD" in options.headers["allow"]) is ("GET" in options.headers["allow"])

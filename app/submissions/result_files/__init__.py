@@ -15,17 +15,34 @@ READERS = (llama_bench, serving, other_tools)
 def runs_of(data: bytes) -> list[Run]:
     """Every run that a file tells of, at least one. Raises :class:`FileError` with the reason it can't be used."""
     told = document(data)
+    found: list[Run] = []
+    refused: FileError | None = None
     for reader in READERS:
-        found: list[Run] = reader.read(told)
-        if found:
-            return found[:MOST_RUNS]
+        try:
+            found += reader.read(told)
+        except FileError as error:
+            refused = refused or error
+    if found:
+        return found
+    if refused:
+        raise refused
     tools = ", ".join(name for reader in READERS for name in reader.READS)
     raise FileError(f"No result was recognised in it. Read are the files of: {tools}.")
 
 
 MOST_RUNS = 60
+"""So many runs of a file are offered."""
 
 
 def parse(data: bytes) -> list[dict[str, Any]]:
     """:func:`runs_of` in plain types: a label, the values by field, and remarks, of each run."""
-    return [{"label": run.label, "values": run.values, "notes": list(run.notes)} for run in runs_of(data)]
+    return [
+        {"label": run.label or f"run {number}", "values": run.values, "notes": list(run.notes)}
+        for number, run in enumerate(runs_of(data), 1)
+    ]
+
+
+def parse_for_form(data: bytes) -> dict[str, Any]:
+    """The first :data:`MOST_RUNS` of :func:`parse`, and how many there are."""
+    runs = parse(data)
+    return {"runs": runs[:MOST_RUNS], "of": len(runs)}

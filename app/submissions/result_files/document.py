@@ -156,8 +156,8 @@ def average(total: Any, count: Any) -> str:
 
 
 def text_of(value: Any, most: int = 200) -> str:
-    """A short text, ``""`` for anything else."""
-    return value.strip()[:most] if isinstance(value, str) else ""
+    """A short text, ``""`` for anything else. Half of a surrogate pair, which JSON may hold, is no character."""
+    return value.strip()[:most].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def inside(row: Any, *path: str) -> Any:
@@ -184,6 +184,5 @@ def day_of(value: Any) -> str:
 
 def run(label: str, values: Mapping[str, str], *notes: str) -> Run:
     """A run without its empty values and notes."""
-    return Run(
-        label[:120], {name: value for name, value in values.items() if value}, tuple(note for note in notes if note)
-    )
+    label = text_of(label, 160)
+    return Run(label, {name: value for name, value in values.items() if value}, tuple(note for note in notes if note))

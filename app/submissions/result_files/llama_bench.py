@@ -23,11 +23,42 @@ def read(told: Document) -> list[Run]:
     if told.rows and all({"pp", "tg", "pl", "speed_tg"} <= row.keys() for row in told.rows):
         return [one for row in told.rows if (one := _batched(row))]
     rows = [row for row in map(_tested, told.rows or _sql(told.text)) if row is not None]
-    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[_model(row), plain(number(row.get("n_depth"))) or "0"].append(row)
-    told_runs = [one for (model, depth), tests in groups.items() for one in _runs(model, int(depth), tests)]
-    return [run("", one.values, *one.notes) for one in told_runs] if len(told_runs) == 1 else told_runs
+        groups[_set_up(row), plain(number(row.get("n_depth"))) or "0"].append(row)
+    found = []
+    for (_, depth), tests in groups.items():
+        told_apart = _told_apart(tests[0], rows)
+        found += [_with_label(one, told_apart) for one in _runs(_model(tests[0]), int(depth), tests)]
+    return [run("", one.values, *one.notes) for one in found] if len(found) == 1 else found
+
+
+_OF_A_TEST = frozenset((
+    "n_prompt", "n_gen", "n_depth", "avg_ns", "stddev_ns", "avg_ts", "stddev_ts", "samples_ns", "samples_ts",
+    "test_time",
+    "test", "t/s",
+))  # fmt: skip
+"""Columns that differ between the tests of one set-up. All others say what was measured: GPU, build, cache types,
+layers on
+the GPU, flash attention and whatever later versions add. Tests of two set-ups are never one run."""
+
+
+def _set_up(row: Row) -> str:
+    return repr(sorted((name, str(value)) for name, value in row.items() if name not in _OF_A_TEST))
+
+
+def _told_apart(row: Row, rows: list[Row]) -> str:
+    """What of a set-up differs from others of the file, such as ``flash_attn 1``."""
+    differing = [
+        name for name in row
+        if name not in _OF_A_TEST and name not in ("model_type", "model_filename", "model")
+        and any(str(other.get(name)) != str(row[name]) for other in rows)
+    ]  # fmt: skip
+    return ", ".join(f"{name} {str(row[name])[:30]}" for name in differing[:4])
+
+
+def _with_label(one: Run, told_apart: str) -> Run:
+    return run(f"{one.label}; {told_apart}" if told_apart else one.label, one.values, *one.notes)
 
 
 def _tested(row: Row) -> Row | None:
@@ -39,6 +70,7 @@ def _tested(row: Row) -> Row | None:
         return None
     prompt, made, depth = (int(part or 0) for part in match.groups())
     return {
+        **row,
         "n_prompt": prompt,
         "n_gen": made,
         "n_depth": depth,
@@ -94,6 +126,7 @@ def _pair(model: str, depth: int, prompt: Row | None, made: Row | None) -> Run:
     return run(
         f"{model or 'model not named'}: prompt {read_tokens:.0f}, answer {tokens:.0f}{at}", values,
         f"the {depth:,} tokens that stood before count as input; their time was not measured" if depth else "",
+        _on_cpu(made or prompt or {}),
     )  # fmt: skip
 
 
@@ -107,7 +140,21 @@ def _combined(model: str, row: Row) -> Run:
     return run(
         f"{model or 'model not named'}: prompt {prompt:.0f} and answer {made:.0f} timed together", values,
         "prompt and answer were timed together, which tells the time of neither",
+        _on_cpu(row),
     )  # fmt: skip
+
+
+def _on_cpu(row: Row) -> str:
+    """A remark where nothing, or not all, ran on a GPU."""
+    backends = {
+        part.strip().casefold() for part in re.split(r"[,;/+]", str(row.get("backends") or row.get("backend") or ""))
+    }
+    layers = row.get("n_gpu_layers", row.get("ngl"))
+    if backends <= {"cpu", "blas", "accelerate", "openblas"} and backends != {""}:
+        return "it ran on the CPU alone, which is no measurement of a GPU"
+    if layers is not None and str(layers).strip() == "0":
+        return "no layer ran on the GPU (n_gpu_layers 0)"
+    return ""
 
 
 def _about(row: Row) -> dict[str, str]:

@@ -12,7 +12,8 @@ READS = {
     "genai-perf and AIPerf": "p50 of time_to_first_token and inter_token_latency, output_token_throughput, mean "
     "sequence lengths, concurrency, model",
     "LLMPerf": "medians of TTFT and inter-token latency in seconds, mean tokens, throughput, requests at a time, model",
-    "GuideLLM": "each benchmark as a run: medians of successful requests, mean token counts, output tokens/s, "
+    "GuideLLM": "each benchmark as a run: medians of TTFT and inter-token latency of successful requests, mean token "
+    "counts, output tokens/s, "
     "streams, model",
     "trtllm-bench": "system output throughput, mean lengths, tensor and pipeline parallel size, version, model; its "
     "times are averages",
@@ -62,8 +63,19 @@ def _genai_perf(row: Row) -> list[Run]:
             f"{values['model'] or 'model not named'}, {values['concurrency'] or '?'} at a time",
             values,
             AVERAGES if averages else "",
+            _failures(row),
         )
     ]
+
+
+def _failures(row: Row) -> str:
+    """What AIPerf says of requests that failed, and of a run that was cut off."""
+    failed = number(inside(row, "error_request_count", "avg"), 1) or number(row.get("error_request_count"), 1)
+    summary = row.get("error_summary")
+    if not failed and isinstance(summary, list):
+        failed = sum(number(inside(one, "count"), 1) for one in summary[:100])
+    cut_off = "the run was cancelled before its end" if row.get("was_cancelled") is True else ""
+    return "; ".join(part for part in (f"{failed:,.0f} requests failed" if failed else "", cut_off) if part)
 
 
 def _llmperf(row: Row) -> list[Run]:
@@ -104,7 +116,7 @@ def _guidellm(row: Row) -> list[Run]:
             "input_tokens": _rounded(of("prompt_token_count", "mean")),
             "output_tokens": _rounded(of("output_token_count", "mean")),
             "ttft_ms": plain(of("time_to_first_token_ms", "median")),
-            "tpot_ms": plain(of("time_per_output_token_ms", "median") or of("inter_token_latency_ms", "median")),
+            "tpot_ms": plain(of("inter_token_latency_ms", "median")),
             "output_tokens_per_s": plain(of("output_tokens_per_second", "mean")),
         }  # fmt: skip
         failed = number(inside(one, "request_totals", "errored"), 1) or number(

@@ -89,6 +89,7 @@ def _run(row: Row, of: int) -> Run | None:
     tpot = number(row.get("median_tpot_ms"))
     by_gaps = "median_tpot_ms" not in row and number(row.get("median_itl_ms"))
     means = not {"median_ttft_ms", "median_tpot_ms", "median_itl_ms"} & row.keys()
+    never_reached = completed and number(row.get("max_concurrency"), 1) > completed + failed
     values = {
         "engine": engine,
         "model": text_of(row.get("model_id") or row.get("model")),
@@ -99,7 +100,7 @@ def _run(row: Row, of: int) -> Run | None:
             average(row.get("total_output_tokens"), completed)
             or _asked(row, "random_output_len", "total_output_tokens")
         ),
-        "concurrency": whole(row.get("max_concurrency")),
+        "concurrency": "" if never_reached else whole(row.get("max_concurrency")),
         "ttft_ms": plain(number(row.get("mean_ttft_ms" if means else "median_ttft_ms"))),
         "tpot_ms": plain(number(row.get("mean_tpot_ms")) if means else tpot or by_gaps or 0.0),
         "output_tokens_per_s": plain(number(row.get("output_throughput"))),
@@ -107,6 +108,16 @@ def _run(row: Row, of: int) -> Run | None:
     }
     notes = (
         f"{failed:,.0f} of {completed + failed:,.0f} requests failed" if failed else "",
+        (
+            f"{completed + failed:,.0f} requests never were {row.get('max_concurrency')} at a time"
+            if never_reached
+            else ""
+        ),
+        (
+            "the file counts no tokens; the lengths are those that were asked for"
+            if "total_input_tokens" not in row and values["input_tokens"]
+            else ""
+        ),
         "the time per output token is the median gap between tokens" if by_gaps else "",
         (
             "the times are means; the file gives no median"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import sqlite3
@@ -180,7 +181,9 @@ def test_nothing_is_restored_into_a_folder_in_use_and_a_backup_overwrites_nothin
     assert run(settings, "restore", str(tmp_path / "kept.tar")).returncode == 0
 
 
-@pytest.mark.parametrize("bad", ["text", "empty", "other tar", "path out", "link", "database", "cut", "newer"])
+@pytest.mark.parametrize(
+    "bad", ["text", "empty", "other tar", "path out", "link", "database", "cut", "newer", *map(str, range(5))]
+)
 def test_a_file_that_is_no_sound_backup_changes_nothing(home: Settings, tmp_path: Path, bad: str) -> None:
     put_report(home, "rkept")
     backup.backup(home, tmp_path / "kept.tar")
@@ -188,6 +191,10 @@ def test_a_file_that_is_no_sound_backup_changes_nothing(home: Settings, tmp_path
     data = (tmp_path / "kept.tar").read_bytes()
     if bad == "cut":
         file.write_bytes(data[: len(data) // 2])
+    elif bad.isdigit():  # eight bytes of the database overwritten, wherever
+        at = random.randrange(4_096, data.index(b"mail/") if b"mail/" in data else len(data) - 20_000)
+        changed = bytes(byte ^ 0x5A for byte in data[at : at + 8])
+        file.write_bytes(data[:at] + changed + data[at + 8 :])
     elif bad in ("text", "empty"):
         file.write_bytes(b"no backup" * (bad == "text"))
     else:

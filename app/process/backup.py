@@ -6,6 +6,7 @@ would outlive that. Copied in this order, so that whatever was erased after the 
 """
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -25,7 +26,7 @@ from app.process import prepare
 from app.storage import sqlite
 from app.submissions import erasure_journal
 
-MANIFEST, DATABASE, MAIL = "backup.json", "inferencebench.sqlite", "mail"
+MANIFEST, DATABASE, MAIL, SUMS = "backup.json", "inferencebench.sqlite", "mail", "sha256.json"
 FORM = 1
 MOST_BYTES = 64 * 2**30
 
@@ -76,12 +77,21 @@ def _write(settings: Settings, made: Path, target: Path) -> None:
     about = {"form": FORM, "version": __version__, "at": clock.timestamp()}
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
         _add(tar, MANIFEST, json.dumps(about).encode())
+        sums = {MANIFEST: hashlib.sha256(json.dumps(about).encode()).hexdigest()}
         for name in (DATABASE, erasure_journal.FILE, RECORD):
             if (made / name).exists():
+                with (made / name).open("rb") as file:
+                    sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
                 tar.add(made / name, name, filter=_plain)
         for path in _mail(settings.data_dir):
+            name = str(path.relative_to(settings.data_dir))
+            if name in sums:
+                continue
             with contextlib.suppress(FileNotFoundError):  # moved from new to cur by the worker: it is found there too
-                _add(tar, str(path.relative_to(settings.data_dir)), path.read_bytes(), int(path.stat().st_mtime))
+                data, at = path.read_bytes(), int(path.stat().st_mtime)
+                _add(tar, name, data, at)
+                sums[name] = hashlib.sha256(data).hexdigest()
+        _add(tar, SUMS, json.dumps(sums).encode())
     with target.open("rb") as file:
         os.fsync(file.fileno())
 
@@ -147,6 +157,7 @@ def _unpack(source: Path, made: Path) -> None:
     try:
         with tarfile.open(source, "r:") as tar:
             left = MOST_BYTES
+            sums: dict[str, str] = {}
             for told in tar:
                 if not told.isreg() or not _known(told.name) or (left := left - told.size) < 0:
                     raise BackupError(f"{source} holds {told.name[:80]!r}, which no backup of this software does")
@@ -156,7 +167,14 @@ def _unpack(source: Path, made: Path) -> None:
                 assert data is not None
                 with path.open("wb") as file:
                     shutil.copyfileobj(data, file, 2**20)
+                with path.open("rb") as file:
+                    sums[told.name] = hashlib.file_digest(file, "sha256").hexdigest()
                 os.utime(path, (told.mtime, told.mtime))
+        del sums[SUMS]
+        if json.loads((made / SUMS).read_text(encoding="utf-8")) != sums:
+            raise BackupError(
+                f"{source} is damaged: what it holds is not what was written (SHA-256); nothing is changed"
+            )
         about = json.loads((made / MANIFEST).read_text(encoding="utf-8"))
         if about["form"] != FORM:
             raise BackupError(f"{source} is a backup of version {about.get('version')}, newer than this software")
@@ -169,7 +187,7 @@ def _unpack(source: Path, made: Path) -> None:
 def _known(name: str) -> bool:
     parts = name.split("/")
     if len(parts) == 1:
-        return name in (MANIFEST, DATABASE, erasure_journal.FILE, RECORD)
+        return name in (MANIFEST, DATABASE, SUMS, erasure_journal.FILE, RECORD)
     return (
         len(parts) == 4 and parts[0] == MAIL and parts[1] in ("inbox", "outbox") and parts[2] in ("new", "cur")
         and parts[3] not in ("", ".", "..") and "\0" not in parts[3]

@@ -11,7 +11,11 @@ from stdnum.us import ssn
 
 ZERO_WIDTH_JOINER = "\u200d"
 _DIGITS = re.compile(r"(?<![\w.,])(?:\d[ -]{0,2}){11,18}\d(?!\w|[.,]\d)", re.ASCII)
-_SSN = re.compile(r"(?<![\w.-])\d{3}([- .])\d{2}\1\d{4}(?![\w-]|\.\d)", re.ASCII)
+_RUN_OF_DIGITS = re.compile(r"(?<![\d.,])\d{13,19}(?!\d|[.,]\d)", re.ASCII)
+_GROUPED = re.compile(r"(?<!\d)(\d{4})([._])(\d{4}\2\d{4}\2\d{1,7}|\d{6}\2\d{5})(?!\d)", re.ASCII)
+"""A card's own groups with another mark between them than a space: 4-4-4-4 and 4-6-5 digits."""
+_NAMED_SSN = re.compile(r"(?i)(?:ssn|social.{0,3}security)\D{0,20}(\d{9})(?!\d)", re.ASCII)
+_SSN = re.compile(r"(?<![\d.-])\d{3}([- .])\d{2}\1\d{4}(?![\w-]|\.\d)", re.ASCII)
 _IBAN = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?!\w)", re.ASCII)
 _GOVERNMENT = re.compile(
     r"(?<![\w.,])(?:[A-Za-z]{2}[ -]?(?:\d{2}[ -]?){3}[A-Da-d]|[2-9]\d{3}[ -]\d{4}[ -]\d{4}|\d{17}[\dXx])(?!\w|[.,]\d)",
@@ -61,13 +65,14 @@ def refuse_numbers_of_people(text: str) -> None:
     issuers (python-stdnum); what merely looks like such a number, as a figure of a benchmark may, passes.
     """
     folded = _folded(text)
-    for match in _DIGITS.finditer(folded):
+    for match in (*_DIGITS.finditer(folded), *_RUN_OF_DIGITS.finditer(folded), *_GROUPED.finditer(folded)):
         digits = re.sub(r"\D", "", match[0])
         if _is_card(digits):
             raise TextError("holds what looks like the number of a payment card; take it out, we must not keep it")
     if any(iban.is_valid(match[0]) for match in _IBAN.finditer(folded)):
         raise TextError("holds what looks like the number of a bank account (IBAN); take it out, we must not keep it")
-    if any(ssn.is_valid(re.sub(r"\D", "", match[0])) for match in _SSN.finditer(folded)):
+    named = [match[1] for match in _NAMED_SSN.finditer(folded)]
+    if any(ssn.is_valid(number) for number in (*named, *(re.sub(r"\D", "", m[0]) for m in _SSN.finditer(folded)))):
         raise TextError("holds what looks like a social security number; take it out, we must not keep it")
     if any(_is_government_number(match[0]) for match in _GOVERNMENT.finditer(folded)):
         raise TextError(

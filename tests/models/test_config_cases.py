@@ -13,6 +13,7 @@ from app.models.architecture.config import UnreadableError
 from app.models.architecture.naming import understood
 from app.models.architecture.quantisation import precision_of
 from app.models.architecture.read import read
+from app.models.architecture.vision import other_parts
 from tests.conftest import DATA
 
 FOLDER = DATA / "configs"
@@ -203,3 +204,41 @@ def test_any_configuration_is_read_or_refused(change: dict[str, Any]) -> None:
             continue
         assert found.parameters > 0
         assert sum(mixer.layers for mixer in found.mixers) <= 1000
+
+
+@pytest.mark.parametrize(
+    ("stated", "scaling", "more", "context"),
+    [
+        (4_096, {"type": "linear", "factor": 8.0}, {}, 32_768), (8_192, {"type": "dynamic", "factor": 2.0}, {}, 16_384),
+        (32_768, {"rope_type": "yarn", "factor": 4.0}, {}, 131_072), (32_768, {"type": "ntk", "factor": 2}, {}, 65_536),
+        (32_768, {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32_768}, {}, 131_072),
+        (163_840, {"type": "yarn", "factor": 40, "original_max_position_embeddings": 4_096}, {}, 163_840),
+        (131_072, {"rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 8_192}, {}, 131_072),
+        (131_072, {"rope_type": "llama3", "factor": 8.0}, {}, 131_072), (131_072, {"type": "longrope", "factor": 32},
+        {}, 131_072),
+        (131_072, {"rope_type": "linear", "factor": 8.0}, {"model_type": "gemma3_text"}, 131_072),
+        (8_192, {"type": "default", "factor": 2.0}, {}, 8_192), (8_192, {"type": "linear", "factor": True}, {}, 8_192),
+        (8_192, None, {}, 8_192),
+    ],
+)  # fmt: skip
+def test_a_scaled_context_is_the_one_that_engines_serve(
+    stated: int, scaling: dict[str, Any] | None, more: dict[str, Any], context: int
+) -> None:
+    assert families.context_of({"rope_scaling": scaling, **more}, stated) == context
+
+
+def test_weights_of_mlx_are_read_and_mixtures_are_refused() -> None:
+    assert precision_of({"quantization": {"group_size": 64, "bits": 4}}) == ("int4", True)
+    assert precision_of({"quantization": {"group_size": 64, "bits": 8}}) == ("int8", True)
+    groups = {"a": {"weights": {"num_bits": 4, "type": "int"}}, "b": {"weights": {"num_bits": 8, "type": "float"}}}
+    with pytest.raises(UnreadableError, match="more than one format"):
+        precision_of({"quantization_config": {"quant_method": "compressed-tensors", "config_groups": groups}})
+
+
+def test_the_picture_reader_of_qwen2_vl_is_counted_by_its_own_width() -> None:
+    # 32 layers of 1,280 with a 4x MLP, patches of 14 by 14 by 2, and a merger of 4 patches into 3,584: 0.675 billion
+    # (its card).
+    part = {"depth": 32, "embed_dim": 1280, "hidden_size": 3584, "mlp_ratio": 4, "num_heads": 16, "patch_size": 14,
+            "spatial_merge_size": 2, "temporal_patch_size": 2}  # fmt: skip
+    _, parameters = other_parts({"vision_config": part})
+    assert parameters / 1e9 == pytest.approx(0.675, rel=0.02)

@@ -156,25 +156,27 @@ def is_encoder(config: Mapping[str, Any]) -> bool:
 
 
 def context_of(values: Mapping[str, Any], stated: int | None) -> int | None:
-    """The longest context, in tokens: scaled positions count where the file says what they were scaled from.
+    """The longest context, in tokens, with scaled positions.
 
-    ``factor`` × ``original_max_position_embeddings`` (YaRN, arXiv:2309.00071, and the like); the larger of the two
-    stands.
+    ``factor`` × ``original_max_position_embeddings`` where the file says what was scaled (YaRN, arXiv:2309.00071, and
+    the
+    like), the larger of it and what is stated. Where it does not, ``linear``, ``dynamic``, ``ntk`` and ``yarn`` scale
+    ``max_position_embeddings`` itself, as engines read them (vLLM's ``_get_and_verify_max_len``), but for Gemma 3,
+    whose
+    stated length is the scaled one.
     """
     scaling = values.get("rope_scaling") or values.get("rope_parameters")
     if not isinstance(scaling, Mapping):
         return stated
-    factor, original = (
-        scaling.get("factor"),
-        scaling.get("original_max_position_embeddings") or values.get("original_max_position_embeddings"),
-    )
-    if (
-        not isinstance(factor, int | float)
-        or isinstance(factor, bool)
-        or not isinstance(original, int)
-        or isinstance(original, bool)
-    ):
+    factor = scaling.get("factor")
+    if not isinstance(factor, int | float) or isinstance(factor, bool) or not 1 <= factor <= 1000:
         return stated
-    if not 1 <= factor <= 1000 or not 0 < original <= 10**8:
-        return stated
-    return max(stated or 0, round(factor * original))
+    original = scaling.get("original_max_position_embeddings") or values.get("original_max_position_embeddings")
+    if isinstance(original, int) and not isinstance(original, bool) and 0 < original <= 10**8:
+        return max(stated or 0, round(factor * original))
+    kind = str(scaling.get("rope_type") or scaling.get("type") or "").lower()
+    scaled_already = str(values.get("model_type") or "").lower().startswith("gemma3")
+    return round(factor * stated) if stated and kind in SCALING and not scaled_already else stated
+
+
+SCALING = ("linear", "dynamic", "ntk", "yarn")

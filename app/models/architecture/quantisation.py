@@ -16,6 +16,7 @@ def precision_of(config: Mapping[str, Any]) -> tuple[str, bool]:  # noqa: PLR091
         return "bf16", True
     if config.get("expert_dtype") == "fp4":
         return "mxfp4", False
+    _refuse_mixture(found)
     kept = [
         str(name) for key in ("ignore", "modules_to_not_convert", "exclude_modules") for name in found.get(key) or ()
     ]
@@ -51,6 +52,18 @@ _NAMED: tuple[tuple[int | str, tuple[str, ...]], ...] = (
     (8, ("int8", "w8a8", "eetq", "8bit")),
 )  # fmt: skip
 """What stands in the name of a method → bits."""
+
+
+def _refuse_mixture(found: Mapping[str, Any]) -> None:
+    """Groups of layers in different formats have no one precision: counted in either, the size would be wrong."""
+    kinds = {
+        (group["weights"].get("num_bits"), str(group["weights"].get("type")))
+        for group in _groups(found)
+        if isinstance(group.get("weights"), Mapping)
+    }
+    if len(kinds) > 1:
+        told = ", ".join(sorted(f"{bits} bits {kind}" for bits, kind in kinds))
+        raise UnreadableError(f"its weights are stored in more than one format ({told[:80]})")
 
 
 def _bits(found: Mapping[str, Any]) -> int | str | None:
@@ -89,4 +102,7 @@ def _quantisation(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if isinstance(where, Mapping) and isinstance(where.get("quantization_config"), Mapping):
             found: Mapping[str, Any] = where["quantization_config"]
             return found
+        if isinstance(where, Mapping) and isinstance(where.get("quantization"), Mapping):  # MLX
+            own: Mapping[str, Any] = where["quantization"]
+            return own if "bits" in own else None
     return None

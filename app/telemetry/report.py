@@ -29,6 +29,8 @@ class Page:
     paint: str
     shift: str
     script_errors: float | None
+    told: tuple[str, str, str]
+    """``wrong``, ``broken`` and ``script_errors`` as readers may see them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,25 @@ def _page(route: str, asked: Histogram, said: dict[str, Histogram]) -> Page:
         _time(said, "paint", 0.75) if seen else "",
         _shift(said) if seen else "",
         1 - errors.get(ERRORS.index(0), 0) / views if seen else None,
+        (
+            share(asked.get(4, 0), requests),
+            share(asked.get(5, 0), requests),
+            share(views - errors.get(ERRORS.index(0), 0), views),
+        ),
     )
+
+
+def share(count: int, total: int) -> str:
+    """A share for readers. With the total beside it a share tells the count, and the count of the rest: where either
+    is a
+    small one, no more is said than that."""
+    if total < FEW:
+        return "–"
+    if 0 < count < FEW:
+        return hidden(count)
+    if 0 < total - count < FEW:
+        return f"all but {hidden(total - count)}"
+    return f"{100 * count / total:.1f} %"
 
 
 def _time(said: dict[str, Histogram], measure: str, share: float) -> str:

@@ -12,6 +12,7 @@ from app.process.lifespan import write
 from app.site import beacon
 from app.telemetry import counter_store, report
 from app.telemetry.counters import FEW, MEASURES, TIMES_MS, bucket, hidden, percentile
+from app.telemetry.report import share
 from app.web.rate_limit import Limit
 from tests.conftest import Inside, Site
 
@@ -172,3 +173,13 @@ def test_every_page_says_what_it_is_and_errors_say_nothing(site: Site) -> None:
 def test_a_page_that_is_no_route_is_refused() -> None:
     with pytest.raises(QueryError):
         beacon.read(GOOD.encode(), {"/"}, "2026-11-24")
+
+
+@pytest.mark.parametrize("promise", ["P-4"])
+def test_a_share_beside_its_total_tells_no_small_count(promise: str) -> None:
+    for total in range(60):
+        for count in range(total + 1):
+            told = share(count, total)
+            few = total < FEW or 0 < count < FEW or 0 < total - count < FEW
+            assert (told == "–" or "fewer than 10" in told) is few, (count, total)
+            assert not few or not re.search(r"[\d.]+ %", told)

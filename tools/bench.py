@@ -1,7 +1,7 @@
 """The benchmark harness: ``make bench``. Ratios first: a machine's speed drifts, a ratio taken in turns holds.
 
 ``make bench ARGS="page edge"`` runs some of: page, edge, render, size, import, start, refresh,
-history, estimate, log, purge, flood, mailbox, lighthouse.
+history, estimate, log, purge, flood, mailbox, parsers, lighthouse.
 """
 
 import json
@@ -28,7 +28,7 @@ import httpx
 
 from tests import edge_server
 from tests.conftest import free_port
-from tools import bench_estimate, bench_refresh, bench_submissions, bench_telemetry
+from tools import bench_estimate, bench_parsers, bench_refresh, bench_submissions, bench_telemetry
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS, SECONDS = 5, 3
@@ -334,6 +334,7 @@ PARTS: dict[str, Callable[[Path], Iterator[Line]]] = {
     "purge": lambda folder: bench_telemetry.purge(folder, site, free_port),
     "flood": lambda folder: bench_submissions.flood(folder, site, free_port),
     "mailbox": bench_submissions.mailbox,
+    "parsers": bench_parsers.parsers,
     "lighthouse": bench_lighthouse,
 }
 

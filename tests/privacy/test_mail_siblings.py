@@ -286,3 +286,15 @@ def test_a_request_to_freeze_erases_nothing(office: Settings, dry: bool, promise
     assert verified(office, case.reference)
     with pytest.raises(InferenceBenchError, match="asks to freeze"):
         sqlite.run(fulfil.erase(office, case.reference, [], dry=dry))
+
+
+def test_a_structure_that_no_library_takes_apart_loses_neither_sender_nor_text() -> None:
+    opening = "".join(f'--b{n}\nContent-Type: multipart/mixed; boundary="b{n + 1}"\n\n' for n in range(20_000))
+    message = raw(ASK + opening, more=MULTI.format(kind="mixed", boundary="b0"))
+    found = read(message, len(message))
+    assert found.sender == "person@example.org"
+    assert "erase all my personal data" in found.text
+    assert "beginning" in found.note
+    nested = "Content-Type: message/rfc822\n\n" * 20_000
+    message = raw(nested + ASK, more="Content-Type: message/rfc822\n")
+    assert read(message, len(message)).sender == "person@example.org"

@@ -87,11 +87,19 @@ def read_plain(data: bytes) -> list[Any]:
 
 def read_beginning(raw: bytes, size: int, ours: frozenset[str], why: str) -> Read:
     """What can be read of a message that went past a limit: its head and the beginning of its text, marked so."""
+    found = read(_unstructured(raw), len(raw[:BEGINNING_BYTES]), ours)
+    return replace(found, note=f"could not be read whole ({why}): this is its beginning"[:300])
+
+
+def _unstructured(raw: bytes) -> bytes:
+    """The head without what says how the body is built, and the body's beginning: nothing of it is taken apart."""
     head, _, body = raw[:BEGINNING_BYTES].replace(b"\r\n", b"\n").partition(b"\n\n")
     kinds = (b"content-type:", b"content-transfer-encoding:", b"mime-version:")
-    lines = [line for line in head.split(b"\n") if not line.lower().startswith(kinds)]
-    found = read(b"\n".join([*lines, b"", body]), len(raw[:BEGINNING_BYTES]), ours)
-    return replace(found, note=f"could not be read whole ({why}): this is its beginning"[:300])
+    kept, leaving = [], False
+    for line in head.split(b"\n"):
+        leaving = line.lower().startswith(kinds) or (leaving and line[:1] in b" \t" and line != b"")
+        kept += [] if leaving else [line]
+    return b"\n".join([*kept, b"", body])
 
 
 def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
@@ -100,19 +108,23 @@ def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
     ``ours`` are addresses that we write from.
     """
     try:
+        raw = _few_boundaries(raw)
         message: Message = message_from_bytes(
             raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r\r\n", b"\r\n"), policy=policy.compat32
         )
         sender, subject = _sender(message), _header(message, "subject")[:MOST_SUBJECT]
         text, left_out = readable(message)
+        broken = False
     except Exception:  # a parser's fault must lose nobody's request
-        message = Message()
-        sender, subject, text, left_out = "", "", raw[:MOST_TEXT].decode("utf-8", "replace"), 0
+        message, sender, subject, text, left_out = _read_plainly(raw)
+        broken = True
     sender, subject = _sound(sender), _sound(subject)
     text = _SPACE.sub(" ", _sound(text).replace("\r\n", "\n").replace("\r", "\n")).strip()
     notes = [f"cut at {MOST_TEXT:,} characters"] * (len(text) > MOST_TEXT) + [
         f"{left_out} attachments not kept"
     ] * bool(left_out)
+    if broken:
+        notes.append("its structure could not be read: this is its beginning")
     if size > len(raw):
         notes.append(f"{size / 1e6:.0f} MB: only the beginning was read")
     message_id = identifiers.message_id(_raw(message, "message-id"))
@@ -137,6 +149,29 @@ def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
         "; ".join(notes)[:300],
         is_report,
     )
+
+
+def _read_plainly(raw: bytes) -> tuple[Message, str, str, str, int]:
+    """What :func:`read` needs of a message whose structure no library can take apart."""
+    try:
+        message: Message = message_from_bytes(_unstructured(raw), policy=policy.compat32)
+        return message, _sender(message), _header(message, "subject")[:MOST_SUBJECT], *readable(message)
+    except Exception:
+        return Message(), "", "", raw[:MOST_TEXT].decode("utf-8", "replace"), 0
+
+
+MOST_BOUNDARIES = 7_000
+"""Lines that may begin a part. More of them are more text than is kept, and each part costs the mail library a
+while."""
+
+
+def _few_boundaries(raw: bytes) -> bytes:
+    at = 0
+    for _ in range(MOST_BOUNDARIES):
+        at = raw.find(b"\n--", at + 1)
+        if at < 0:
+            return raw
+    return raw[:at]
 
 
 def _sound(text: str) -> str:

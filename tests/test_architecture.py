@@ -9,7 +9,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(path for path in (ROOT / "app").rglob("*.py") if "migrations" not in path.parts)
-SCRIPTS_AND_STYLES = sorted(path for path in (ROOT / "static").iterdir() if path.suffix in (".js", ".css"))
+NO_PYTHON = sorted(
+    path
+    for path in (*(ROOT / "static").iterdir(), *(ROOT / "templates").rglob("*"))
+    if path.suffix in (".js", ".css", ".html", ".atom", ".xml")
+)
 PURE = ("app/pricing/offers/normalise.py", "app/pricing/offers/normalise_batch.py", "app/pricing/search/parse_query.py",
         "app/pricing/history/price_moves.py", "app/pricing/offers/price_query.py", "app/pricing/search/search_words.py",
         "app/pricing/history/chart.py",
@@ -68,8 +72,8 @@ def test_no_module_is_longer_than_300_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
 
 
-@pytest.mark.parametrize("path", SCRIPTS_AND_STYLES, ids=name)
-def test_scripts_and_styles_keep_to_120_characters(path: Path) -> None:
+@pytest.mark.parametrize("path", NO_PYTHON, ids=name)
+def test_scripts_styles_and_templates_keep_to_120_characters(path: Path) -> None:
     """Ruff holds Python to it."""
     assert [line for line in path.read_text().splitlines() if len(line) > 120] == []
 

@@ -109,7 +109,7 @@ def _text(text: str) -> None:
 
 def _words(text: str) -> None:
     request.guess(text[:200], text[:20_000])
-    request.codes_written(text[:20_000])
+    request.codes_written("", text[:20_000])
 
 
 PARSERS: tuple[Parser, ...] = (

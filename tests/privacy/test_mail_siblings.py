@@ -298,3 +298,50 @@ def test_a_structure_that_no_library_takes_apart_loses_neither_sender_nor_text()
     nested = "Content-Type: message/rfc822\n\n" * 20_000
     message = raw(nested + ASK, more="Content-Type: message/rfc822\n")
     assert read(message, len(message)).sender == "person@example.org"
+
+
+@pytest.mark.parametrize("promise", ["P-9.4"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "I never made this request. Please cancel it, the code you sent was {code}.",
+        "Ich habe das nicht beantragt! Code {code}.", "STOP. {code}",
+        "Je n'ai jamais fait cette demande. Le code {code}", "I have changed my mind, please keep my data. {code}",
+        "Это не я. {code}", "我没有提出这个请求。{code}",
+        "What is this?\n\n{letter}", "We opened ticket #5512 with your message:\n{letter}", "Hi,\n\n| {letter}",
+        "See below.\n\n\t{letter}", "PI> {letter}",
+        "You said: write the code below into your reply. {code} I wonder.",
+        "{code}" + " and many further words of somebody" * 12,
+    ],
+)  # fmt: skip
+def test_further_words_or_a_copy_of_our_letter_confirm_nothing(office: Settings, reply: str, promise: str) -> None:
+    case, code = waiting(office)
+    letter = letters(office)[0]
+    body = reply.format(code=code, letter=letter.get_content())
+    arrive(office, raw(body, f"Re: {letter['Subject']}", f"In-Reply-To: {letter['Message-ID']}\n", "r"), "reply")
+    polled(office)
+    assert not verified(office, case.reference)
+    assert any("code" in what for _, what in sqlite.run(cases.events(case.reference)))
+
+
+@pytest.mark.parametrize("promise", ["P-9.4"])
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        ("Re: {reference}", "コードは{code}です。"), ("Re: {reference}", "{bare}"), ("Re: {reference}", "{minus}"),
+        ("Re: {reference}, {code}", "see the subject"), ("Re: {reference}", "{letter}\n\n{code}"),
+        ("{reference}", "{letter}"), ("Re: {reference}", "Here you are: {code}\n\nBest regards\nAna\n-- \nnever mind"),
+    ],
+)  # fmt: skip
+def test_a_code_that_stands_alone_confirms_wherever_it_stands(
+    office: Settings, subject: str, body: str, promise: str
+) -> None:
+    case, code = waiting(office)
+    letter = letters(office)[0]
+    given = {
+        "code": code, "reference": case.reference, "bare": code.removeprefix("IB-"), "minus": code.replace("-",
+        "\u2212"), "letter": quoted(letter),
+    }  # fmt: skip
+    arrive(office, raw(body.format(**given), subject.format(**given), name="r"), "reply")
+    polled(office)
+    assert verified(office, case.reference)

@@ -51,7 +51,7 @@ async def case_of(message: Read) -> cases.Case | None:
             *message.answers,
         )
         case = await cases.find(rows[0][0]) if rows else None
-    if case is None and message.sender and (codes := request.codes_in(message.text)):
+    if case is None and message.sender and (codes := request.codes_in(f"{message.subject}\n{message.text}")):
         marks = ",".join("?" * len(codes[:9]))
         rows = await fetch(
             f"SELECT reference FROM privacy_case WHERE address = ? AND code_hash IN ({marks})",  # noqa: S608 -- question marks

@@ -145,12 +145,20 @@ async def _heard(settings: Settings, case: cases.Case, message: Read) -> None:
     if case.state in (request.ANSWERED, RESOLVED):
         await cases.move(case.reference, VERIFIED if case.verified_at else RECEIVED, clock.timestamp())
         await cases.note(case.reference, "written to again after our answer: open once more")
-    codes, quoted = request.codes_written(message.text)
+    found = request.codes_written(message.subject, message.text)
     if not case.code_hash or message.automatic:
         return
-    if codes:
+    right = [code for code in found.maybe if secrets.compare_digest(request.hash_of(code), case.code_hash)]
+    codes = found.codes or right
+    if codes and found.denied:
+        await cases.note(
+            case.reference,
+            "the reply holds a code, and further words that may take the request back: read it, then confirm with "
+            f"inferencebench privacy verify {case.reference} --code",
+        )
+    elif codes:
         await try_codes(settings, case, codes, message.message_id)
-    elif quoted:
+    elif found.quoted:
         await cases.note(
             case.reference, "the code stands only in what the reply quotes: identity is not confirmed by it"
         )

@@ -44,10 +44,12 @@ _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 REFERENCE = re.compile(r"\bPR-([2-9A-HJKMNP-Z]{8})\b", re.IGNORECASE)
 CODE = re.compile(r"\bIB-([2-9A-HJKMNP-Z]{4})-([2-9A-HJKMNP-Z]{4})\b", re.IGNORECASE)
 """A code as letters have it."""
-_TYPED = re.compile(
-    r"\bIB[\s\u2010-\u2015_.-]{0,3}([2-9A-HJKMNP-Z]{4})[\s\u2010-\u2015_.-]{0,3}([2-9A-HJKMNP-Z]{4})\b", re.IGNORECASE
-)
+_MARK = r"[\s\u00ad\u200b\u2010-\u2015\u2212_.=-]{0,4}"
+_FOUR = r"([2-9A-HJKMNP-Z]{4})"
+_TYPED = re.compile(rf"(?<![A-Z0-9])IB{_MARK}{_FOUR}{_MARK}{_FOUR}(?![A-Z0-9])", re.IGNORECASE)
 """A code as people type it: without its dashes, with longer ones, with spaces."""
+_BARE = re.compile(rf"(?<![A-Z0-9-]){_FOUR}[ \u2010-\u2015\u2212-]{_FOUR}(?![A-Z0-9-])", re.IGNORECASE)
+"""A code without its letters IB: taken where it is right, and no wrong try where it is not."""
 
 
 class Guess(NamedTuple):
@@ -99,17 +101,62 @@ def codes_in(text: str) -> list[str]:
     return [f"IB-{a}-{b}".upper() for a, b in _TYPED.findall(unicodedata.normalize("NFKC", text))]
 
 
-def codes_written(text: str) -> tuple[list[str], bool]:
-    """The codes that the person wrote, and whether there are others in what is quoted.
+class Written(NamedTuple):
+    """What a reply holds of codes.
 
-    A quoted letter of ours holds its code, whatever stands above it: "I did not ask for this" confirms nothing. A reply
-    without a word of one's own is the letter sent back, as it asks for.
+    ``codes`` were written by the person, ``maybe`` are codes if they are right, ``quoted`` is True where others stand
+    in
+    what is quoted, ``denied`` where other words of the person may take the request back.
     """
-    own = classify.own_words(text)
-    written, every = codes_in(own), codes_in(text)
+
+    codes: list[str]
+    maybe: list[str]
+    quoted: bool
+    denied: bool
+
+
+MOST_WORDS = 60
+"""A reply of more own words beside its code is read by the operator first."""
+
+
+def codes_written(subject: str, text: str) -> Written:
+    """The codes that the person wrote.
+
+    A letter of ours that comes back holds its code, whatever stands above it and however it is marked: "I did not ask
+    for
+    this" confirms nothing. A reply without a word of one's own is the letter sent back. Where there are further words
+    that
+    may deny the request, in whatever language, the operator looks first.
+    """
+    own = _without_our_letter(classify.own_words(text))
+    said = f"{subject}\n{own}"
+    written, every = codes_in(said), codes_in(f"{subject}\n{text}")
     if not written and not own.strip():
-        return every, False
-    return written, bool(set(every) - set(written))
+        return Written(every, [], quoted=False, denied=False)
+    maybe = [f"IB-{a}-{b}".upper() for a, b in _BARE.findall(unicodedata.normalize("NFKC", said))]
+    around = classify.folded(re.split(r"(?m)^-- ?$", _TYPED.sub(" ", own))[0])
+    denied = any(word in f" {around} " for word in classify.vocabulary()["denials"]) or len(around.split()) > MOST_WORDS
+    return Written(written, maybe, bool(set(every) - set(written)), denied)
+
+
+OUR_LETTER = re.compile(
+    r"your message has arrived\. its reference is|so that nobody else does this in your name|write the code below "
+    r"into your"
+    r"|until then nothing personal is sent|so we know that this address is yours|you get an answer by",
+    re.IGNORECASE,
+)
+"""Sentences of our letters: what stands from the first of them on is the letter, marked as quoted or not."""
+_LETTER_ENDS = re.compile(r"privacy questions:\s*\S+@\S+", re.IGNORECASE)
+
+
+def _without_our_letter(own: str) -> str:
+    """A person's words without a copy of our letter that nothing marks; what is written below it stays."""
+    flat = re.sub(r"[ \t]+", " ", re.sub(r"\s*\n[\s|>]*", " ", own))
+    begin = OUR_LETTER.search(flat)
+    if begin is None:
+        return own
+    ends = [match.end() for match in _LETTER_ENDS.finditer(flat)]
+    return f"{flat[: begin.start()]}\n{flat[ends[-1] :] if ends else ''}"
 
 
 _CCPA_NAMES = {"erasure": "delete", "access": "know", "rectification": "correct"}

@@ -79,24 +79,60 @@ const checked = (input, model) => {
   return priced ? n : null;
 };
 
-const needOf = (n, model, sure) => {
-  const wide = sheet.ranges, kind = model.shape.experts ? "mixture" : "dense";
-  return { prompt: n.input, output: n.output, rate: n.rate, ttft: n.ttft / (sure ? wide.ttft[kind][1] : 1),
-    tpot: n.tpot / 1e3 / (sure ? wide.tpot[kind][1] : 1),
-    utilisation: n.utilisation / 100, spare: n.spare, least: n.least, hours: n.hours };
+// What is asked of the hardware. `sure` names what the least known of the ways to run it rests on: its slow end has to
+// hold; "" takes the prediction itself.
+const needOf = (n, sure) => ({ prompt: n.input, output: n.output, rate: n.rate,
+  ttft: n.ttft / (sure ? sheet.ranges.ttft[sure][1] : 1), tpot: n.tpot / 1e3 / (sure ? sheet.ranges.tpot[sure][1] : 1),
+  utilisation: n.utilisation / 100, spare: n.spare, least: n.least, hours: n.hours });
+
+const RESTS_ON = { own: "your measurement", measured: "measured here", family: "same family",
+  physics: "physics alone" };
+const WHY = { own: "yours, on this generation of GPUs, beside what is known",
+  measured: "this model was measured with this engine, generation of GPUs and format",
+  family: "other models of its kind were measured on this generation and in this format",
+  physics: "nothing like it was measured here; the range is wider" };
+const OWN_COUNTS = 0.5;
+
+const known = (input, model, gpu, precision) => E.basis(sheet.offsets, model.offsets,
+  model.shape.experts ? "mixture" : "dense", input.engine, gpu.generation, precision);
+
+// Measured over predicted of the visitor's own row, or null where it is not whole
+const ownOf = (input, model, precision) => {
+  const gpu = sheet.gpus.find((g) => g.slug === input.minegpu), n = (key) => Number(input[key]);
+  const whole = n("minetpot") > 0 && n("mineload") >= 1 && n("minegpus") >= 1 && n("mineinput") >= 1;
+  if (!gpu || !whole || !(n("mineoutput") >= 2)) return null;
+  const cached = Number(input.kv) || E.kvBytes(precision, input.engine, gpu.card);
+  const layout = E.layout(precision, cached, input.engine, { tensor: n("minegpus") });
+  const terms = E.terms(model.shape, gpu.card, layout, n("mineinput"), n("mineoutput"), sheet.constants, sheet.bytes,
+    known(input, model, gpu, precision).factors);
+  const speed = E.at(terms, n("mineload"), 0, sheet.constants);
+  if (!speed.fits) return null;
+  const first = n("minettft") > 0 ? n("minettft") / 1e3 / speed.ttft : 1;
+  return { gpu, speed, errors: [n("minetpot") / 1e3 / speed.tpot, first] };
 };
 
-// (precision, bytes of a cached element) to try on a card, and why not
-const optionsFor = (input, model, card) => {
-  const wanted = input.precision === "any" ? [...new Set([model.precision, "fp8", "nvfp4"])]
-    : [input.precision || model.precision];
+// What a prediction rests on: rows measured of its group, of its family, or physics; and a measurement of the
+// visitor's own, whose logarithm counts half, as one campaign does
+const basisOf = (input, model, gpu, precision, own) => {
+  const found = known(input, model, gpu, precision);
+  if (!own || own.gpu.generation !== gpu.generation) return { ...found, range: found.rests_on };
+  return { rests_on: "own", range: "measured",
+    factors: found.factors.map((factor, i) => factor * own.errors[i] ** OWN_COUNTS) };
+};
+
+const formats = (input, model) => input.precision === "any" ? [...new Set([model.precision, "fp8", "nvfp4"])]
+  : [input.precision || model.precision];
+
+// (precision, bytes of a cached element, factors, which range) to try on a card, and why not
+const optionsFor = (input, model, gpu, owns) => {
   const options = [], reasons = [];
-  for (const precision of wanted) {
+  for (const precision of formats(input, model)) {
     if (precision === "nvfp4" && model.shape.native_4bit) continue;
-    if (precision === "fp8" && !card.flops8) reasons.push("it has no FP8 units; bf16 or int4 would work");
-    else if (precision === "nvfp4" && !card.flops4)
-      reasons.push("it has no FP4 units for NVFP4; fp8, mxfp4 or int4 may work");
-    else options.push([precision, Number(input.kv) || sheet.kv_bytes[precision]]);
+    const fault = E.cardFault(gpu.card, precision);
+    if (fault) { reasons.push(fault); continue; }
+    const found = basisOf(input, model, gpu, precision, owns.get(precision));
+    const cached = Number(input.kv) || E.kvBytes(precision, input.engine, gpu.card);
+    options.push([precision, cached, found.factors, found.range]);
   }
   return [options, reasons];
 };
@@ -110,12 +146,15 @@ const offersOf = (input, n, index) => {
 
 // Every GPU with its cheapest way to hold the need, and for the others the reason
 const rank = (input, n, model) => {
-  const need = needOf(n, model, input.sure), rows = [], reasons = [];
+  const rows = [], reasons = [];
+  const owns = new Map(formats(input, model).map((precision) => [precision, ownOf(input, model, precision)]));
   sheet.gpus.forEach((gpu, index) => {
     const offers = offersOf(input, n, index);
     if (!offers.length) return;
-    const [options, faults] = optionsFor(input, model, gpu.card);
+    const [options, faults] = optionsFor(input, model, gpu, owns);
     if (!options.length) { reasons.push([gpu.name, faults[0]]); return; }
+    const least = ["physics", "family", "measured"].find((range) => options.some((o) => o[3] === range));
+    const need = needOf(n, input.sure ? least : "");
     const [held, nearest] = E.ways(model.shape, gpu.card, options, input.engine, need, sheet.constants, sheet.bytes);
     if (!held.length) {
       const alone = nearest && (nearest.tpot > need.tpot ? `${ms(nearest.tpot)} a token even alone`
@@ -133,7 +172,8 @@ const rank = (input, n, model) => {
       reasons.push([gpu.name, `${usd(best.cost.usd_month)} a month is over the budget`]);
       return;
     }
-    rows.push({ ...best, gpu, offer: offers[best.offer], key: gpu.slug });
+    const precision = best.layout.precision, basis = basisOf(input, model, gpu, precision, owns.get(precision));
+    rows.push({ ...best, gpu, offer: offers[best.offer], key: gpu.slug, basis });
   });
   rows.sort((a, b) => a.offer.stale - b.offer.stale || a.cost.usd_hour - b.cost.usd_hour || (a.key < b.key ? -1 : 1));
   return [rows, reasons];
@@ -141,8 +181,8 @@ const rank = (input, n, model) => {
 
 const split = (l) => [l.tensor > 1 && `tensor parallel ${l.tensor}`, l.data > 1 && `attention data parallel ${l.data}`,
   l.pipeline > 1 && `${l.pipeline} stages`, l.experts_split && "experts split"].filter(Boolean).join(", ") || "one GPU";
-const wide = (row, model) => { const kind = model.shape.experts ? "mixture" : "dense", r = sheet.ranges;
-  return { tpot: r.tpot[kind].map((f) => f * row.speed.tpot), ttft: r.ttft[kind].map((f) => f * row.speed.ttft) }; };
+const wide = (row) => ({ tpot: sheet.ranges.tpot[row.basis.range].map((f) => f * row.speed.tpot),
+  ttft: sheet.ranges.ttft[row.basis.range].map((f) => f * row.speed.ttft) });
 const whose = (o) => o.provider + (o.tier === "on-demand" || o.tier === "own" ? "" : o.tier === "spot" ? ", spot"
   : `, ${o.months} months`);
 const hardware = (row) => `${row.cost.gpus} × ${row.gpu.name}`;
@@ -168,13 +208,13 @@ const show = (input, n, model, [rows, reasons]) => {
       html("td", { class: "what" }, html("button", { type: "button", class: "pick",
         "aria-pressed": String(row.key === chosen), onclick: () => { chosen = row.key; render(); } }, hardware(row)),
         html("small", { class: "sub" },
-          `${row.layout.precision}, ${many(row.cost.replicas, "replica")}, ${split(row.layout)}`
-          + (row.offer.size ? "" : ", size of instance not stated"))),
+          `${row.layout.precision}, ${many(row.cost.replicas, "replica")}, ${split(row.layout)}, `
+          + RESTS_ON[row.basis.rests_on] + (row.offer.size ? "" : ", size of instance not stated"))),
       html("td", { class: "num", "data-label": "USD a month" }, html("b", {}, usd(row.cost.usd_month))),
       html("td", { class: "num", "data-label": "per million in, out" },
         `${usd(row.cost.usd_million_input)}, ${usd(row.cost.usd_million_output)}`),
-      ...[["First token", row.speed.ttft, wide(row, model).ttft],
-        ["Per token", row.speed.tpot, wide(row, model).tpot]].map(([name, value, [low, high]]) =>
+      ...[["First token", row.speed.ttft, wide(row).ttft],
+        ["Per token", row.speed.tpot, wide(row).tpot]].map(([name, value, [low, high]]) =>
         html("td", { class: "num", "data-label": name }, ms(value),
           html("small", { class: "sub" }, `${ms(low)} to ${ms(high)}`))),
       html("td", { "data-label": "Limited by" }, E.limitedBy(row.speed)),
@@ -188,7 +228,7 @@ const show = (input, n, model, [rows, reasons]) => {
 };
 
 const front = (rows) => {
-  const points = rows.map((r) => [r.cost.usd_month, 1 / r.speed.tpot,
+  const points = rows.filter((r) => r.speed.tpot).map((r) => [r.cost.usd_month, 1 / r.speed.tpot,
     `${hardware(r)}: ${usd(r.cost.usd_month)} a month, ${(1 / r.speed.tpot).toFixed(1)} tokens/s`]);
   const best = P.pareto(points);
   const drawn = P.scatter({ title: "Cost against speed", points, front: best, xLabel: "USD a month",
@@ -219,16 +259,17 @@ const nearest = (input, model, row, n) => {
 
 const detail = (input, n, model, row) => {
   if (!row) { $("detail").replaceChildren(); return; }
-  const { speed, cost } = row, around = wide(row, model), p = speed.parts, kw = row.gpu.card.watts * cost.gpus / 1e3,
+  const { speed, cost } = row, around = wide(row), p = speed.parts, kw = row.gpu.card.watts * cost.gpus / 1e3,
     kwh = kw * 730 * n.hours / 24;
   const per = Math.min(speed.most, 1e6), used = speed.kv_sequence * Math.min(row.load,
     speed.most) / (row.layout.data * row.layout.pipeline);
-  const tokens = speed.running / speed.tpot;
-  const facts = [["At most in flight on a replica", `${row.load} (${Math.floor(per)} fit into memory)`],
+  const tokens = speed.throughput;
+  const facts = [["At most in flight on a replica", `${row.load} (${Math.floor(per)} can run at once)`],
     ["Tokens a second",
-      `${(1 / speed.tpot).toFixed(1)} for a request, `
+      (speed.tpot ? `${(1 / speed.tpot).toFixed(1)} for a request, ` : "")
       + `${(tokens / (row.layout.tensor * row.layout.data * row.layout.pipeline)).toFixed(0)} for a GPU, `
       + `${(tokens * cost.replicas).toFixed(0)} in all at full load`],
+    ["Rests on", `${RESTS_ON[row.basis.rests_on]}: ${WHY[row.basis.rests_on]}`],
     ["Costs",
       `${usd(cost.usd_request)} a request, ${usd(cost.usd_million_input)} per million tokens in `
       + `and ${usd(cost.usd_million_output)} out`],
@@ -262,7 +303,7 @@ const detail = (input, n, model, row) => {
   if (api.length) {
     const each = (a) => (n.input * a[1] + n.output * a[2]) / 1e6,
     cheapest = api.reduce((a, b) => each(b) < each(a) ? b : a), even = cost.usd_month / each(cheapest);
-    const busy = row.speed.running / row.speed.tpot / n.output * (cost.replicas - n.spare) * (n.utilisation / 100);
+    const busy = row.speed.throughput / n.output * (cost.replicas - n.spare) * (n.utilisation / 100);
     const most = busy * 3600 * 730 * n.hours / 24;
     const ends = [Math.max(Math.min(even, requests) / 10, 1), Math.max(even, requests, most) * 3];
     const drawn = P.scatter({ title: "Cost of a month against requests",
@@ -290,6 +331,10 @@ const render = () => {
   const n = checked(input, model);
   if (!n) { $("answer").textContent =
     "Something in the form can't be: it is said at the field. The results below are those before."; return; }
+  const own = ownOf(input, model, formats(input, model)[0]);
+  $("mine").textContent = own ? `Predicted ${ms(own.speed.tpot)} a token for it: yours is ${own.errors[0].toFixed(2)} `
+    + "times that. GPUs of its generation are predicted accordingly."
+    : "With model, engine and weights as chosen above; it stays in this browser.";
   show(input, n, model, rank(input, n, model));
 };
 
@@ -369,10 +414,11 @@ const preset = (key) => {
 
 const prepare = (raw) => {
   const made = { ...raw };
-  made.models = raw.models.map(([slug, name, owner, precision, parameters, values]) =>
-    ({ slug, name, owner, precision, parameters, shape: E.shape(values) }));
+  made.models = raw.models.map(([slug, name, owner, precision, parameters, values, offsets]) =>
+    ({ slug, name, owner, precision, parameters, shape: E.shape(values), offsets }));
   made.bySlug = new Map(made.models.map((m) => [m.slug, m]));
-  made.gpus = raw.gpus.map(([slug, name, memory, values]) => ({ slug, name, memory, card: E.card(values) }));
+  made.gpus = raw.gpus.map(([slug, name, memory, values, generation]) =>
+    ({ slug, name, memory, card: E.card(values), generation }));
   made.offersByGpu = new Map();
   for (const [gpu, provider, tier, months, size, micro, seen, stale] of raw.offers) {
     if (!made.offersByGpu.has(gpu)) made.offersByGpu.set(gpu, []);
@@ -396,7 +442,9 @@ const start = async () => {
     $("answer").textContent = "The prices could not be loaded. Check the connection and load the page again.";
     return;
   }
-  for (const gpu of sheet.gpus) $("c-owngpu").append(html("option", { value: gpu.slug }, gpu.name));
+  for (const gpu of sheet.gpus) {
+    for (const id of ["c-owngpu", "c-minegpu"]) $(id).append(html("option", { value: gpu.slug }, gpu.name));
+  }
   sheet.scores.forEach(([name], i) => $("c-score").append(html("option", { value: String(i) }, name)));
   const shared = window.sharedScenario && S.fromFragment(window.sharedScenario);
   if (shared) write(shared);

@@ -1,17 +1,18 @@
 // Memory, speed and cost of serving a model: the formulas of app/estimate, term by term in the same order.
 // Seconds, bytes, dollars. A test compares both languages on random inputs.
 
-const ROUNDS = 4, RATE_ROUNDS = 24, RESERVE = 2e9, TIGHT_USE = 0.97, TIGHT_RESERVE = 1e9, TIGHT_SEQUENCES = 32,
-MOST_STARTED = 256, BUSIEST = 0.95;
+const ROUNDS = 8, RESERVE = 2e9, TIGHT_USE = 0.97, TIGHT_RESERVE = 1e9, TIGHT_SEQUENCES = 32, BUSIEST = 0.95,
+  CLOSE = 1e-3, MARGIN = 1.25, CHUNK = 8192;
+const LARGE_MEMORY = 70e9, STARTED = 256, STARTED_LARGE = 1024;
 const COUNTS = [1, 2, 4, 8], MACHINE = 8, MOST_IN_FLIGHT = 1024, HOURS_PER_MONTH = 730, HALVINGS = 4;
 const SHAPE = ["layers", "hidden", "context", "mixer_parameters", "shared_parameters", "head_parameters",
   "other_parameters",
   "expert_layers", "experts", "active_experts", "expert_parameters", "shared_expert", "linear_layers", "latent",
-  "state_bytes",
-  "quantised_attention", "native_4bit", "tied", "spans"];
+    "state_bytes",
+  "quantised_attention", "native_4bit", "tied", "spans", "heads", "half_layers", "indexed_layers"];
 const SPAN = ["layers", "elements", "window", "stride", "kv_heads", "decode_flop", "prefill_flop"];
-const CARD = ["memory", "bandwidth", "flops16", "flops8", "flops4", "link", "switched", "staged", "stacked", "stream",
-  "gemm", "pace", "watts"];
+const CARD = ["memory", "bandwidth", "flops16", "flops8", "flops4", "link", "switched", "staged", "stacked", "amd",
+  "pace", "bf16", "weight_only_fp8", "machine", "network", "watts"];
 
 const named = (names, values) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
 export const card = (values) => named(CARD, values);
@@ -21,15 +22,40 @@ export const shape = (values) => {
   return made;
 };
 export const layout = (precision, kv_bytes, engine, split = {}) =>
-  ({ precision, kv_bytes, engine, tensor: 1, pipeline: 1, data: 1, experts_split: false, ...split });
+  ({ precision, kv_bytes, engine, tensor: 1, pipeline: 1, data: 1, experts_split: false, max_running: 0, ...split });
 
 const LIMITS = ["bandwidth", "compute", "interconnect", "launch overhead"];
 export const limitedBy = (speed) => {
-  if (speed.waiting > speed.tpot) return "memory";
+  if (speed.waiting > speed.tpot && speed.tpot > 0) return "memory";
   const [weights, cache, compute, link, layers, requests, prompts] = speed.parts;
   const shares = [weights + cache, compute + prompts, link, layers + requests];
   return LIMITS[shares.indexOf(Math.max(...shares))];
 };
+
+// Bytes of a cached element where nothing else is said
+export const kvBytes = (precision, engine, c) => {
+  const native = precision === "fp8" ? c.flops8 : precision === "nvfp4" || precision === "mxfp4" ? c.flops4 : 0;
+  return native && engine !== "sglang" ? 1 : 2;
+};
+
+// Why a card can't compute in a format, or ""
+export const cardFault = (c, precision) => {
+  if (precision === "bf16" && !c.bf16) return "it has no bfloat16 arithmetic; fp16, int8 or int4 would work";
+  if (precision === "fp8" && !(c.flops8 || c.weight_only_fp8)) {
+    return `it has no FP8 units; ${c.bf16 ? "bf16, fp16" : "fp16"} or int4 would work`;
+  }
+  return precision === "nvfp4" && !c.flops4 ? "it has no FP4 units for NVFP4; fp8, mxfp4 or int4 may work" : "";
+};
+
+// What a prediction rests on, and the factors on a step's and a first token's time
+export const basis = (families, groups, kind, engine, generation, precision) => {
+  const own = groups?.[`${engine}|${generation}|${precision}`], shared = families[`${kind}|${generation}|${precision}`];
+  if (own) return { rests_on: "measured", factors: own.map(Math.exp) };
+  return shared === undefined ? { rests_on: "physics", factors: [1, 1] } : { rests_on: "family",
+    factors: [Math.exp(shared), 1] };
+};
+
+const mostRunning = (l, c) => l.max_running || (c.memory >= LARGE_MEMORY ? STARTED_LARGE : STARTED) * l.data;
 
 const weightBytes = (s, l, bytes) => {
   const per = bytes[l.precision];
@@ -58,14 +84,19 @@ const flops = (c, precision, k) => {
   let native = c.flops16;
   if (precision === "fp8" && c.flops8) native = c.flops8;
   else if ((precision === "nvfp4" || precision === "mxfp4") && c.flops4) native = c.flops4;
-  return c.flops16 * c.gemm * (native / c.flops16) ** k.narrow_gain;
+  return c.flops16 * (c.amd ? k.gemm_amd : 1) * (native / c.flops16) ** k.narrow_gain;
 };
 
-const fixed = (s, l, pace, k) => {
-  const experts = s.expert_layers;
-  const counts = [["layer", s.layers], ["layer_latent", s.latent * s.layers], ["layer_linear", s.linear_layers],
-    ["layer_quantise", l.precision === "nvfp4" ? s.layers - experts : 0], ["layer_experts", experts],
-    ["layer_experts_fp8", l.precision === "fp8" ? experts : 0], ["layer_per_expert", s.active_experts * experts],
+const unpacks = (c, precision) => precision === "int4" || (precision === "mxfp4" && !c.flops4);
+
+const fixed = (s, c, l, pace, k) => {
+  const experts = s.expert_layers, fused = l.precision === "mxfp4" && c.flops8 > 0;
+  const counts = [["layer", s.layers - s.half_layers / 2], ["layer_latent", s.latent * s.layers], ["layer_linear",
+    s.linear_layers],
+    ["layer_indexed", s.indexed_layers], ["layer_quantise", l.precision === "nvfp4" ? s.layers - experts : 0],
+      ["layer_experts", experts],
+    ["layer_experts_fp8", l.precision === "fp8" ? experts : 0], ["layer_unpack", unpacks(c, l.precision) && !fused
+      ? experts : 0], ["layer_per_expert", s.active_experts * experts],
     ["layer_shared_expert", s.shared_expert * experts], ["stage", l.pipeline - 1], ["step", 1]];
   return pace * counts.reduce((sum, [name, count]) => sum + k[name] * count, 0);
 };
@@ -73,11 +104,23 @@ const fixed = (s, l, pace, k) => {
 const link = (s, c, l, k) => {
   const ranks = l.tensor * l.data;
   if (ranks === 1) return [0, 0];
-  const way = c.switched ? "switched" : c.staged ? "staged" : "other", times = way === "staged" ? ranks / 2
-    : 2 * (ranks - 1) / ranks;
-  const hop = 2 * s.layers * k.allreduce * (way === "switched" ? 1
-    : k[`allreduce_${way}`]) * (c.pace * byEngine(l.engine, k, "allreduce"));
-  return [2 * s.layers * s.hidden * 2 * times / (c.link * k[`link_${way}`]), hop];
+  const way = c.switched ? "switched" : c.staged ? "staged" : "other", row = s.hidden * 2;
+  const reduced = s.layers - s.half_layers / 2 - (l.data > 1 ? s.expert_layers / 2 : 0);
+  const times = way === "staged" ? l.tensor / 2 : 2 * (l.tensor - 1) / l.tensor;
+  let bytes = 2 * reduced * row * times, exchanges = l.tensor > 1 ? 2 * reduced : 0;
+  if (l.data > 1) {
+    const copies = s.expert_layers ? Math.min(s.active_experts, ranks - 1) : 0;
+    bytes += s.expert_layers * 2 * row * copies * k.alltoall;
+    exchanges += 2 * s.expert_layers;
+  }
+  const pace = c.pace * byEngine(l.engine, k, "allreduce") * (c.amd ? k.pace_amd : 1);
+  let hop = exchanges * k.allreduce * (way === "switched" ? 1 : k[`allreduce_${way}`]) * pace,
+    token = bytes / (c.link * k[`link_${way}`]);
+  if (ranks > c.machine) {
+    hop += exchanges * k.allreduce_network;
+    token = Math.max(token, bytes / (c.network * k.link_network));
+  }
+  return [token, hop];
 };
 
 const attentionFlop = (s, prompt, middle) => {
@@ -90,89 +133,137 @@ const attentionFlop = (s, prompt, middle) => {
   return [pairs, fresh];
 };
 
-export const terms = (s, c, l, prompt, output, k, bytes) => {
-  const ranks = l.tensor * l.data;
-  const pace = c.pace * (l.engine === "llama.cpp" ? k.pace_llamacpp : byEngine(l.engine, k, "pace"));
-  const bandwidth = c.bandwidth * c.stream * (l.engine === "llama.cpp" && c.stacked ? k.stream_llamacpp_stacked : 1);
-  const attentionFlops = c.flops16 * c.gemm * k.attention;
+const compute = (s, c, l, prompt, k) => {
   const dense = 2 * (s.mixer_parameters + s.shared_parameters) / k.gemm;
-  const routed = 2 * s.expert_layers * s.active_experts * s.expert_parameters / k.gemm_experts;
-  const token_compute = (dense + routed) / (ranks * flops(c, l.precision, k));
+  let routed = 0;
+  if (s.experts) {
+    const each = Math.max(prompt, CHUNK) * s.active_experts / s.experts;
+    routed = 2 * s.expert_layers * s.active_experts * s.expert_parameters / k.gemm_experts;
+    routed *= 1 + k.expert_tokens / each;
+  }
+  return (dense + routed) / (l.tensor * l.data * flops(c, l.precision, k));
+};
+
+const unpacking = (c, precision, k) => !unpacks(c, precision) ? 1 : precision === "int4" ? k.unpack : k.unpack_mxfp4;
+
+export const terms = (s, c, l, prompt, output, k, bytes, offsets = [1, 1]) => {
+  let pace = c.pace * (l.engine === "llama.cpp" ? k.pace_llamacpp : byEngine(l.engine, k, "pace"));
+  pace *= c.amd ? k.pace_amd : 1;
+  let bandwidth = c.bandwidth * (c.amd ? k.stream_amd : 1);
+  if (l.engine === "llama.cpp" && c.stacked) bandwidth *= k.stream_llamacpp_stacked;
+  const attentionFlops = c.flops16 * (c.amd ? k.gemm_amd : 1) * k.attention;
+  const token_compute = compute(s, c, l, prompt, k);
   const [token_link, hop] = link(s, c, l, k);
   const middle = prompt + output / 2;
   const [pairs, fresh] = attentionFlop(s, prompt, middle);
-  const prefill = token_compute * prompt + pairs / ranks / attentionFlops + token_link * prompt / l.data;
+  const prefill = token_compute * prompt + pairs / (l.tensor * l.data) / attentionFlops + token_link * prompt / l.data;
 
   const [attention, shared, head, expert] = weightBytes(s, l, bytes);
   const heads = s.tied || l.engine === "llama.cpp" ? 1 : 2;
   const stored = attention + shared + head * heads + expert * s.experts * s.expert_layers
-    + s.other_parameters * 2 / (ranks * l.pipeline);
+    + s.other_parameters * 2 / (l.tensor * l.pipeline * l.data);
   const state = s.state_bytes / l.tensor;
   const sequence = Math.max(kvElements(s, middle, l.tensor) * l.kv_bytes + state, 1);
   const usual = c.memory * k.memory_use - stored - RESERVE;
   const tight = c.memory * TIGHT_USE - stored - TIGHT_RESERVE;
   const held = l.pipeline * l.data / sequence;
-  const most = Math.max(usual * held, Math.min(tight * held, TIGHT_SEQUENCES));
+  const most = Math.min(Math.max(usual * held, Math.min(tight * held, TIGHT_SEQUENCES)), mostRunning(l, c));
 
-  const begin = k.first_fixed + k.first_layer * s.layers + k.first_expert_layer * s.expert_layers;
+  const fix = fixed(s, c, l, pace, k);
+  const alone = prefill * l.data ** k.data_prompts * k.first * (s.latent ? k.first_latent : 1);
+  const begin = k.first_fixed + k.first_launch * byEngine(l.engine, k, "first") * (fix + hop);
   let one_expert = expert * l.pipeline * s.expert_layers / (bandwidth * k.stream_experts);
-  one_expert *= (l.experts_split ? k.imbalance : 1) * (l.precision === "int4" ? k.unpack : 1);
+  one_expert *= (l.experts_split ? k.imbalance : 1) * unpacking(c, l.precision, k);
   return {
-    output, pipeline: l.pipeline, data: l.data, experts: s.experts, stored, sequence, most, fixed: fixed(s, l, pace, k),
+    output, pipeline: l.pipeline, data: l.data, experts: s.experts, stored, sequence, most, fixed: fix,
     token_compute, token_link, hop, prefill, always: (attention + shared + head) * l.pipeline / (bandwidth * k.stream),
     one_expert, miss: s.experts > s.active_experts ? Math.log(1 - s.active_experts / s.experts) : 0,
     cache_one: Math.max((sequence + state) / (bandwidth * k.stream_cache), fresh / l.tensor / attentionFlops),
-    request: k.request * pace,
-    alone: prefill * l.data ** k.data_prompts + c.pace * begin,
-    first: k.first * byEngine(l.engine, k, "first") * (s.latent ? k.first_latent : 1),
-    queue: k.queue * byEngine(l.engine, k, "queue"),
-    interleave: k.interleave * (l.engine === "sglang" ? k.interleave_sglang : 1),
+    request: k.request * pace, alone, begin, stand: alone + (l.engine === "sglang" ? begin : 0),
+      queue: k.queue * byEngine(l.engine, k, "queue"),
+    interleave: k.interleave * (l.engine === "sglang" ? k.interleave_sglang : 1) * (1 + k.bubble * (l.pipeline - 1))
+      / l.pipeline,
+    offset: offsets[0], first_offset: offsets[1],
   };
 };
 
 const stepParts = (t, running, k) => {
-  const together = Math.max(running / t.pipeline, 1), rank = Math.max(together / t.data, 1);
+  const o = t.offset, together = Math.max(running / t.pipeline, 1), rank = Math.max(together / t.data, 1);
   const hit = t.miss ? t.experts * (1 - Math.exp(t.miss * together ** k.routing)) : t.experts;
   const read = t.always + t.one_expert * hit;
-  const compute = t.token_compute * together;
+  const computed = t.token_compute * together;
   const prompts = t.interleave * Math.max(running - 1, 0) / t.output * t.prefill;
-  const weights = Math.sqrt(read * read + compute * compute);
-  return [read, t.cache_one * rank, weights - read, t.hop + t.token_link * rank, t.fixed, t.request * rank, prompts];
+  const weights = Math.sqrt(read * read + computed * computed);
+  return [o * read, o * t.cache_one * rank, o * (weights - read), o * (t.hop + t.token_link * rank), o * t.fixed,
+    o * t.request * rank, o * prompts];
 };
 
-export const at = (t, load, rate, k) => {
-  const most = rate ? Math.min(t.most, MOST_STARTED) : t.most;
-  const speed = { fits: most >= 1, ttft: 0, tpot: 0, prefill: 0, waiting: 0, running: 0, most: Math.max(t.most, 0),
-    weights: t.stored, kv_sequence: t.sequence, parts: [0, 0, 0, 0, 0, 0, 0], sustained: true };
-  if (!speed.fits) return speed;
-  let running = rate ? 1 : Math.min(load, most), step = 0, own = 0, decoding = 0, parts = speed.parts, wanted = running;
-  const busy = Math.min(rate * t.prefill, BUSIEST);
-  for (let round = rate ? RATE_ROUNDS : ROUNDS; round > 0; round--) {
+// Running sequences, seconds to the first token and of a step, and its parts, with so many requests that have a place
+const inFlight = (t, flight, rate, k) => {
+  const others = Math.max(flight - 1, 0);
+  let ahead = 0, late = 0.5;
+  if (rate) {
+    const busy = Math.min(rate * t.prefill, BUSIEST);
+    ahead = busy / (1 - busy) / 2;
+  } else {
+    ahead = t.queue * others ** k.queue_growth;
+    late = k.first_step * others / (others + 1);
+  }
+  const prompt = t.alone + t.begin + t.stand * ahead + k.first_request * flight;
+  if (t.output === 1) late = 0;
+  let running = flight, own = 0, step = 0, parts = [];
+  for (let round = 0; round < ROUNDS; round++) {
     parts = stepParts(t, running, k);
     step = 0;
     for (const part of parts) step += part;
-    decoding = step * t.output;
-    const flight = rate ? running : Math.min(load, most);
-    const ahead = rate ? busy / (1 - busy) / 2 : t.queue * Math.max(flight - 1, 0) ** k.queue_growth;
-    own = t.alone * (t.first + ahead) + k.first_request * flight + k.first_step * 0.5 * step;
-    wanted = rate ? rate * decoding : load * decoding / (own + decoding);
-    running = wanted < most ? 0.3 * running + 0.7 * wanted : most;
+    own = t.first_offset * (prompt + late * (step - parts[6]));
+    const decoding = step * (t.output - 1);
+    if (!decoding) own = Math.max(own, flight * t.prefill);
+    running = flight * decoding / (own + decoding);
   }
-  const waiting = !rate && load > most ? (load / most - 1) * decoding : 0;
-  const sustained = !rate || (wanted < most && rate * t.prefill < BUSIEST);
-  return { ...speed, ttft: own + waiting, tpot: step, prefill: t.prefill, waiting, running, parts, sustained };
+  return [running, own, step, parts];
+};
+
+// Requests in flight when so many arrive a second, at most those that fit; false where clearly more arrive than are
+// served
+const loadOf = (t, rate, k) => {
+  const taken = (flight) => {
+    const [, own, step] = inFlight(t, flight, rate, k);
+    return rate * (own + step * (t.output - 1));
+  };
+  const all = taken(t.most);
+  if (t.most < all) return [t.most, all <= t.most * MARGIN];
+  let low = 0, high = t.most;
+  while (high - low > CLOSE * high) {
+    const middle = (low + high) / 2;
+    if (middle >= taken(middle)) high = middle; else low = middle;
+  }
+  return [high, true];
+};
+
+export const at = (t, given, rate, k) => {
+  const speed = { fits: t.most >= 1, ttft: 0, tpot: 0, prefill: 0, waiting: 0, running: 0, most: Math.max(t.most, 0),
+    weights: t.stored, kv_sequence: t.sequence, parts: [0, 0, 0, 0, 0, 0, 0], throughput: 0, sustained: true };
+  if (!speed.fits) return speed;
+  const [load, sustained] = rate ? loadOf(t, rate, k) : [given, true];
+  const flight = Math.min(load, t.most);
+  const [running, own, step, parts] = inFlight(t, flight, rate, k);
+  const request = own + step * (t.output - 1), waiting = (load / flight - 1) * request, served = flight / request;
+  return { ...speed, ttft: own + waiting, tpot: t.output > 1 ? step : 0, prefill: t.prefill, waiting, running, parts,
+    throughput: (rate ? Math.min(rate, served) : served) * t.output, sustained };
 };
 
 export const layouts = (s, precision, kv_bytes, engine) => {
   const found = [];
   for (const count of COUNTS) {
+    if (s.heads % count) continue;
     found.push(layout(precision, kv_bytes, engine, { tensor: count }));
     if (s.experts && count > 1) {
       found.push(layout(precision, kv_bytes, engine, { tensor: count, experts_split: true }));
       if (s.latent) found.push(layout(precision, kv_bytes, engine, { data: count, experts_split: true }));
     }
   }
-  found.push(layout(precision, kv_bytes, engine, { tensor: MACHINE, pipeline: 2 }));
+  if (!(s.heads % MACHINE)) found.push(layout(precision, kv_bytes, engine, { tensor: MACHINE, pipeline: 2 }));
   return found;
 };
 
@@ -200,11 +291,12 @@ export const cost = (found, need, sold, usd) => {
   const gpus = l.tensor * l.pipeline * l.data, perMachine = gpus / l.pipeline;
   const size = sold || perMachine;
   if (size < gpus && size !== perMachine) return null;
-  const rate = speed.running / speed.tpot / need.output;
+  const rate = speed.throughput / need.output;
   const replicas = Math.max(need.least, Math.ceil(need.rate / (rate * need.utilisation))) + need.spare;
   const each = Math.max(Math.floor(size / gpus), 1);
   const instances = gpus <= size ? Math.ceil(replicas / each) : replicas * (gpus / size);
-  const hour = instances * size * usd, requests = need.rate * 3600, share = speed.parts[6] / speed.tpot;
+  const hour = instances * size * usd, requests = need.rate * 3600, share = speed.tpot ? speed.parts[6] / speed.tpot
+    : 1;
   return { replicas, instances, size, gpus: instances * size, usd_hour: hour,
     usd_month: hour * HOURS_PER_MONTH * need.hours / 24,
     usd_request: hour / requests, usd_million_input: hour * share / (requests * need.prompt) * 1e6,
@@ -214,9 +306,9 @@ export const cost = (found, need, sold, usd) => {
 export const ways = (s, c, options, engine, need, k, bytes) => {
   const held = [];
   let nearest = null;
-  for (const [precision, kv_bytes] of options) {
+  for (const [precision, kv_bytes, offsets] of options) {
     for (const l of layouts(s, precision, kv_bytes, engine)) {
-      const t = terms(s, c, l, need.prompt, need.output, k, bytes);
+      const t = terms(s, c, l, need.prompt, need.output, k, bytes, offsets);
       const [load, speed] = hold(t, need, k);
       if (load) held.push({ layout: l, load, speed });
       else if (speed.fits && (!nearest || speed.tpot < nearest.tpot)) nearest = speed;

@@ -1,4 +1,4 @@
-"""How far predictions lie from measurements, on rows that took no part in the fit."""
+"""How far predictions lie from measurements: rows, their errors by group, and the share inside a stated range."""
 
 import json
 from collections import defaultdict
@@ -7,36 +7,40 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-from app.benchmarks.measured import measured_rows, shipped_shapes
+from app.benchmarks.measured import every_row, shipped_shapes
 from app.benchmarks.rows import Question, question
-from app.estimate.speed import Speed, estimate
+from app.estimate.offsets import kind_of
+from app.estimate.speed import Speed
 
-FOLDS = Path(__file__).with_name("folds.json")
-SAME_RUNS = {"deepseek-ai/DeepSeek-V3": "deepseek-ai/DeepSeek-R1"}
-"""Published under two names; leaving one out and keeping the other would leave nothing out."""
+SEALED = Path(__file__).with_name("sealed.json")
+CAMPAIGN = ("source", "measured_on", "engine", "engine_version", "model", "gpu", "precision")
+"""The columns that tell one campaign of measurements from another."""
 LARGE = 20
-"""Rows from which on a group is a fold of its own; smaller ones share three."""
-COVERED = 0.835
-"""The share of left-out rows that a stated 80 % range holds: a little more, since expected constants were chosen with
-all rows in view and errors on hardware that nobody has measured will be a little larger."""
+"""Rows from which on a pair can be the worst."""
 TIMES = ("tpot", "ttft")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A measured row with the estimator's inputs. Seconds; ``ttft`` is 0 where it was not measured."""
+    """A measured row with the estimator's inputs. Seconds; ``ttft`` is 0 where it was not measured, and so is
+    ``tpot`` in a row of throughput, whose ``throughput`` is output tokens a second of all requests, 0 elsewhere."""
 
     plain: Mapping[str, str]
     ask: Question
     tpot: float
     ttft: float
-    model: str
+    throughput: float
+    campaign: tuple[str, ...]
 
     @property
     def gpu(self) -> str:
         return self.plain["gpu"]
+
+    @property
+    def model(self) -> str:
+        """The name that variants and models of the same runs share."""
+        return self.ask.model
 
     @property
     def pair(self) -> str:
@@ -44,123 +48,118 @@ class Row:
 
     @property
     def kind(self) -> str:
-        """The group that a range is stated for."""
-        return "mixture" if self.ask.shape.experts else "dense"
+        return kind_of(self.ask.shape)
+
+    @property
+    def place(self) -> str:
+        """Model, engine and generation: what a fold leaves out."""
+        return self.ask.group.rsplit("|", 1)[0]
+
+
+def row_of(plain: Mapping[str, str]) -> Row:
+    """A row of measurements, ready to be predicted. Raises :class:`EstimateError`."""
+    ask = question(plain, shipped_shapes())
+    tpot = float(plain["tpot_ms"] or 0) / 1e3
+    campaign = (*(ask.model if name == "model" else plain[name] for name in CAMPAIGN),)
+    throughput = 0.0 if tpot else float(plain["output_tokens_per_s"])
+    return Row(plain, ask, tpot, float(plain["ttft_ms"] or 0) / 1e3, throughput, campaign)
+
+
+@cache
+def every() -> tuple[Row, ...]:
+    """The shipped rows that nothing is held against, those of throughput last."""
+    return tuple(row_of(plain) for plain in every_row() if not plain["doubt"])
+
+
+@cache
+def doubtful() -> tuple[Row, ...]:
+    """The shipped rows that something is held against: shown, and otherwise left alone."""
+    return tuple(row_of(plain) for plain in every_row() if plain["doubt"])
+
+
+@cache
+def open_rows() -> tuple[Row, ...]:
+    """The rows that folds and ranges are made of: all but the sealed and the doubtful ones."""
+    return tuple(row for row in every() if row.campaign not in sealed())
 
 
 @cache
 def load_rows() -> tuple[Row, ...]:
-    """The shipped rows, ready to be predicted."""
-    shapes = shipped_shapes()
-    return tuple(
-        Row(plain, question(plain, shapes), float(plain["tpot_ms"]) / 1e3, float(plain["ttft_ms"] or 0) / 1e3,
-            SAME_RUNS.get(plain["model"], plain["model"]))
-        for plain in measured_rows()
-    )  # fmt: skip
+    """The shipped rows that state a time per token."""
+    return tuple(row for row in every() if row.tpot)
 
 
 @cache
-def load_folds() -> dict[str, dict[str, dict[str, float]]]:
-    """The constants of every fold, as the last calibration left them: kind → group left out → constants."""
-    found: dict[str, dict[str, dict[str, float]]] = json.loads(FOLDS.read_text(encoding="utf-8"))
-    return found
-
-
-def fold_groups(rows: Sequence[Row], kind: str) -> dict[str, list[int]]:
-    """Group left out → the indices of its rows. ``kind`` is ``pair``, ``model`` or ``gpu``."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for i, row in enumerate(rows):
-        groups[getattr(row, kind)].append(i)
-    found = {name: members for name, members in groups.items() if len(members) >= LARGE}
-    small = [members for members in groups.values() if len(members) < LARGE]
-    for third in range(3):
-        found[f"small groups {third + 1}"] = [i for members in small[third::3] for i in members]
-    return {name: members for name, members in found.items() if members}
-
-
-def predicted(rows: Sequence[Row], folds: Mapping[str, Mapping[str, Mapping[str, float]]], kind: str) -> list[Speed]:
-    """The prediction of every row by the constants of the fold that left it out."""
-    found: dict[int, Speed] = {}
-    for name, members in fold_groups(rows, kind).items():
-        constants = folds[kind][name]
-        for i in members:
-            ask = rows[i].ask
-            found[i] = estimate(ask.shape, ask.card, ask.layout, ask.traffic, constants)
-    return [found[i] for i in range(len(rows))]
+def sealed() -> frozenset[tuple[str, ...]]:
+    """The campaigns that were named before fitting and take no part in it until the release."""
+    return frozenset(tuple(campaign) for campaign in json.loads(SEALED.read_text(encoding="utf-8"))["campaigns"])
 
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Absolute relative errors of a group of rows, as shares; ``worst`` is the largest median of a pair of 20 rows
-    or more."""
+    """Absolute relative errors of a group of rows, as shares; ``worst`` is the largest median of a pair of 20 rows or
+    more.
+
+    ``inside`` is the share of times per token within the stated range, ``inside_ttft`` of times to the first token.
+    """
 
     rows: int
-    tpot: float
-    within_20: float
+    tpot: float | None
+    within_20: float | None
     worst: float
     worst_pair: str
     ttft: float | None
+    throughput: float | None
+    inside: float | None = None
+    inside_ttft: float | None = None
 
 
-def errors_of(rows: Sequence[Row], speeds: Sequence[Speed], chosen: Iterable[int] | None = None) -> Errors:
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """The prediction of a row by constants and offsets that it took no part in, and the ranges that it would be told
+    with."""
+
+    speed: Speed
+    rests_on: str
+    ranges: Mapping[str, tuple[float, float]]
+
+
+def _middle(values: Sequence[float]) -> float | None:
+    return median(values) if values else None
+
+
+def _share(values: Sequence[bool]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def errors_of(rows: Sequence[Row], guesses: Sequence[Guess], chosen: Iterable[int] | None = None) -> Errors:
     """The errors of the chosen rows, or of all."""
     indices = list(range(len(rows))) if chosen is None else list(chosen)
-    tpot = {i: abs(speeds[i].tpot / rows[i].tpot - 1) for i in indices}
-    ttft = [abs(speeds[i].ttft / rows[i].ttft - 1) for i in indices if rows[i].ttft]
+    timed = [i for i in indices if rows[i].tpot]
+    tpot = {i: abs(guesses[i].speed.tpot / rows[i].tpot - 1) for i in timed}
+    first = [i for i in indices if rows[i].ttft]
+    served = [abs(guesses[i].speed.throughput / rows[i].throughput - 1) for i in indices if rows[i].throughput]
     pairs: dict[str, list[float]] = defaultdict(list)
-    for i in indices:
+    for i in timed:
         pairs[rows[i].pair].append(tpot[i])
     medians = {pair: median(values) for pair, values in pairs.items() if len(values) >= LARGE}
     worst = max(medians, key=lambda pair: medians[pair], default="")
-    values = list(tpot.values())
+
+    def inside(i: int, time: str) -> bool:
+        low, high = guesses[i].ranges[time]
+        return bool(low <= getattr(rows[i], time) / getattr(guesses[i].speed, time) <= high)
+
     return Errors(
-        len(indices), median(values), sum(value <= 0.20 for value in values) / len(values), medians.get(worst, 0.0),
-        worst, median(ttft) if ttft else None,
+        len(indices), _middle(list(tpot.values())), _share([value <= 0.20 for value in tpot.values()]),
+        medians.get(worst, 0.0), worst,
+        _middle([abs(guesses[i].speed.ttft / rows[i].ttft - 1) for i in first]), _middle(served),
+        _share([inside(i, "tpot") for i in timed]), _share([inside(i, "ttft") for i in first]),
     )  # fmt: skip
 
 
-def _quantile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    place = share * (len(ordered) - 1)
-    low = int(place)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
-
-
-def widths(
-    rows: Sequence[Row], folds: Mapping[str, Mapping[str, Mapping[str, float]]]
-) -> dict[str, dict[str, list[float]]]:
-    """For dense models and mixtures the factors on a prediction between which :data:`COVERED` of measurements lie,
-    on all folds together."""
-    found: dict[str, dict[str, list[float]]] = {}
-    ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for kind in folds:
-        for row, speed in zip(rows, predicted(rows, folds, kind), strict=True):
-            ratios["tpot", row.kind].append(row.tpot / speed.tpot)
-            if row.ttft:
-                ratios["ttft", row.kind].append(row.ttft / speed.ttft)
-    edge = (1 - COVERED) / 2
-    for (time, kind), values in sorted(ratios.items()):
-        found.setdefault(time, {})[kind] = [round(_quantile(values, edge), 4), round(_quantile(values, 1 - edge), 4)]
-    return found
-
-
-def coverage(
-    rows: Sequence[Row], speeds: Sequence[Speed], ranges: Mapping[str, Mapping[str, Sequence[float]]]
-) -> dict[str, float]:
-    """The share of measurements inside the stated ranges, by time."""
-    found = {}
-    for time in TIMES:
-        inside = [
-            ranges[time][row.kind][0] <= getattr(row, time) / getattr(speed, time) <= ranges[time][row.kind][1]
-            for row, speed in zip(rows, speeds, strict=True)
-            if getattr(row, time)
-        ]
-        found[time] = sum(inside) / len(inside)
-    return found
-
-
 def _regime(row: Row) -> str:
+    if row.throughput:
+        return "throughput"
     load = row.ask.traffic.concurrency
     if not load:
         return "arrival rate"
@@ -178,34 +177,28 @@ GROUPS: dict[str, Callable[[Row], str]] = {
 """What error tables are told by."""
 
 
-def by_group(rows: Sequence[Row], speeds: Sequence[Speed], name: str) -> list[tuple[str, Errors]]:
+def by_group(rows: Sequence[Row], guesses: Sequence[Guess], of: Callable[[Row], str]) -> list[tuple[str, Errors]]:
     """The errors of every group of one kind, the largest group first."""
     groups: dict[str, list[int]] = defaultdict(list)
     for i, row in enumerate(rows):
-        groups[GROUPS[name](row)].append(i)
+        groups[of(row)].append(i)
     return [
-        (group, errors_of(rows, speeds, members))
+        (group, errors_of(rows, guesses, members))
         for group, members in sorted(groups.items(), key=lambda item: -len(item[1]))
     ]
 
 
-def told(rows: Sequence[Row], folds: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """The tables of ``make accuracy`` as text."""
-    lines = [f"{'left out of the fit':38} {'rows':>5} {'tpot':>7} {'±20 %':>7} {'worst':>7} {'ttft':>7}"]
-    lines += [_line(f"whole {kind}s", errors_of(rows, predicted(rows, folds, kind))) for kind in folds]
-    speeds = predicted(rows, folds, "pair")
-    for name in GROUPS:
-        lines += ["", f"by {name}, whole pairs left out"]
-        lines += [_line(group, found) for group, found in by_group(rows, speeds, name)]
-    return "\n".join(lines)
+def worst_groups(rows: Sequence[Row], guesses: Sequence[Guess], count: int = 10) -> list[tuple[str, Errors]]:
+    """The ``count`` groups of model, engine and generation with five rows or more that are predicted worst, by name."""
+    found = [(name.replace("|", ", "), e) for name, e in by_group(rows, guesses, lambda row: row.place) if e.rows >= 5]
+    return sorted(found, key=lambda pair: -(pair[1].tpot or pair[1].throughput or 0.0))[:count]
 
 
-def _line(name: str, found: Errors) -> str:
-    ttft = "" if found.ttft is None else f"{found.ttft:.1%}"
-    return f"{name[:38]:38} {found.rows:5} {found.tpot:7.1%} {found.within_20:7.1%} {found.worst:7.1%} {ttft:>7}"
+def line(name: str, found: Errors) -> str:
+    """One line of a table of ``make accuracy``."""
+    shares = (found.tpot, found.within_20, found.worst, found.ttft, found.throughput, found.inside, found.inside_ttft)
+    return f"{name[:38]:38} {found.rows:5} " + " ".join("       " if s is None else f"{s:7.1%}" for s in shares)
 
 
-def summary() -> dict[str, Any]:
-    """What :mod:`tools.accuracy` judges: errors by what was left out."""
-    rows, folds = load_rows(), load_folds()
-    return {kind: errors_of(rows, predicted(rows, folds, kind)) for kind in folds}
+_COLUMNS = ("tpot", "±20 %", "worst", "ttft", "tokens/s", "inside", "ttft in")
+HEADING = f"{'left out of the fit':38} {'rows':>5} " + " ".join(f"{name:>7}" for name in _COLUMNS)

@@ -11,11 +11,25 @@ from app.models.hub.seed import shipped_models
 MEASURED = Path(__file__).with_name("measured.csv")
 
 
+THROUGHPUT = Path(__file__).with_name("throughput.csv")
+
+
+def _read(path: Path) -> tuple[dict[str, str], ...]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+@cache
+def every_row() -> tuple[dict[str, str], ...]:
+    """Every shipped row, in the columns of :data:`app.benchmarks.rows.COLUMNS`: those with a doubt and those of
+    throughput too."""
+    return (*_read(MEASURED), *_read(THROUGHPUT))
+
+
 @cache
 def measured_rows() -> tuple[dict[str, str], ...]:
-    """Every shipped row, in the columns of :data:`app.benchmarks.rows.COLUMNS`."""
-    with MEASURED.open(encoding="utf-8", newline="") as file:
-        return tuple(csv.DictReader(file))
+    """The shipped rows that state a time per token and that nothing is held against."""
+    return tuple(row for row in every_row() if row["tpot_ms"] and not row["doubt"])
 
 
 @cache

@@ -3,6 +3,7 @@
 import csv
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -14,7 +15,8 @@ from app.estimate.inputs import EstimateError
 from app.estimate.speed import Speed, estimate
 
 ADDED = ("predicted_ttft_ms", "predicted_tpot_ms", "tpot_low_ms", "tpot_high_ms", "predicted_output_tokens_per_s",
-         "limited_by", "ttft_low_ms", "ttft_high_ms", "error")  # fmt: skip
+    "limited_by", "ttft_low_ms",
+         "ttft_high_ms", "rests_on", "error")  # fmt: skip
 _NEEDED = ("model", "precision", "gpu", "input_tokens", "output_tokens")
 _LONGEST = 100_000
 EXTRA = "\0"
@@ -24,47 +26,61 @@ class FileError(InferenceBenchError):
     """A file of rows can't be read or written; the text says why."""
 
 
-def speed_of(ask: Question) -> Speed:
-    """The prediction for a row. Raises :class:`EstimateError` where the model does not fit."""
-    speed = estimate(ask.shape, ask.card, ask.layout, ask.traffic, fitted()["constants"])
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What is told of a set-up. ``tpot`` and ``ttft`` are the 80 % ranges in seconds; ``rests_on`` is one of
+    :data:`app.estimate.offsets.RESTS_ON`."""
+
+    speed: Speed
+    rests_on: str
+    tpot: tuple[float, float]
+    ttft: tuple[float, float]
+
+
+def ranged(speed: Speed, rests_on: str) -> Prediction:
+    """A speed with the ranges that go with what it rests on."""
+    (low, high), (first_low, first_high) = (fitted()["ranges"][time][rests_on] for time in ("tpot", "ttft"))
+    return Prediction(
+        speed, rests_on, (speed.tpot * low, speed.tpot * high), (speed.ttft * first_low, speed.ttft * first_high)
+    )
+
+
+def predict(ask: Question) -> Prediction:
+    """The prediction for a row: physics, with the offset of its group. Raises :class:`EstimateError` where the model
+    does not fit."""
+    known = ask.basis()
+    speed = estimate(ask.shape, ask.card, ask.layout, ask.traffic, fitted()["constants"], known.factors)
     if not speed.fits:
         raise EstimateError(
             "gpu",
-            f"does not fit: {speed.weights / 1e9:.0f} GB of weights and {speed.kv_sequence / 1e9:.1f} GB of cache for "
-            f"one sequence on each GPU of "
+            f"does not fit: {speed.weights / 1e9:.0f} GB of weights and {speed.kv_sequence / 1e9:.1f} GB of cache "
+            f"for one sequence on each GPU of "
             f"{ask.card.memory / 1e9:.0f} GB; use more GPUs or fewer bits",
         )
-    return speed
-
-
-def ranges_of(mixture: bool, speed: Speed) -> dict[str, tuple[float, float]]:
-    """The 80 % ranges of ``tpot`` and ``ttft`` in seconds, from the measured errors of models of the same kind."""
-    kind = "mixture" if mixture else "dense"
-    wide = fitted()["ranges"]
-    return {
-        "tpot": (speed.tpot * wide["tpot"][kind][0], speed.tpot * wide["tpot"][kind][1]),
-        "ttft": (speed.ttft * wide["ttft"][kind][0], speed.ttft * wide["ttft"][kind][1]),
-    }
+    return ranged(speed, known.rests_on)
 
 
 def added(row: Mapping[str, str | None]) -> dict[str, str]:
-    """The columns that a row gains: a prediction, or the reason why there is none."""
+    """The columns that a row gains: a prediction, or the reason why there is none. One output token has no time per
+    token."""
     try:
-        ask = question(row, shipped_shapes())
-        speed = speed_of(ask)
+        found = predict(question(row, shipped_shapes()))
     except EstimateError as error:
         return dict.fromkeys(ADDED, "") | {"error": error.message}
-    wide = ranges_of(bool(ask.shape.experts), speed)
-    values = {
-        "predicted_ttft_ms": speed.ttft, "predicted_tpot_ms": speed.tpot, "tpot_low_ms": wide["tpot"][0],
-        "tpot_high_ms": wide["tpot"][1], "ttft_low_ms": wide["ttft"][0], "ttft_high_ms": wide["ttft"][1],
-    }  # fmt: skip
+    speed = found.speed
+    values = {"predicted_ttft_ms": speed.ttft, "ttft_low_ms": found.ttft[0], "ttft_high_ms": found.ttft[1]}
+    if speed.tpot:
+        values |= {"predicted_tpot_ms": speed.tpot, "tpot_low_ms": found.tpot[0], "tpot_high_ms": found.tpot[1]}
     told = {name: f"{seconds * 1e3:.4f}" for name, seconds in values.items()}
-    return told | {
-        "predicted_output_tokens_per_s": f"{speed.running / speed.tpot:.3f}",
-        "limited_by": speed.limited_by,
-        "error": "",
-    }
+    return (
+        dict.fromkeys(ADDED, "")
+        | told
+        | {
+            "predicted_output_tokens_per_s": f"{speed.throughput:.3f}",
+            "limited_by": speed.limited_by,
+            "rests_on": found.rests_on,
+        }
+    )
 
 
 def estimate_file(path: str, output: str | None) -> tuple[int, int]:
@@ -98,8 +114,8 @@ def _write(source: TextIO, path: str, target: TextIO) -> tuple[int, int]:
     columns = list(reader.fieldnames or ())
     if missing := [name for name in _NEEDED if name not in columns]:
         raise FileError(
-            f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; the columns are those of "
-            f"the shipped measurements"
+            f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; the columns are those "
+            f"of the shipped measurements"
         )
     kept = [name for name in columns if name not in ADDED]
     writer = csv.DictWriter(target, [*kept, *ADDED], extrasaction="ignore", lineterminator="\n")

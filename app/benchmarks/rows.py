@@ -10,6 +10,7 @@ from math import inf, isfinite
 from app.catalog.aliases import Resolved, resolve
 from app.catalog.facts import Gpu, gpus
 from app.estimate.cards import card_of, stand_in
+from app.estimate.constants import fitted
 from app.estimate.inputs import (
     ENGINES,
     Card,
@@ -22,17 +23,24 @@ from app.estimate.inputs import (
     known_precision,
     kv_bytes,
 )
+from app.estimate.offsets import Basis, basis, family_key, generation, group_key, kind_of
 from app.estimate.shape import Shape
-from app.models.architecture.naming import same_architecture
+from app.models.architecture.naming import base_name, same_architecture, stated_precision
 
 COLUMNS = (
     "source", "measured_on", "engine", "engine_version", "model", "precision", "gpu", "tensor_parallel",
     "pipeline_parallel",
     "attention_data_parallel", "expert_parallel", "input_tokens", "output_tokens", "concurrency", "request_rate_per_s",
-    "output_tokens_per_s", "ttft_ms", "tpot_ms", "statistic",
+    "output_tokens_per_s", "ttft_ms", "tpot_ms", "statistic", "kv_format", "speculative_tokens", "max_running",
+    "prefix_cached", "doubt",
 )  # fmt: skip
 _ENGINES = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "trt-llm": "trtllm", "trt": "trtllm",
-            "llamacpp": "llama.cpp", "llama_cpp": "llama.cpp"}  # fmt: skip
+    "llamacpp": "llama.cpp", "llama_cpp": "llama.cpp"}  # fmt: skip
+SAME_RUNS = {"deepseek-v3": "deepseek-r1"}
+"""Published under two names; leaving one out and keeping the other would leave nothing out."""
+_OFFLINE = re.compile(r"offline max throughput of (\d{1,6}) requests")
+KV_FORMATS = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
+"""Format of the KV cache → bytes of an element."""
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _STANDARD = "vllm"
 """Engines that were not calibrated are taken for the most used one."""
@@ -40,13 +48,28 @@ _STANDARD = "vllm"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The estimator's inputs of one row."""
+    """The estimator's inputs of one row. ``model`` is the name that its variants share."""
 
     shape: Shape
     card: Card
     layout: Layout
     traffic: Traffic
     gpu: Gpu
+    model: str = ""
+
+    @property
+    def family(self) -> str:
+        """The key of the family's offset."""
+        return family_key(kind_of(self.shape), generation(self.gpu), self.layout.precision)
+
+    @property
+    def group(self) -> str:
+        """The key of the group's offset."""
+        return group_key(self.model, self.layout.engine, generation(self.gpu), self.layout.precision)
+
+    def basis(self) -> Basis:
+        """What measurements of the same kind say."""
+        return basis(fitted()["offsets"], self.family, self.group)
 
 
 def question(row: Mapping[str, str | None], shapes: Mapping[str, Shape]) -> Question:
@@ -62,27 +85,64 @@ def question(row: Mapping[str, str | None], shapes: Mapping[str, Shape]) -> Ques
     spelled = (row.get("gpu") or "").strip()
     gpu = stand_in(gpu_slug(spelled), gpus())
     card = card_of(gpu)
-    precision = known_precision(row.get("precision") or "", bool(shape.native_4bit), bool(card.flops4))
+    precision = (row.get("precision") or "").strip() or stated_precision(model)
+    precision = known_precision(precision or _published(shape), bool(shape.native_4bit), bool(card.flops4))
     engine = engine_name(row.get("engine") or "")
+    engine = engine if engine in ENGINES else _STANDARD
     layout = Layout(
         precision=precision,
-        kv_bytes=kv_bytes(precision),
-        engine=engine if engine in ENGINES else _STANDARD,
+        kv_bytes=_kv_bytes(row, precision, engine, card),
+        engine=engine,
         tensor=_whole(row, "tensor_parallel", 1),
         pipeline=_whole(row, "pipeline_parallel", 1),
         data=_whole(row, "attention_data_parallel", 1),
         experts_split=_whole(row, "expert_parallel", 1) > 1,
+        max_running=_whole(row, "max_running", 0),
     )  # fmt: skip
     traffic = Traffic(
         _whole(row, "input_tokens"),
         _whole(row, "output_tokens"),
-        _number(row, "concurrency"),
+        _number(row, "concurrency") or _at_once(row),
         _number(row, "request_rate_per_s"),
     )
     check_card(card, precision, gpu.name)
-    check_layout(layout, shape.layers, shape.experts)
+    check_layout(layout, shape.layers, shape.experts, shape.heads)
     check_traffic(traffic, 0)
-    return Question(shape, card, layout, traffic, gpu)
+    return Question(shape, card, layout, traffic, gpu, shared_name(model))
+
+
+def basis_of(model: str, shape: Shape, gpu: Gpu, precision: str, engine: str) -> Basis:
+    """What measurements say of a set-up that is no row."""
+    made = generation(gpu)
+    group = group_key(shared_name(model), engine, made, precision)
+    return basis(fitted()["offsets"], family_key(kind_of(shape), made, precision), group)
+
+
+def shared_name(model: str) -> str:
+    """The name that the variants of ``model`` share, and that models measured in the same runs share."""
+    name = base_name(model)
+    return SAME_RUNS.get(name, name)
+
+
+def _at_once(row: Mapping[str, str | None]) -> float:
+    """Requests of an offline run, which are all there from the start; 0 for any other row."""
+    found = _OFFLINE.search(row.get("statistic") or "")
+    return float(found[1]) if found and not (row.get("request_rate_per_s") or "").strip() else 0.0
+
+
+def _published(shape: Shape) -> str:
+    """The format that a model known to be published in four bits has where neither row nor name states one."""
+    return "mxfp4" if shape.native_4bit else ""
+
+
+def _kv_bytes(row: Mapping[str, str | None], precision: str, engine: str, card: Card) -> float:
+    """Bytes of a cached element: of the format that the row states, else the usual ones."""
+    stated = (row.get("kv_format") or "").strip().lower()
+    if not stated:
+        return kv_bytes(precision, engine, card)
+    if stated not in KV_FORMATS:
+        raise EstimateError("kv_format", f"kv_format {stated[:30]!r} is not known; use one of {', '.join(KV_FORMATS)}")
+    return KV_FORMATS[stated]
 
 
 def engine_name(spelled: str) -> str:

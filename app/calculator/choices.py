@@ -26,7 +26,7 @@ async def for_model(row: models.Row, now: int) -> dict[str, Any]:
         }
     offers = await _offers(now)
     found = await asyncio.to_thread(
-        hardware.for_model, shape_of(architecture), architecture.precision, known_cards(), offers
+        hardware.for_model, row["model"], shape_of(architecture), architecture.precision, known_cards(), offers
     )
     near = await asyncio.to_thread(hardware.near_each, row["model"], found)
     return {"choices": found, "near": near, "reason": ""}

@@ -8,13 +8,15 @@ from typing import Any
 
 from app.benchmarks.accuracy import Row
 from app.benchmarks.nearest import SetUp, nearest
-from app.benchmarks.predict import ranges_of
+from app.benchmarks.predict import ranged
+from app.benchmarks.rows import basis_of
 from app.calculator.presets import PRESETS, Preset
 from app.catalog.facts import Gpu
 from app.estimate.constants import fitted
 from app.estimate.inputs import Card, EstimateError, check_card, kv_bytes
 from app.estimate.plan import Cost, Found, Need, cheapest, ways
 from app.estimate.shape import Shape
+from app.estimate.terms import NO_OFFSET
 
 ENGINE = "vllm"
 SHOWN = 5
@@ -36,6 +38,7 @@ class Choice:
     offer: Mapping[str, Any]
     tpot: tuple[float, float, float]
     ttft: tuple[float, float, float]
+    rests_on: str
 
     @property
     def split(self) -> str:
@@ -58,20 +61,23 @@ def offers_by_gpu(rows: Iterable[Mapping[str, Any]]) -> Offers:
 
 
 @lru_cache(maxsize=8192)
-def held(shape: Shape, precision: str, card: Card, need: Need) -> tuple[Found, ...]:
+def held(
+    shape: Shape, precision: str, card: Card, need: Need, offsets: tuple[float, float] = NO_OFFSET
+) -> tuple[Found, ...]:
     """The layouts that hold ``need``, for each number of GPUs the one that does most. They don't depend on prices, so a
     page that is rendered again because a price moved does not compute them again."""
-    found, _ = ways(shape, card, [(precision, kv_bytes(precision))], ENGINE, need, fitted()["constants"])
+    cached = kv_bytes(precision, ENGINE, card)
+    found, _ = ways(shape, card, [(precision, cached, offsets)], ENGINE, need, fitted()["constants"])
     best: dict[int, Found] = {}
     for way in found:
         known = best.get(way.layout.gpus)
-        if known is None or way.speed.running / way.speed.tpot > known.speed.running / known.speed.tpot:
+        if known is None or way.speed.throughput > known.speed.throughput:
             best[way.layout.gpus] = way
     return tuple(best.values())
 
 
 def choose(
-    shape: Shape, precision: str, gpu: Gpu, card: Card, sold: Sequence[Mapping[str, Any]], need: Need
+    model: str, shape: Shape, precision: str, gpu: Gpu, card: Card, sold: Sequence[Mapping[str, Any]], need: Need
 ) -> Choice | None:
     """The cheapest way to hold ``need`` on one GPU, or ``None``."""
     try:
@@ -79,16 +85,18 @@ def choose(
     except EstimateError:
         return None
     prices = [(int(row["gpu_count_number"] or 0), row["usd_per_gpu_hour_micro"] / 1e6) for row in sold]
-    best = cheapest(held(shape, precision, card, need), need, prices)
+    known = basis_of(model, shape, gpu, precision, ENGINE)
+    best = cheapest(held(shape, precision, card, need, known.factors), need, prices)
     if best is None:
         return None
     way, price, index = best
-    wide = ranges_of(bool(shape.experts), way.speed)
-    return Choice(gpu, way, price, sold[index], (way.speed.tpot, *wide["tpot"]), (way.speed.ttft, *wide["ttft"]))
+    wide = ranged(way.speed, known.rests_on)
+    times = ((way.speed.tpot, *wide.tpot), (way.speed.ttft, *wide.ttft))
+    return Choice(gpu, way, price, sold[index], *times, known.rests_on)
 
 
 def for_model(
-    shape: Shape, precision: str, cards: Mapping[str, tuple[Gpu, Card]], offers: Offers
+    model: str, shape: Shape, precision: str, cards: Mapping[str, tuple[Gpu, Card]], offers: Offers
 ) -> list[tuple[Preset, list[Choice]]]:
     """For every preset the GPUs that hold its limits, the cheapest first; fresh prices before stale ones."""
     found = []
@@ -96,7 +104,7 @@ def for_model(
         need = preset.need()
         choices = [
             choice for slug, sold in offers.items() if slug in cards
-            if (choice := choose(shape, precision, *cards[slug], sold, need)) is not None
+            if (choice := choose(model, shape, precision, *cards[slug], sold, need)) is not None
         ]  # fmt: skip
         choices.sort(key=lambda choice: (choice.offer["stale"], choice.cost.usd_hour, choice.gpu.slug))
         found.append((preset, choices[:SHOWN]))
@@ -125,7 +133,7 @@ def for_gpu(
     found = [
         (row, choice)
         for row, shape in known
-        if (choice := choose(shape, row["precision"], gpu, card, sold, need)) is not None
+        if (choice := choose(row["model"], shape, row["precision"], gpu, card, sold, need)) is not None
     ]
     found.sort(key=lambda pair: (-pair[0]["parameters"] / pair[1].cost.usd_hour, pair[0]["slug"]))
     return found

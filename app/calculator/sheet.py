@@ -2,23 +2,26 @@
 
 import hashlib
 import json
+from dataclasses import astuple
 from typing import Any
 
 from app.benchmarks.measured import measured_rows
+from app.benchmarks.rows import shared_name
 from app.calculator.api_prices import api_prices, source
 from app.calculator.presets import ELECTRICITY, PRESETS
 from app.catalog.facts import Gpu, gpus, providers
 from app.core.units import DAY_S
 from app.estimate.cards import card_of
 from app.estimate.constants import fitted
-from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, EstimateError, kv_bytes
+from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, EstimateError
+from app.estimate.offsets import generation
 from app.estimate.shape import shape_of
 from app.models import store as models
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.store import Row
 from app.pricing.offers.tables import OfferRow
 
-VERSION = 1
+VERSION = 2
 TIERS = ("on-demand", "spot", "reserved")
 MOST_SCORES = 12
 _OFFER = (OfferRow.gpu, OfferRow.provider, OfferRow.tier, OfferRow.commitment_months, OfferRow.gpu_count_number,
@@ -67,17 +70,17 @@ async def sheet(now: int) -> bytes:
         "constants": fitted()["constants"],
         "ranges": fitted()["ranges"],
         "bytes": WEIGHT_BYTES,
-        "kv_bytes": {name: kv_bytes(name) for name in WEIGHT_BYTES},
+        "offsets": fitted()["offsets"]["family"],
         "engines": ENGINES[:3],
         "presets": [[p.key, p.name, p.text, p.input_tokens, p.output_tokens, p.rate, p.ttft_ms, p.tpot_ms,
                      p.utilisation] for p in PRESETS],
         "electricity": ELECTRICITY,
         "models": [[row["slug"], row["name"], row["model"].split("/")[0], row["precision"], row["parameters"],
-                    shape_of(architecture).as_list()] for row, architecture in rows],
+                    shape_of(architecture).as_list(), _offsets(row["model"])] for row, architecture in rows],
         "api": {"source": source(), "prices": {row["slug"]: found for row, _ in rows
             if (found := api_prices().get(row["model"]))}},
         "scores": [[" · ".join(part for part in key if part), await models.scores(key)] for key in keys],
-        "gpus": [[slug, gpu.name, gpu.memory_gb, _card(card)] for slug, (gpu, card) in cards.items()],
+        "gpus": [[slug, gpu.name, gpu.memory_gb, _card(card), generation(gpu)] for slug, (gpu, card) in cards.items()],
         "providers": [[name, providers()[name].name] for name in names],
         "tiers": TIERS,
         "offers": [[slugs.index(row["gpu"]), names.index(row["provider"]), TIERS.index(row["tier"]),
@@ -96,21 +99,16 @@ def digest(sheet: bytes) -> str:
 
 
 def _card(card: Card) -> list[float | int]:
-    return [
-        card.memory,
-        card.bandwidth,
-        card.flops16,
-        card.flops8,
-        card.flops4,
-        card.link,
-        int(card.switched),
-        int(card.staged),
-        int(card.stacked),
-        card.stream,
-        card.gemm,
-        card.pace,
-        card.watts,
-    ]
+    """The figures of a card in the order of its fields, as the browser reads them."""
+    return [int(value) if isinstance(value, bool) else value for value in astuple(card)]
+
+
+def _offsets(model: str) -> dict[str, list[float]]:
+    """The offsets of a model's groups by engine, generation and format."""
+    begin = f"{shared_name(model)}|"
+    return {
+        key.removeprefix(begin): found for key, found in fitted()["offsets"]["group"].items() if key.startswith(begin)
+    }
 
 
 def _measured(slugs: list[str]) -> dict[str, Any]:

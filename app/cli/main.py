@@ -35,6 +35,7 @@ COMMANDS = (
     ("retention", "retention:app", "Show what is kept, how long, and what is due for deletion; delete it."),
     ("abuse", "retention:abuse", "Show who asks most and whose requests fail in bursts, from the access log."),
     ("submissions", "submissions:app", "Look at the community's reports and decide."),
+    ("ledger", "ledger:app", "Check what was predicted of reported measurements before they were published."),
     ("privacy", "privacy:app", "Handle privacy requests: read, verify, carry out, answer in time."),
 )
 """(name, function or group of commands in a module of this folder, what it is for)."""

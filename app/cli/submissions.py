@@ -18,7 +18,7 @@ from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.storage import sqlite
 from app.storage.sqlite import fetch, transaction
-from app.submissions import plausible, publish, store
+from app.submissions import ledger, plausible, publish, store
 from app.submissions.export import STATES
 from app.submissions.forms import FORMS
 from app.submissions.store import Submission
@@ -179,6 +179,8 @@ async def _decide(settings: Settings, ids: Sequence[str], action: str, reason: s
     async with transaction():  # all or none
         for report in reports:
             await store.decide(report, action, reason, asked[report.id])
+            if report.kind == "benchmark":
+                await (ledger.write(report) if action == "approve" else ledger.forget(report.id))
             keys |= set(report.keys)
     written = await publish.publish_prices()
     await cdn_purge.purge(settings, keys | written.keys)

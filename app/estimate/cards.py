@@ -14,15 +14,24 @@ STAND_INS = {"b200-180gb": "b200-sxm-180gb", "h200-141gb": "h200-sxm-141gb", "h1
 GIB = 2**30
 """A card sold with 80 GB has 80 binary gigabytes, as the drivers report it."""
 STAGED = ("gaming", "PCIe")
-"""Segment and interconnect of cards whose driver lets no card read another's memory: what they exchange passes through
-the host (NVIDIA of the RTX 4090 in its developer forum: no peer-to-peer over PCIe; NCCL then takes shared memory)."""
+"""Segment and interconnect of cards whose driver lets no card read another's memory: what they exchange passes
+through the
+host (NVIDIA of the RTX 4090 in its developer forum: no peer-to-peer over PCIe; NCCL then takes shared memory)."""
 SLOWEST_LINK = 16.0
 """GB/s per direction where the catalogue states none: PCIe 3.0 with 16 lanes."""
-VENDORS = {"AMD": (0.88, 0.63, 1.3)}
-"""What a vendor's cards reach of stated bandwidth and arithmetic, and how long their fixed times are, relative to
-NVIDIA's. AMD: 4.3 of 5.3 TB/s against 3.1 of 3.35, and 620 of 1307 TFLOPS in BF16 against 720 of 989, as published
-for MI300X and H100 by SemiAnalysis (December 2024); its fixed times are an assumption: no row measured on AMD was
-at hand."""
+MACHINE = 8
+RACK = 72
+"""GPUs that share one switch: eight of an HGX board or a server; the 72 of an NVL72 rack (NVIDIA, GB200 NVL72 data
+sheet)."""
+NETWORK = 50.0
+"""GB/s per GPU and direction between machines: one 400 Gb/s adapter for each GPU (NVIDIA, DGX H100 data sheet)."""
+PACE = {"Ampere": 1.4, "Turing": 1.25, "Volta": 1.3, "Pascal": 1.4}
+"""Kernels that do little last about so many clocks: H100's boost clock, 1.98 GHz, over the architecture's (A100 1.41,
+T4 1.59, V100 1.53, P100 1.48 GHz, data sheets). Ada's and Blackwell's clocks are Hopper's or higher."""
+WITHOUT_BF16 = ("Turing", "Volta", "Pascal")
+"""Below compute capability 8.0 (NVIDIA, CUDA programming guide, arithmetic instructions)."""
+WEIGHT_ONLY_FP8 = ("Ampere",)
+"""vLLM, "FP8 W8A8": compute capability 8.0 and 8.6 run FP8 checkpoints weight-only, by Marlin kernels."""
 
 
 def card_of(gpu: Gpu) -> Card:
@@ -42,7 +51,6 @@ def card_of(gpu: Gpu) -> Card:
             f"can't estimate {gpu.name}, because its {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
             f"not known",
         )
-    stream, gemm, pace = VENDORS.get(gpu.vendor, (1.0, 1.0, 1.0))
     return Card(
         memory=float(gpu.memory_gb * GIB),
         bandwidth=float(gpu.bandwidth_gb_s) * 1e9,
@@ -53,9 +61,12 @@ def card_of(gpu: Gpu) -> Card:
         switched=gpu.interconnect.startswith(SWITCHED) and "bridge" not in gpu.interconnect,
         staged=gpu.segment == STAGED[0] and gpu.interconnect.startswith(STAGED[1]),
         stacked=gpu.memory_type.startswith("HBM"),
-        stream=stream,
-        gemm=gemm,
-        pace=pace,
+        amd=gpu.vendor == "AMD",
+        pace=PACE.get(gpu.architecture, 1.0),
+        bf16=gpu.architecture not in WITHOUT_BF16,
+        weight_only_fp8=gpu.architecture in WEIGHT_ONLY_FP8,
+        machine=RACK if "NVL72" in gpu.name else MACHINE,
+        network=NETWORK * 1e9,
         watts=float(gpu.tdp_w or 0),
     )  # fmt: skip
 

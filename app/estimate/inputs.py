@@ -6,10 +6,11 @@ from app.core.errors import InferenceBenchError
 
 ENGINES = ("vllm", "sglang", "trtllm", "llama.cpp")
 WEIGHT_BYTES = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "q8_0": 1.0625, "q6_k": 0.8203, "q5_k_m": 0.7109,
-                "q4_k_m": 0.6016, "nvfp4": 0.5625, "mxfp4": 0.53125, "int4": 0.53125}  # fmt: skip
+    "q4_k_m": 0.6016,
+                "nvfp4": 0.5625, "mxfp4": 0.53125, "int4": 0.53125}  # fmt: skip
 """Bytes of a weight with its share of scales. The k-quants are those of llama.cpp's own table of bits per weight."""
 SPELLINGS = {"float16": "fp16", "bfloat16": "bf16", "half": "fp16", "awq": "int4", "gptq": "int4", "w4a16": "int4",
-             "fp8_e4m3": "fp8", "w8a8": "int8"}  # fmt: skip
+    "fp8_e4m3": "fp8", "w8a8": "int8"}  # fmt: skip
 MOST_GPUS = 64
 MOST_CONCURRENCY = 100_000
 MOST_TOKENS = 2_000_000
@@ -29,10 +30,12 @@ class Card:
     """One GPU: bytes, bytes/s and FLOP/s, dense. ``tflops8`` and ``tflops4`` are 0 where it has no such units.
 
     ``switched`` says that all GPUs of a machine reach each other at ``link`` bytes/s per direction, as by NVLink with a
-    switch, not over PCIe or a bridge of two. ``staged`` says that they reach each other only through the host's
-    memory. ``stacked`` says that the memory is HBM. ``stream`` and ``gemm`` are what the vendor's cards reach of their
-    stated bandwidth and compute, and ``pace`` how long its fixed times are, relative to NVIDIA's. ``watts`` is 0 where
-    it is not known.
+    switch, not over PCIe or a bridge of two. ``staged`` says that they reach each other only through the host's memory.
+    ``stacked`` says that the memory is HBM, ``amd`` that the card is AMD's. ``pace`` is how long kernels that do little
+    take, relative to Hopper. ``bf16`` is false where there is no bfloat16 arithmetic; ``weight_only_fp8`` says that
+    engines
+    unpack FP8 weights to 16 bits there. ``machine`` GPUs share one switch or host; beyond it ``network`` bytes/s per
+    GPU and direction are left. ``watts`` is 0 where it is not known.
     """
 
     memory: float
@@ -44,9 +47,12 @@ class Card:
     switched: bool
     staged: bool = False
     stacked: bool = False
-    stream: float = 1.0
-    gemm: float = 1.0
+    amd: bool = False
     pace: float = 1.0
+    bf16: bool = True
+    weight_only_fp8: bool = False
+    machine: int = 8
+    network: float = 50e9
     watts: float = 0.0
 
 
@@ -55,6 +61,7 @@ class Layout:
     """How a model lies on GPUs: ``tensor`` × ``pipeline`` × ``data`` GPUs; ``data`` repeats attention, not experts.
 
     ``kv_bytes`` are of one cached element. ``experts_split`` says that whole experts lie on different GPUs.
+    ``max_running`` is what the engine was told to run at once, 0 where nothing is known of it.
     """
 
     precision: str
@@ -64,6 +71,7 @@ class Layout:
     pipeline: int = 1
     data: int = 1
     experts_split: bool = False
+    max_running: int = 0
 
     @property
     def gpus(self) -> int:
@@ -96,16 +104,24 @@ def known_precision(text: str, native_4bit: bool, has_fp4: bool) -> str:
     return name
 
 
-def kv_bytes(precision: str) -> float:
-    """Bytes of a cached element that go with weights of ``precision`` where nothing else is said: engines keep the
-    cache of narrow floating-point weights in 8 bits."""
-    return 1.0 if precision in ("fp8", "nvfp4", "mxfp4") else 2.0
+def kv_bytes(precision: str, engine: str, card: Card) -> float:
+    """Bytes of a cached element where nothing else is said.
+
+    Measured set-ups keep the cache beside narrow floating-point weights in 8 bits where the card computes in that
+    format. SGLang keeps 16 bits unless told otherwise (its server arguments, ``--kv-cache-dtype auto``), and so do
+    engines that only unpack the weights: MXFP4 before Blackwell, FP8 on Ampere.
+    """
+    native = card.flops8 if precision == "fp8" else card.flops4 if precision in ("nvfp4", "mxfp4") else 0.0
+    return 1.0 if native and engine != "sglang" else 2.0
 
 
 def check_card(card: Card, precision: str, name: str) -> None:
     """Raise :class:`EstimateError` if the card can't compute in ``precision`` as engines run it."""
-    if precision == "fp8" and not card.flops8:
-        raise EstimateError("precision", f"{name} has no FP8 units; bf16, fp16 or int4 would work")
+    if precision == "bf16" and not card.bf16:
+        raise EstimateError("precision", f"{name} has no bfloat16 arithmetic; fp16, int8 or int4 would work")
+    if precision == "fp8" and not (card.flops8 or card.weight_only_fp8):
+        other = "bf16, fp16" if card.bf16 else "fp16"
+        raise EstimateError("precision", f"{name} has no FP8 units; {other} or int4 would work")
     if precision == "nvfp4" and not card.flops4:
         raise EstimateError("precision", f"{name} has no FP4 units for NVFP4; mxfp4, int4 or fp8 may work")
 
@@ -127,8 +143,8 @@ def check_traffic(traffic: Traffic, context: int) -> None:
         raise EstimateError("request_rate_per_s", "the request rate must be above 0 a second, for example 2.5")
 
 
-def check_layout(layout: Layout, layers: int, experts: int) -> None:
-    """Raise :class:`EstimateError` for a split that no engine can run."""
+def check_layout(layout: Layout, layers: int, experts: int, heads: int = 0) -> None:
+    """Raise :class:`EstimateError` for a split that no engine can run. ``heads`` is 0 where they need not divide."""
     if layout.engine not in ENGINES:
         raise EstimateError("engine", f"engine {layout.engine[:30]!r} is not known; use one of {', '.join(ENGINES)}")
     for field, value in (
@@ -142,6 +158,13 @@ def check_layout(layout: Layout, layers: int, experts: int) -> None:
         raise EstimateError("tensor_parallel", f"{layout.gpus} GPUs for one replica; at most {MOST_GPUS} are estimated")
     if layout.pipeline > layers:
         raise EstimateError("pipeline_parallel", f"{layout.pipeline} stages are more than the model's {layers} layers")
+    if heads and layout.engine != "llama.cpp" and heads % layout.tensor:
+        works = [str(n) for n in range(1, MOST_GPUS + 1) if heads % n == 0 and n & (n - 1) == 0]
+        raise EstimateError(
+            "tensor_parallel",
+            f"tensor_parallel {layout.tensor} does not divide the model's {heads} attention heads; "
+            f"{', '.join(works)} would",
+        )
     if layout.experts_split and not experts:
         raise EstimateError(
             "expert_parallel", "expert parallelism needs a mixture of experts; this model is dense, leave it at 1"

@@ -10,6 +10,18 @@ RESERVE = 2e9
 TIGHT_USE, TIGHT_RESERVE, TIGHT_SEQUENCES = 0.97, 1e9, 32
 """Where fewer sequences would fit, an engine is told to take more of the memory; measured set-ups do so."""
 
+LARGE_MEMORY = 70e9
+STARTED, STARTED_LARGE = 256, 1024
+"""Sequences that an engine runs at once unless told otherwise, on each data parallel rank: ``max_num_seqs`` of vLLM
+is 256, and 1,024 on cards with 70 GB and more (its engine arguments); a measured set-up that runs more was told so."""
+
+
+def most_running(layout: Layout, card: Card) -> float:
+    """Sequences that the engine itself runs at once, whatever fits into memory."""
+    if layout.max_running:
+        return float(layout.max_running)
+    return float((STARTED_LARGE if card.memory >= LARGE_MEMORY else STARTED) * layout.data)
+
 
 def weight_bytes_per_gpu(shape: Shape, layout: Layout) -> tuple[float, float, float, float]:
     """Bytes on one GPU of attention, of what each token passes, of embeddings and other parts, and of one expert

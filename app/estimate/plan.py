@@ -10,7 +10,8 @@ from math import ceil
 from app.core.money import HOURS_PER
 from app.estimate.inputs import Card, Layout, Traffic
 from app.estimate.shape import Shape
-from app.estimate.speed import Speed, Terms, at, terms
+from app.estimate.speed import Speed, at
+from app.estimate.terms import Terms, terms
 
 COUNTS = (1, 2, 4, 8)
 """GPUs of one replica within one machine; what does not fit eight is also tried on two machines of eight."""
@@ -63,15 +64,19 @@ class Cost:
 
 
 def layouts(shape: Shape, precision: str, kv_bytes: float, engine: str) -> list[Layout]:
-    """Every way to try: tensor parallel, of a mixture also with whole experts on each GPU, and over two machines."""
+    """Every way to try: tensor parallel where it divides the heads, of a mixture also with whole experts on each GPU,
+    and over two machines."""
     found = []
     for count in COUNTS:
+        if shape.heads % count:
+            continue
         found.append(Layout(precision, kv_bytes, engine, tensor=count))
         if shape.experts and count > 1:
             found.append(Layout(precision, kv_bytes, engine, tensor=count, experts_split=True))
             if shape.latent:
                 found.append(Layout(precision, kv_bytes, engine, data=count, experts_split=True))
-    found.append(Layout(precision, kv_bytes, engine, tensor=MACHINE, pipeline=2))
+    if not shape.heads % MACHINE:
+        found.append(Layout(precision, kv_bytes, engine, tensor=MACHINE, pipeline=2))
     return found
 
 
@@ -123,13 +128,13 @@ def cost(found: Found, need: Need, size: int, usd_gpu_hour: float) -> Cost | Non
     size = size or per_machine
     if size < gpus and size != per_machine:
         return None
-    rate = found.speed.running / found.speed.tpot / need.output
+    rate = found.speed.throughput / need.output
     replicas = max(need.least, ceil(need.rate / (rate * need.utilisation))) + need.spare
     each = max(size // gpus, 1)
     instances = ceil(replicas / each) if gpus <= size else replicas * (gpus // size)
     hour = instances * size * usd_gpu_hour
     requests = need.rate * 3600
-    share = found.speed.parts[6] / found.speed.tpot
+    share = found.speed.parts[6] / found.speed.tpot if found.speed.tpot else 1.0
     return Cost(
         replicas, instances, size, hour, hour * HOURS_PER_MONTH * need.hours / 24, hour / requests,
         hour * share / (requests * need.prompt) * 1e6, hour * (1 - share) / (requests * need.output) * 1e6,
@@ -137,15 +142,16 @@ def cost(found: Found, need: Need, size: int, usd_gpu_hour: float) -> Cost | Non
 
 
 def ways(
-    shape: Shape, card: Card, options: Sequence[tuple[str, float]], engine: str, need: Need, k: Mapping[str, float]
-) -> tuple[list[Found], Speed | None]:
-    """Every layout in every (precision, bytes of a cached element) that holds the limits; and the best speed where
-    none does."""
+    shape: Shape, card: Card, options: Sequence[tuple[str, float, tuple[float, float]]], engine: str, need: Need,
+    k: Mapping[str, float]
+) -> tuple[list[Found], Speed | None]:  # fmt: skip
+    """Every layout in every (precision, bytes of a cached element, offsets) that holds the limits; and the best speed
+    where none does."""
     held = []
     nearest: Speed | None = None
-    for precision, kv_bytes in options:
+    for precision, kv_bytes, offsets in options:
         for layout in layouts(shape, precision, kv_bytes, engine):
-            t = terms(shape, card, layout, need.prompt, need.output, k)
+            t = terms(shape, card, layout, need.prompt, need.output, k, offsets)
             load, speed = hold(t, need, k)
             if load:
                 held.append(Found(layout, load, speed))
@@ -155,8 +161,8 @@ def ways(
 
 
 def cheapest(found: Iterable[Found], need: Need, sold: Sequence[tuple[int, float]]) -> tuple[Found, Cost, int] | None:
-    """The cheapest of the layouts on what is ``sold``, (GPUs of an instance, USD per GPU-hour): layout, cost,
-    index of the offer."""
+    """The cheapest of the layouts on what is ``sold``, (GPUs of an instance, USD per GPU-hour): layout, cost, index
+    of the offer."""
     best: tuple[Found, Cost, int] | None = None
     for way in found:
         for i, (size, usd) in enumerate(sold):

@@ -1,6 +1,7 @@
 """A model as the few numbers that speed and memory depend on, the same in Python and in the browser. Pure."""
 
 from dataclasses import astuple, dataclass
+from math import gcd
 from typing import Any
 
 from app.models.architecture.architecture import CONV_BYTES, STATE_BYTES, Architecture, Mixer
@@ -33,7 +34,10 @@ class Shape:
     """A model. Parameters are counts over all layers; ``expert_parameters`` are of one expert of one layer.
 
     ``state_bytes`` are of one sequence. ``quantised_attention`` is 0 where attention stays in 16 bits, ``latent`` is 1
-    for latent attention, ``native_4bit`` where the model was published in MXFP4.
+    for latent attention, ``native_4bit`` where the model was published in MXFP4. ``heads`` is the number of attention
+    heads
+    that a split has to divide, 0 where none does. ``half_layers`` either mix tokens or feed forward, not both, and
+    ``indexed_layers`` choose by an index what attention reads.
     """
 
     layers: int
@@ -55,6 +59,9 @@ class Shape:
     native_4bit: int
     tied: int
     spans: tuple[Span, ...]
+    heads: int = 0
+    half_layers: int = 0
+    indexed_layers: int = 0
 
     def as_list(self) -> list[Any]:
         """The numbers in the order of the fields, as the browser reads them."""
@@ -97,4 +104,7 @@ def shape_of(model: Architecture) -> Shape:
         native_4bit=int(model.precision == "mxfp4"),
         tied=int(model.tied),
         spans=tuple(_span(mixer) for mixer in mixing if mixer.kv_elements),
+        heads=gcd(*(mixer.heads for mixer in mixing)),
+        half_layers=2 * model.layers - sum(m.layers for m in model.mixers) - sum(f.layers for f in model.feed_forwards),
+        indexed_layers=sum(mixer.layers for mixer in mixing if mixer.index_elements),
     )

@@ -4,22 +4,27 @@ from functools import cache
 from math import log
 from typing import Any
 
-from app.benchmarks import accuracy
-from app.benchmarks.predict import ranges_of
+from app.benchmarks import accuracy, folds, told
 from app.benchmarks.query import PAGE_SIZE, SORTS, parse, select
 from app.calculator.presets import ELECTRICITY
 from app.core.errors import QueryError
-from app.estimate import cards, inputs, memory, plan, speed
+from app.estimate import inputs, memory, plan, speed
 from app.estimate.constants import CONSTANTS, fitted
+from app.estimate.offsets import RESTS_ON
 from app.estimate.shape import shape_of
 from app.models.architecture.naming import short_name, slug_of
 from app.pricing.offers.offer import COMMUNITY
 from app.site.render import render
+from app.submissions import ledger
 from app.submissions.publish import benchmark_rows
 from app.web.answers import Answer, Ask
 from app.web.front import public
 
-FOLD_WORDS = {"pair": "whole model × GPU pairs", "model": "whole models", "gpu": "whole GPUs"}
+FOLD_WORDS = {
+    "place": "model × engine × GPU generation",
+    "model": "whole models",
+    "generation": "whole GPU generations",
+}
 _BEFORE = (("size ÷ bandwidth, as most web calculators do", "53 %"), ("a plain roofline", "63 %"),
            ("the best sum of terms known before", "16.5 %"))  # fmt: skip
 """Median errors of other ways on rows they were not fitted on, as measured before this one was made."""
@@ -28,19 +33,21 @@ _PLOT = (760, 420, 60, 46)
 
 @cache
 def _rows() -> tuple[dict[str, Any], ...]:
-    """Every measured row with the prediction of the fold that left its model × GPU pair out."""
-    rows = accuracy.load_rows()
+    """Every measured row with a prediction that no row of its model, engine and generation took part in."""
     found = []
-    for row, guess in zip(rows, accuracy.predicted(rows, accuracy.load_folds(), "pair"), strict=True):
-        wide = ranges_of(bool(row.ask.shape.experts), guess)
+    for row, (tpot, ttft, throughput, running, limited_by, rests_on) in zip(
+        told.shown_rows(), told.told()["rows"], strict=True
+    ):
+        (low, high), first = (fitted()["ranges"][time][rests_on] for time in ("tpot", "ttft"))
+        error = tpot / row.tpot - 1 if row.tpot else throughput / row.throughput - 1
         found.append({
             **row.plain, "name": short_name(row.plain["model"]), "slug": slug_of(row.plain["model"]),
-            "gpu_name": row.ask.gpu.name,
-            "gpus": row.ask.layout.gpus, "load": row.ask.traffic.concurrency or guess.running, "tpot": row.tpot,
-            "ttft": row.ttft,
-            "guess_tpot": guess.tpot, "guess_ttft": guess.ttft, "tpot_range": wide["tpot"], "ttft_range": wide["ttft"],
-            "error": guess.tpot / row.tpot - 1, "limited_by": guess.limited_by,
-            "inside": wide["tpot"][0] <= row.tpot <= wide["tpot"][1],
+            "gpu_name": row.ask.gpu.name, "gpus": row.ask.layout.gpus,
+            "load": row.ask.traffic.concurrency or running, "tpot": row.tpot, "ttft": row.ttft,
+            "throughput": row.throughput, "guess_tpot": tpot, "guess_ttft": ttft, "guess_throughput": throughput,
+            "tpot_range": (low * tpot, high * tpot), "ttft_range": [ttft * edge for edge in first],
+            "error": error, "limited_by": limited_by, "rests_on": RESTS_ON[rests_on],
+            "inside": low <= row.tpot / tpot <= high if row.tpot else None,
         })  # fmt: skip
     return tuple(found)
 
@@ -93,15 +100,16 @@ async def benchmarks(ask: Ask) -> Answer:
             status=404,
         )
     reported = await benchmark_rows() if query.page == 1 else []
-    errors = sorted(abs(row["error"]) for row in found)
+    judged = [row for row in found if row["tpot"] and not row["doubt"]]
+    errors = sorted(abs(row["error"]) for row in judged)
     first = (query.page - 1) * PAGE_SIZE
     body = render(
         "benchmarks/page.html", settings=ask.settings, path="/benchmarks", canonical=query.address(), query=query,
         rows=found[first : first + PAGE_SIZE], reported=reported,
         total=len(found), every=len(_rows()), first=first + 1, pages=pages, choices=_choices(), sorts=SORTS,
-        plot=plot(found),
+        plot=plot(judged), judged=len(judged),
         middle=errors[len(errors) // 2] if errors else None, within=sum(e <= 0.2 for e in errors) / len(errors)
-        if errors else None, inside=sum(row["inside"] for row in found) / len(found) if found else None,
+        if errors else None, inside=sum(row["inside"] for row in judged) / len(judged) if judged else None,
         title="Benchmarks: measured and predicted",
         description=f"{len(_rows())} measured results of serving language models, each beside our prediction for the "
                     f"same set-up and its error.",
@@ -109,20 +117,21 @@ async def benchmarks(ask: Ask) -> Answer:
     return Answer(body, valid_until=ask.now + 60 if reported else None)
 
 
-@cache
 def _accuracy() -> dict[str, Any]:
-    rows, folds = accuracy.load_rows(), accuracy.load_folds()
-    speeds = accuracy.predicted(rows, folds, "pair")
+    found = told.told()
     return {
-        "summary": [
-            (FOLD_WORDS[kind], accuracy.errors_of(rows, accuracy.predicted(rows, folds, kind))) for kind in folds
-        ],
-        "coverage": accuracy.coverage(rows, speeds, fitted()["ranges"]),
-        "groups": {name: accuracy.by_group(rows, speeds, name) for name in accuracy.GROUPS},
+        "summary": [(FOLD_WORDS[kind], errors) for kind, errors in found["summary"].items()],
+        "groups": found["groups"],
+        "worst": found["worst"],
+        "sealed_rows": fitted()["sealed"]["all"]["rows"],
+        "doubtful": len(accuracy.doubtful()),
+        "sealed_rests_on": [(RESTS_ON[key], errors) for key, errors in fitted()["sealed"]["rests_on"].items()],
+        "family_shrink": folds.FAMILY_SHRINK,
+        "full": folds.FULL,
     }
 
 
-@public("/methodology")
+@public("/methodology", shows=(COMMUNITY,))
 async def methodology(ask: Ask) -> Answer:
     """Every formula, constant, source, error and known weakness, from the code and the file that predictions are
     made with."""
@@ -132,12 +141,13 @@ async def methodology(ask: Ask) -> Answer:
         "benchmarks/methodology.html", settings=ask.settings, path="/methodology", canonical="/methodology",
         fitted=fitted(),
         constants=[(constant, fitted()["constants"][constant.name]) for constant in CONSTANTS], before=_BEFORE,
-        vendors=cards.VENDORS,
+        rests_on=RESTS_ON,
         formulas=[(formula.__name__.strip("_").replace("_", " "),
                    " ".join((formula.__doc__ or "").replace("``", "").split())) for formula in formulas],
         bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows()))
             for row in _rows()}),
-        electricity=ELECTRICITY, reserve=memory.RESERVE, **_accuracy(), title="Methodology",
+        electricity=ELECTRICITY, reserve=memory.RESERVE, ledger=await ledger.summary(), **_accuracy(),
+        title="Methodology",
         description="How predictions and costs are made: every formula, constant, source of data, and the measured "
                     "error by group.",
     )  # fmt: skip

@@ -11,14 +11,13 @@ from typing import Any
 from litestar import Request, Response, post
 
 from app.benchmarks.nearest import SetUp, nearest, told
-from app.benchmarks.predict import ranges_of, speed_of
+from app.benchmarks.predict import Prediction, predict
 from app.benchmarks.rows import Question, engine_name, question
 from app.core.errors import QueryError
 from app.estimate.inputs import ENGINES, EstimateError, check_traffic
 from app.estimate.shape import shape_of
-from app.estimate.speed import Speed
 from app.models import store as models
-from app.models.architecture.naming import same_architecture, slug_of
+from app.models.architecture.naming import same_architecture, slug_of, stated_precision
 
 FIELDS: dict[str, tuple[str, str]] = {
     "model": (
@@ -29,7 +28,7 @@ FIELDS: dict[str, tuple[str, str]] = {
         "meta-llama/Llama-3.1-70B-Instruct",
     ),
     "gpu": ("GPU, as its page or its maker calls it", "h100-sxm-80gb"),
-    "precision": ("format of the weights; as published if left out", "fp8"),
+    "precision": ("format of the weights; if left out, what the model's name states, else as published", "fp8"),
     "engine": ("vllm, sglang, trtllm or llama.cpp; vllm if left out", "vllm"),
     "tensor_parallel": ("GPUs that each matrix is split over; 1 if left out", "4"),
     "pipeline_parallel": ("stages of layers; 1 if left out", "1"),
@@ -51,8 +50,16 @@ ANSWER: dict[str, tuple[str, str]] = {
     "engine": ("string", "engine"),
     "time_to_first_token_ms": ("number", "time to the first token, predicted"),
     "time_to_first_token_ms_range": ("array", "between these 80 % of measurements lie"),
-    "time_per_output_token_ms": ("number", "time of each further token, predicted"),
+    "time_per_output_token_ms": ("number", "time of each further token, predicted; null for one output token"),
     "time_per_output_token_ms_range": ("array", "between these 80 % of measurements lie"),
+    "rests_on": (
+        "string",
+        (
+            "measured: this model, engine, GPU generation and format was measured; "
+            "family: others of its kind; physics: neither"
+        ),
+    ),
+    "notes": ("array", "what is unusual about the set-up"),
     "output_tokens_per_s": ("number", "tokens a second of all requests"),
     "output_tokens_per_s_per_gpu": ("number", "the same for each GPU"),
     "output_tokens_per_s_per_request": ("number", "the same for each request"),
@@ -73,6 +80,13 @@ ANSWER: dict[str, tuple[str, str]] = {
     "nearest_measurements": ("array", "the three measured results of set-ups nearest to this one, with their source"),
 }
 """Field of an answer → (JSON type, meaning)."""
+NULLABLE = (
+    "rated_power_w",
+    "time_per_output_token_ms",
+    "time_per_output_token_ms_range",
+    "output_tokens_per_s_per_request",
+)
+"""Fields that may be null."""
 _HINT = f"For example {json.dumps(EXAMPLE)}"
 
 
@@ -117,6 +131,8 @@ def _check_choices(given: Mapping[str, str]) -> None:
 async def _question(given: Mapping[str, str]) -> tuple[str, Question]:
     """The repository that was computed with, and the estimator's inputs. Raises :class:`EstimateError`."""
     name = given.get("model", "")
+    if "/" not in name:  # a slug
+        name = name.replace("--", "/", 1)
     row = await models.one_model(slug_of(name))
     if row is None and (base := same_architecture(name, [known["model"] for known in await models.every_model()])):
         row = await models.one_model(slug_of(base))
@@ -129,14 +145,30 @@ async def _question(given: Mapping[str, str]) -> tuple[str, Question]:
         )
         raise EstimateError("model", f"can't estimate, because {why}; /models lists those that are")
     _check_choices(given)
-    asked = {**given, "model": row["model"], "precision": given.get("precision") or architecture.precision}
+    precision = given.get("precision") or stated_precision(name) or architecture.precision
+    asked = {**given, "model": row["model"], "precision": precision}
     ask = question(asked, {row["model"].lower(): shape_of(architecture)})
     check_traffic(ask.traffic, ask.shape.context)
     return row["model"], ask
 
 
-def _answer(model: str, ask: Question, speed: Speed) -> dict[str, Any]:
-    wide = ranges_of(bool(ask.shape.experts), speed)
+def _notes(ask: Question) -> list[str]:
+    """What is unusual about a set-up that can run."""
+    layout, card = ask.layout, ask.card
+    notes = []
+    if layout.tensor * layout.data > card.machine:
+        notes.append(
+            f"{layout.tensor * layout.data} GPUs exchange activations in every layer but {card.machine} share a "
+            f"switch: the rest goes over a network, "
+            "which is unusual; pipeline stages across machines are usual"
+        )
+    if layout.precision == "fp8" and not card.flops8:
+        notes.append(f"{ask.gpu.name} has no FP8 units: weights are unpacked, arithmetic is in 16 bits")
+    return notes
+
+
+def _answer(model: str, ask: Question, found: Prediction) -> dict[str, Any]:
+    speed = found.speed
     names = ("weights", "kv_cache", "arithmetic", "interconnect", "layers_and_steps", "requests", "prompts_of_others")
     layout, traffic = ask.layout, ask.traffic
     like = SetUp(
@@ -152,11 +184,13 @@ def _answer(model: str, ask: Question, speed: Speed) -> dict[str, Any]:
     return {
         "model": model, "gpu": ask.gpu.slug, "gpus": ask.layout.gpus, "precision": ask.layout.precision,
         "engine": ask.layout.engine,
-        "time_to_first_token_ms": speed.ttft * 1e3, "time_to_first_token_ms_range": [t * 1e3 for t in wide["ttft"]],
-        "time_per_output_token_ms": speed.tpot * 1e3, "time_per_output_token_ms_range": [t * 1e3 for t in wide["tpot"]],
-        "output_tokens_per_s": speed.running / speed.tpot,
-        "output_tokens_per_s_per_gpu": speed.running / speed.tpot / ask.layout.gpus,
-        "output_tokens_per_s_per_request": 1 / speed.tpot, "limited_by": speed.limited_by, "sustained": speed.sustained,
+        "time_to_first_token_ms": speed.ttft * 1e3, "time_to_first_token_ms_range": [t * 1e3 for t in found.ttft],
+        "time_per_output_token_ms": speed.tpot * 1e3 or None,
+        "time_per_output_token_ms_range": [t * 1e3 for t in found.tpot] if speed.tpot else None,
+        "rests_on": found.rests_on, "notes": _notes(ask),
+        "output_tokens_per_s": speed.throughput, "output_tokens_per_s_per_gpu": speed.throughput / ask.layout.gpus,
+        "output_tokens_per_s_per_request": 1 / speed.tpot if speed.tpot else None,
+        "limited_by": speed.limited_by, "sustained": speed.sustained,
         "step_ms": {name: part * 1e3 for name, part in zip(names, speed.parts, strict=True)},
         "weight_bytes_per_gpu": speed.weights, "kv_cache_bytes_per_sequence_per_gpu": speed.kv_sequence,
         "largest_concurrency_that_fits": int(speed.most), "rated_power_w": ask.card.watts * ask.layout.gpus or None,
@@ -170,7 +204,7 @@ async def estimate(request: Request[Any, Any, Any]) -> Response[bytes]:
     given = _given(await request.body())
     try:
         model, ask = await _question(given)
-        found = _answer(model, ask, speed_of(ask))
+        found = _answer(model, ask, predict(ask))
     except EstimateError as error:
         raise QueryError(error.field, error.message, _HINT, status=422) from None
     return Response(json.dumps(found).encode(), media_type="application/json", headers={"cache-control": "no-store"})

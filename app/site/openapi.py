@@ -134,7 +134,8 @@ def description(settings: Settings) -> dict[str, Any]:
                                                "limits.",
                                 "content": {"application/json": {"schema": {
                                     "type": "object", "required": list(estimates.ANSWER),
-                                    "properties": {name: {"type": [kind, "null"] if name == "rated_power_w" else kind,
+                                    "properties": {name: {"type": [kind,
+                                    "null"] if name in estimates.NULLABLE else kind,
                                                           "description": meaning}
                                                    for name, (kind, meaning) in estimates.ANSWER.items()}}}}},
                         "400": _problem("The body is not a JSON object, or it was cut off."),

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from app.benchmarks.measured import measured_rows, shipped_shapes
-from app.benchmarks.predict import speed_of
+from app.benchmarks.predict import predict
 from app.benchmarks.rows import gpu_slug, question
 from app.core.money import show, to_micro
 from app.estimate.inputs import EstimateError
@@ -61,7 +61,7 @@ def _benchmark(values: Values) -> dict[str, str]:
             }
     try:
         asked = question(row, shipped_shapes())
-        guess = speed_of(asked).tpot * 1000
+        guess = predict(asked).speed.tpot * 1000
     except EstimateError as error:
         return {"gpu": f"By our estimate this does not run so: {error.message}. Please check."}
     mine = float(row["tpot_ms"])

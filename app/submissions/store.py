@@ -173,6 +173,7 @@ async def correct(report: Submission, values: Values) -> bool:
         if await fetch("SELECT 1 FROM submission WHERE fingerprint = ? AND id <> ?", mark, report.id):
             return False
         state = await _moved(report.id, "correct")
+        await execute("DELETE FROM ledger_entry WHERE submission = ?", report.id)
         await execute("UPDATE submission SET body = ?, fingerprint = ?, state = ?, ended_on = NULL, reason = '' "
                       "WHERE id = ?",
                       json.dumps(told, ensure_ascii=False), mark, state, report.id)  # fmt: skip
@@ -199,6 +200,7 @@ async def withdraw(folder: Path, report: Submission) -> None:
     transitions.after("withdraw", report.state, frozen=report.restricted)
     await _journal(folder, [report.id])
     async with transaction(QUEUE_KEY, *report.keys):
+        await execute("DELETE FROM ledger_entry WHERE submission = ?", report.id)
         await execute(
             "UPDATE submission SET state = ?, ended_on = ? WHERE id = ?",
             await _moved(report.id, "withdraw"), f"{clock.now():%Y-%m-%d}", report.id,
@@ -211,6 +213,7 @@ async def erase(folder: Path, reports: list[Submission]) -> None:
     async with transaction(QUEUE_KEY, *dict.fromkeys(key for report in reports for key in report.keys)):
         for report in reports:
             await execute("DELETE FROM submission_contact WHERE submission = ?", report.id)
+            await execute("DELETE FROM ledger_entry WHERE submission = ?", report.id)
             await execute("DELETE FROM submission WHERE id = ?", report.id)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.benchmarks.measured import MEASURED, measured_rows
+from app.benchmarks.measured import MEASURED, THROUGHPUT
 from app.benchmarks.predict import ADDED
 from app.benchmarks.rows import COLUMNS
 from app.cli.main import main
@@ -32,6 +32,7 @@ def test_a_row_is_repeated_and_gains_the_promised_columns(tmp_path: Path) -> Non
     (row,) = predict(tmp_path, GOOD)
     assert {name: row[name] for name in GOOD} == GOOD
     assert list(row) == [*COLUMNS, *ADDED]
+    assert row["rests_on"] == "measured"
     assert float(row["tpot_low_ms"]) < float(row["predicted_tpot_ms"]) < float(row["tpot_high_ms"])
     assert float(row["ttft_low_ms"]) < float(row["predicted_ttft_ms"]) < float(row["ttft_high_ms"])
     assert float(row["predicted_output_tokens_per_s"]) > 100
@@ -45,7 +46,10 @@ def test_a_row_is_repeated_and_gains_the_promised_columns(tmp_path: Path) -> Non
         ({"model": "nobody/nothing"}, "not known"),
         ({"gpu": "Voodoo 3"}, "no accelerator is known"),
         ({"precision": "fp3"}, "use one of"),
-        ({"gpu": "A100 SXM"}, "no FP8 units"),
+        ({"gpu": "V100 SXM2 32GB"}, "no FP8 units"),
+        ({"gpu": "T4", "precision": "bf16", "tensor_parallel": "1"}, "no bfloat16 arithmetic; fp16"),
+        ({"tensor_parallel": "3"}, "does not divide the model's 64 attention heads; 1, 2, 4, 8"),
+        ({"kv_format": "fp3"}, "kv_format"),
         ({"gpu": "rtx-4080-32gb-mod"}, "because its bandwidth"),
         ({"tensor_parallel": "0"}, "1 or more"),
         ({"tensor_parallel": "1.5"}, "whole number"),
@@ -111,16 +115,66 @@ def test_a_missing_file_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no such file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("model", "precision"),
+    [
+        ("Qwen/Qwen3-32B-AWQ", "int4"), ("Qwen/Qwen3-32B-FP8", "fp8"), ("someone/Qwen3-32B-GPTQ-Int8", "int8"),
+            ("JunHowie/Qwen3-32B-GPTQ-Int4", "int4"),
+        ("RedHatAI/Qwen3-32B-quantized.w4a16", "int4"), ("RedHatAI/Qwen3-32B-quantized.w8a8", "int8"),
+            ("RedHatAI/Qwen3-32B-FP8-dynamic", "fp8"), ("x/Qwen3-32B-bnb-4bit", "int4"),
+        ("x/Qwen3-32B-GPTQ", "int4"), ("unsloth/Qwen3-32B-Q4_K_M-GGUF", "q4_k_m"),
+    ],
+)  # fmt: skip
+def test_a_variant_that_names_its_format_is_estimated_in_it(tmp_path: Path, model: str, precision: str) -> None:
+    named, stated = predict(tmp_path, {**GOOD, "model": model, "precision": ""}, {**GOOD, "model": "Qwen/Qwen3-32B",
+        "precision": precision})  # fmt: skip
+    assert (named["error"], stated["error"]) == ("", "")
+    assert named["predicted_tpot_ms"] == stated["predicted_tpot_ms"]
+
+
+def test_fp8_on_an_a100_runs_weight_only(tmp_path: Path) -> None:
+    fp8, bf16 = predict(tmp_path, *({**GOOD, "gpu": "A100 SXM", "precision": p, "concurrency": "1"} for p in ("fp8",
+        "bf16")))  # fmt: skip
+    assert fp8["error"] == ""
+    assert 0.5 < float(fp8["predicted_tpot_ms"]) / float(bf16["predicted_tpot_ms"]) < 0.85
+    assert float(fp8["predicted_ttft_ms"]) > 0.8 * float(bf16["predicted_ttft_ms"])  # arithmetic stays in 16 bits
+
+
+def test_one_output_token_has_no_time_per_token(tmp_path: Path) -> None:
+    (row,) = predict(tmp_path, {**GOOD, "output_tokens": "1"})
+    assert (row["predicted_tpot_ms"], row["tpot_low_ms"], row["tpot_high_ms"], row["error"]) == ("", "", "", "")
+    assert float(row["predicted_ttft_ms"]) > 0
+    assert float(row["predicted_output_tokens_per_s"]) > 0
+
+
+def test_what_a_row_states_of_cache_and_running_requests_is_used(tmp_path: Path) -> None:
+    plain, wide, few = predict(tmp_path, GOOD, {**GOOD, "kv_format": "bf16"}, {**GOOD, "max_running": "4"})
+    assert float(wide["predicted_tpot_ms"]) > float(plain["predicted_tpot_ms"]) > float(few["predicted_tpot_ms"])
+    assert float(few["predicted_ttft_ms"]) > 3 * float(plain["predicted_ttft_ms"])
+
+
+def test_an_offline_run_is_predicted_at_what_fits(tmp_path: Path) -> None:
+    (row,) = predict(tmp_path, {**GOOD, "concurrency": "", "statistic": "offline max throughput of 3000 requests"})
+    assert row["error"] == ""
+    assert float(row["predicted_output_tokens_per_s"]) > 1_000
+
+
 def test_every_shipped_measurement_is_predicted(tmp_path: Path) -> None:
-    assert main(["estimate", str(MEASURED), "--output", str(tmp_path / "out.csv")]) == 0
-    with (tmp_path / "out.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == len(measured_rows()) == 2332
-    assert not [row["error"] for row in rows if row["error"]]
+    for path, count in ((MEASURED, 2084), (THROUGHPUT, 367)):
+        assert main(["estimate", str(path), "--output", str(tmp_path / "out.csv")]) == 0
+        with (tmp_path / "out.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == count
+        assert not [row["error"] for row in rows if row["error"]]
 
 
 def test_the_raw_measurements_are_predicted_as_the_shipped_ones(tmp_path: Path) -> None:
     for name, path in (("raw", DATA / "measured" / "measured.csv"), ("own", MEASURED)):
         assert main(["estimate", str(path), "--output", str(tmp_path / name)]) == 0
     raw, own = (list(csv.DictReader((tmp_path / name).read_text().splitlines())) for name in ("raw", "own"))
-    assert [row["predicted_tpot_ms"] for row in raw] == [row["predicted_tpot_ms"] for row in own]
+    told = {
+        (r["measured_on"], r["model"], r["ttft_ms"], r["tpot_ms"], r["concurrency"]): r["predicted_tpot_ms"]
+        for r in raw
+    }
+    assert all(told[r["measured_on"], r["model"], r["ttft_ms"], r["tpot_ms"],
+        r["concurrency"]] == r["predicted_tpot_ms"] for r in own)  # fmt: skip

@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from app.estimate.constants import fitted
 from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, Layout, Traffic
 from app.estimate.plan import Found, Need, cheapest, cost, hold, ways
 from app.estimate.shape import Shape
-from app.estimate.speed import Speed, estimate, terms
+from app.estimate.speed import Speed, estimate
+from app.estimate.terms import terms
 from tests.conftest import ROOT, Site
 
 MARK = 987_123
@@ -42,7 +44,10 @@ def ready(page: Page) -> None:
     expect(page.locator("#rows .pick").first).to_be_visible()  # the sheet is here and was computed with
 
 
-def questions(count: int) -> list[tuple[Shape, Card, Layout, Traffic]]:
+Offsets = tuple[float, float]
+
+
+def questions(count: int) -> list[tuple[Shape, Card, Layout, Traffic, Offsets]]:
     """Random set-ups of every kind, the same each time."""
     draw = random.Random(20261124)
     shapes, cards = list(shipped_shapes().values()), [card for _, card in known_cards().values()]
@@ -51,33 +56,20 @@ def questions(count: int) -> list[tuple[Shape, Card, Layout, Traffic]]:
         layout = Layout(
             draw.choice(list(WEIGHT_BYTES)), draw.choice([1.0, 2.0]), draw.choice(ENGINES),
             draw.choice([1, 2, 3, 4, 8, 16]), draw.choice([1, 1, 2, 4]),
-            draw.choice([1, 1, 2, 8]), draw.random() < 0.3,
+            draw.choice([1, 1, 2, 8]), draw.random() < 0.3, draw.choice([0, 0, 0, 16, 512]),
         )  # fmt: skip
         rate = draw.random() < 0.2
         traffic = Traffic(
             int(10 ** draw.uniform(0, 5.5)), int(10 ** draw.uniform(0, 5)),
             0.0 if rate else float(int(10 ** draw.uniform(0, 3.5))), 10 ** draw.uniform(-3, 2) if rate else 0.0,
         )  # fmt: skip
-        found.append((draw.choice(shapes), draw.choice(cards), layout, traffic))
+        offsets = draw.choice([(1.0, 1.0), (draw.uniform(0.7, 1.4), draw.uniform(0.5, 2.0))])
+        found.append((draw.choice(shapes), draw.choice(cards), layout, traffic, offsets))
     return found
 
 
 def card_list(card: Card) -> list[Any]:
-    return [
-        card.memory,
-        card.bandwidth,
-        card.flops16,
-        card.flops8,
-        card.flops4,
-        card.link,
-        card.switched,
-        card.staged,
-        card.stacked,
-        card.stream,
-        card.gemm,
-        card.pace,
-        card.watts,
-    ]
+    return [int(value) if isinstance(value, bool) else value for value in astuple(card)]
 
 
 def split(layout: Layout) -> dict[str, Any]:
@@ -86,6 +78,7 @@ def split(layout: Layout) -> dict[str, Any]:
         "pipeline": layout.pipeline,
         "data": layout.data,
         "experts_split": layout.experts_split,
+        "max_running": layout.max_running,
     }
 
 
@@ -100,6 +93,7 @@ def figures(speed: Speed) -> list[float]:
         speed.weights,
         speed.kv_sequence,
         *speed.parts,
+        speed.throughput,
         float(speed.sustained),
     ]
 
@@ -127,18 +121,18 @@ def test_python_and_the_browser_agree_on_ten_thousand_random_inputs(page: Page) 
     given = {
         "k": K, "bytes": WEIGHT_BYTES,
         "rows": [[s.as_list(), card_list(c), ly.precision, ly.kv_bytes, ly.engine, split(ly), t.input, t.output,
-                  t.concurrency, t.rate] for s, c, ly, t in asked],
+                  t.concurrency, t.rate, o] for s, c, ly, t, o in asked],
     }  # fmt: skip
-    work = """return given.rows.map(([s, c, precision, kv, engine, how, input, output, load, rate]) => {
+    work = """return given.rows.map(([s, c, precision, kv, engine, how, input, output, load, rate, offsets]) => {
         const l = E.layout(precision, kv, engine, how);
-        const t = E.terms(E.shape(s), E.card(c), l, input, output, given.k, given.bytes);
+        const t = E.terms(E.shape(s), E.card(c), l, input, output, given.k, given.bytes, offsets);
         const v = E.at(t, load, rate, given.k);
         return [v.fits, v.fits ? E.limitedBy(v) : "", [v.ttft, v.tpot, v.prefill, v.waiting, v.running, v.most,
-            v.weights, v.kv_sequence, ...v.parts, Number(v.sustained)]]; });"""
+            v.weights, v.kv_sequence, ...v.parts, v.throughput, Number(v.sustained)]]; });"""
     theirs = in_browser(page, work, given)
     fitting = 0
-    for (shape, card, layout, traffic), (fits, limited, numbers) in zip(asked, theirs, strict=True):
-        mine = estimate(shape, card, layout, traffic, K)
+    for (shape, card, layout, traffic, offsets), (fits, limited, numbers) in zip(asked, theirs, strict=True):
+        mine = estimate(shape, card, layout, traffic, K, offsets)
         assert (mine.fits, mine.limited_by if mine.fits else "") == (fits, limited)
         assert close(figures(mine), numbers), (layout, traffic, figures(mine), numbers)
         fitting += fits
@@ -165,7 +159,8 @@ def test_python_and_the_browser_choose_the_same_hardware_at_the_same_cost(page: 
         ],
     }
     work = """return given.rows.map(([s, c, precision, need, sold]) => {
-        const [held, nearest] = E.ways(E.shape(s), E.card(c), [[precision, 2]], "vllm", need, given.k, given.bytes);
+        const options = [[precision, 2, [1.1, 0.9]]];
+        const [held, nearest] = E.ways(E.shape(s), E.card(c), options, "vllm", need, given.k, given.bytes);
         const best = E.cheapest(held, need, sold), p = best?.cost;
         return [held.map((h) => h.load), nearest?.tpot ?? null, best ? [best.load, best.offer, p.replicas,
             p.instances, p.size, p.usd_hour, p.usd_month, p.usd_request, p.usd_million_input,
@@ -174,7 +169,7 @@ def test_python_and_the_browser_choose_the_same_hardware_at_the_same_cost(page: 
     for (shape, card, precision, need, sold), (loads, nearest, best) in zip(
         cases, in_browser(page, work, given), strict=True
     ):
-        held, near = ways(shape, card, [(precision, 2.0)], "vllm", need, K)
+        held, near = ways(shape, card, [(precision, 2.0, (1.1, 0.9))], "vllm", need, K)
         assert [way.load for way in held] == loads
         assert (near.tpot if near else None) == pytest.approx(nearest)
         mine = cheapest(held, need, sold)
@@ -402,7 +397,43 @@ def test_a_format_that_a_gpu_lacks_is_told_with_what_would_work(page: Page) -> N
     ready(page)
     page.select_option("#c-precision", "fp8")
     page.get_by_text("Why not the others").click()
-    expect(page.locator("#whynot")).to_contain_text("A100 SXM 80 GB: it has no FP8 units; bf16 or int4 would work")
+    expect(page.locator("#whynot")).to_contain_text("T4: it has no FP8 units; fp16 or int4 would work")
+    page.select_option("#c-precision", "bf16")
+    expect(page.locator("#whynot")).to_contain_text("T4: it has no bfloat16 arithmetic; fp16, int8 or int4 would work")
+
+
+def test_a_measurement_of_ones_own_moves_its_generation_half_of_the_way_and_is_sent_nowhere(page: Page) -> None:
+    ready(page)
+
+    def hopper() -> float:
+        row = page.locator("#rows tbody tr").filter(has_text="H100 SXM").first
+        text = row.locator("[data-label='Per token']").inner_text().split()
+        return float(text[0]) * (1000 if text[1] == "s" else 1)
+
+    recorded = Recorded(page)
+    before = hopper()
+    page.get_by_text("A measurement of yours").click()
+    page.select_option("#c-minegpu", "h100-sxm-80gb")
+    for field, value in {"minegpus": "4", "mineload": "8", "minetpot": "1"}.items():
+        page.fill(f"#c-{field}", value)
+    told = page.locator("#mine")
+    expect(told).to_contain_text("yours is")
+    predicted = float(told.inner_text().split()[1])
+    page.fill("#c-minetpot", f"{predicted * 1.5:.2f}")
+    expect(told).to_contain_text("yours is 1.50 times")
+    expect(page.locator("#rows tbody tr").filter(has_text="H100 SXM").first).to_contain_text("your measurement")
+    assert before < hopper() < before * 1.5
+    assert recorded.sent == []
+
+
+def test_the_calculator_says_what_a_prediction_rests_on(page: Page) -> None:
+    ready(page)
+    page.select_option("#c-precision", "fp8")
+    rows = page.locator("#rows tbody")
+    expect(rows.locator("tr").filter(has_text="H100 SXM").first).to_contain_text("measured here")
+    page.select_option("#c-engine", "sglang")
+    expect(rows.locator("tr").filter(has_text="MI300X").first).to_contain_text("same family")
+    expect(page.locator("#detail")).to_contain_text("Rests on")
 
 
 def test_limits_budget_tiers_and_own_prices_change_the_ranking(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 from typing import Any
 
 import brotli
@@ -111,7 +112,7 @@ def test_model_and_gpu_pages_show_what_the_estimator_says(site: Site) -> None:
 
 def test_measurements_can_be_filtered_and_sorted_and_have_one_address(site: Site) -> None:
     every = get(site, "/benchmarks").text
-    assert "2,332" in every
+    assert "2,451" in every
     some = get(site, "/benchmarks?engine=llama.cpp&sort=error").text
     offs = [abs(int(value)) for value in re.findall(r'data-label="Off by">([+-]\d+) %', some)]
     assert offs == sorted(offs, reverse=True)
@@ -140,7 +141,16 @@ def test_the_methodology_states_every_constant_as_it_is_used(site: Site) -> None
     for constant in CONSTANTS:
         assert f"<code>{constant.name}</code>" in text
         assert f"{fitted()['constants'][constant.name]:.4g}" in text
-    for words in ("arXiv:1909.08053", "arXiv:2405.04434", "Known weaknesses", "whole model × GPU pairs"):
+        assert constant.source in unescape(text)
+    for words in (
+        "arXiv:1909.08053",
+        "arXiv:2405.04434",
+        "Known weaknesses",
+        "model × engine × GPU generation",
+        "The sealed set",
+        "n ÷ (n + 1)",
+        "measured here",
+    ):
         assert words in text
 
 
@@ -182,6 +192,55 @@ def test_a_variant_of_a_known_model_is_taken_for_it_and_named(site: Site) -> Non
     assert ask(site, {**EXAMPLE, "model": "somebody/Llama-3.9-70B-Instruct"}).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("model", "precision"),
+    [("Qwen/Qwen3-8B-AWQ", "int4"), ("Qwen/Qwen3-8B-FP8", "fp8"), ("JunHowie/Qwen3-8B-GPTQ-Int8", "int8"),
+        ("qwen--qwen3-8b-awq", "int4"), ("openai/gpt-oss-120b", "mxfp4")],
+)  # fmt: skip
+def test_a_variant_without_a_stated_precision_is_computed_in_the_one_it_names(
+    site: Site, model: str, precision: str
+) -> None:
+    given = {
+        "model": model,
+        "gpu": "H100 SXM",
+        "engine": "vllm",
+        "input_tokens": 100,
+        "output_tokens": 100,
+        "concurrency": 1,
+    }
+    found = ask(site, given)
+    assert found.status_code == 200, found.text
+    assert found.json()["precision"] == precision
+
+
+def test_what_is_unusual_is_said_and_what_a_prediction_rests_on(site: Site) -> None:
+    assert ask(site, EXAMPLE).json()["notes"] == []
+    assert ask(site, EXAMPLE).json()["rests_on"] == "measured"
+    two = ask(site, {**EXAMPLE, "model": "deepseek-ai/DeepSeek-R1", "tensor_parallel": 16}).json()
+    assert "8 share a switch" in two["notes"][0]
+    old = ask(site, {**EXAMPLE, "gpu": "a100-sxm-80gb"}).json()
+    assert "weights are unpacked" in old["notes"][0]
+    refused = ask(site, {**EXAMPLE, "gpu": "t4-16gb", "precision": "bf16"}).json()
+    assert "fp16" in refused["detail"]
+
+
+def test_one_output_token_has_no_time_per_token_but_a_first_one(site: Site) -> None:
+    found = ask(site, {**EXAMPLE, "output_tokens": 1}).json()
+    assert found["time_per_output_token_ms"] is found["time_per_output_token_ms_range"] is None
+    assert found["time_to_first_token_ms"] > 0
+    assert found["output_tokens_per_s"] > 0
+
+
+def test_rows_of_throughput_and_doubtful_ones_are_shown_as_what_they_are(site: Site) -> None:
+    offline = get(site, "/benchmarks?gpu=gb200-nvl-186gb").text
+    assert "tokens/s</b>" in offline
+    assert "all at once" in offline
+    doubtful = get(
+        site, "/benchmarks?model=deepseek-ai/DeepSeek-R1&gpu=h200-sxm-141gb&engine=trtllm&precision=fp8"
+    ).text
+    assert "speculative decoding likely on" in doubtful
+
+
 def test_an_estimate_for_programs_takes_a_slug_and_the_published_weights(site: Site) -> None:
     slug = ask(site, {**EXAMPLE, "model": "meta-llama--llama-3.1-70b-instruct"})
     assert slug.json() == ask(site, EXAMPLE).json()
@@ -194,8 +253,9 @@ def test_an_estimate_for_programs_takes_a_slug_and_the_published_weights(site: S
     [
         (b"{", 400, "body"), (b"[]", 400, "body"), (b"[" * 100_000, 400, "body"), (b"\xff", 400, "body"),
         ({}, 422, "model"), ({**EXAMPLE, "model": "no/such"}, 422, "model"),
-        ({**EXAMPLE, "gpu": "voodoo"}, 422, "gpu"), ({**EXAMPLE, "gpu": "a100-sxm-80gb"}, 422, "precision"),
-        ({**EXAMPLE, "precision": "fp3"}, 422, "precision"),
+        ({**EXAMPLE, "gpu": "voodoo"}, 422, "gpu"), ({**EXAMPLE, "gpu": "v100-sxm2-32gb"}, 422, "precision"),
+        ({**EXAMPLE, "tensor_parallel": 3}, 422, "tensor_parallel"), ({**EXAMPLE, "precision": "fp3"}, 422,
+            "precision"),
         ({**EXAMPLE, "concurrency": 0}, 422, "concurrency"), ({**EXAMPLE, "concurrency": True}, 422, "concurrency"),
         ({**EXAMPLE, "concurrency": 10**12}, 422, "concurrency"),
         ({**EXAMPLE, "input_tokens": 200_000}, 422, "input_tokens"),

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from app.benchmarks.measured import shipped_shapes
 from app.calculator.sheet import known_cards
 from app.estimate.constants import fitted
-from app.estimate.inputs import Card, Layout, Traffic, kv_bytes
+from app.estimate.inputs import Card, Layout, Traffic
 from app.estimate.plan import Found, Need, cost, hold, ways
 from app.estimate.shape import Shape
-from app.estimate.speed import Speed, estimate, terms
+from app.estimate.speed import Speed, at, estimate
+from app.estimate.terms import terms
 
 K = fitted()["constants"]
 shapes = st.sampled_from(list(shipped_shapes().values()))
@@ -24,7 +25,7 @@ loads = st.integers(1, 2_000)
 def layouts(draw: st.DrawFn) -> Layout:
     precision = draw(st.sampled_from(["bf16", "int4", "int8"]))
     engine = draw(st.sampled_from(["vllm", "sglang", "trtllm", "llama.cpp"]))
-    return Layout(precision, kv_bytes(precision), engine, tensor=draw(st.sampled_from([1, 2, 4, 8])))
+    return Layout(precision, 2.0, engine, tensor=draw(st.sampled_from([1, 2, 4, 8])))
 
 
 def speed_of(shape: Shape, card: Card, layout: Layout, traffic: Traffic) -> Speed:
@@ -47,7 +48,8 @@ def test_every_figure_is_finite_and_not_negative(
         *found.parts,
     )
     assert all(0 <= figure < 1e15 for figure in figures)
-    assert found.fits == (found.tpot > 0)
+    assert found.fits == (found.ttft > 0)
+    assert (found.tpot > 0) == (found.fits and output > 1)
 
 
 @given(shapes, cards, layouts(), tokens, tokens, loads, st.floats(1.01, 4))
@@ -70,8 +72,47 @@ def test_a_busier_server_never_answers_sooner(
 ) -> None:
     now, then = (speed_of(shape, card, layout, Traffic(prompt, output, n)) for n in (load, load * 2))
     assume(now.fits)
-    assert then.ttft >= now.ttft * 0.999
-    assert then.tpot >= now.tpot * 0.97
+    assert then.ttft >= now.ttft
+    assert then.tpot >= now.tpot * (1 - 1e-12)
+
+
+@given(shapes, cards, layouts(), tokens, tokens, st.floats(0.9, 1.2), st.floats(1e-6, 0.1))
+def test_no_step_back_and_no_jump_at_the_memory_limit(
+    shape: Shape, card: Card, layout: Layout, prompt: int, output: int, near: float, more: float
+) -> None:
+    t = terms(shape, card, layout, prompt, output, K)
+    assume(t.most >= 1)
+    load = t.most * near
+    now, then = (at(t, Traffic(prompt, output, n), K) for n in (load, load * (1 + more)))
+    for before, after in ((now.ttft, then.ttft), (now.tpot, then.tpot)):
+        assert after >= before * (1 - 1e-12)
+    whole = [found.ttft + found.tpot * (output - 1) for found in (now, then)]
+    assert whole[1] <= whole[0] * (1 + more) ** 2 * (1 + 1e-9)
+
+
+@given(shapes, cards, layouts(), tokens, tokens, loads)
+def test_throughput_agrees_with_littles_law(
+    shape: Shape, card: Card, layout: Layout, prompt: int, output: int, load: int
+) -> None:
+    found = speed_of(shape, card, layout, Traffic(prompt, output, load))
+    assume(found.fits)
+    each = found.ttft + found.tpot * (output - 1)
+    assert abs(found.throughput / output * each / load - 1) < 1e-9
+
+
+@given(shapes, cards, layouts(), st.integers(1, 1_000), st.integers(500, 4_000), st.floats(0.2, 0.9))
+def test_a_rate_and_the_load_it_leads_to_agree_where_answers_take_the_time(
+    shape: Shape, card: Card, layout: Layout, prompt: int, output: int, share: float
+) -> None:
+    t = terms(shape, card, layout, prompt, output, K)
+    assume(t.most >= 1)
+    rate = at(t, Traffic(prompt, output, t.most), K).throughput / output * share
+    told = at(t, Traffic(prompt, output, rate=rate), K)
+    assume(told.sustained and told.running < t.most * 0.99)
+    load = rate * (told.ttft + told.tpot * (output - 1))
+    assume(load >= 1)
+    fixed = at(t, Traffic(prompt, output, load), K)
+    assert 0.8 < told.tpot / fixed.tpot < 1.25
 
 
 @given(shapes, cards, layouts())
@@ -104,7 +145,7 @@ def test_what_is_found_holds_the_limits_and_fits(
     shape: Shape, card: Card, prompt: int, output: int, ttft: float, tpot: float
 ) -> None:
     need = Need(prompt, output, 1.0, ttft, tpot)
-    for way in ways(shape, card, [("bf16", 2.0)], "vllm", need, K)[0]:
+    for way in ways(shape, card, [("bf16", 2.0, (1.0, 1.0))], "vllm", need, K)[0]:
         assert way.speed.fits
         assert way.speed.ttft <= ttft
         assert way.speed.tpot <= tpot
@@ -124,7 +165,7 @@ def test_no_more_sequences_run_than_fit_or_are_in_flight(
 @given(shapes, cards, st.floats(0.5, 8), st.integers(1, 16))
 def test_instances_are_bought_whole_as_they_are_sold(shape: Shape, card: Card, usd: float, size: int) -> None:
     need = Need(1000, 300, 3.0, 60.0, 1.0)
-    for way in ways(shape, card, [("bf16", 2.0)], "vllm", need, K)[0]:
+    for way in ways(shape, card, [("bf16", 2.0, (1.0, 1.0))], "vllm", need, K)[0]:
         price = cost(way, need, size, usd)
         if price is None:
             assert size < way.layout.gpus

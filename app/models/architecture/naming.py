@@ -22,7 +22,7 @@ FAMILIES = (
 
 
 _VARIANT = re.compile(
-    r"[-_.](nvfp4|mxfp4|fp8|fp4|int4|int8|awq|gptq|w4a16|w8a8|bf16|fp16|gguf|dynamic|static|pertensor|quantized|instruct|chat|it|base|"
+    r"[-_.](nvfp4|mxfp4|fp8|fp4|int4|int8|awq|gptq|w4a16|w4a8|w8a8|w8a16|int-4|int-8|4-?bits?|8-?bits?|nf4|bnb|unsloth|autoround|q4_k_[ms]|q5_k_[ms]|q4_0|q6_k|q8_0|g128|marlin|mlx|bf16|fp16|gguf|dynamic|static|pertensor|quantized|instruct|chat|it|base|"
     r"thinking|hf|\d{4})(?=$|[-_.])"
 )
 """Words of a name that tell weights apart, not architectures: how they are stored, what they were tuned for, when."""
@@ -60,6 +60,24 @@ def same_architecture(model: str, known: Iterable[str]) -> str:
     """
     base = base_name(model)
     return min((name for name in known if base_name(name) == base), key=lambda name: (len(name), name), default="")
+
+
+_STATED = (
+    ("nvfp4", r"nvfp4"), ("mxfp4", r"mxfp4"), ("fp8", r"fp8"), ("int4", r"w4a16|w4a8|int-?4|4-?bits?|nf4"),
+    ("int8", r"w8a8|w8a16|int-?8|8-?bits?"), ("nvfp4", r"fp4"), ("int4", r"awq|gptq|autoround"),
+    ("q4_k_m", r"q4_k_[ms]|q4_k|q4_0"), ("q5_k_m", r"q5_k_[ms]|q5_k"), ("q6_k", r"q6_k"), ("q8_0", r"q8_0"), ("bf16",
+        r"bf16"), ("fp16", r"fp16|f16"),
+)  # fmt: skip
+"""Format of weights → how names state it; the first that a name holds, so that ``GPTQ-Int8`` is 8 bits."""
+
+
+@lru_cache(maxsize=4096)
+def stated_precision(model: str) -> str:
+    """The format of the weights that a repository's name states, ``""`` where it states none: ``Qwen3-8B-AWQ`` →
+    ``int4``."""
+    name = short_name(model).lower()
+    found = (precision for precision, words in _STATED if re.search(rf"(?<![a-z0-9])({words})(?![a-z0-9])", name))
+    return next(found, "")
 
 
 def understood(model: str, config: Any) -> Architecture:

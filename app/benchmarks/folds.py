@@ -1,0 +1,237 @@
+"""Offsets, ranges, and the predictions of rows by constants that they took no part in: what a calibration leaves
+behind."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from math import log
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from app.benchmarks.accuracy import TIMES, Guess, Row, open_rows
+from app.estimate.constants import fitted
+from app.estimate.offsets import FAMILY, MEASURED, PHYSICS, Basis, basis
+from app.estimate.speed import estimate
+
+FOLDS = Path(__file__).with_name("folds.json")
+KINDS = ("place", "model", "generation")
+"""What folds leave out: model × engine × generation, whole models, whole generations of GPUs."""
+COVERED = {MEASURED: 0.82, FAMILY: 0.86, PHYSICS: 0.9}
+"""The share of left-out rows that a stated 80 % range holds: the more, the less is known, since the formulas were
+chosen with these rows in view and what nobody has measured will err more."""
+FAMILY_SHRINK = 3
+"""A family's models differ more than a group's campaigns: its offset is drawn to 1 by n/(n+3), n models × engines
+measured."""
+
+
+@cache
+def load_folds() -> dict[str, dict[str, dict[str, float]]]:
+    """The constants of every fold, as the last calibration left them: kind → what was left out → constants."""
+    found: dict[str, dict[str, dict[str, float]]] = json.loads(FOLDS.read_text(encoding="utf-8"))
+    return found
+
+
+def left_out_of(row: Row, kind: str) -> str:
+    """What a fold of ``kind`` leaves out with this row."""
+    if kind == "generation":
+        return row.place.rsplit("|", 1)[1]
+    return row.model if kind == "model" else row.place
+
+
+def fold_groups(rows: Sequence[Row], kind: str) -> dict[str, list[int]]:
+    """What is left out → the indices of its rows."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        groups[left_out_of(row, kind)].append(i)
+    return dict(groups)
+
+
+Residual = tuple[float | None, float | None]
+"""Logarithms of measured over predicted: of a step's time, or of what throughput says of it, and of the first token's
+time."""
+
+
+def residual(row: Row, constants: Mapping[str, float]) -> Residual:
+    """How far physics alone lies from a row."""
+    ask = row.ask
+    speed = estimate(ask.shape, ask.card, ask.layout, ask.traffic, constants)
+    if not speed.fits:
+        return None, None
+    step = log(row.tpot / speed.tpot) if row.tpot else log(speed.throughput / row.throughput)
+    return step, log(row.ttft / speed.ttft) if row.ttft else None
+
+
+FULL = 30
+"""Rows of a campaign from which on it counts as one; fewer count in proportion."""
+THROUGHPUT_COUNTS = 0.25
+"""A campaign of offline throughput says less of a step: what ran at once is not stated."""
+
+
+_LIES: dict[tuple[int, tuple[float, ...]], list[Residual]] = {}
+
+
+def residuals_of(rows: Sequence[Row], constants: Mapping[str, float]) -> list[Residual]:
+    """:func:`residual` of every row; those of the open rows are kept, since ranges, tables and single rows all ask
+    for them."""
+    key = (id(rows), tuple(constants.values()))
+    if key not in _LIES:
+        found = [residual(row, constants) for row in rows]
+        if rows is not open_rows():
+            return found
+        _LIES[key] = found
+    return _LIES[key]
+
+
+def _drawn(found: Iterable[tuple[tuple[str, ...], float, float]], shrink: float) -> float:
+    """The mean of the campaigns' medians times n/(n + ``shrink``), of (campaign, residual, weight); n is the sum of
+    their weights."""
+    sets: dict[tuple[str, ...], list[tuple[float, float]]] = defaultdict(list)
+    for name, value, weight in found:
+        sets[name].append((value, weight))
+    middles = [(median(v for v, _ in values), min(1.0, sum(w for _, w in values) / FULL)) for values in sets.values()]
+    return sum(middle * weight for middle, weight in middles) / (sum(weight for _, weight in middles) + shrink)
+
+
+def offsets(rows: Sequence[Row], residuals: Sequence[Residual]) -> dict[str, dict[str, Any]]:
+    """The offsets, as logarithms, by family (of a step) and by group (of a step, of a first token)."""
+    families: dict[str, list[tuple[tuple[str, ...], float, float]]] = defaultdict(list)
+    groups: dict[str, list[int]] = defaultdict(list)
+    for i, (row, (step, _)) in enumerate(zip(rows, residuals, strict=True)):
+        if step is not None:
+            families[row.ask.family].append(((row.place,), step, 1.0 if row.tpot else THROUGHPUT_COUNTS))
+            groups[row.ask.group].append(i)
+    family = {name: round(_drawn(values, FAMILY_SHRINK), 5) for name, values in families.items()}
+    group = {}
+    for name, members in groups.items():
+        shared = family[rows[members[0]].ask.family]
+        steps = [
+            (rows[i].campaign, (residuals[i][0] or 0.0) - shared, 1.0 if rows[i].tpot else THROUGHPUT_COUNTS)
+            for i in members
+        ]
+        firsts = [(rows[i].campaign, first, 1.0) for i in members if (first := residuals[i][1]) is not None]
+        group[name] = [round(shared + _drawn(steps, 1.0), 5), round(_drawn(firsts, 1.0), 5) if firsts else 0.0]
+    return {"family": dict(sorted(family.items())), "group": dict(sorted(group.items()))}
+
+
+def _guess(row: Row, constants: Mapping[str, float], found: Basis, ranges: Mapping[str, Any]) -> Guess:
+    ask = row.ask
+    speed = estimate(ask.shape, ask.card, ask.layout, ask.traffic, constants, found.factors)
+    wide = {time: tuple(ranges.get(time, {}).get(found.rests_on, (0.0, 1e9))) for time in TIMES}
+    return Guess(speed, found.rests_on, wide)
+
+
+def left_out(
+    rows: Sequence[Row], folds: Mapping[str, Mapping[str, Mapping[str, float]]], kind: str,
+    ranges: Mapping[str, Any] | None = None,
+) -> list[Guess]:  # fmt: skip
+    """The prediction of every row by the constants and offsets of the fold that left it out."""
+    ranges = fitted()["ranges"] if ranges is None else ranges
+    guesses: dict[int, Guess] = {}
+    for name, members in fold_groups(rows, kind).items():
+        constants = folds[kind][name]
+        pairs = [
+            (row, lies)
+            for row, lies in zip(rows, residuals_of(rows, constants), strict=True)
+            if left_out_of(row, kind) != name
+        ]
+        known = offsets([row for row, _ in pairs], [lies for _, lies in pairs])
+        for i in members:
+            ask = rows[i].ask
+            guesses[i] = _guess(rows[i], constants, basis(known, ask.family, ask.group), ranges)
+    return [guesses[i] for i in range(len(rows))]
+
+
+def unseen(rows: Sequence[Row], known_rows: Sequence[Row]) -> list[Guess]:
+    """The prediction of any row by constants and offsets that no row of its model, engine and generation took part in.
+
+    Of a place that only sealed or doubtful rows are of, the fold that left out its model or its generation is taken.
+    """
+    folds, members = load_folds(), fold_groups(rows, "place")
+    guesses: dict[int, Guess] = {}
+    for place, chosen in members.items():
+        first = rows[chosen[0]]
+        name = next((kind for kind in KINDS if left_out_of(first, kind) in folds[kind]), "")
+        constants = folds[name][left_out_of(first, name)] if name else fitted()["constants"]
+        lies_of = residuals_of(known_rows, constants)
+        pairs = [(row, lies) for row, lies in zip(known_rows, lies_of, strict=True) if row.place != place]
+        known = offsets([row for row, _ in pairs], [lies for _, lies in pairs])
+        for i in chosen:
+            ask = rows[i].ask
+            guesses[i] = _guess(rows[i], constants, basis(known, ask.family, ask.group), fitted()["ranges"])
+    return [guesses[i] for i in range(len(rows))]
+
+
+def without_campaign(
+    rows: Sequence[Row], constants: Mapping[str, float], ranges: Mapping[str, Any] | None = None
+) -> list[tuple[int, Guess]]:
+    """The predictions of rows whose group other campaigns measured too, by offsets without their own campaign."""
+    ranges = fitted()["ranges"] if ranges is None else ranges
+    residuals = residuals_of(rows, constants)
+    groups: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for row in rows:
+        groups[row.ask.group].add(row.campaign)
+    again = {campaign for campaigns in groups.values() if len(campaigns) > 1 for campaign in campaigns}
+    found = []
+    for campaign in sorted(again):
+        kept = [i for i, row in enumerate(rows) if row.campaign != campaign]
+        known = offsets([rows[i] for i in kept], [residuals[i] for i in kept])
+        for i, row in enumerate(rows):
+            if row.campaign == campaign and row.ask.group in known["group"]:
+                found.append((i, _guess(row, constants, basis(known, row.ask.family, row.ask.group), ranges)))
+    return found
+
+
+def judged(
+    fit_rows: Sequence[Row], constants: Mapping[str, float], rows: Sequence[Row], ranges: Mapping[str, Any]
+) -> list[Guess]:
+    """The predictions of ``rows`` by constants and offsets of ``fit_rows`` alone."""
+    known = offsets(fit_rows, residuals_of(fit_rows, constants))
+    return [_guess(row, constants, basis(known, row.ask.family, row.ask.group), ranges) for row in rows]
+
+
+def _quantile(values: Sequence[tuple[float, float]], share: float) -> float:
+    """The weighted quantile of (value, weight) pairs."""
+    ordered = sorted(values)
+    total = sum(weight for _, weight in ordered)
+    passed = 0.0
+    for value, weight in ordered:
+        passed += weight
+        if passed >= share * total:
+            return value
+    return ordered[-1][0]
+
+
+def widths(
+    rows: Sequence[Row], folds: Mapping[str, Mapping[str, Mapping[str, float]]], constants: Mapping[str, float]
+) -> dict[str, dict[str, list[float]]]:
+    """For each thing that a prediction rests on the factors on it between which :data:`COVERED` of the left-out rows
+    lie.
+
+    A group that was measured often weighs with the three fourths' power of its rows. What rests on a group is judged
+    with a campaign left out,
+    the others with whole groups, models and generations left out; none is told with a narrower range than what knows
+    more.
+    """
+    ratios: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
+    guesses = [pair for kind in KINDS for pair in enumerate(left_out(rows, folds, kind, {}))]
+    for i, guess in [*guesses, *without_campaign(rows, constants, {})]:
+        row = rows[i]
+        if row.tpot:
+            ratios["tpot", guess.rests_on].append((row.tpot / guess.speed.tpot, row.place))
+        if row.ttft:
+            ratios["ttft", guess.rests_on].append((row.ttft / guess.speed.ttft, row.place))
+    found: dict[str, dict[str, list[float]]] = {time: {} for time in TIMES}
+    for time in TIMES:
+        low, high = 1.0, 1.0
+        for rests_on in (MEASURED, FAMILY, PHYSICS):
+            counts: dict[str, int] = defaultdict(int)
+            for _, place in ratios[time, rests_on]:
+                counts[place] += 1
+            values = [(ratio, counts[place] ** -0.25) for ratio, place in ratios[time, rests_on]]
+            edge = (1 - COVERED[rests_on]) / 2
+            if values:
+                low, high = min(low, _quantile(values, edge)), max(high, _quantile(values, 1 - edge))
+            found[time][rests_on] = [round(low, 4), round(high, 4)]
+    return found

@@ -1,0 +1,54 @@
+"""What the last calibration said of the rows that it left out, for pages: computing it takes a minute, reading it
+none."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from app.benchmarks.accuracy import GROUPS, Guess, Row, by_group, doubtful, errors_of, every, open_rows, worst_groups
+from app.benchmarks.folds import KINDS, left_out, load_folds, unseen
+
+TOLD = Path(__file__).with_name("told.json")
+FIGURES = ("tpot", "ttft", "throughput", "running", "limited_by")
+
+
+def shown_rows() -> tuple[Row, ...]:
+    """The rows that ``/benchmarks`` shows, in the order of the predictions in :func:`told`."""
+    return (*every(), *doubtful())
+
+
+def _errors(rows: Sequence[Row], guesses: Sequence[Guess]) -> dict[str, Any]:
+    return {
+        "groups": {
+            name: [[group, asdict(e)] for group, e in by_group(rows, guesses, of)] for name, of in GROUPS.items()
+        },
+        "worst": [[group, asdict(e)] for group, e in worst_groups(rows, guesses)],
+    }
+
+
+def computed() -> dict[str, Any]:
+    """Errors by what was left out and by group; and of every shown row the prediction that no row like it took part in:
+    seconds, tokens/s, sequences, the resource, and what it rests on."""
+    rows, shown = open_rows(), shown_rows()
+    guesses = {kind: left_out(rows, load_folds(), kind) for kind in KINDS}
+    return {
+        "summary": {kind: asdict(errors_of(rows, found)) for kind, found in guesses.items()},
+        **_errors(rows, guesses["place"]),
+        "rows": [
+            [*(_short(getattr(guess.speed, name)) for name in FIGURES), guess.rests_on] for guess in unseen(shown, rows)
+        ],
+    }
+
+
+def _short(value: float | str) -> float | str:
+    return value if isinstance(value, str) else float(f"{value:.6g}")
+
+
+@cache
+def told() -> dict[str, Any]:
+    """What :func:`computed` was at the last calibration."""
+    found: dict[str, Any] = json.loads(TOLD.read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,100 @@
+"""What measurements of the same kind do to a prediction, and what it is said to rest on."""
+
+from dataclasses import replace
+from math import log
+
+import pytest
+
+from app.benchmarks.accuracy import Row, every
+from app.benchmarks.folds import FAMILY_SHRINK, FULL, offsets
+from app.benchmarks.measured import shipped_shapes
+from app.benchmarks.predict import predict
+from app.benchmarks.rows import Question, question
+from app.catalog.facts import gpus
+from app.estimate.constants import fitted
+from app.estimate.offsets import basis, generation
+from app.estimate.speed import estimate
+
+ASKED = {"engine": "vllm", "precision": "fp8", "tensor_parallel": "8", "input_tokens": "1024", "output_tokens": "1024",
+    "concurrency": "16"}  # fmt: skip
+
+
+def asked(**change: str) -> Question:
+    return question({**ASKED, **change}, shipped_shapes())
+
+
+def campaign(row: Row, count: int, name: str) -> list[Row]:
+    return [replace(row, campaign=(name,))] * count
+
+
+def test_one_campaign_moves_a_prediction_half_of_the_way_and_ten_nearly_all_of_it() -> None:
+    row = next(row for row in every() if row.tpot and row.ttft)
+    lies = (log(1.5), log(2.0))
+    for campaigns in (1, 10):
+        rows = [one for i in range(campaigns) for one in campaign(row, FULL, str(i))]
+        found = offsets(rows, [lies] * len(rows))
+        family = log(1.5) * 1 / (1 + FAMILY_SHRINK)
+        share = campaigns / (campaigns + 1)
+        assert found["family"][row.ask.family] == pytest.approx(family, abs=1e-4)
+        assert found["group"][row.ask.group] == pytest.approx(
+            [family + (log(1.5) - family) * share, log(2.0) * share], abs=1e-4
+        )
+
+
+def test_a_few_rows_count_less_than_a_campaign() -> None:
+    row = next(row for row in every() if row.tpot)
+    few, full = (offsets(campaign(row, n, "a"), [(0.3, None)] * n)["group"][row.ask.group][0] for n in (1, FULL))
+    assert 0 < few < full / 2
+
+
+@pytest.mark.parametrize(
+    ("change", "rests_on"),
+    [
+        ({"model": "meta-llama/Llama-3.1-70B-Instruct", "gpu": "H100 SXM"}, "measured"),
+        ({"model": "nvidia/Llama-3.1-70B-Instruct-FP8", "gpu": "H200 SXM"}, "measured"),  # a variant, another Hopper
+        ({"model": "meta-llama/Llama-3.1-405B", "gpu": "H100 SXM"}, "family"),
+        ({"model": "meta-llama/Llama-3.1-70B-Instruct", "gpu": "L40S"}, "physics"),
+        ({"model": "meta-llama/Llama-3.1-70B-Instruct", "gpu": "RTX PRO 6000 Server Edition", "engine": "sglang"},
+            "physics"),
+    ],
+)  # fmt: skip
+def test_a_prediction_says_what_it_rests_on_and_its_range_follows(change: dict[str, str], rests_on: str) -> None:
+    found = predict(asked(**change))
+    assert found.rests_on == rests_on
+    low, high = fitted()["ranges"]["tpot"][rests_on]
+    assert found.tpot == pytest.approx((found.speed.tpot * low, found.speed.tpot * high))
+
+
+def test_an_offset_moves_the_times_of_the_prediction() -> None:
+    ask = asked(model="meta-llama/Llama-3.1-70B-Instruct", gpu="H100 SXM")
+    factors = basis(fitted()["offsets"], ask.family, ask.group).factors
+    assert factors != (1, 1)
+    plain = estimate(ask.shape, ask.card, ask.layout, ask.traffic, fitted()["constants"])
+    told = predict(ask).speed
+    assert told.tpot / plain.tpot == pytest.approx(factors[0], rel=0.03)
+    assert told.ttft / plain.ttft == pytest.approx(factors[1], rel=0.05)
+
+
+def test_generations_run_the_same_kernels() -> None:
+    known = gpus()
+    assert generation(known["b300-sxm-288gb"]) == generation(known["gb200-nvl-186gb"]) == "Blackwell"
+    assert generation(known["rtx-pro-6000-server-96gb"]) != "Blackwell"
+    assert generation(known["a100-sxm-80gb"]) != generation(known["a40-48gb"])
+
+
+@pytest.mark.parametrize(
+    ("change", "range_ms"),
+    [  # public reports
+        ({"model": "deepseek-ai/DeepSeek-R1", "gpu": "H100 SXM", "tensor_parallel": "16", "input_tokens": "128",
+            "output_tokens": "128", "concurrency": "1"}, (31, 50)),
+        ({"model": "openai/gpt-oss-120b", "gpu": "A100 SXM 80GB", "precision": "", "tensor_parallel": "1",
+            "input_tokens": "500", "output_tokens": "500", "concurrency": "1"}, (11.2, 11.2)),
+    ],
+)  # fmt: skip
+def test_what_the_public_reports_lies_in_the_stated_range(
+    change: dict[str, str], range_ms: tuple[float, float]
+) -> None:
+    found = predict(asked(**change))
+    low, high = (1e3 * edge for edge in found.tpot)
+    assert low <= range_ms[1]
+    assert high >= range_ms[0]

@@ -1,0 +1,135 @@
+"""The ledger of predictions: written before a report is published, checked by anybody, emptied when the report goes."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from app.cli.main import main
+from app.core.settings import load
+from app.process import prepare
+from app.storage import sqlite
+from app.submissions import ledger, store
+from tests.submissions.test_reports import BENCHMARK
+
+VALUES = {name: value for name, value in BENCHMARK.items() if name != "contact"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("INFERENCEBENCH_DATA_DIR", str(tmp_path))
+    settings = load()
+    prepare.prepare(settings)
+    sqlite.use(settings.database_path)
+    return tmp_path
+
+
+def report(**change: str) -> str:
+    sent = sqlite.run(store.send("benchmark", {**VALUES, **change}, "1.0", "I agree"))
+    assert sent
+    return sent[0]
+
+
+def verified(capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, str]:
+    capsys.readouterr()
+    status = main(["ledger", "verify", *more])
+    return status, capsys.readouterr().out
+
+
+def change(folder: Path, statement: str, *values: object) -> None:
+    with closing(sqlite3.connect(folder / "inferencebench.sqlite", isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(statement, values)
+
+
+def test_what_was_predicted_is_written_when_a_report_is_approved(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = report()
+    assert sqlite.run(ledger.summary()) == {"judged": 0, "held": 0, "withdrawn": 0}
+    assert main(["submissions", "approve", one]) == 0
+    status, text = verified(capsys)
+    assert status == 0
+    assert "holds: predicted" in text
+    assert "1 line, 0 empty, 0 wrong" in text
+    assert sqlite.run(ledger.summary())["judged"] == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        (
+            "UPDATE ledger_entry SET body = replace(body, 'predicted_tpot_ms\": \"', 'predicted_tpot_ms\": \"1') WHERE "
+            "line = 1"
+        ),
+        'UPDATE ledger_entry SET body = replace(body, \'"tpot_ms": "\', \'"tpot_ms": "1\') WHERE line = 2',
+        "UPDATE ledger_line SET content = substr(content, 2) || '0' WHERE line = 1",
+        "UPDATE ledger_line SET day = '2020-01-01' WHERE line = 2",
+        "UPDATE ledger_constants SET body = replace(body, '0.', '1.')",
+    ],
+)
+def test_whatever_is_changed_afterwards_is_seen(
+    folder: Path, capsys: pytest.CaptureFixture[str], statement: str
+) -> None:
+    for in_flight in ("8", "16"):
+        main(["submissions", "approve", report(concurrency=in_flight)])
+    assert verified(capsys)[0] == 0
+    change(folder, statement)
+    assert verified(capsys)[0] == 1
+
+
+def test_a_line_that_was_cut_out_is_seen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for in_flight in ("8", "16", "32"):
+        main(["submissions", "approve", report(concurrency=in_flight)])
+    change(folder, "DELETE FROM ledger_entry WHERE line = 2")
+    assert verified(capsys)[0] == 0  # empty: its report may be gone
+    change(folder, "DELETE FROM ledger_line WHERE line = 2")
+    assert verified(capsys)[0] == 1
+
+
+@pytest.mark.parametrize("way", ["withdraw", "erase", "purge", "reject", "correct"])
+def test_a_report_that_goes_leaves_an_empty_line_and_the_chain_holds(
+    folder: Path, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    first, second = report(concurrency="8"), report(concurrency="16")
+    assert main(["submissions", "approve", first, second]) == 0
+    kept = sqlite.run(store.by_id(first))
+    assert kept
+    if way == "withdraw":
+        sqlite.run(store.withdraw(folder, kept))
+    elif way == "erase":
+        sqlite.run(store.erase(folder, [kept]))
+    elif way == "purge":
+        change(folder, "DELETE FROM submission WHERE id = ?", first)
+    elif way == "reject":
+        assert main(["submissions", "reject", first, "--reason", "not so"]) == 0
+    else:
+        assert sqlite.run(store.correct(kept, {**VALUES, "concurrency": "12"}))
+    status, text = verified(capsys)
+    assert status == 0
+    assert "2 lines, 1 empty, 0 wrong" in text
+    summary = sqlite.run(ledger.summary())
+    assert (summary["judged"], summary["withdrawn"]) == (1, 1)
+    with closing(sqlite3.connect(folder / "inferencebench.sqlite")) as connection:
+        assert first not in json.dumps(connection.execute("SELECT * FROM ledger_line").fetchall())
+        assert [line for (line,) in connection.execute("SELECT line FROM ledger_entry")] == [2]
+
+
+def test_the_range_that_held_is_counted_and_the_one_that_did_not(folder: Path) -> None:
+    far = report(tpot_ms="999")
+    main(["submissions", "approve", far])
+    assert sqlite.run(ledger.summary()) == {"judged": 1, "held": 0, "withdrawn": 0}
+
+
+def test_one_line_is_replayed_alone_and_one_that_is_not_there_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for in_flight in ("8", "16"):
+        main(["submissions", "approve", report(concurrency=in_flight)])
+    status, text = verified(capsys, "2")
+    assert status == 0
+    assert text.startswith("2 ")
+    assert main(["ledger", "verify", "7"]) == 2
+    assert "no line 7" in capsys.readouterr().err

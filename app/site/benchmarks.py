@@ -128,6 +128,7 @@ def _accuracy() -> dict[str, Any]:
         "sealed_rests_on": [(RESTS_ON[key], errors) for key, errors in fitted()["sealed"]["rests_on"].items()],
         "family_shrink": folds.FAMILY_SHRINK,
         "full": folds.FULL,
+        "full_first": folds.FULL_FIRST,
     }
 
 

@@ -6,7 +6,7 @@ from math import log
 import pytest
 
 from app.benchmarks.accuracy import Row, every
-from app.benchmarks.folds import FAMILY_SHRINK, FULL, offsets
+from app.benchmarks.folds import FAMILY_SHRINK, FULL, FULL_FIRST, offsets
 from app.benchmarks.measured import shipped_shapes
 from app.benchmarks.predict import predict
 from app.benchmarks.rows import Question, question
@@ -30,6 +30,7 @@ def campaign(row: Row, count: int, name: str) -> list[Row]:
 def test_one_campaign_moves_a_prediction_half_of_the_way_and_ten_nearly_all_of_it() -> None:
     row = next(row for row in every() if row.tpot and row.ttft)
     lies = (log(1.5), log(2.0))
+    assert FULL_FIRST <= FULL
     for campaigns in (1, 10):
         rows = [one for i in range(campaigns) for one in campaign(row, FULL, str(i))]
         found = offsets(rows, [lies] * len(rows))

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from cyclopts import App
@@ -55,6 +55,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         {"numbers": ("r1", "r2"), "reason": "not sold"},
     ),
     ("submissions benchmarks rows.csv", "submissions.benchmarks", {"output": "rows.csv"}),
+    ("ledger verify", "ledger.verify", {"line": None}),
+    ("ledger verify 12", "ledger.verify", {"line": 12}),
     ("privacy poll", "privacy.poll", {}),
     ("privacy retry", "privacy.retry", {}),
     (
@@ -142,6 +144,21 @@ def test_every_command_is_tried() -> None:
     assert commands == {name for name in commands if any(f"{line} ".startswith(f"{name} ") for line, _, _ in CALLS)}
 
 
+def test_every_number_is_read_without_rounding() -> None:
+    """The library itself takes 1.5 for 2 where a whole number is asked for."""
+    numbers = []
+    for name in every_command(root()):
+        app = root()
+        for word in name.split():
+            app = app[word]
+        for argument in app.assemble_argument_collection():
+            asked_for = not argument.name.startswith("--settings")
+            if asked_for and int in (argument.hint, *get_args(argument.hint)):
+                numbers.append(f"{name} {argument.name}")
+                assert argument.parameter.converter is not None, f"{name} {argument.name} takes whole()"
+    assert len(numbers) >= 3
+
+
 REFUSED = [
     ("", "inferencebench --help"),
     ("policy", "inferencebench policy --help"),
@@ -157,6 +174,8 @@ REFUSED = [
     ("retention canary --wait soon", "soon"),
     ("retention canary --wait 1.5", "1.5"),
     ("abuse --top 0x10", "0x10"),
+    ("ledger verify 1.5", "1.5"),
+    ("ledger verify 1 2", "2"),
     ("abuse --settings 3", "--settings"),
     ("submissions list --state nonsense", "waiting, approved, rejected, withdrawn, all"),
     ("submissions list --kind nonsense", "price, benchmark, experience"),

@@ -1,7 +1,9 @@
 """``inferencebench ledger``: what was predicted of reported measurements before they were published."""
 
+from typing import Annotated
+
 from app.cli.database import open_database
-from app.cli.options import group
+from app.cli.options import group, whole
 from app.core.settings import Settings
 from app.storage import sqlite
 from app.submissions import ledger
@@ -10,7 +12,7 @@ app = group("ledger")
 
 
 @app.command
-def verify(line: int | None = None, /, *, settings: Settings) -> int:
+def verify(line: Annotated[int | None, whole()] = None, /, *, settings: Settings) -> int:
     """Check the chain and compute every line again, or one; exit status 1 where a line does not hold.
 
     Args:

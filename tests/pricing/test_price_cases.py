@@ -17,8 +17,11 @@ from app.pricing.offers.normalise_batch import normalise_batch
 from app.pricing.offers.offer import Batch, Reason
 from app.pricing.sources.azure import Azure, _in_force
 from app.pricing.sources.gpuhunt_catalogue import GpuhuntCatalogue
+from app.pricing.sources.lambda_cloud import Lambda
 from app.pricing.sources.runpod import RunPod
+from app.pricing.sources.verda import Verda
 from app.pricing.sources.vultr import Vultr, _cards
+from tests import fake_clouds
 from tests.conftest import DATA
 
 NOW = clock.parse_instant("2026-11-25T12:00:00Z")
@@ -147,3 +150,34 @@ def test_a_row_with_a_card_and_no_count_is_set_aside_and_not_lost(count: str) ->
     assert not found.offers
     assert len(found.set_aside) == 1
     assert found.set_aside[0].reason in (Reason.BAD_COUNT, Reason.MEMORY_CONTRADICTS, Reason.UNREADABLE)
+
+
+@pytest.mark.parametrize(
+    ("more", "dollars"),
+    [
+        ({"unitOfMeasure": "100 Hours", "retailPrice": 9832.0}, 98.32), ({"unitOfMeasure": "1 Hour"}, 98.32),
+        ({"unitOfMeasure": None}, 98.32), ({"unitOfMeasure": "1/Month"}, None), ({"unitOfMeasure": "0 Hours"}, None),
+        ({"currencyCode": "EUR"}, None), ({"tierMinimumUnits": 1000.0}, None), ({"effectiveStartDate": "not a date"},
+        None),
+    ],
+)  # fmt: skip
+def test_an_azure_row_is_priced_by_its_unit_or_set_aside_and_takes_no_other_with_it(
+    more: dict[str, Any], dollars: float | None
+) -> None:
+    row = {**fake_clouds.azure_item("Standard_ND96isr_H100_v5", 98.32), **more}
+    found = azure([row, fake_clouds.azure_item("Standard_NC24ads_A100_v4", 3.67)])
+    prices = {offer.product: (offer.usd_per_instance_hour_micro or 0) / 1e6 for offer in found.offers}
+    assert prices.pop("Standard_NC24ads_A100_v4") == 3.67
+    assert prices == ({} if dollars is None else {"Standard_ND96isr_H100_v5": dollars})
+
+
+def test_what_contradicts_itself_is_set_aside() -> None:
+    row = fake_clouds.lambda_type("gpu_8x", "8x H100 (80 GB SXM5)", 500, 8, ["us-west-1"])
+    row["instance_type"]["specs"]["gpus"] = 2
+    assert read(Lambda(load({})), [row], Lambda(load({}))._read).offers == ()
+    wrong = fake_clouds.verda_type("4A100", "A100 SXM4 80GB", 4, 80, "4.00", "")
+    assert read(Verda(load({})), [wrong], Verda(load({}))._read).offers == ()
+    said = fake_clouds.verda_type("8H100", "H100", 8, 640, "18.00", "")
+    said["gpu"]["description"] = "8x H100 SXM5 80GB"
+    (offer,) = read(Verda(load({})), [said], Verda(load({}))._read).offers
+    assert offer.gpu == "h100-sxm-80gb"

@@ -5,6 +5,7 @@ not say how many GPUs a size holds: ``azure_sizes.csv`` does, after Microsoft's 
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -24,6 +25,7 @@ _TERMS = {"1 Year": (12, 8760), "3 Years": (36, 26280), "5 Years": (60, 43800)}
 """Reservation term → (months, hours): its price is for the whole term, whatever its unit says."""
 _FILTER = "serviceName eq 'Virtual Machines' and contains(armSkuName, 'Standard_N')"
 _MAX_PAGES = 400
+_HOURS = re.compile(r"([1-9]\d{0,5}) Hours?")
 
 
 class Azure(Source):
@@ -56,7 +58,7 @@ class Azure(Source):
         for _ in range(_MAX_PAGES):
             page = await fetcher.json(path)
             rows = listed(page, "Items")
-            if rows and {row.get("currencyCode") for row in rows if isinstance(row, dict)} - {"USD", None}:
+            if rows and not {row.get("currencyCode") for row in rows if isinstance(row, dict)} & {"USD", None}:
                 raise FetchError(Fault.SCHEMA, "prices came in another currency than US dollars")
             keys = [_key(row) for row in rows]
             moved = moved or any(key in found for key in keys)
@@ -87,6 +89,8 @@ class Azure(Source):
             else:
                 yield LeftOut("a size that is not known, set aside once")
             return
+        if item.get("currencyCode") not in ("USD", None):
+            raise ValueError(f"a price in {item['currencyCode']!r}, where US dollars were asked for")
         tier, months, amount = _terms(item, kind, meter)
         yield self.offer(
             provider="azure", gpu=facts["gpu"], gpu_count=facts["gpu_count"], tier=tier, commitment_months=months,
@@ -106,6 +110,8 @@ def _not_for_rent(product: str, meter: str, kind: str, item: Any) -> str:
         return "low priority, which spot replaced"
     if kind not in ("Consumption", "Reservation"):
         return f"of the type {kind[:30]}"
+    if parse_decimal(item.get("tierMinimumUnits") or 0) != 0:
+        return "of a tier from a number of units on"
     return "of a meter that bills another region's use" if item.get("isPrimaryMeterRegion") is False else ""
 
 
@@ -117,7 +123,14 @@ def _terms(item: Any, kind: str, meter: str) -> tuple[str, int | None, Any]:
         if whole_term is None:
             raise ValueError(f"{item['retailPrice']!r} is not a price")
         return "reserved", months, (whole_term / Decimal(hours)).quantize(Decimal("0.000001"))
-    return "spot" if "Spot" in meter else "on-demand", None, item["retailPrice"]
+    amount = item["retailPrice"]
+    unit = text(item.get("unitOfMeasure") or "1 Hour").strip()
+    if unit != "1 Hour":
+        many, price = _HOURS.fullmatch(unit), parse_decimal(amount)
+        if many is None or price is None:
+            raise ValueError(f"a price per {unit[:30]!r}, which is no number of hours")
+        amount = (price / Decimal(many[1])).quantize(Decimal("0.000001"))
+    return "spot" if "Spot" in meter else "on-demand", None, amount
 
 
 def _key(row: Any) -> tuple[Any, ...]:
@@ -134,14 +147,13 @@ def _in_force(rows: list[Any], now: datetime) -> tuple[list[Any], list[tuple[Any
     overtaken."""
     best: dict[tuple[str, ...], tuple[datetime, Any]] = {}
     others: list[tuple[Any, str]] = []
-    unreadable: list[Any] = []
     for row in rows:
         try:
             begins = clock.parse_instant(row.get("effectiveStartDate") or "2000-01-01")
             ends = clock.parse_instant(row["effectiveEndDate"]) if row.get("effectiveEndDate") else None
             key = tuple(str(row.get(name)) for name in _SAME)
         except (ValueError, TypeError, AttributeError):
-            unreadable.append(row)
+            others.append((row, "its dates can't be read"))
             continue
         if begins > now:
             others.append((row, f"in force only from {begins:%Y-%m-%d} on"))
@@ -153,7 +165,7 @@ def _in_force(rows: list[Any], now: datetime) -> tuple[list[Any], list[tuple[Any
             if key in best:
                 others.append((best[key][1], f"overtaken by the price of {begins:%Y-%m-%d}"))
             best[key] = (begins, row)
-    return [row for _, row in best.values()] + unreadable, others
+    return [row for _, row in best.values()], others
 
 
 @cache

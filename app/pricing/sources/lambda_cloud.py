@@ -39,6 +39,8 @@ class Lambda(Source):
         if match is None:
             raise ValueError(f"no GPU in the description {kind.get('description')!r}")
         count, gpu, memory, form = match.groups()
+        if count and specs.get("gpus") and int(count) != specs["gpus"]:
+            raise ValueError(f"{count} GPUs in the description, {specs['gpus']} in specs")
         open_regions = [text(region["name"]) for region in entry.get("regions_with_capacity_available") or []]
         for region in open_regions or [""]:
             yield self.offer(

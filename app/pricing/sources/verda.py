@@ -4,6 +4,7 @@ Shape read in the provider's documentation of ``/v1/instance-types`` and in gpuh
 ``gpu_memory`` is of the whole machine. Being listed says nothing of stock.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ class Verda(Source):
             return
         total = parse_decimal((kind.get("gpu_memory") or {}).get("size_in_gigabytes"))
         common = {
-            "provider": "verda", "gpu": text(kind.get("model") or kind["gpu"]["description"]), "gpu_count": count,
+            "provider": "verda", "gpu": _name(kind), "gpu_count": count,
             "gpu_memory_gb": total / count if total else None, "product": text(kind["instance_type"]),
             "vcpus": (kind.get("cpu") or {}).get("number_of_cores"),
             "currency": text(kind.get("currency") or "usd").upper(),
@@ -41,3 +42,10 @@ class Verda(Source):
         yield self.offer(**common, tier="on-demand", amount_per_instance_hour=kind["price_per_hour"])
         if parse_decimal(kind.get("spot_price")):
             yield self.offer(**common, tier="spot", amount_per_instance_hour=kind["spot_price"])
+
+
+def _name(kind: Any) -> str:
+    """The GPU's name: the description where it says more than the model, such as the form and the memory."""
+    model = text(kind.get("model") or "")
+    described = re.sub(r"^\d+\s*x\s*", "", text(kind["gpu"].get("description") or "")).strip()
+    return described if not model or described.casefold().startswith(f"{model.casefold()} ") else model

@@ -5,6 +5,7 @@ Only :mod:`workers.queue` knows arq.
 
 import asyncio
 import random
+from collections import Counter
 
 from app.core import clock, logs
 from app.core.settings import Settings
@@ -70,18 +71,30 @@ async def purge(settings: Settings) -> dict[str, int]:
     return await run(settings, clock.timestamp())
 
 
-async def purge_when_due(settings: Settings) -> dict[str, int]:
-    """Erase at the very second a limit is reached, where that is within the next minute.
+async def purge_when_due(settings: Settings, for_s: int = 0) -> dict[str, int]:
+    """Until the minute is over, or for ``for_s`` seconds, erase at the very second a limit is reached.
 
-    The hourly purge makes up for what was missed.
+    Returns how many things went, by kind. When the next limit is reached is asked again whenever the database was
+    written to. What can't be erased, such as a copy in a mailbox that does not answer, is left to the hourly purge.
     """
     from app.privacy.retention.purge import next_due, run
+    from app.storage.sqlite import VersionWatch
 
-    at = await next_due(settings, clock.timestamp())
-    if at is None or at - clock.timestamp() >= MINUTE_S:
-        return {}
-    await asyncio.sleep(max(0, at - clock.timestamp()))
-    return await run(settings, clock.timestamp())
+    gone: Counter[str] = Counter()
+    over = clock.timestamp() + for_s if for_s else (clock.timestamp() // MINUTE_S + 1) * MINUTE_S
+    watch, seen, due = VersionWatch(str(settings.database_path)), None, None
+    try:
+        while (now := clock.timestamp()) < over:
+            if (versions := watch.written()) != seen:
+                seen, due = versions, await next_due(settings, now)
+            if due is not None and due <= now:
+                gone.update(await run(settings, now))
+                due = None if (after := await next_due(settings, now)) is None or after <= now else after
+                seen = watch.written()
+            await asyncio.sleep(min(1, due - clock.now().timestamp()) if due is not None and due > now else 1)
+    finally:
+        watch.close()
+    return dict(gone)
 
 
 async def canary(settings: Settings) -> list[str]:

@@ -281,9 +281,13 @@ class VersionWatch:
         self._seen = -1
         self._versions: dict[str, int] = {}
 
+    def written(self) -> int:
+        """A number that is another one after any write to the file by another connection."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
     def versions(self) -> dict[str, int]:
         """The version of every key that was ever written. The same object until something changed."""
-        seen: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        seen = self.written()
         if seen != self._seen:
             self._seen = seen
             fresh = dict(self._connection.execute("SELECT key, version FROM data_version"))

@@ -255,6 +255,14 @@ def test_what_web_mail_quotes_is_not_asked(html: str) -> None:
         ("Please correct the price of the A100 at Lambda, it is now 1.29.", "question"), ("how are you?", "question"),
         ("Ég vil ekki lengur að þið geymið neitt.", "unsure"),
         ("I withdraw my earlier access request; no answer needed.", "unsure"),
+        ("Ne supprimez rien : je voudrais seulement accéder à mes données.", "access"),
+        ("Please do not delete my data. I only want a copy of it.", "access"), ("Bitte sperren Sie meine Daten.",
+        "restriction"),
+        ("Please send me a copy of my data.\n\nIf you received it in error, please delete it.", "access"),
+        ("Please send me a copy of my data.\n-- \nErase this mail after reading.", "access"),
+        ("zur Kenntnis\n\nVon: A\nGesendet: Montag\nAn: B\n\nBitte löschen Sie alle meine Daten.", "unsure"),
+        ("Under Art. 18 LGPD, confirm whether you process my data and give me access.", "access"),
+        ("Bonjour, je souhaite accéder à mes données. Hello, please erase my data.", "unsure"),
     ],
 )  # fmt: skip
 def test_what_is_asked_is_told_or_said_to_be_unsure(text: str, kinds: str) -> None:

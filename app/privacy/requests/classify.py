@@ -55,6 +55,10 @@ _SENTENCE = re.compile(r"(?<=[.!?;。！？।])\s+|\n+|(?<=[。！？])")
 _ABBREVIATION = re.compile(r"\b(art|arts|abs|par|para|no|nr|lit|sec|cal|civ|чл|ст|čl)\.", re.IGNORECASE)
 
 
+FOREWORD_WORDS = 3
+"""Who writes no more than this above what he quotes passes it on."""
+
+
 @cache
 def vocabulary() -> dict[str, Any]:
     """Words by kind, in the languages of the EU and some large ones, and those of laws and of what is only
@@ -69,8 +73,8 @@ def own_words(text: str) -> str:
     kept: list[str] = []
     lines = text[:MOST].splitlines()
     for number, line in enumerate(lines):
-        if _is_head(lines[number : number + 2 * HEAD_LINES]):
-            break
+        if _is_head(lines[number : number + 2 * HEAD_LINES]) or line.rstrip() == "--":
+            break  # a quoted message, or the signature
         match = QUOTE_BEGINS.match(line)
         if match and not line.lstrip().startswith(">"):
             break  # what follows is the older message
@@ -100,7 +104,7 @@ def law_of(subject: str, text: str) -> str:
     mention California, or to say that one does not live there, is not to claim its law."""
     said = _OUR_LAWS.sub(" ", folded(f"{subject}\n{own_words(text)}"))
     laws = vocabulary()["laws"]
-    if _names(said, laws["GDPR"]) or articles_in(said):
+    if _names(said, laws["GDPR"]) or (articles_in(said) and not _names(said, vocabulary()["other_laws"])):
         return "GDPR"
     return "CCPA" if _names(said, laws["CCPA"]) and not _names(said, laws["not_ccpa"]) else ""
 
@@ -144,7 +148,12 @@ def kind_of(subject: str, text: str) -> tuple[str, bool]:
     if not weights:
         said = "\n".join(sentence for sentence, _ in sentences)
         foreign = not said.isascii() and not _names(said, vocabulary()["of_the_site"])
-        return ("unsure", True) if touched or foreign else ("question", False)  # a language whose words are not known
+        passed_on = len(body.split()) <= FOREWORD_WORDS and any(
+            _kinds_in(folded(line.lstrip("> |"))) for line in text[:MOST].splitlines()
+        )
+        return (
+            ("unsure", True) if touched or foreign or passed_on else ("question", False)
+        )  # a language whose words are not known
     ranked = sorted(weights, key=lambda kind: (-weights[kind], order.index(kind)))
     if len(ranked) > 1 and weights[ranked[0]] < CLEAR * weights[ranked[1]]:
         return "unsure", True
@@ -165,7 +174,10 @@ def _kinds_in(sentence: str) -> Counter[str]:
     about_the_site = not is_personal(sentence) and _names(sentence, words["of_the_site"])
     if about_the_site or taken_back == "request":
         return Counter()
-    found = Counter(dict.fromkeys(articles_in(sentence), ARTICLE_WEIGHT))
+    for pattern in words["negated"]:
+        sentence = re.sub(pattern, " ", sentence)
+    named = [] if _names(sentence, words["other_laws"]) else articles_in(sentence)  # their articles have other numbers
+    found = Counter(dict.fromkeys(named, ARTICLE_WEIGHT))
     for kind, stems in words["asks"].items():
         if any(_stands(stem, sentence) for stem in stems):
             found[kind] += WORD_WEIGHT

@@ -5,6 +5,8 @@ import contextlib
 import signal
 import sys
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 from app.core import clock, data_folder, logs
 from app.core.errors import InferenceBenchError
@@ -16,6 +18,8 @@ from workers import queue
 from workers.timetable import PURGE, Entry, due
 
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 30
+LOOK_EVERY_S, STEP_S = 5, 90
+"""How often the clock is looked at, and the step back that counts: smaller ones are a time server's corrections."""
 STOP_AGAIN_S = 5
 """How long what was cancelled may take to end before it is cancelled again."""
 
@@ -56,13 +60,40 @@ async def _until_stopped(settings: Settings) -> None:
     while True:
         began = time.monotonic()
         try:
-            await queue.work(settings, _overdue)
+            await _until_the_clock_steps_back(queue.work(settings, _overdue))
         except queue.AWAY as error:
             if time.monotonic() - began > LONGEST_WAIT_S:
                 wait = SHORTEST_WAIT_S
             logs.get("worker").warning("the queue is away", extra={"why": type(error).__name__, "again_in_s": wait})
             await asyncio.sleep(wait)
             wait = min(LONGEST_WAIT_S, wait * 2)
+
+
+async def _until_the_clock_steps_back(work: Coroutine[Any, Any, None]) -> None:
+    """Work; return when the clock was put back, for the queue has noted when each job is due next and would wait until
+    the clock is there again."""
+    working, watching = asyncio.create_task(work), asyncio.create_task(_clock_steps_back())
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        else:
+            logs.get("worker").warning("the clock was put back; the timetable begins anew")
+    finally:
+        for task in (working, watching):
+            task.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+
+
+async def _clock_steps_back() -> None:
+    """Return when the clock shows less than the time that has passed, by more than :data:`STEP_S`."""
+    ahead = clock.timestamp() - time.monotonic()
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        now = clock.timestamp() - time.monotonic()
+        if now < ahead - STEP_S:
+            return
+        ahead = max(ahead, now)
 
 
 async def _overdue() -> list[Entry]:

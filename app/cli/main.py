@@ -5,6 +5,7 @@ the parameter ``settings`` is handed over by :func:`main`. ``docs/cli.md`` is ma
 """
 
 import importlib
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has enough of it
         sys.stdout = None
         return 0
+    except (sqlite3.OperationalError, OSError) as error:
+        from app.storage.sqlite import is_disk_full
+
+        if not is_disk_full(error):
+            raise
+        print("inferencebench: the disk is full; make room and do it again", file=sys.stderr)
+        return 2
 
 
 def root() -> "App":

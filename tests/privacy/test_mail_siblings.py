@@ -2,14 +2,19 @@
 accident,
 no text lost, no quoted word taken for a wish. Most were written by somebody who had not seen the code."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
+from imap_tools.errors import MailboxFetchError
 
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.privacy.fulfilment import fulfil
+from app.privacy.mail import sync
+from app.privacy.mail.mailbox import Imap
 from app.privacy.mail.parser import read
 from app.privacy.requests import cases, request
 from app.storage import sqlite
@@ -353,3 +358,55 @@ def test_a_code_that_stands_alone_confirms_wherever_it_stands(
     arrive(office, raw(body.format(**given), subject.format(**given), name="r"), "reply")
     polled(office)
     assert verified(office, case.reference)
+
+
+class Refusing:
+    """An IMAP server's end of a session that says NO to some messages."""
+
+    def __init__(self, uids: list[int], refused: set[int]) -> None:
+        self.client, self._uids, self._refused = self, uids, refused
+
+    def response(self, what: str) -> tuple[str, list[bytes]]:
+        return what, [str(len(self._uids)).encode()]
+
+    def fetch(self, *_: str) -> tuple[str, list[bytes]]:
+        return "OK", [f"1 (UID {self._uids[0]})".encode()]
+
+    def status(self, *_: str) -> tuple[str, list[bytes]]:
+        return "OK", [f"INBOX (UIDNEXT {self._uids[-1] + 1})".encode()]
+
+    def uids(self, *_: str, charset: str | None) -> list[str]:
+        return [str(uid) for uid in self._uids]
+
+    def uid(self, _: str, uid: str, what: str) -> tuple[str, list[Any]]:
+        if int(uid) in self._refused:
+            return "NO", [b"[SERVERBUG] cannot fetch"]
+        if "BODY" in what:
+            return "OK", [(b"1 (BODY[]", raw(name=f"i{uid}").replace(b"person@", f"p{uid}@".encode()))]
+        return "OK", [b'1 (RFC822.SIZE 300 INTERNALDATE "25-Nov-2026 10:00:00 +0000")']
+
+
+def test_a_message_that_the_server_does_not_give_out_stands_in_nobodys_way(
+    office: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Imap("imap://user:word@127.0.0.1/INBOX")
+    monkeypatch.setattr(sync, "inbox", lambda _: box)
+    refused, there = {3}, [1, 2, 3, 4, 5]
+
+    @contextlib.contextmanager
+    def opened() -> Iterator[tuple[Refusing, str]]:
+        yield Refusing(there, refused), "7"
+
+    monkeypatch.setattr(box, "_open", opened)
+    assert polled(office)["read"] == 4
+    for _ in range(3):
+        polled(office)
+    assert len(all_cases()) == 4
+    assert any("does not give it out" in trouble for trouble in sqlite.run(sync.troubles()))
+    refused.clear()
+    sqlite.run(sync.retry())
+    assert polled(office)["read"] == 1
+    refused.update({6, 7, 8, 9, 10})
+    there[:] = [6, 7, 8, 9, 10]
+    with pytest.raises(MailboxFetchError):  # the server gives nothing out: that is its own trouble
+        polled(office)

@@ -49,12 +49,17 @@ class MailboxError(InferenceBenchError):
 @dataclass(frozen=True, slots=True)
 class Item:
     """One message in a mailbox: its lasting name there, its whole size, as much of it as is read, and when it
-    arrived (seconds)."""
+    arrived (seconds). ``fault`` says why the mailbox does not give it out; the others are read all the same."""
 
     name: str
     size: int
     raw: bytes
     arrived: int
+    fault: str = ""
+
+
+MOST_FAULTS = 3
+"""So many messages in a row that are not given out are the mailbox's trouble, not theirs."""
 
 
 class Mailbox(Protocol):
@@ -91,13 +96,18 @@ class Maildir:
     def new(self, known: set[str]) -> Generator[Item, None, None]:
         files = {name: path for name, path in self._files().items() if name not in known}
         for name in sorted(files):
-            with contextlib.suppress(FileNotFoundError):
-                path = files[name]
+            path = files[name]
+            try:
                 told = path.stat()
                 size = told.st_size
                 with path.open("rb") as file:
                     raw = file.read(HEAD_BYTES if size > MOST_BYTES else MOST_BYTES)
-                yield Item(name, size, raw, int(told.st_mtime))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                yield Item(name, 0, b"", 0, f"its file can't be read ({error.strerror})")
+                continue
+            yield Item(name, size, raw, int(told.st_mtime))
 
     def stored(self, name: str) -> None:
         new = self.folder / "new" / name
@@ -163,12 +173,21 @@ class Imap:
 
     def new(self, known: set[str]) -> Generator[Item, None, None]:
         with self._open() as (box, validity):
+            faults = 0
             for uid in self._uids(box):
                 if f"{validity}.{uid}" in known:
                     continue
-                size, arrived = self._about(box, uid)
-                most = HEAD_BYTES if size > MOST_BYTES else MOST_BYTES
-                answer = _fine(box.client.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{most}>)"), MailboxFetchError)
+                try:
+                    size, arrived = self._about(box, uid)
+                    most = HEAD_BYTES if size > MOST_BYTES else MOST_BYTES
+                    answer = _fine(box.client.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{most}>)"), MailboxFetchError)
+                except MailboxFetchError:
+                    faults += 1
+                    if faults > MOST_FAULTS:
+                        raise
+                    yield Item(f"{validity}.{uid}", 0, b"", 0, "the mailbox's server does not give it out")
+                    continue
+                faults = 0
                 raw = next((part[1] for part in answer if isinstance(part, tuple)), b"")
                 if raw:
                     yield Item(f"{validity}.{uid}", size, raw, arrived)

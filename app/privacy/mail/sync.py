@@ -57,6 +57,10 @@ async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) ->
     ours = queue.ours(settings)
     try:
         while counts["read"] < MOST_AT_ONCE and (item := await asyncio.to_thread(next, items, None)) is not None:
+            if item.fault:
+                await _set_aside(box.place, item.name, item.fault)
+                counts["failed"] += 1
+                continue
             try:
                 message = await _understood(item, ours)
                 reference = await queue.keep_message(settings, message, box.place, item.name, item.arrived)

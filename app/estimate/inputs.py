@@ -154,6 +154,8 @@ def check_layout(layout: Layout, layers: int, experts: int, heads: int = 0) -> N
     ):
         if value < 1:
             raise EstimateError(field, f"{field} must be 1 or more; it is {value}")
+    if layout.max_running < 0:
+        raise EstimateError("max_running", f"max_running must be 1 or more, or left out; it is {layout.max_running}")
     if layout.gpus > MOST_GPUS:
         raise EstimateError("tensor_parallel", f"{layout.gpus} GPUs for one replica; at most {MOST_GPUS} are estimated")
     if layout.pipeline > layers:

@@ -50,6 +50,7 @@ def test_a_row_is_repeated_and_gains_the_promised_columns(tmp_path: Path) -> Non
         ({"gpu": "T4", "precision": "bf16", "tensor_parallel": "1"}, "no bfloat16 arithmetic; fp16"),
         ({"tensor_parallel": "3"}, "does not divide the model's 64 attention heads; 1, 2, 4, 8"),
         ({"kv_format": "fp3"}, "kv_format"),
+        ({"max_running": "-4"}, "max_running must be 1 or more"),
         ({"gpu": "rtx-4080-32gb-mod"}, "because its bandwidth"),
         ({"tensor_parallel": "0"}, "1 or more"),
         ({"tensor_parallel": "1.5"}, "whole number"),

@@ -205,7 +205,7 @@ AZURE = [
     azure_item("Standard_NC24ads_A100_v4", 3.673),
     azure_item("Standard_NC24ads_A100_v4", 3.9, region="westeurope"),
     azure_item("Standard_NC24ads_A100_v4", 0.0, region="northeurope"),
-    azure_item("Standard_NV12s_v3", 1.14),
+    azure_item("Standard_NV999x_v9", 1.14),
 ]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.pricing.sources.azure import _sizes
+from app.pricing.sources.machines import azure_sizes
 from tests import fake_clouds
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +54,7 @@ def large_clouds() -> None:
         name = asked.path.split("/")[2]
         return fake_clouds.Reply(b"v1") if asked.path.endswith("version") else fake_clouds.Reply(packed[name])
 
-    sizes = list(_sizes())
+    sizes = list(azure_sizes())
     azure = [
         fake_clouds.azure_item(size, price(3.6 * 8), region=f"region-{n}", meterId=f"{size}-{n}-{tier}",
                                meterName=f"x {tier}")

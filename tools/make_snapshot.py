@@ -1,24 +1,28 @@
 """Make the shipped snapshot from the raw public lists: ``python -m tools.make_snapshot FOLDER``.
 
-FOLDER holds ``offers.csv`` and ``price_history.csv`` as their publishers left them. What is known of these two
-lists, their gaps and wrong labels, stands here and nowhere else; the rules themselves are the normaliser's.
+FOLDER holds ``offers.csv`` and ``price_history.csv`` as their publishers left them, and the later lists in ``autumn``.
+What is known of the first two lists, their gaps and wrong labels, stands here; of the later ones in
+:mod:`tools.autumn_lists`; the rules themselves are the normaliser's.
 """
 
 import csv
+import gzip
+import io
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from app.catalog.aliases import Resolved, resolve
-from app.catalog.facts import provider_spellings
 from app.core import clock
 from app.pricing.offers.normalise_batch import normalise_batch
 from app.pricing.offers.offer import Batch, RawOffer, Reason, SetAside
 from app.pricing.snapshot import files
+from tools import autumn_lists, price_spans
+from tools.autumn_lists import rows_of
 
 GPU_PRICING = "gpu-pricing"
 DAILY_LIST = "daily-list"
@@ -96,7 +100,7 @@ def _raw_offer(number: int, row: dict[str, str], since: dict[tuple[str, ...], st
         ),
         reference=f"offers.csv:{number}",
     )
-    return _with_true_term(raw)
+    return _with_true_part(_with_true_term(raw))
 
 
 def _terms(row: dict[str, str]) -> tuple[str, str, list[str]]:
@@ -132,18 +136,26 @@ def _with_true_term(raw: RawOffer) -> RawOffer:
     return replace(raw, commitment_months=0, remark=remark)
 
 
+_ORACLE_PARTS = {
+    "B110965": "Oracle's list calls it Compute Cloud@Customer L40S: a machine in the customer's own building",
+    "B111454": "a part of a price: the host's share of an L40S in Cloud@Customer, or less",
+}
+
+
+def _with_true_part(raw: RawOffer) -> RawOffer:
+    """Refuse the parts of Oracle's list that are no GPU to rent in its public cloud. ``B110979``, told as a B200, is
+    "GPU - GB200" in Oracle's own list; the catalogue's product names say so.
+    """
+    return replace(raw, not_an_offer=_ORACLE_PARTS.get(raw.product, "")) if raw.provider == "OCI" else raw
+
+
 def _history_key(provider: str, gpu: str, tier: str, region: str, price: str) -> tuple[str, ...]:
     return (provider, gpu, tier, region, str(Decimal(price).normalize()))
 
 
-def _history(folder: Path) -> list[dict[str, str]]:
-    with (folder / "price_history.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def _price_since(folder: Path) -> dict[tuple[str, ...], str]:
     """The first of the unbroken run of recorded days, up to the last, on which each price stood."""
-    rows = _history(folder)
+    rows = rows_of(folder, "price_history.csv")
     days = sorted({row["date"] for row in rows})
     seen: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
@@ -163,71 +175,47 @@ def _price_since(folder: Path) -> dict[tuple[str, ...], str]:
     return since
 
 
-def history_rows(folder: Path) -> tuple[list[tuple[str, ...]], list[tuple[str, str]]]:
-    """The daily prices as rows of the shipped history, distinct and sorted, and what was set aside and why."""
-    kept: set[tuple[str, ...]] = set()
-    aside: list[tuple[str, str]] = []
-    for number, row in enumerate(_history(folder), 2):
-        provider = provider_spellings().get(row["provider"].casefold())
-        label = row["gpu_type"]
-        if provider == "runpod":  # the list files PCIe and NVL cards of RunPod under SXM: the form is open
-            label = label.replace("H100 SXM", "H100").replace("H200 SXM", "H200")
-        gpu = resolve(provider or "", label)
-        price = Decimal(row["per_gpu_hourly_usd"] or "0")
-        if provider is None or not isinstance(gpu, Resolved) or price <= 0:
-            aside.append((f"price_history.csv:{number}", "unknown provider or GPU, or no price"))
-            continue
-        tier = row["price_tier"].replace("_", "-")
-        months = tier.removesuffix("mo") if tier.endswith("mo") else ""
-        if months and (provider == "gcp" or (provider == "runpod" and months == "36")):
-            months = "0"
-        kept.add(
-            (
-                row["date"],
-                provider,
-                gpu.gpu,
-                "reserved" if months else tier,
-                months,
-                row["region"],
-                f"{price.normalize():f}",
-            )
-        )
-    return sorted(kept), aside
-
-
 def make(folder: Path) -> Batch:
     """Normalise the raw lists. Their own last instant is the clock, so that the outcome never changes."""
-    raws = raw_offers(folder)
+    raws = [*raw_offers(folder), *autumn_lists.raw_offers(folder / "autumn")]
     return normalise_batch(raws, {}, max(raw.fetched_at for raw in raws))
 
 
 def _write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+    """Write a packed CSV file whose bytes depend on the rows alone."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    path.write_bytes(gzip.compress(text.getvalue().encode(), 9, mtime=0))
 
 
 def write(folder: Path, target: Path) -> None:
     """Write the four shipped files into ``target``."""
     batch = make(folder)
-    history, history_aside = history_rows(folder)
-    _write_csv(target / "offers.csv", files.OFFER_COLUMNS, map(files.offer_to_row, batch.offers))
-    _write_csv(target / "set_aside.csv", files.SET_ASIDE_COLUMNS, map(_aside_row, batch.set_aside))
-    _write_csv(target / "history.csv", files.HISTORY_COLUMNS, history)
+    spans = price_spans.of_lists(folder)
+    _write_csv(target / "offers.csv.gz", files.OFFER_COLUMNS, map(files.offer_to_row, batch.offers))
+    _write_csv(target / "set_aside.csv.gz", files.SET_ASIDE_COLUMNS, map(_aside_row, batch.set_aside))
+    _write_csv(target / "history.csv.gz", files.HISTORY_COLUMNS, spans.kept)
+    read = Counter([*(offer.source for offer in batch.offers), *(item.raw.source for item in batch.set_aside)])
+    shown = Counter(offer.source for offer in batch.offers)
+    sources = {**_OLD_SOURCES, **autumn_lists.SOURCES}
     about = {
-        "rows_read": len(batch.offers) + len(batch.set_aside),
+        "rows_read": read.total(),
         "offers": len(batch.offers),
         "set_aside": len(batch.set_aside),
-        "history_rows_read": len(_history(folder)),
-        "history_rows": len(history),
-        "history_set_aside": len(history_aside),
-        "sources": {
-            GPU_PRICING: {"name": "gpu-pricing, an open price collection (MIT)", "day": "2026-05-24"},
-            DAILY_LIST: {"name": "a daily public price list", "day": "2026-06-15"},
-        },
+        "history_rows_read": spans.read,
+        "history_rows": len(spans.kept),
+        "history_set_aside": spans.aside,
+        "sources": {name: {**sources[name], "rows_read": read[name], "offers": shown[name]} for name in sources},
     }
     (target / "about.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+
+_OLD_SOURCES = {
+    GPU_PRICING: {"name": "gpu-pricing, an open price collection (MIT)", "day": "2026-05-24"},
+    DAILY_LIST: {"name": "a daily public price list", "day": "2026-06-15"},
+}
 
 
 def _aside_row(item: SetAside) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ def resolve(provider: str, spelling: str, memory_gb: Decimal | None = None, prod
     then the spelling alone. A stated memory that contradicts the card found is refused: nobody can know which
     of the two is true.
     """
+    if why := _refused(fold(spelling)):
+        return Unresolved("unknown-gpu", f"{spelling[:80]!r} is {why}")
     slug = (
         _by_product(provider, product)
         or _by_spelling(provider, spelling, memory_gb)
@@ -66,6 +68,17 @@ def resolve(provider: str, spelling: str, memory_gb: Decimal | None = None, prod
             "memory-contradicts", f"says {memory_gb.normalize():f} GB, but {gpus()[slug].name} has {size} GB"
         )
     return Resolved(slug)
+
+
+@lru_cache(maxsize=4096)
+def _refused(folded: str) -> str:
+    """Why what is called so is no accelerator of the catalogue, where that is known; else empty."""
+    return next((row["reason"] for row in _refusals() if fnmatchcase(folded, row["pattern"])), "")
+
+
+@cache
+def _refusals() -> list[dict[str, str]]:
+    return read_rows("gpu_refused.csv")
 
 
 @lru_cache(maxsize=4096)
@@ -97,6 +110,7 @@ def _by_parts(provider: str, spelling: str, memory_gb: Decimal | None) -> str | 
     ``H100-80G-PCIe-NVLink``, ``rtx4090`` and ``GeForce RTX 4090 PCIe 24GB`` are such.
     """
     text = " ".join(re.sub(r"[-_/,()]+", " ", fold(spelling)).split())
+    text = text.replace("form unstated", " ")
     text = re.sub(r"\b(rtx|gtx|quadro|rtx pro)(?=[a-z]?\d)", r"\1 ", text.replace("rtxpro", "rtx pro "))
     text = re.sub(r"(?<=\d)(ada|ti|super)\b", r" \1", text)
     text = re.sub(r"^([abh]\d{3})(sxm\d?|pcie|nvl)\b", r"\1 \2", text)

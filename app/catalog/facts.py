@@ -54,7 +54,11 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Somebody who rents out GPUs. ``freshness_hours`` is how long its prices count as current."""
+    """Somebody who rents out GPUs. ``freshness_hours`` is how long its prices count as current.
+
+    ``country`` is its place of business (ISO 3166, lower case). ``data_centres`` are where it says that its machines
+    stand: countries, continents, or ``any`` for a marketplace of machines anywhere; empty is "not published".
+    """
 
     slug: str
     name: str
@@ -65,6 +69,17 @@ class Provider:
     price_includes: str
     price_excludes: str
     spellings: tuple[str, ...]
+    country: str
+    data_centres: tuple[str, ...]
+
+    def may_be_in(self, place: str) -> bool:
+        """True if a machine whose place is not stated may stand in ``place``, a country's code or a continent."""
+        told = self.data_centres or ((self.country,) if self.country else ("any",))
+        if "any" in told or place in told:
+            return True
+        if place in CONTINENTS:
+            return any(countries()[where][1] == place for where in told if where in countries())
+        return place in countries() and countries()[place][1] in told
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +118,13 @@ def providers() -> dict[str, Provider]:
     """Every provider by slug, alphabetically by slug."""
     return {
         row["slug"]: Provider(
-            **{**row, "freshness_hours": int(row["freshness_hours"]), "spellings": tuple(row["spellings"].split("|"))}  # type: ignore[arg-type]
+            **{  # type: ignore[arg-type]
+                **row,
+                "freshness_hours": int(row["freshness_hours"]),
+                "spellings": tuple(row["spellings"].split("|")),
+                "country": row["country"].lower(),
+                "data_centres": tuple(row["data_centres"].lower().split("|")) if row["data_centres"] else (),
+            }
         )
         for row in sorted(read_rows("providers.csv"), key=lambda row: row["slug"])
     }

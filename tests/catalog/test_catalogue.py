@@ -6,14 +6,14 @@ from decimal import Decimal
 import pytest
 
 from app.catalog.aliases import Resolved, Unresolved, resolve
-from app.catalog.facts import gpus, place, providers, read_rows
+from app.catalog.facts import CONTINENTS, countries, gpus, place, providers, read_rows
 from tests.conftest import DATA
 
 
 def test_there_are_at_least_seventy_accelerators_of_every_kind() -> None:
     assert len(gpus()) >= 70
     assert {gpu.segment for gpu in gpus().values()} == {"data-centre", "workstation", "gaming"}
-    assert {gpu.vendor for gpu in gpus().values()} == {"NVIDIA", "AMD", "Intel", "Google", "Apple"}
+    assert {gpu.vendor for gpu in gpus().values()} == {"NVIDIA", "AMD", "Intel", "Google", "Apple", "AWS"}
 
 
 def test_every_accelerator_names_the_source_of_its_figures() -> None:
@@ -112,8 +112,11 @@ def test_an_unknown_region_keeps_its_own_name_and_no_country() -> None:
 
 
 def test_every_provider_has_a_site_a_price_page_and_a_freshness_limit() -> None:
-    assert len(providers()) == 35
+    assert len(providers()) >= 60
+    assert len({provider.pricing_page for provider in providers().values()}) == len(providers())
     for provider in providers().values():
         assert provider.site.startswith("https://")
         assert provider.pricing_page.startswith("https://")
         assert provider.freshness_hours > 0
+        assert not provider.country or provider.country in countries(), provider.slug
+        assert all(where in {*countries(), *CONTINENTS, "any"} for where in provider.data_centres), provider.slug

@@ -110,7 +110,8 @@ def test_stale_pages_stand_in_while_the_app_is_down_but_never_past_their_instant
     async def load_offers() -> None:
         sqlite.use(data / "inferencebench.sqlite")
         await replace_offers.replace_source("daily-list", "t", offers, [], now - 60)
-        await replace_offers.replace_source("gpu-pricing", "t", [], [], now - 60)
+        for name in set(files.about()["sources"]) - {"daily-list"}:
+            await replace_offers.replace_source(name, "t", [], [], now - 60)
 
     sqlite.run(load_offers())
     process = serve(data, port)

@@ -58,7 +58,7 @@ def test_azure_takes_linux_spot_and_terms_apart_and_knows_parts_of_a_card(server
     aside = [o for o in offers(server, "azure") if isinstance(o, SetAside)]
     assert {(a.reason.value, a.raw.product) for a in aside} == {
         ("zero-price", "Standard_NC24ads_A100_v4"),
-        ("unknown-gpu", "Standard_NV12s_v3"),
+        ("unknown-gpu", "Standard_NV999x_v9"),
     }
 
 

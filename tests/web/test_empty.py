@@ -5,6 +5,7 @@ import pytest
 
 from app.core import clock
 from app.pricing.refresh import replace_offers
+from app.pricing.snapshot import files
 from tests.conftest import Inside
 from tests.web.test_http import PUBLIC
 
@@ -12,7 +13,7 @@ from tests.web.test_http import PUBLIC
 @pytest.fixture
 def emptied(inside: Inside) -> Inside:
     async def empty(_: httpx.AsyncClient) -> None:
-        for name in ("gpu-pricing", "daily-list"):
+        for name in files.about()["sources"]:
             await replace_offers.replace_source(name, "t", [], [], clock.timestamp())
 
     inside.run(empty)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from app.catalog.facts import gpus, providers
 from app.models.hub.seed import shipped_models
 from app.pricing.offers.price_query import FILTERS, MEANINGS, PARAMETERS
+from app.pricing.snapshot import files
 from app.site.price_api import COLUMNS
 from tests.conftest import Site
 
@@ -232,7 +233,7 @@ def test_the_csv_begins_with_the_contracts_columns(http: httpx.Client) -> None:
 
 def test_the_csv_holds_every_offer_with_known_slugs(http: httpx.Client) -> None:
     rows = rows_of(http)
-    assert len(rows) == 575
+    assert len(rows) == len(files.offers())
     for row in rows:
         assert row["gpu"] in gpus()
         assert row["provider"] in providers()
@@ -325,7 +326,8 @@ def test_the_api_pages_by_cursor_through_every_row_once(http: httpx.Client) -> N
 
 
 @pytest.mark.parametrize(
-    ("cursor", "status"), [("x", 400), ("100-of-9", 410), ("999-of-575", 410), ("-of-", 400), ("1-of-2-of-3", 400)]
+    ("cursor", "status"),
+    [("x", 400), ("100-of-9", 410), (f"99999-of-{len(files.offers())}", 410), ("-of-", 400), ("1-of-2-of-3", 400)],
 )
 def test_a_cursor_that_leads_nowhere_says_so(http: httpx.Client, cursor: str, status: int) -> None:
     answer = http.get(f"/api/prices?limit=100&cursor={cursor}")
@@ -349,7 +351,8 @@ def test_the_api_description_names_every_parameter_and_column(http: httpx.Client
 
 def test_status_accounts_for_every_raw_row(http: httpx.Client) -> None:
     page = http.get("/status").text
-    assert re.search(r'class="sum">.*?>593<.*?>575<.*?>18<', page, re.DOTALL)
+    read, shown, aside = (f"{files.about()[name]:,}" for name in ("rows_read", "offers", "set_aside"))
+    assert re.search(rf'class="sum">.*?>{read}<.*?>{shown}<.*?>{aside}<', page, re.DOTALL)
 
 
 def test_the_snapshots_age_is_said_plainly(http: httpx.Client) -> None:

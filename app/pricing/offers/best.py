@@ -12,10 +12,12 @@ from app.pricing.offers.tables import OfferRow
 
 
 async def best_by_gpu(now: int, tiers: Iterable[str] = ("on-demand", "spot")) -> dict[tuple[str, str], Row]:
-    """(GPU, tier) → its cheapest offer. Any fresh price goes before every stale one."""
+    """(GPU, tier) → its cheapest offer. Any fresh price goes before every stale one, any whole card before a slice."""
     best: dict[tuple[str, str], Row] = {}
     wanted = OfferRow.tier.is_in(list(tiers)) & (OfferRow.source != COMMUNITY)
-    for age in (OfferRow.stale_at > now, OfferRow.stale_at <= now):
+    fresh, stale = OfferRow.stale_at > now, OfferRow.stale_at <= now
+    whole, part = OfferRow.gpu_count_number.is_null() | (OfferRow.gpu_count_number >= 1), OfferRow.gpu_count_number < 1
+    for age in (fresh & whole, stale & whole, fresh & part, stale & part):
         lowest = await (
             OfferRow.select(OfferRow.gpu, OfferRow.tier, Min(OfferRow.usd_per_gpu_hour_micro))
             .where(wanted & age)
@@ -38,15 +40,21 @@ def _among(prices: list[int]) -> And:
 
 
 def best_of(rows: Iterable[Row], now: int) -> dict[tuple[str, int | None], Row]:
-    """(tier, months) → the cheapest of ``rows``; terms never rank against each other, fresh goes before stale."""
+    """(tier, months) → the cheapest of ``rows``; terms never rank against each other, a whole card goes before a
+    slice, fresh before stale."""
     best: dict[tuple[str, int | None], Row] = {}
     for row in sorted(
         (row for row in rows if row["source"] != COMMUNITY),
-        key=lambda r: (r["stale_at"] <= now, r["usd_per_gpu_hour_micro"], r["id"]),
+        key=lambda r: (_is_part(r), r["stale_at"] <= now, r["usd_per_gpu_hour_micro"], r["id"]),
     ):
         best.setdefault((row["tier"], row["commitment_months"]), row)
     order = ("on-demand", "spot", "reserved")
     return dict(sorted(best.items(), key=lambda item: (order.index(item[0][0]), item[0][1] or 10**6)))
+
+
+def _is_part(row: Row) -> bool:
+    """True for a slice of a card: nobody can rent the whole at its price."""
+    return row["gpu_count_number"] is not None and row["gpu_count_number"] < 1
 
 
 async def price_range_by_gpu() -> dict[str, tuple[int, int]]:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from app.catalog.aliases import Unresolved, resolve
 from app.catalog.facts import place, provider_spellings, providers
 from app.core.money import parse_decimal, to_micro
+from app.pricing.offers.cards import of_whole_cards
 from app.pricing.offers.offer import Offer, Per, Rate, RawOffer, Reason, SetAside, Tier
 
 DISAGREEMENT = Fraction(1, 100)
@@ -57,6 +58,9 @@ def _normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer:
         raise _RefusedError(Reason.UNREADABLE, raw.fault)
     if raw.not_in_force:
         raise _RefusedError(Reason.NOT_IN_FORCE, raw.not_in_force)
+    if raw.not_an_offer:
+        raise _RefusedError(Reason.NOT_AN_OFFER, raw.not_an_offer)
+    raw = of_whole_cards(raw)
     provider = provider_spellings().get(raw.provider.strip().casefold())
     if provider is None:
         raise _RefusedError(Reason.UNKNOWN_PROVIDER, f"no provider is known by the name {raw.provider[:80]!r}")

@@ -3,9 +3,12 @@
 A row is never lost: whatever goes in comes out in one of the two lists of a :class:`~app.pricing.offers.offer.Batch`.
 """
 
+import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from statistics import median
 
+from app.catalog.facts import gpus
 from app.pricing.offers.normalise import normalise
 from app.pricing.offers.offer import Batch, Offer, Rate, RawOffer, Reason, SetAside
 
@@ -55,41 +58,84 @@ def _without_duplicates(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
 
 
 def _without_superseded(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
-    """A row of an older list gives way to the same offer in a later list of another source."""
+    """A row of an older list gives way to a later list of another source, so that no provider's best price is older
+    than what another source says since: where the later list states the same offer, and where everything that it
+    states of this provider, card and tier is dearer.
+    """
     groups: dict[tuple[object, ...], _Rows] = {}
     for row in rows:
         offer = row[0]
-        groups.setdefault((offer.provider, offer.gpu, offer.tier, offer.commitment_months), []).append(row)
+        part = offer.gpu_count is not None and offer.gpu_count < 1
+        groups.setdefault((offer.provider, _family(offer.gpu), offer.tier, offer.commitment_months, part), []).append(
+            row
+        )
     gone: dict[str, str] = {}
     for group in groups.values():
         if len({offer.source for offer, _ in group}) > 1:
-            for offer, _ in group:
-                if any(_supersedes(other, offer) for other, _ in group):
-                    gone[offer.id] = "a later list states the same offer"
+            standing: list[Offer] = []
+            for offer, _ in sorted(group, key=lambda row: -row[0].fetched_at):
+                if why := _superseded(offer, [other for other in standing if _is_later(other, offer)]):
+                    gone[offer.id] = why
+                else:
+                    standing.append(offer)
     aside = [SetAside(raw, Reason.SUPERSEDED, gone[offer.id]) for offer, raw in rows if offer.id in gone]
     return [row for row in rows if row[0].id not in gone], aside
 
 
-def _supersedes(later: Offer, earlier: Offer) -> bool:
-    def agree(a: object, b: object) -> bool:
-        return not a or not b or a == b
+@cache
+def _family(gpu: str) -> str:
+    """The card without its form: variants among which a spelling may leave open which one is meant."""
+    return re.sub(r"-(sxm\d?|pcie|nvl|server|workstation|max-q)(?=-)", "", gpu)
 
+
+def _is_later(other: Offer, offer: Offer) -> bool:
+    same_card = other.gpu == offer.gpu or gpus()[other.gpu].is_open_variant or gpus()[offer.gpu].is_open_variant
+    return same_card and other.source != offer.source and other.fetched_at > offer.fetched_at
+
+
+def _superseded(offer: Offer, later: list[Offer]) -> str:
+    """Why an offer gives way to what later lists say; empty where it stands."""
+    price = offer.usd_per_gpu_hour_micro
+    if any(
+        _states_the_same(other, offer) or (other.usd_per_gpu_hour_micro == price and _same_region(other, offer))
+        for other in later
+    ):
+        return "a later list states the same offer"
+    lowest = min((other.usd_per_gpu_hour_micro for other in later), default=0)
+    if lowest > price:
+        return f"a later list's lowest price of this provider, card and tier is {lowest / 1e6:g} USD per GPU-hour"
+    return ""
+
+
+_ANY_MARKET = {"on-demand", "marketplace", "spot", ""}
+"""Words of a tier that do not say in which of a provider's markets."""
+
+
+def _agree(a: object, b: object) -> bool:
+    return not a or not b or a == b
+
+
+def _same_region(one: Offer, other: Offer) -> bool:
+    return _agree(one.region.replace("global", ""), other.region.replace("global", ""))
+
+
+def _states_the_same(later: Offer, earlier: Offer) -> bool:
     own = {later.provider_tier.casefold().replace("_", "-"), earlier.provider_tier.casefold().replace("_", "-")}
     return (
-        later.source != earlier.source
-        and later.fetched_at > earlier.fetched_at
-        and len(own) == 1
-        and agree(later.gpu_count, earlier.gpu_count)
-        and agree(later.region.replace("global", ""), earlier.region.replace("global", ""))
-        and agree(later.product, earlier.product)
+        (len(own) == 1 or bool(own & _ANY_MARKET))
+        and _agree(later.gpu_count, earlier.gpu_count)
+        and _same_region(later, earlier)
+        and _agree(later.product, earlier.product)
     )
 
 
 def _without_absurd(rows: _Rows, known: Mapping[str, int]) -> tuple[_Rows, list[SetAside]]:
-    prices: dict[str, list[int]] = {}
+    prices: dict[str, dict[str, list[int]]] = {}
     for offer, _ in rows:
-        prices.setdefault(offer.gpu, []).append(offer.usd_per_gpu_hour_micro)
-    middle = {gpu: known.get(gpu) or median(found) for gpu, found in prices.items()}
+        prices.setdefault(offer.gpu, {}).setdefault(offer.provider, []).append(offer.usd_per_gpu_hour_micro)
+    middle = {
+        gpu: known.get(gpu) or median(median(of_one) for of_one in found.values()) for gpu, found in prices.items()
+    }  # a provider with fifty regions counts once
     kept: _Rows = []
     aside: list[SetAside] = []
     for offer, raw in rows:

@@ -36,7 +36,7 @@ class RawOffer:
     the source does not say which". ``price_includes`` and ``price_excludes`` are parts joined by ``+``: ``gpu``,
     ``host``, ``disk``, ``traffic``. ``fetched_at`` is seconds since 1970, ``price_since`` an ISO date. ``stock`` is
     ``in``, ``out`` or empty for "not told"; ``disk_gb`` is what the price holds. ``fault`` says why the row could not
-    be read at all.
+    be read at all, ``not_an_offer`` why nobody can rent what it states at that price.
     """
 
     source: str
@@ -70,6 +70,7 @@ class RawOffer:
     min_nodes: object = None
     fault: str = ""
     not_in_force: str = ""
+    not_an_offer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class Reason(StrEnum):
     HELD = "held"
     NOT_AUTHORITY = "not-authority"
     NOT_IN_FORCE = "not-in-force"
+    NOT_AN_OFFER = "not-an-offer"
     DUPLICATE = "duplicate"
     SUPERSEDED = "superseded"
 
@@ -165,12 +167,13 @@ REASONS: dict[Reason, str] = {
     Reason.BAD_DATE: "The date is missing or lies in the future.",
     Reason.ESTIMATED: "Estimated or approximate, not quoted by the provider.",
     Reason.NOT_IN_FORCE: "The source states it for another time: to come, ended, or overtaken by a later price.",
+    Reason.NOT_AN_OFFER: "Nobody can rent it at that price: a statistic, a part of a price, or not sold that way.",
     Reason.ABSURD: "Over 20 times, or under a twentieth, of the GPU's median price.",
     Reason.UNREADABLE: "The row lacks what it must state, or states it in a form nobody knows.",
     Reason.HELD: "Moved by more than ten times since the last fetch; shown once another fetch confirms it.",
     Reason.NOT_AUTHORITY: "A better source speaks for this provider.",
     Reason.DUPLICATE: "The same offer stands here already.",
-    Reason.SUPERSEDED: "A later list states the same offer.",
+    Reason.SUPERSEDED: "A later list states the same offer, or a higher lowest price of that provider.",
 }
 """What each reason means, for a reader."""
 

@@ -4,6 +4,7 @@
 """
 
 import csv
+import gzip
 import json
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,14 +23,18 @@ _TEXT = ("id", "source", "provider", "gpu", "provider_tier", "region", "country"
 OFFER_COLUMNS = (*_TEXT, "gpu_count", "tier", "commitment_months", "usd_per_gpu_hour", "usd_per_instance_hour",
                  "vcpus", "ram_gb", "fetched_at", "stale_at")  # fmt: skip
 SET_ASIDE_COLUMNS = ("reference", "source", "provider", "gpu", "tier", "price", "reason", "detail")
-HISTORY_COLUMNS = ("day", "provider", "gpu", "tier", "commitment_months", "region", "usd_per_gpu_hour")
+HISTORY_COLUMNS = ("from", "until", "provider", "gpu", "tier", "commitment_months", "region", "usd_per_gpu_hour")
 
 
 @dataclass(frozen=True, slots=True)
-class PricePoint:
-    """One price on one day. ``commitment_months`` 0 is a term that is not known."""
+class PriceSpan:
+    """One price and the days on which it is known to have stood, ``until`` not among them.
 
-    day: str
+    ``commitment_months`` 0 is a term that is not known.
+    """
+
+    begin: str
+    until: str
     provider: str
     gpu: str
     tier: str
@@ -39,7 +44,7 @@ class PricePoint:
 
 
 def offer_to_row(offer: Offer) -> list[object]:
-    """An offer as a row of ``offers.csv``."""
+    """An offer as a row of ``offers.csv.gz``."""
 
     def text(value: object) -> object:
         return "" if value is None else value
@@ -83,7 +88,7 @@ def _micro(text: str) -> int | None:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
+    with gzip.open(FOLDER / f"{name}.gz", "rt", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -97,11 +102,11 @@ def set_aside() -> list[dict[str, str]]:
     return _rows("set_aside.csv")
 
 
-def history() -> list[PricePoint]:
-    """Every shipped daily price."""
+def history() -> list[PriceSpan]:
+    """Every shipped price of the past."""
     return [
-        PricePoint(
-            row["day"], row["provider"], row["gpu"], row["tier"],
+        PriceSpan(
+            row["from"], row["until"], row["provider"], row["gpu"], row["tier"],
             int(row["commitment_months"]) if row["commitment_months"] else None,
             row["region"], _micro(row["usd_per_gpu_hour"]) or 0,
         )

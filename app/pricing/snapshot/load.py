@@ -1,8 +1,8 @@
 """Loading what ships with the software: the snapshot of offers, and the history it begins with."""
 
 import hashlib
-from datetime import date, timedelta
-from itertools import groupby
+from collections.abc import Iterator
+from functools import lru_cache
 
 from app.core.clock import parse_instant
 from app.core.version_keys import HISTORY_KEY, gpu_key
@@ -10,7 +10,7 @@ from app.pricing.history import chart, record
 from app.pricing.history.price_moves import changes
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.snapshot import files
-from app.pricing.snapshot.files import PricePoint
+from app.pricing.snapshot.files import PriceSpan
 from app.storage.sqlite import execute_many, fetch, transaction
 from app.upstream.tables import LoadedSource
 
@@ -39,63 +39,69 @@ async def _load_offers() -> None:
 
 
 async def _load_history() -> None:
-    """The shipped daily prices as spans, moves and levels: a price holds for the days on which it was recorded."""
-    points = files.history()
-    async with transaction(HISTORY_KEY, *sorted({gpu_key(point.gpu) for point in points})):
-        by_kind = sorted(points, key=_kind_text)
-        for _, group in groupby(by_kind, key=_kind_text):
-            await _load_series(list(group))
-        as_rows = [{name: getattr(point, name) for name in PricePoint.__slots__} for point in points]
-        await record.tell_all(changes(as_rows), _midnight)
-        for gpu in sorted({point.gpu for point in points}):
-            await _load_levels(gpu, [row for row in as_rows if row["gpu"] == gpu])
+    """The shipped past as series, spans, moves and levels: a price holds on the days on which it is known."""
+    spans = files.history()
+    async with transaction(HISTORY_KEY, *sorted({gpu_key(span.gpu) for span in spans})):
+        kinds: dict[str, list[PriceSpan]] = {}
+        for span in spans:
+            kinds.setdefault(_kind_text(span), []).append(span)
+        for kind in kinds.values():
+            kind.sort(key=lambda span: span.begin)
+        await _load_series(kinds)
+        firsts = [_at(span.begin, span) for span in spans]
+        await record.tell_all(changes(firsts), _midnight)
+        gpus: dict[str, list[PriceSpan]] = {}
+        for span in spans:
+            gpus.setdefault(span.gpu, []).append(span)
+        levels = [level for gpu in sorted(gpus) for level in _levels(gpu, gpus[gpu])]
+        await execute_many(
+            "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro) VALUES (?, ?, ?, ?, ?)", levels
+        )
 
 
-def _kind_text(point: PricePoint) -> str:
-    return "|".join(map(str, (point.provider, point.gpu, point.tier, point.commitment_months, point.region)))
+def _kind_text(span: PriceSpan) -> str:
+    return "|".join(map(str, (span.provider, span.gpu, span.tier, span.commitment_months, span.region)))
 
 
-async def _load_series(points: list[PricePoint]) -> None:
-    first = points[0]
-    name = hashlib.sha256(_kind_text(first).encode()).hexdigest()[:20]
+def _at(day: str, span: PriceSpan) -> dict[str, object]:
+    names = ("provider", "gpu", "tier", "commitment_months", "region", "usd_per_gpu_hour_micro")
+    return {"day": day, **{name: getattr(span, name) for name in names}}
+
+
+async def _load_series(kinds: dict[str, list[PriceSpan]]) -> None:
+    names = {text: f"shipped:{hashlib.sha256(text.encode()).hexdigest()[:20]}" for text in kinds}
     await execute_many(
         "INSERT INTO price_series (offer, provider, gpu, tier, commitment_months, region) VALUES (?, ?, ?, ?, ?, ?)",
-        [(f"shipped:{name}", first.provider, first.gpu, first.tier, first.commitment_months, first.region)],
+        (
+            (names[text], first.provider, first.gpu, first.tier, first.commitment_months, first.region)
+            for text, (first, *_) in kinds.items()
+        ),
     )
-    series = (await fetch("SELECT id FROM price_series WHERE offer = ?", f"shipped:{name}"))[0][0]
-    lowest: dict[str, int] = {}
-    for point in points:
-        lowest[point.day] = min(point.usd_per_gpu_hour_micro, lowest.get(point.day, point.usd_per_gpu_hour_micro))
-    spans: list[tuple[int, str, str, int]] = []
-    for day in sorted(lowest):
-        if spans and spans[-1][2] == day and spans[-1][3] == lowest[day]:
-            spans[-1] = (*spans[-1][:2], _next(day), lowest[day])
-        else:
-            spans.append((series, day, _next(day), lowest[day]))
+    series = dict(await fetch("SELECT offer, id FROM price_series WHERE offer LIKE 'shipped:%'"))
     await execute_many(
         "INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) VALUES (?, ?, ?, ?)",
-        ((series, _midnight(begin), _midnight(end), price) for series, begin, end, price in spans),
+        (
+            (series[names[text]], _midnight(span.begin), _midnight(span.until), span.usd_per_gpu_hour_micro)
+            for text, spans in kinds.items()
+            for span in spans
+        ),
     )
 
 
-async def _load_levels(gpu: str, rows: list[dict[str, object]]) -> None:
-    days = {row[0]: row for row in chart.daily(rows)}
+def _levels(gpu: str, spans: list[PriceSpan]) -> Iterator[tuple[object, ...]]:
+    """(gpu, tier, instant, lowest, median) at each day on which one of them differs from the day before."""
+    edges = sorted({day for span in spans for day in (span.begin, span.until)})
+    stood = [_at(day, span) for day in edges for span in spans if span.begin <= day < span.until]
+    days = {row[0]: row for row in chart.daily(stood)}
     written: dict[str, tuple[int | None, int | None]] = {}
-    levels: list[tuple[object, ...]] = []
-    for day in sorted({*days, *(_next(day) for day in days)}):
+    for day in edges:
         _, low, mid, spot = days.get(day, (day, None, None, None))
         for tier, level in (("on-demand", (low, mid)), ("spot", (spot, spot))):
             if written.get(tier, (None, None)) != level:
-                levels.append((gpu, tier, _midnight(day), *level))
+                yield gpu, tier, _midnight(day), *level
                 written[tier] = level
-    await execute_many(
-        "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro) VALUES (?, ?, ?, ?, ?)", levels
-    )
 
 
+@lru_cache(maxsize=4096)
 def _midnight(day: str) -> int:
     return int(parse_instant(day).timestamp())
-
-
-def _next(day: str) -> str:
-    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()

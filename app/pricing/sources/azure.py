@@ -1,17 +1,14 @@
 """Microsoft Azure: the public Retail Prices interface.
 
 Shape read in Microsoft's documentation of "Azure Retail Prices REST API" and in gpuhunt's Azure client. The feed does
-not say how many GPUs a size holds: ``azure_sizes.csv`` does, after Microsoft's pages of the N-series sizes.
+not say how many GPUs a size holds: ``machines.py`` does, after Microsoft's pages of the N-series sizes.
 """
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +17,7 @@ from app.core.http_client import Fault, Fetcher, FetchError, Limits
 from app.core.money import parse_decimal
 from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import NO_GPU, LeftOut, Source, listed, text
+from app.pricing.sources.machines import azure_sizes
 
 _TERMS = {"1 Year": (12, 8760), "3 Years": (36, 26280), "5 Years": (60, 43800)}
 """Reservation term → (months, hours): its price is for the whole term, whatever its unit says."""
@@ -81,7 +79,7 @@ class Azure(Source):
         if why := _not_for_rent(product, meter, kind, item):
             yield LeftOut(why)
             return
-        facts = _sizes().get(size)
+        facts = azure_sizes().get(size)
         if facts is None:
             if size not in unknown:  # once a size, not once a region
                 unknown.add(size)
@@ -93,9 +91,9 @@ class Azure(Source):
             raise ValueError(f"a price in {item['currencyCode']!r}, where US dollars were asked for")
         tier, months, amount = _terms(item, kind, meter)
         yield self.offer(
-            provider="azure", gpu=facts["gpu"], gpu_count=facts["gpu_count"], tier=tier, commitment_months=months,
-            amount_per_instance_hour=amount, region=text(item["armRegionName"]), product=size, vcpus=facts["vcpus"],
-            ram_gb=facts["ram_gb"], price_includes="gpu+host", price_excludes="disk+traffic", reference=meter,
+            provider="azure", gpu=facts.gpu, gpu_count=facts.gpu_count, tier=tier, commitment_months=months,
+            amount_per_instance_hour=amount, region=text(item["armRegionName"]), product=size, vcpus=facts.vcpus,
+            ram_gb=facts.ram_gb, price_includes="gpu+host", price_excludes="disk+traffic", reference=meter,
             price_since=str(item.get("effectiveStartDate") or "")[:10],
         )  # fmt: skip
 
@@ -166,10 +164,3 @@ def _in_force(rows: list[Any], now: datetime) -> tuple[list[Any], list[tuple[Any
                 others.append((best[key][1], f"overtaken by the price of {begins:%Y-%m-%d}"))
             best[key] = (begins, row)
     return [row for _, row in best.values()], others
-
-
-@cache
-def _sizes() -> dict[str, dict[str, str]]:
-    path = Path(__file__).with_name("azure_sizes.csv")
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row["size"]: row for row in csv.DictReader(file)}

@@ -1,0 +1,127 @@
+"""Past prices of the raw lists as spans: a price with the days from which and until which it is known to have stood.
+
+Two kinds of list are read. The daily list states each price of each day; the karpenter lists state a price on the day
+on which it changed, which then holds until the next change or the list's last day. Where both speak of a provider's
+card in a region, the list of changes is the closer one: it names the machine.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+from app.catalog.aliases import Resolved, resolve
+from app.catalog.facts import provider_spellings
+from app.core import clock
+from app.pricing.offers.normalise import normalise
+from app.pricing.offers.offer import Offer
+from app.pricing.sources.machines import aws_types, gcp_machines
+from tools import autumn_lists
+from tools.autumn_lists import rows_of
+
+Kind = tuple[str, str, str, str, str]
+"""(provider, gpu, tier, months of commitment, region), as the shipped file writes them."""
+Span = tuple[str, str, Decimal]
+"""(first day, day after the last, USD per GPU-hour)."""
+
+AWS_LAST, GCP_LAST = "2026-07-20", "2026-08-03"
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Rows of the shipped history, how many raw rows were read and how many of them are not in it."""
+
+    kept: list[tuple[str, ...]]
+    read: int
+    aside: int
+
+
+def of_lists(folder: Path) -> Spans:
+    """The spans of all three lists, one price at a time for each kind: its provider's lowest."""
+    daily_rows = rows_of(folder, "price_history.csv")
+    daily, aside = _daily(daily_rows)
+    changes, unused, read = _changes(folder / "autumn")
+    aside += unused
+    for kind in list(daily):
+        if kind in changes:
+            aside += len(daily.pop(kind))
+    rows = [
+        (begin, end, *kind, f"{price.normalize():f}")
+        for kinds in (daily, changes)
+        for kind, found in kinds.items()
+        for begin, end, price in _lowest(found)
+    ]
+    return Spans(sorted(rows), len(daily_rows) + read, aside)
+
+
+def _daily(rows: list[dict[str, str]]) -> tuple[dict[Kind, list[Span]], int]:
+    found: dict[Kind, list[Span]] = {}
+    aside = 0
+    for row in rows:
+        provider = provider_spellings().get(row["provider"].casefold())
+        label = row["gpu_type"]
+        if provider == "runpod":  # the list files PCIe and NVL cards of RunPod under SXM: the form is open
+            label = label.replace("H100 SXM", "H100").replace("H200 SXM", "H200")
+        gpu = resolve(provider or "", label)
+        price = Decimal(row["per_gpu_hourly_usd"] or "0")
+        if provider is None or not isinstance(gpu, Resolved) or price <= 0:
+            aside += 1
+            continue
+        tier = row["price_tier"].replace("_", "-")
+        months = tier.removesuffix("mo") if tier.endswith("mo") else ""
+        if months and (provider == "gcp" or (provider == "runpod" and months == "36")):
+            months = "0"
+        kind = (provider, gpu.gpu, "reserved" if months else tier, months, row["region"])
+        found.setdefault(kind, []).append((row["date"], _after(row["date"]), price))
+    return found, aside
+
+
+def _changes(folder: Path) -> tuple[dict[Kind, list[Span]], int, int]:
+    """The spans of each kind in the lists of changes, how many rows are not in them, how many there are."""
+    aws = rows_of(folder, "aws_ondemand_changes_2023-2026_karpenter.csv")
+    gcp = rows_of(folder, "gcp_changes_2026-05_2026-08_karpenter.csv")
+    lists = (
+        (aws, autumn_lists.AWS, "AWS", "instance", aws_types(), "generated_at", AWS_LAST),
+        (gcp, autumn_lists.GCP, "GCP", "machine", gcp_machines(), "commit_day", GCP_LAST),
+    )
+    found: dict[Kind, list[Span]] = {}
+    aside = 0
+    for rows, source, provider, name, known, seen, last in lists:
+        machines: dict[tuple[Kind, str], dict[str, Decimal]] = {}
+        for row in rows:
+            at = int(clock.parse_instant(row[seen]).timestamp())
+            raw = autumn_lists.machine_offer(source, provider, row[name], known, row, at, "")
+            offer = normalise(raw, {}, at)
+            if not isinstance(offer, Offer) or offer.gpu_count is None or offer.gpu_count < 1:
+                aside += 1
+                continue
+            kind = (offer.provider, offer.gpu, offer.tier.value, "", offer.region)
+            price = Decimal(offer.usd_per_gpu_hour_micro).scaleb(-6)
+            machines.setdefault((kind, row[name]), {})[row[seen][:10]] = price
+        for (kind, _), days in machines.items():
+            edges = [*sorted(days), _after(last)]
+            found.setdefault(kind, []).extend((day, end, days[day]) for day, end in pairwise(edges))
+    return found, aside, len(aws) + len(gcp)
+
+
+def _lowest(spans: Iterable[Span]) -> list[Span]:
+    """One price at a time: the lowest of those that stand, days of the same price joined."""
+    known = list(spans)
+    edges = sorted({day for begin, end, _ in known for day in (begin, end)})
+    found: list[Span] = []
+    for begin, end in pairwise(edges):
+        prices = [price for first, last, price in known if first <= begin < last]
+        if not prices:
+            continue
+        price = min(prices)
+        if found and found[-1][1] == begin and found[-1][2] == price:
+            found[-1] = (found[-1][0], end, price)
+        else:
+            found.append((begin, end, price))
+    return found
+
+
+def _after(day: str) -> str:
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()

@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -137,8 +138,9 @@ class Clouds:
 
 
 KEYED = ("lambda", "shadeform", "hyperstack", "primeintellect", "tensordock")
-NAMES = ("ecb", "akash", "azure", "gpuhunt", "gpuhunt_live", "hyperstack", "lambda", "ovhcloud", "primeintellect",
-         "runpod", "scaleway", "shadeform", "tensordock", "vast", "verda", "vultr")  # fmt: skip
+NAMES = ("ecb", "akash", "azure", "gpu_price_feed", "gpuhunt", "gpuhunt_live", "hyperstack", "lambda", "ovhcloud",
+         "primeintellect", "runpod", "scaleway", "shadeform", "skypilot", "tensordock", "vast", "verda",
+         "vultr")  # fmt: skip
 
 
 @contextmanager
@@ -488,7 +490,76 @@ LIUM = {"nodes": [
      "tier": "standard", "rent_url": "https://lium.io/pods/node-1"}]}  # fmt: skip
 
 
+def feed_offer(provider: str, key: str | None, raw: str, total: float, count: int = 1, **more: Any) -> dict[str, Any]:
+    """An offer of gpu-price-feed's ``data/prices.json``."""
+    return {
+        "available": None, "currency": "USD", "gpu_count": count, "gpu_family": "H100", "gpu_form": "SXM",
+        "gpu_form_source": "provider", "gpu_key": key, "gpu_model_raw": raw, "gpu_partition": None,
+        "gpu_recognised": key is not None, "listing_url": "https://example.com/", "notes": "",
+        "price_per_gpu_hr": total / count, "price_per_gpu_hr_usd": total / count, "price_total_hr": total,
+        "price_total_hr_usd": total, "pricing_type": "on-demand", "provider": provider, "ram_gb": 200, "region": None,
+        "vcpu": 26, "vram_gb": 80, **more,
+    }  # fmt: skip
+
+
+def price_feed(_: Asked) -> Reply:
+    now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
+    return as_json({"collected_at": now, "fx": {"eur_usd": 1.17}, "offer_count": 6, "offers": [
+        feed_offer("akamai", "RTX 4000 Ada 20GB", "RTX4000 Ada", 2.08, 4, region="us-ord",
+                   notes="plan g2-gpu-rtx4000a4-s"),
+        feed_offer("lambdalabs", "A100 40GB PCIe", "NVIDIA A100 PCIe", 3.98, 2),
+        feed_offer("runpod", "H100 80GB SXM", "NVIDIA H100 80GB HBM3", 2.69, notes="community cloud; stock Low",
+                   available=True),
+        feed_offer("runpod", "RTX PRO 6000 Blackwell 24GB Server MIG", "RTX PRO 6000 MIG 1g.24gb", 0.59,
+                   notes="secure cloud; stock High", vram_gb=24),
+        feed_offer("scaleway", "L40S 48GB", "L40S", 1.4, currency="EUR", region="fr-par-2", vram_gb=48),
+        feed_offer("vastai", None, "Z9000", 0.4),
+    ]})  # fmt: skip
+
+
+def sky_row(machine: str, gpu: str, count: str, mib: int, price: str, spot: str, region: str, zone: str = "") -> str:
+    info = {"Gpus": [{"Name": gpu, "Manufacturer": "NVIDIA", "Count": 1, "MemoryInfo": {"SizeInMiB": mib}}],
+            "TotalGpuMemoryInMiB": mib}  # fmt: skip
+    return f'{machine},{gpu},{count},96,1152,{price},{spot},{region},"{info if gpu else ""}",{zone}\n'
+
+
+SKYPILOT = {
+    "aws": [
+        sky_row("p4d.24xlarge", "A100", "8", 40960, "21.9576", "9.1", "us-east-1", "us-east-1a"),
+        sky_row("p4d.24xlarge", "A100", "8", 40960, "21.9576", "8.4", "us-east-1", "us-east-1b"),
+        sky_row("g6f.xlarge", "L4", "0.125", 3072, "0.24", "", "us-east-1", "us-east-1a"),
+        sky_row("m5.large", "", "", 0, "0.096", "0.04", "us-east-1", "us-east-1a"),
+    ],
+    "hyperbolic": [
+        sky_row("1x-H100-28-271", "H100", "1", 81559, "1.39", "", "default"),
+        sky_row("2x-RTX4090-21-90", "RTX4090", "2", 24564, "0.5", "", "default"),
+    ],
+    "mithril": [sky_row("old", "H100", "8", 81559, "8.0", "", "us")],
+    "cudo": [sky_row("x", "Z9000", "1", 1024, "", "", "us")],
+}
+SKY_HEAD = (
+    "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,Price,SpotPrice,Region,GpuInfo,AvailabilityZone\n"
+)
+
+
+def github(asked: Asked) -> Reply:
+    """The two addresses of GitHub's interface that are asked: when a file last changed, and the file."""
+    path = asked.query.get("path", [asked.path])[0]
+    cloud = path.split("/")[-2]
+    if cloud not in SKYPILOT:
+        return as_json({"message": "Not Found"}, 404)
+    if asked.path.endswith("/commits"):
+        days = 40 if cloud == "mithril" else 0
+        at = datetime.fromtimestamp(time.time() - days * 86400, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return as_json([{"sha": "0" * 40, "commit": {"committer": {"name": "bot", "date": at}}}])
+    return Reply(
+        (SKY_HEAD + "".join(SKYPILOT[cloud])).encode(), 200, {"content-type": "application/vnd.github.raw+json"}
+    )
+
+
 GOOD: dict[str, Any] = {
+    "/toolshedlabs-hash/gpu-price-feed/main/data/prices.json": price_feed,
+    "/repos/*": github,
     "/api/public/v1/nodes": LIUM,
     "/stats/eurofxref/eurofxref-daily.xml": Reply(ECB.encode(), headers={"content-type": "text/xml"}),
     "/api/retail/prices": azure,

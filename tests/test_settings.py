@@ -71,7 +71,7 @@ def test_doctor_finds_a_sound_installation_and_a_broken_one(prepared_data: Path,
 
     sound = list(examine(load({"INFERENCEBENCH_DATA_DIR": str(prepared_data)})))
     assert not [text for kind, text in sound if kind == "fault"]
-    assert any(f"{len(files.offers())} offers" in text for _, text in sound)
+    assert any(f"{len(files.offers()):,} offers" in text for _, text in sound)
     (tmp_path / "inferencebench.sqlite").write_bytes(b"this is no database, but it is long enough" * 100)
     broken = list(examine(load({"INFERENCEBENCH_DATA_DIR": str(tmp_path)})))
     assert any(kind == "fault" and "can't be read" in text for kind, text in broken)

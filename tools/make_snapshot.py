@@ -204,6 +204,7 @@ def write(folder: Path, target: Path) -> None:
         "rows_read": read.total(),
         "offers": len(batch.offers),
         "set_aside": len(batch.set_aside),
+        "providers": sorted({offer.provider for offer in batch.offers}),
         "history_rows_read": spans.read,
         "history_rows": len(spans.kept),
         "history_set_aside": spans.aside,

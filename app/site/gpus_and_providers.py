@@ -16,6 +16,7 @@ from app.pricing.offers import best as best_prices
 from app.pricing.offers import store
 from app.pricing.offers.tables import OfferRow
 from app.pricing.refresh import source_status
+from app.pricing.snapshot import files
 from app.site.render import render
 from app.submissions.forms import TOPICS
 from app.submissions.publish import experiences
@@ -116,6 +117,8 @@ def _reach(provider: str) -> str:
     from app.pricing.sources import SOURCES
 
     names = _authorities(provider)
+    if not names and provider not in files.about()["providers"]:
+        return "no price that a program can read is known: see its price page"
     if not names:
         return "a list that ships with the software; not asked live"
     best = SOURCES[names[0]]

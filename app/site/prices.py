@@ -8,7 +8,7 @@ from app.catalog.facts import CONTINENTS, countries, gpus, providers
 from app.core.errors import QueryError
 from app.core.version_keys import OFFERS_KEY, TALLY_KEY, gpu_key
 from app.pricing.offers import store
-from app.pricing.offers.price_query import FILTERS, PAGE_SIZE, SORTS, UNITS, PriceQuery
+from app.pricing.offers.price_query import FILTERS, OR_NOT_STATED, PAGE_SIZE, SORTS, UNITS, PriceQuery
 from app.pricing.search.parse_query import parse
 from app.site.render import count_text, place_name, render
 from app.web.answers import Answer, Ask
@@ -128,7 +128,15 @@ def _place_of(name: str, choice: Choice) -> tuple[object, ...]:
     if name == "gpu_count":
         return (Fraction(choice.value),)
     if name == "region":
-        rank = 0 if choice.value in CONTINENTS else 1 if choice.value in countries() else 2
+        rank = (
+            -1
+            if choice.value.endswith(OR_NOT_STATED)
+            else 0
+            if choice.value in CONTINENTS
+            else 1
+            if choice.value in countries()
+            else 2
+        )
         return (rank, choice.label)
     return (choice.label.casefold(),)
 

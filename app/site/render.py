@@ -15,6 +15,7 @@ from app.catalog import facts
 from app.core import clock, money
 from app.core.settings import HOME, Settings
 from app.policies.files import policies
+from app.pricing.offers.price_query import OR_NOT_STATED
 from app.pricing.offers.store import CONFIRMATION_STEP_S
 from app.telemetry.counters import ERRORS, SHIFTS, TIMES_MS, hidden
 from app.web import assets
@@ -35,6 +36,7 @@ def environment() -> Environment:
         usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden,
         figure=figure,
         thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,
+        may_be=where_it_may_be,
     )  # fmt: skip
     made.globals.update(
         times=_edges(TIMES_MS), shifts=_edges(SHIFTS), errors=_edges(ERRORS),
@@ -118,10 +120,21 @@ def months_text(months: int | None) -> str:
     return "1 month" if months == 1 else f"{months} months"
 
 
+def where_it_may_be(provider: facts.Provider) -> str:
+    """Where a machine whose place is not stated may stand, as far as its provider says: continents, in words."""
+    if "any" in provider.data_centres:
+        return "anywhere: a marketplace"
+    found = [name for slug, name in facts.CONTINENTS.items() if provider.data_centres and provider.may_be_in(slug)]
+    return f"machines in {', '.join(found)}" if found else ""
+
+
 def place_name(value: str) -> str:
     """A region filter's value for a reader: a country's, continent's or provider region's name."""
     if value == "not-stated":
         return "not stated"
+    place = value.removesuffix(OR_NOT_STATED)
+    if place != value:
+        return f"{place_name(place)} or not stated"
     if value in facts.countries():
         return facts.countries()[value][0]
     return facts.CONTINENTS.get(value, value)

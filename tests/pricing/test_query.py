@@ -6,9 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.catalog.facts import providers
 from app.core.errors import QueryError
+from app.pricing.offers import store
 from app.pricing.offers.price_query import MEANINGS, PARAMETERS
 from app.pricing.search.parse_query import parse
+from app.storage import sqlite
+from tests.pricing.conftest import Refreshing
 
 
 @pytest.mark.parametrize(
@@ -17,11 +21,12 @@ from app.pricing.search.parse_query import parse
         ("h100 80gb spot under 2", "gpu=h100-80gb&gpu=h100-pcie-80gb&gpu=h100-sxm-80gb&tier=spot&max_usd=2"),
         ("rtx 4090", "gpu=rtx-4090-24gb"), ("4090", "gpu=rtx-4090-24gb"), ("rtx 3060 ti", "gpu=rtx-3060-ti-8gb"),
         ("48gb under $1", "min_memory_gb=48&max_usd=1"),
-        ("8x h200 germany", "gpu=h200-141gb&gpu=h200-nvl-141gb&gpu=h200-sxm-141gb&region=de&gpu_count=8"),
+        ("8x h200 germany", "gpu=h200-141gb&gpu=h200-nvl-141gb&gpu=h200-sxm-141gb&region=de-or-not-stated&gpu_count=8"),
         ("aws l40s reserved", "gpu=l40s-48gb&provider=aws&tier=reserved"),
         ("L4 on demand", "gpu=l4-24gb&tier=on-demand"),
         ("MI300X", "gpu=mi300x-192gb"), ("h100-sxm-80gb", "gpu=h100-sxm-80gb"), ("quantum flux", "q=quantum%20flux"),
-        ("b200 below 4.50 usd", "gpu=b200-180gb&gpu=b200-sxm-180gb&max_usd=4.5"), ("in europe", "region=europe"),
+        ("b200 below 4.50 usd", "gpu=b200-180gb&gpu=b200-sxm-180gb&max_usd=4.5"),
+        ("in europe", "region=europe-or-not-stated"),
     ],
 )  # fmt: skip
 def test_the_words_of_a_search_become_filters(words: str, canonical: str) -> None:
@@ -79,3 +84,25 @@ def test_every_parameter_has_a_meaning_and_an_example_that_works() -> None:
     assert set(MEANINGS) == set(PARAMETERS)
     for name, (_, example) in MEANINGS.items():
         parse([(name, example)])
+
+
+def test_words_for_a_place_find_offers_that_may_be_there_and_an_exact_region_only_what_is(
+    refreshing: Refreshing,
+) -> None:
+    def found(**pairs: str) -> list[dict[str, object]]:
+        return sqlite.run(store.all_rows(parse(list(pairs.items()))))
+
+    spot = found(q="h100 spot europe")
+    assert spot
+    assert {row["tier"] for row in spot} == {"spot"}
+    stated = [row for row in spot if row["continent"] == "europe"]
+    open_ones = [row for row in spot if not row["continent"]]
+    assert len(stated) + len(open_ones) == len(spot)
+    assert open_ones
+    assert all(row["region"] in ("", "global") for row in open_ones)
+    assert all(providers()[str(row["provider"])].may_be_in("europe") for row in open_ones)
+    exact = found(region="europe")
+    assert {row["continent"] for row in exact} == {"europe"}
+    assert not [row for row in found(q="h100 africa") if row["provider"] == "hot-aisle"]
+    page = sqlite.run(store.offer_page(parse([("region", "europe-or-not-stated")])))
+    assert page.facets["region"]["europe-or-not-stated"] == page.total > page.facets["region"]["europe"]

@@ -23,6 +23,8 @@ ORDERS = ("asc", "desc")
 UNITS = tuple(HOURS_PER)
 NOWHERE = "not-stated"
 """The region of offers whose source names none."""
+OR_NOT_STATED = "-or-not-stated"
+"""After a country or continent: what is there, and what may be, by where its provider says that its machines are."""
 
 FILTERS = ("gpu", "provider", "region", "tier", "stock", "min_memory_gb", "max_usd", "gpu_count", "q")
 STOCKS = ("in", "out")
@@ -32,7 +34,7 @@ PARAMETERS = (*FILTERS, "unit", "sort", "order", "page")
 MEANINGS = {
     "gpu": ("one or more GPUs, by slug", "h100-sxm-80gb"),
     "provider": ("one or more providers, by slug", "verda"),
-    "region": ("countries (ISO code), continents, or a provider's own region name", "us"),
+    "region": ("countries (ISO code), continents, a provider's own region name, europe-or-not-stated", "us"),
     "tier": ("on-demand, spot or reserved", "spot"),
     "stock": ("in or out of stock, as the source tells; most tell nothing", "in"),
     "min_memory_gb": ("memory of one GPU, at least, in GB", "80"),

@@ -1,7 +1,7 @@
 """Questions to the stored offers. Rows come back as values; no HTML and no HTTP here."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import reduce
 from operator import and_, or_
@@ -13,9 +13,9 @@ from piccolo.query.functions import Max, Min
 from piccolo.query.functions.aggregate import Count, Sum
 from piccolo.querystring import QueryString
 
-from app.catalog.facts import CONTINENTS, countries
+from app.catalog.facts import CONTINENTS, countries, providers
 from app.pricing.offers.offer import COMMUNITY, Offer, Tier
-from app.pricing.offers.price_query import NOWHERE, PAGE_SIZE, PriceQuery
+from app.pricing.offers.price_query import NOWHERE, OR_NOT_STATED, PAGE_SIZE, PriceQuery
 from app.pricing.offers.tables import OfferRow, OfferTally, SetAsideRow
 from app.storage.sqlite import fetch
 from app.upstream.tables import LoadedSource
@@ -222,6 +222,10 @@ def _holds(word: str) -> CombinableMixin:
 
 
 def _in_region(value: str, of: type[OfferRow] | type[OfferTally]) -> CombinableMixin:
+    place = value.removesuffix(OR_NOT_STATED)
+    if place != value and (place in countries() or place in CONTINENTS):
+        may = [provider.slug for provider in providers().values() if provider.may_be_in(place)]
+        return _in_region(place, of) | ((of.country == "") & of.region.is_in(["", "global"]) & of.provider.is_in(may))
     if value in countries():
         return of.country == value
     if value in CONTINENTS:
@@ -245,6 +249,9 @@ async def _facets(query: PriceQuery) -> dict[str, dict[str, int]]:
     found = await _grouped([name for name in FACETS if name not in used], query)
     for name in used:
         found |= await _grouped([name], query, leave_out=name)
+    for value in query.region:  # no column holds these
+        if value.endswith(OR_NOT_STATED):
+            found["region"][value] = await count(replace(query, region=(value,)))
     return found
 
 

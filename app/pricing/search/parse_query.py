@@ -13,7 +13,17 @@ from app.catalog.facts import CONTINENTS, countries, gpus, providers
 from app.core.errors import QueryError
 from app.core.money import parse_decimal, to_micro
 from app.pricing.offers.offer import Tier
-from app.pricing.offers.price_query import MEANINGS, NOWHERE, ORDERS, PARAMETERS, SORTS, STOCKS, UNITS, PriceQuery
+from app.pricing.offers.price_query import (
+    MEANINGS,
+    NOWHERE,
+    OR_NOT_STATED,
+    ORDERS,
+    PARAMETERS,
+    SORTS,
+    STOCKS,
+    UNITS,
+    PriceQuery,
+)
 from app.pricing.search.search_words import understand
 
 T = TypeVar("T")
@@ -103,6 +113,9 @@ def _wrong(name: str, value: str, why: str) -> QueryError:
 
 def _region(value: str) -> str:
     folded = value.casefold()
+    place = folded.removesuffix(OR_NOT_STATED)
+    if place != folded and (place in countries() or place in CONTINENTS):
+        return folded
     if folded in countries() or folded in CONTINENTS or folded in (NOWHERE, "global"):
         return folded
     if len(value) > 80 or not re.fullmatch(r"\w[\w ,.()/'&+:-]*", value):

@@ -8,6 +8,7 @@ from functools import cache
 from app.catalog.aliases import fold
 from app.catalog.facts import CONTINENTS, countries, gpus, provider_spellings
 from app.core.money import parse_decimal, to_micro
+from app.pricing.offers.price_query import OR_NOT_STATED
 
 _TIERS = {
     "spot": "spot",
@@ -124,10 +125,12 @@ def _gpu_names() -> dict[str, str]:
 
 @cache
 def _region_names() -> dict[str, str]:
+    """Names of countries and continents → the filter's value: whoever asks in words would see what may be there too,
+    marked, where half of all offers state no region."""
     found = {name.casefold(): code for code, (name, _) in countries().items()}
     found.update({"usa": "us", "uk": "gb", "eu": "europe"})
     found.update({name.casefold(): slug for slug, name in CONTINENTS.items()})
-    return found
+    return {name: f"{place}{OR_NOT_STATED}" for name, place in found.items()}
 
 
 def _fitting(families: list[str], memory_gb: int | None) -> tuple[str, ...]:

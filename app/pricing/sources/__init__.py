@@ -8,6 +8,7 @@ from app.pricing.sources.akash import Akash
 from app.pricing.sources.azure import Azure
 from app.pricing.sources.base import Source
 from app.pricing.sources.ecb import EcbRates
+from app.pricing.sources.gpu_price_feed import GpuPriceFeed
 from app.pricing.sources.gpuhunt_catalogue import GpuhuntCatalogue
 from app.pricing.sources.gpuhunt_live import GpuhuntLive
 from app.pricing.sources.hyperstack import Hyperstack
@@ -17,6 +18,7 @@ from app.pricing.sources.primeintellect import PrimeIntellect
 from app.pricing.sources.runpod import RunPod
 from app.pricing.sources.scaleway import Scaleway
 from app.pricing.sources.shadeform import Shadeform
+from app.pricing.sources.skypilot import SkyPilot
 from app.pricing.sources.tensordock import TensorDock
 from app.pricing.sources.vast import Vast
 from app.pricing.sources.verda import Verda
@@ -25,8 +27,8 @@ from app.pricing.sources.vultr import Vultr
 SOURCES: dict[str, type[Source]] = {
     source.name: source
     for source in (
-        Akash, Azure, GpuhuntCatalogue, GpuhuntLive, Hyperstack, Lambda, OvhCloud, PrimeIntellect, RunPod, Scaleway,
-        Shadeform, TensorDock, Vast, Verda, Vultr,
+        Akash, Azure, GpuPriceFeed, GpuhuntCatalogue, GpuhuntLive, Hyperstack, Lambda, OvhCloud, PrimeIntellect,
+        RunPod, Scaleway, Shadeform, SkyPilot, TensorDock, Vast, Verda, Vultr,
     )
 }  # fmt: skip
 """Every source of prices, by name."""
@@ -34,29 +36,34 @@ SOURCES: dict[str, type[Source]] = {
 RATES = EcbRates
 
 AUTHORITIES: dict[str, tuple[str, ...]] = {
+    "akamai": ("gpu_price_feed",),
     "akash": ("akash",),
-    "aws": ("gpuhunt",),
+    "aws": ("gpuhunt", "skypilot"),
     "azure": ("azure", "gpuhunt"),
     "cloudrift": ("gpuhunt",),
+    "cudo": ("skypilot",),
     "daytona": ("gpuhunt_live",),
-    "digitalocean": ("gpuhunt_live",),
+    "digitalocean": ("gpuhunt_live", "gpu_price_feed"),
     "gcp": ("gpuhunt",),
-    "hyperstack": ("hyperstack",),
-    "jarvis-labs": ("gpuhunt_live",),
-    "lambda": ("lambda", "gpuhunt"),
-    "lium": ("gpuhunt_live",),
-    "nebius": ("gpuhunt",),
-    "oci": ("gpuhunt",),
+    "hyperbolic": ("skypilot",),
+    "hyperstack": ("hyperstack", "skypilot"),
+    "jarvis-labs": ("gpuhunt_live", "skypilot"),
+    "lambda": ("lambda", "gpuhunt", "skypilot", "gpu_price_feed"),
+    "lium": ("gpuhunt_live", "skypilot"),
+    "mithril": ("skypilot",),
+    "nebius": ("gpuhunt", "skypilot"),
+    "oci": ("gpuhunt", "skypilot"),
     "ovhcloud": ("ovhcloud",),
-    "prime-intellect": ("primeintellect",),
-    "runpod": ("runpod", "gpuhunt"),
-    "scaleway": ("scaleway",),
-    "seeweb": ("gpuhunt_live",),
-    "shadeform": ("shadeform",),
+    "prime-intellect": ("primeintellect", "skypilot"),
+    "runpod": ("runpod", "gpuhunt", "skypilot", "gpu_price_feed"),
+    "scaleway": ("scaleway", "gpu_price_feed"),
+    "seeweb": ("gpuhunt_live", "skypilot"),
+    "shadeform": ("shadeform", "skypilot"),
+    "spheron": ("skypilot",),
     "tensordock": ("tensordock",),
-    "vast-ai": ("vast",),
-    "verda": ("verda", "gpuhunt"),
-    "vultr": ("vultr",),
+    "vast-ai": ("vast", "skypilot", "gpu_price_feed"),
+    "verda": ("verda", "gpuhunt", "skypilot", "gpu_price_feed"),
+    "vultr": ("vultr", "gpu_price_feed"),
 }
 """Provider → the sources that may speak for it, the best first, for every tier. Of those that have answered well only
 the first is shown; its first good answer retires what the others, and the shipped lists, say of that provider."""

@@ -138,9 +138,9 @@ class Clouds:
 
 
 KEYED = ("lambda", "shadeform", "hyperstack", "primeintellect", "tensordock")
-NAMES = ("ecb", "akash", "azure", "gpu_price_feed", "gpuhunt", "gpuhunt_live", "hyperstack", "lambda", "ovhcloud",
-         "primeintellect", "runpod", "scaleway", "shadeform", "skypilot", "tensordock", "vast", "verda",
-         "vultr")  # fmt: skip
+NAMES = ("ecb", "akash", "azure", "gpu_price_feed", "gpuhunt", "gpuhunt_live", "hf_gpu_prices", "hyperstack", "lambda",
+         "ovhcloud", "primeintellect", "runpod", "scaleway", "shadeform", "skypilot", "tensordock", "vast",
+         "verda", "vultr")  # fmt: skip
 
 
 @contextmanager
@@ -557,7 +557,34 @@ def github(asked: Asked) -> Reply:
     )
 
 
+def hub_row(provider: str, machine: str, gpu: str, count: int, price: float, hours_ago: float = 1, **more: Any) -> Any:
+    """A row of the dataset ``afhubbard/gpu-prices``, as the Hub's dataset viewer hands it out."""
+    at = datetime.fromtimestamp(time.time() - hours_ago * 3600, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    row = {"timestamp": at, "provider": provider, "instance_type": machine, "gpu_type": gpu, "gpu_count": count,
+           "gpu_memory_gb": 80, "vcpus": 96, "ram_gb": 1152.0, "region": "us-east-1", "price_per_hour": price,
+           "is_spot": False, "available": True, "quality": "ok", **more}  # fmt: skip
+    return {"row_idx": 0, "row": row, "truncated_cells": []}
+
+
+def hub_rows() -> list[Any]:
+    return [
+        *(hub_row("tensordock", f"h100-{n}", "H100", 1, 2.2 + n / 100, region="") for n in range(104)),
+        hub_row("cudo", "epyc-h100", "H100", 8, 16.0, region="se-smedjebacken-1"),
+        hub_row("cudo", "epyc-h100", "H100", 8, 17.0, 20, region="se-smedjebacken-1"),
+        hub_row("cudo", "old", "A100", 8, 9.0, quality="stale"),
+        hub_row("aws", "p4d.24xlarge", "A100", 8, 9.1, is_spot=True, gpu_memory_gb=40),
+    ]
+
+
+def dataset_viewer(asked: Asked) -> Reply:
+    offset, length = int(asked.query["offset"][0]), int(asked.query["length"][0])
+    rows = hub_rows()
+    return as_json({"features": [], "rows": rows[offset : offset + length], "num_rows_total": len(rows),
+                    "num_rows_per_page": 100, "partial": False})  # fmt: skip
+
+
 GOOD: dict[str, Any] = {
+    "/filter": dataset_viewer,
     "/toolshedlabs-hash/gpu-price-feed/main/data/prices.json": price_feed,
     "/repos/*": github,
     "/api/public/v1/nodes": LIUM,

@@ -17,6 +17,15 @@ def read_rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+_BEFORE_FP8 = {"Kepler", "Maxwell", "Pascal", "Volta", "Turing", "Ampere", "CDNA", "CDNA 2", "Vega", "RDNA", "RDNA 2",
+               "RDNA 3", "Gaudi"}  # fmt: skip
+_WITHOUT_UNITS = {
+    "fp8_tflops": _BEFORE_FP8,
+    "fp4_tflops": _BEFORE_FP8 | {"Ada Lovelace", "Hopper", "CDNA 3", "Gaudi 2", "Gaudi 3"},
+}
+"""Figure → the architectures that have no matrix units of that format, after their makers' white papers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gpu:
     """An accelerator. Figures are dense (no sparsity), of one GPU; ``None`` is "not known".
@@ -45,6 +54,10 @@ class Gpu:
     year: int | None
     variant_note: str
     source: str
+
+    def has_none(self, figure: str) -> bool:
+        """True where the card has no units for that figure's format, which is not the same as "not known"."""
+        return getattr(self, figure) is None and self.architecture in _WITHOUT_UNITS.get(figure, ())
 
     @property
     def is_open_variant(self) -> bool:

@@ -84,7 +84,10 @@ def _address(slugs: list[str]) -> str:
 
 def _fact(chosen: list[Gpu], label: str, attribute: str, unit: str, direction: int) -> Fact:
     values = [getattr(gpu, attribute) for gpu in chosen]
-    return Fact(label, tuple(_shown(value, unit) for value in values), _best(values, direction))
+    shown = (
+        "none" if gpu.has_none(attribute) else _shown(value, unit) for gpu, value in zip(chosen, values, strict=True)
+    )
+    return Fact(label, tuple(shown), _best(values, direction))
 
 
 def _shown(value: Any, unit: str) -> str:

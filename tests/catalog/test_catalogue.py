@@ -28,6 +28,18 @@ def test_figures_are_dense_so_fp8_is_at_most_twice_fp16_and_fp4_four_times_fp8()
             assert Decimal("1.9") <= gpu.fp4_tflops / gpu.fp8_tflops <= Decimal("4.1"), gpu.slug
 
 
+def test_none_is_told_from_not_known() -> None:
+    assert gpus()["h100-sxm-80gb"].has_none("fp4_tflops")
+    assert gpus()["a100"].has_none("fp8_tflops")
+    assert not gpus()["b200-180gb"].has_none("fp4_tflops"), "has them; the form, and so the figure, is not stated"
+    assert not gpus()["m1-8gb"].has_none("fp8_tflops"), "nobody says"
+    for gpu in gpus().values():
+        alike = [other for other in gpus().values() if other.architecture == gpu.architecture]
+        for name in ("fp8_tflops", "fp4_tflops"):
+            if gpu.has_none(name):
+                assert all(getattr(other, name) is None for other in alike), (gpu.slug, name)
+
+
 def test_a_variant_that_is_not_stated_claims_no_interconnect_of_one() -> None:
     for gpu in gpus().values():
         if gpu.is_open_variant and "form" in gpu.variant_note:

@@ -13,6 +13,7 @@ from app.core.http_client import FetchError
 from app.core.settings import load
 from app.pricing import sources
 from app.pricing.offers.offer import Offer, RawOffer, SetAside
+from app.pricing.sources import hf_gpu_prices
 from tests import fake_clouds
 from tests.fake_clouds import Clouds, Reply, as_json, clouds
 from tests.pricing.conftest import Refreshing
@@ -60,6 +61,16 @@ def test_skypilot_is_one_row_for_a_machine_and_region_with_the_lowest_spot_price
     assert kept["1x-H100-28-271", "on-demand"].gpu == "h100-80gb"
 
 
+def test_the_dataset_is_walked_to_its_end_and_only_the_newest_snapshot_of_good_rows_counts(server: Clouds) -> None:
+    source: Any = sources.SOURCES["hf_gpu_prices"](load(server.environment()))
+    raws: list[RawOffer] = asyncio.run(source.fetch())
+    assert [raw.product for raw in raws] == [*(f"h100-{n}" for n in range(104)), "epyc-h100", "p4d.24xlarge"]
+    assert source.left_out == {"of an earlier snapshot": 1, "marked as stale": 1}
+    kept = {o.product: o for o in offers(server, "hf_gpu_prices") if isinstance(o, Offer)}
+    assert (kept["epyc-h100"].provider, kept["epyc-h100"].usd_per_gpu_hour_micro) == ("cudo", 2_000_000)
+    assert (kept["p4d.24xlarge"].gpu, kept["p4d.24xlarge"].tier.value) == ("a100-sxm-40gb", "spot")
+
+
 def test_a_collection_gives_way_to_the_clouds_own_interface_whoever_comes_first(refreshing: Refreshing) -> None:
     def speaks(provider: str) -> list[tuple[Any, ...]]:
         return refreshing.rows("SELECT DISTINCT source FROM offer WHERE provider = ?", provider)
@@ -82,6 +93,9 @@ def test_a_collection_gives_way_to_the_clouds_own_interface_whoever_comes_first(
         (FEED, "gpu_price_feed", as_json({"collected_at": "soon", "offers": []})),
         (FEED, "gpu_price_feed", as_json({"collected_at": "2026-11-01T00:00:00Z", "offers": {}})),
         (FEED, "gpu_price_feed", Reply(b"<html>")),
+        ("/filter", "hf_gpu_prices", as_json({"rows": []})),
+        ("/filter", "hf_gpu_prices", as_json({"rows": [], "num_rows_total": 7})),
+        ("/filter", "hf_gpu_prices", as_json({"rows": [], "num_rows_total": 10**9})),
         ("/repos/*", "skypilot", as_json([])),
         ("/repos/*", "skypilot", as_json([{"commit": {"committer": {"date": 7}}}])),
         ("/repos/*", "skypilot", Reply(b"", 403)),
@@ -107,6 +121,16 @@ VALUES = st.recursive(
 def test_whatever_rows_the_feed_holds_each_is_an_offer_or_a_fault(rows: list[Any]) -> None:
     source: Any = sources.SOURCES["gpu_price_feed"](load({}))
     assert len(source.each(rows, lambda row: source._read(row, 1), "nobody")) == len(rows)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(VALUES | st.fixed_dictionaries({"row": st.dictionaries(
+    st.sampled_from(sorted(fake_clouds.hub_row("x", "y", "z", 1, 1)["row"])), VALUES)}), max_size=4))  # fmt: skip
+def test_whatever_rows_the_dataset_holds_each_is_accounted_for(rows: list[Any]) -> None:
+    source: Any = sources.SOURCES["hf_gpu_prices"](load({}))
+    newest = hf_gpu_prices._newest(rows)
+    made = source.each(rows, lambda row: source._read(row, newest), "nobody")
+    assert len(made) + source.left_out.total() == len(rows)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])

@@ -11,6 +11,7 @@ from app.pricing.sources.ecb import EcbRates
 from app.pricing.sources.gpu_price_feed import GpuPriceFeed
 from app.pricing.sources.gpuhunt_catalogue import GpuhuntCatalogue
 from app.pricing.sources.gpuhunt_live import GpuhuntLive
+from app.pricing.sources.hf_gpu_prices import HfGpuPrices
 from app.pricing.sources.hyperstack import Hyperstack
 from app.pricing.sources.lambda_cloud import Lambda
 from app.pricing.sources.ovhcloud import OvhCloud
@@ -27,8 +28,8 @@ from app.pricing.sources.vultr import Vultr
 SOURCES: dict[str, type[Source]] = {
     source.name: source
     for source in (
-        Akash, Azure, GpuPriceFeed, GpuhuntCatalogue, GpuhuntLive, Hyperstack, Lambda, OvhCloud, PrimeIntellect,
-        RunPod, Scaleway, Shadeform, SkyPilot, TensorDock, Vast, Verda, Vultr,
+        Akash, Azure, GpuPriceFeed, GpuhuntCatalogue, GpuhuntLive, HfGpuPrices, Hyperstack, Lambda, OvhCloud,
+        PrimeIntellect, RunPod, Scaleway, Shadeform, SkyPilot, TensorDock, Vast, Verda, Vultr,
     )
 }  # fmt: skip
 """Every source of prices, by name."""
@@ -38,32 +39,32 @@ RATES = EcbRates
 AUTHORITIES: dict[str, tuple[str, ...]] = {
     "akamai": ("gpu_price_feed",),
     "akash": ("akash",),
-    "aws": ("gpuhunt", "skypilot"),
-    "azure": ("azure", "gpuhunt"),
-    "cloudrift": ("gpuhunt",),
-    "cudo": ("skypilot",),
+    "aws": ("gpuhunt", "skypilot", "hf_gpu_prices"),
+    "azure": ("azure", "gpuhunt", "hf_gpu_prices"),
+    "cloudrift": ("gpuhunt", "hf_gpu_prices"),
+    "cudo": ("skypilot", "hf_gpu_prices"),
     "daytona": ("gpuhunt_live",),
     "digitalocean": ("gpuhunt_live", "gpu_price_feed"),
-    "gcp": ("gpuhunt",),
+    "gcp": ("gpuhunt", "hf_gpu_prices"),
     "hyperbolic": ("skypilot",),
     "hyperstack": ("hyperstack", "skypilot"),
     "jarvis-labs": ("gpuhunt_live", "skypilot"),
-    "lambda": ("lambda", "gpuhunt", "skypilot", "gpu_price_feed"),
+    "lambda": ("lambda", "gpuhunt", "skypilot", "gpu_price_feed", "hf_gpu_prices"),
     "lium": ("gpuhunt_live", "skypilot"),
     "mithril": ("skypilot",),
-    "nebius": ("gpuhunt", "skypilot"),
-    "oci": ("gpuhunt", "skypilot"),
+    "nebius": ("gpuhunt", "skypilot", "hf_gpu_prices"),
+    "oci": ("gpuhunt", "skypilot", "hf_gpu_prices"),
     "ovhcloud": ("ovhcloud",),
     "prime-intellect": ("primeintellect", "skypilot"),
-    "runpod": ("runpod", "gpuhunt", "skypilot", "gpu_price_feed"),
+    "runpod": ("runpod", "gpuhunt", "skypilot", "gpu_price_feed", "hf_gpu_prices"),
     "scaleway": ("scaleway", "gpu_price_feed"),
     "seeweb": ("gpuhunt_live", "skypilot"),
     "shadeform": ("shadeform", "skypilot"),
     "spheron": ("skypilot",),
-    "tensordock": ("tensordock",),
-    "vast-ai": ("vast", "skypilot", "gpu_price_feed"),
-    "verda": ("verda", "gpuhunt", "skypilot", "gpu_price_feed"),
-    "vultr": ("vultr", "gpu_price_feed"),
+    "tensordock": ("tensordock", "hf_gpu_prices"),
+    "vast-ai": ("vast", "skypilot", "gpu_price_feed", "hf_gpu_prices"),
+    "verda": ("verda", "gpuhunt", "skypilot", "gpu_price_feed", "hf_gpu_prices"),
+    "vultr": ("vultr", "gpu_price_feed", "hf_gpu_prices"),
 }
 """Provider → the sources that may speak for it, the best first, for every tier. Of those that have answered well only
 the first is shown; its first good answer retires what the others, and the shipped lists, say of that provider."""

@@ -443,4 +443,4 @@ def test_unknown_values_are_never_a_made_up_number(http: httpx.Client) -> None:
     assert {offer["gpu_count"] for offer in offers} == {None}
     assert {offer["usd_per_instance_hour"] for offer in offers} == {None}
     assert json.dumps(offers).count("NaN") == 0
-    assert "not known" in http.get("/prices?provider=gcp").text
+    assert "not known" in http.get("/prices?provider=gcp&tier=reserved").text

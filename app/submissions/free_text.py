@@ -11,7 +11,6 @@ from stdnum.us import ssn
 
 ZERO_WIDTH_JOINER = "\u200d"
 _DIGITS = re.compile(r"(?<![\w.,])(?:\d[ -]{0,2}){11,18}\d(?!\w|[.,]\d)", re.ASCII)
-_RUN_OF_DIGITS = re.compile(r"(?<![\d.,])\d{13,19}(?!\d|[.,]\d)", re.ASCII)
 _GROUPED = re.compile(r"(?<!\d)(\d{4})([._])(\d{4}\2\d{4}\2\d{1,7}|\d{6}\2\d{5})(?!\d)", re.ASCII)
 """A card's own groups with another mark between them than a space: 4-4-4-4 and 4-6-5 digits."""
 _NAMED_SSN = re.compile(r"(?i)(?:ssn|social.{0,3}security)\D{0,20}(\d{9})(?!\d)", re.ASCII)
@@ -65,7 +64,7 @@ def refuse_numbers_of_people(text: str) -> None:
     issuers (python-stdnum); what merely looks like such a number, as a figure of a benchmark may, passes.
     """
     folded = _folded(text)
-    for match in (*_DIGITS.finditer(folded), *_RUN_OF_DIGITS.finditer(folded), *_GROUPED.finditer(folded)):
+    for match in (*_DIGITS.finditer(folded), *_GROUPED.finditer(folded)):
         digits = re.sub(r"\D", "", match[0])
         if _is_card(digits):
             raise TextError("holds what looks like the number of a payment card; take it out, we must not keep it")

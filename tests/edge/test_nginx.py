@@ -97,14 +97,14 @@ def test_old_tls_is_refused(edge: httpx.Client, promise: str) -> None:
 
 
 def test_stale_pages_stand_in_while_the_app_is_down_but_never_past_their_instant(tmp_path: Path) -> None:
-    """A price turns stale nine seconds from now; the app dies; the edge may serve its page until then, not after."""
+    """A price turns stale fourteen seconds from now; the app dies; the edge may serve its page until then, not after."""
     from app.core.settings import load
     from app.process.prepare import prepare
 
     data, port = tmp_path / "data", free_port()
     prepare(load({"INFERENCEBENCH_DATA_DIR": str(data)}))
     now = clock.timestamp()
-    boundary = now + 9
+    boundary = now + 14
     offers = [replace(o, fetched_at=now - 60, stale_at=boundary) for o in files.offers() if o.source == "daily-list"]
 
     async def load_offers() -> None:

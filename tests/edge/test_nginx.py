@@ -97,7 +97,7 @@ def test_old_tls_is_refused(edge: httpx.Client, promise: str) -> None:
 
 
 def test_stale_pages_stand_in_while_the_app_is_down_but_never_past_their_instant(tmp_path: Path) -> None:
-    """A price turns stale fourteen seconds from now; the app dies; the edge may serve its page until then, not after."""
+    """A price turns stale in fourteen seconds; the app dies; the edge may serve its page until then, not after."""
     from app.core.settings import load
     from app.process.prepare import prepare
 

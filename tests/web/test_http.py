@@ -368,6 +368,7 @@ def test_the_snapshots_age_is_said_plainly(http: httpx.Client) -> None:
         assert "10 Oct 2026" in page
 
 
+@pytest.mark.timeout(400)  # over five hundred pages, each rendered for the first time
 def test_the_sitemap_lists_pages_that_exist(http: httpx.Client, site: Site) -> None:
     tree = ET.fromstring(http.get("/sitemap.xml").content)
     addresses = [loc.text or "" for loc in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]

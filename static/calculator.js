@@ -13,7 +13,8 @@ let sheet = null, found = [], chosen = "", compared = new Set(), scenarios = [];
 const RULES = {
   input: [1, 2e6, "from 1 to 2,000,000 tokens, for example 1000", true],
   output: [1, 2e6, "from 1 to 2,000,000 tokens, for example 300", true],
-  rate: [1e-6, 1e5, "above 0 and at most 100,000, for example 2.5"], ttft: [1e-3, 1e5, "above 0, for example 2"],
+  rate: [1e-6, 1e5, "above 0 and at most 100,000, for example 2.5"],
+  ttft: [1, 1e8, "from 1 to 100,000,000 ms, for example 300"],
   tpot: [1e-2, 1e5, "above 0, for example 50"],
   budget: [0.01, 1e9, "above 0, or empty"], utilisation: [1, 100, "from 1 to 100, for example 60"],
   hours: [0.1, 24, "from 0.1 to 24"],
@@ -25,11 +26,15 @@ const OPTIONAL = new Set(["budget", "ownusd"]);
 
 const usd = (v) => v >= 1000 ? `$${Math.round(v).toLocaleString("en")}` : v >= 1 ? `$${v.toFixed(2)}`
   : `$${+v.toPrecision(3)}`;
-const ms = (s) => s >= 10 ? `${s.toFixed(1)}\u00a0s` : s >= 1 ? `${s.toFixed(2)}\u00a0s`
-  : `${+(s * 1e3).toPrecision(3)}\u00a0ms`;
+// Seconds for a reader, always in milliseconds, as the fields are: 32.5 ms, 1,290 ms
+const ms = (s) => {
+  const rounded = +(s * 1e3).toPrecision(3);
+  return `${rounded >= 100 ? rounded.toLocaleString("en") : rounded}\u00a0ms`;
+};
 const gb = (b) => `${+(b / 1e9).toPrecision(3)}\u00a0GB`;
 const many = (n, one, more = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
-const day = (n) => new Date(n * 864e5).toISOString().slice(0, 10);
+const day = (n) => new Date(n * 864e5).toLocaleDateString("en-GB",
+  { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 
 const read = () => Object.fromEntries(fields.map((f) => [f.dataset.key, f.type === "checkbox" ? f.checked : f.value]));
 const write = (input) => {
@@ -82,7 +87,8 @@ const checked = (input, model) => {
 // What is asked of the hardware. `sure` names what the least known of the ways to run it rests on: its slow end has to
 // hold; "" takes the prediction itself.
 const needOf = (n, sure) => ({ prompt: n.input, output: n.output, rate: n.rate,
-  ttft: n.ttft / (sure ? sheet.ranges.ttft[sure][1] : 1), tpot: n.tpot / 1e3 / (sure ? sheet.ranges.tpot[sure][1] : 1),
+  ttft: n.ttft / 1e3 / (sure ? sheet.ranges.ttft[sure][1] : 1),
+  tpot: n.tpot / 1e3 / (sure ? sheet.ranges.tpot[sure][1] : 1),
   utilisation: n.utilisation / 100, spare: n.spare, least: n.least, hours: n.hours });
 
 const RESTS_ON = { own: "your measurement", measured: "measured here", family: "same family",
@@ -137,50 +143,72 @@ const optionsFor = (input, model, gpu, owns) => {
   return [options, reasons];
 };
 
-const offersOf = (input, n, index) => {
-  const own = input.owngpu && n.ownusd && sheet.gpus[index].slug === input.owngpu
-    ? [{ size: n.ownsize, usd: n.ownusd, provider: "your own price", tier: "own", months: 0, seen: null, stale: 0 }]
-      : [];
-  return [...own, ...(sheet.offersByGpu.get(index) ?? []).filter((o) => input[o.tier])];
+// [what the row is called, its offers]: the market's, and a price of one's own as a row beside it
+const pricesOf = (input, n, index) => {
+  const { slug, name } = sheet.gpus[index], market = (sheet.offersByGpu.get(index) ?? []).filter((o) => input[o.tier]);
+  const own = { size: n.ownsize, usd: n.ownusd, provider: "your own price", tier: "own", months: 0, seen: null,
+    stale: 0 };
+  return [...(market.length ? [[slug, name, market]] : []),
+    ...(n.ownusd && input.owngpu === slug ? [[`${slug} own`, `${name} at your own price`, [own]]] : [])];
 };
 
-// Every GPU with its cheapest way to hold the need, and for the others the reason
-const rank = (input, n, model) => {
+// The next of 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8 and their tens: a limit that a reader would type
+const roundedUp = (value) => {
+  const ten = 10 ** Math.floor(Math.log10(value));
+  return ten * ([1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8].find((digit) => digit * ten >= value) ?? 10);
+};
+
+// Why a GPU misses the targets, and the target at which it would qualify, where one alone is enough: tried, not guessed
+const tooSlow = (nearest, need, qualifies) => {
+  if (!nearest) return "the model does not fit on sixteen of them";
+  const key = nearest.tpot > need.tpot ? "tpot" : "ttft";
+  const wanted = roundedUp(nearest[key]), enough = qualifies({ ...need, [key]: wanted });
+  return `${key.toUpperCase()} ${ms(nearest[key])} with nothing else running; the target is ${ms(need[key])}`
+    + (enough ? `. It would qualify at ${ms(wanted)}` : "");
+};
+
+// Every GPU with its cheapest way to meet the need, and for the others the reason. Cost alone decides the order.
+const rank = (input, n, model, explain = true) => {
   const rows = [], reasons = [];
   const owns = new Map(formats(input, model).map((precision) => [precision, ownOf(input, model, precision)]));
   sheet.gpus.forEach((gpu, index) => {
-    const offers = offersOf(input, n, index);
-    if (!offers.length) return;
+    const prices = pricesOf(input, n, index);
+    if (!prices.length) return;
     const [options, faults] = optionsFor(input, model, gpu, owns);
     if (!options.length) { reasons.push([gpu.name, faults[0]]); return; }
     const least = ["physics", "family", "measured"].find((range) => options.some((o) => o[3] === range));
     const need = needOf(n, input.sure ? least : "");
-    const [held, nearest] = E.ways(model.shape, gpu.card, options, input.engine, need, sheet.constants, sheet.bytes);
+    const ways = (wanted) => E.ways(model.shape, gpu.card, options, input.engine, wanted, sheet.constants, sheet.bytes);
+    const buy = (found, wanted, offers) => E.cheapest(found, wanted, offers.map((o) => [o.size, o.usd]));
+    const qualifies = (wanted) => { const found = ways(wanted)[0]; return prices.some(([, , offers]) => {
+      const best = buy(found, wanted, offers);
+      return best && !(n.budget && best.cost.usd_month > n.budget);
+    }); };
+    const [held, nearest] = ways(need);
     if (!held.length) {
-      const alone = nearest && (nearest.tpot > need.tpot ? `${ms(nearest.tpot)} a token even alone`
-        : `${ms(nearest.ttft)} to the first token even alone`);
-      reasons.push([gpu.name, nearest ? `too slow: ${alone}` : "the model does not fit on sixteen of them"]);
+      reasons.push([gpu.name, explain ? tooSlow(nearest, need, qualifies) : ""]);
       return;
     }
-    const best = E.cheapest(held, need, offers.map((o) => [o.size, o.usd]));
-    if (!best) {
-      const least = Math.min(...held.map((h) => h.layout.tensor * h.layout.data));
-      reasons.push([gpu.name, `needs ${least} in one machine; no offer is known to have as many`]);
-      return;
+    for (const [key, name, offers] of prices) {
+      const best = buy(held, need, offers);
+      if (!best) {
+        const few = Math.min(...held.map((h) => h.layout.tensor * h.layout.data));
+        reasons.push([name, `needs ${few} in one machine; no offer is known to have as many`]);
+      } else if (n.budget && best.cost.usd_month > n.budget) {
+        reasons.push([name, `${usd(best.cost.usd_month)} a month is over the budget`]);
+      } else {
+        const precision = best.layout.precision, basis = basisOf(input, model, gpu, precision, owns.get(precision));
+        rows.push({ ...best, gpu, offer: offers[best.offer], key, basis });
+      }
     }
-    if (n.budget && best.cost.usd_month > n.budget) {
-      reasons.push([gpu.name, `${usd(best.cost.usd_month)} a month is over the budget`]);
-      return;
-    }
-    const precision = best.layout.precision, basis = basisOf(input, model, gpu, precision, owns.get(precision));
-    rows.push({ ...best, gpu, offer: offers[best.offer], key: gpu.slug, basis });
   });
-  rows.sort((a, b) => a.offer.stale - b.offer.stale || a.cost.usd_hour - b.cost.usd_hour || (a.key < b.key ? -1 : 1));
+  rows.sort((a, b) => a.cost.usd_hour - b.cost.usd_hour || (a.key < b.key ? -1 : 1));
   return [rows, reasons];
 };
 
-const split = (l) => [l.tensor > 1 && `tensor parallel ${l.tensor}`, l.data > 1 && `attention data parallel ${l.data}`,
-  l.pipeline > 1 && `${l.pipeline} stages`, l.experts_split && "experts split"].filter(Boolean).join(", ") || "one GPU";
+// How a replica lies on its GPUs; nothing where it has one
+const split = (l) => [l.tensor > 1 && `TP ${l.tensor}`, l.data > 1 && `attention DP ${l.data}`,
+  l.pipeline > 1 && `PP ${l.pipeline}`, l.experts_split && "expert parallel"].filter(Boolean);
 const wide = (row) => ({ tpot: sheet.ranges.tpot[row.basis.range].map((f) => f * row.speed.tpot),
   ttft: sheet.ranges.ttft[row.basis.range].map((f) => f * row.speed.ttft) });
 const whose = (o) => o.provider + (o.tier === "on-demand" || o.tier === "own" ? "" : o.tier === "spot" ? ", spot"
@@ -191,30 +219,34 @@ const table = (head, rows) => html("table", { class: "plain cards" },
   html("thead", {}, html("tr", {}, ...head.map(([name, num]) =>
     html("th", { scope: "col", class: num && "num" }, name)))), html("tbody", {}, ...rows));
 
+const types = (rows) => new Set(rows.map((r) => r.gpu.slug)).size;
+
 const show = (input, n, model, [rows, reasons]) => {
   found = rows;
   if (!rows.some((r) => r.key === chosen)) chosen = rows[0]?.key ?? "";
   const best = rows[0];
   $("answer").replaceChildren(...(best ? [html("strong", {}, hardware(best)),
-    ` (${whose(best.offer)}) hold${best.cost.gpus === 1 ? "s" : ""} your limits for ${model.name}: `,
+    ` (${whose(best.offer)}) meet${best.cost.gpus === 1 ? "s" : ""} your targets for ${model.name}: `,
     html("strong", {}, `${usd(best.cost.usd_month)} a month`),
-    `, ${usd(best.cost.usd_million_output)} per million tokens out. `
-      + `${many(rows.length, "GPU")} can, ${reasons.length} can't.`]
-    : ["No offered GPU holds these limits. The reasons are below; a longer limit, narrower weights or another tier "
+    `, ${usd(best.cost.usd_million_output)} per million output tokens. `
+      + `${many(types(rows), "GPU type")} ${types(rows) === 1 ? "qualifies" : "qualify"}, `
+      + `${reasons.length} ${reasons.length === 1 ? "doesn’t" : "don’t"}.`]
+    : ["No offered GPU meets these targets. The reasons are below; a higher target, smaller weights or another tier "
       + "may help."]));
-  $("rows").replaceChildren(...(rows.length ? [table([["Hardware"], ["USD a month", 1], ["per million in, out", 1],
-    ["First token", 1], ["Per token", 1], ["Limited by"], ["From"]],
+  $("rows").replaceChildren(...(rows.length ? [table([["Hardware"], ["USD a month", 1],
+    ["$ per million tokens: input, output", 1],
+    ["TTFT", 1], ["TPOT", 1], ["Limited by"], ["From"]],
     rows.slice(0, SHOWN).map((row) => html("tr", { class: row.key === chosen && "chosen" },
       html("td", { class: "what" }, html("button", { type: "button", class: "pick",
         "aria-pressed": String(row.key === chosen), onclick: () => { chosen = row.key; render(); } }, hardware(row)),
         html("small", { class: "sub" },
-          `${row.layout.precision}, ${many(row.cost.replicas, "replica")}, ${split(row.layout)}, `
-          + RESTS_ON[row.basis.rests_on] + (row.offer.size ? "" : ", size of instance not stated"))),
+          [row.layout.precision, many(row.cost.replicas, "replica"), ...split(row.layout),
+            RESTS_ON[row.basis.rests_on], ...(row.offer.size ? [] : ["instance size not stated"])].join(", "))),
       html("td", { class: "num", "data-label": "USD a month" }, html("b", {}, usd(row.cost.usd_month))),
-      html("td", { class: "num", "data-label": "per million in, out" },
+      html("td", { class: "num", "data-label": "$ per million tokens: input, output" },
         `${usd(row.cost.usd_million_input)}, ${usd(row.cost.usd_million_output)}`),
-      ...[["First token", row.speed.ttft, wide(row).ttft],
-        ["Per token", row.speed.tpot, wide(row).tpot]].map(([name, value, [low, high]]) =>
+      ...[["TTFT", row.speed.ttft, wide(row).ttft],
+        ["TPOT", row.speed.tpot, wide(row).tpot]].map(([name, value, [low, high]]) =>
         html("td", { class: "num", "data-label": name }, ms(value),
           html("small", { class: "sub" }, `${ms(low)} to ${ms(high)}`))),
       html("td", { "data-label": "Limited by" }, E.limitedBy(row.speed)),
@@ -224,6 +256,7 @@ const show = (input, n, model, [rows, reasons]) => {
   front(rows);
   detail(input, n, model, rows.find((r) => r.key === chosen));
   $("whynot").hidden = !reasons.length;
+  $("whynot").querySelector("summary").textContent = `Excluded GPUs (${reasons.length})`;
   $("whynot").querySelector("ul").replaceChildren(...reasons.map(([name, why]) => html("li", {}, `${name}: ${why}`)));
 };
 
@@ -232,7 +265,7 @@ const front = (rows) => {
     `${hardware(r)}: ${usd(r.cost.usd_month)} a month, ${(1 / r.speed.tpot).toFixed(1)} tokens/s`]);
   const best = P.pareto(points);
   const drawn = P.scatter({ title: "Cost against speed", points, front: best, xLabel: "USD a month",
-    yLabel: "tokens/s for each request", xText: usd, yText: String });
+    yLabel: "tokens/s per user", xText: usd, yText: String });
   $("front").hidden = !drawn;
   if (drawn) $("front").replaceChildren(drawn, html("figcaption", {},
     html("span", { class: "key low" }, "nothing is both cheaper and faster"),
@@ -264,15 +297,15 @@ const detail = (input, n, model, row) => {
   const per = Math.min(speed.most, 1e6), used = speed.kv_sequence * Math.min(row.load,
     speed.most) / (row.layout.data * row.layout.pipeline);
   const tokens = speed.throughput;
-  const facts = [["At most in flight on a replica", `${row.load} (${Math.floor(per)} can run at once)`],
-    ["Tokens a second",
-      (speed.tpot ? `${(1 / speed.tpot).toFixed(1)} for a request, ` : "")
-      + `${(tokens / (row.layout.tensor * row.layout.data * row.layout.pipeline)).toFixed(0)} for a GPU, `
-      + `${(tokens * cost.replicas).toFixed(0)} in all at full load`],
+  const facts = [["Max concurrency per replica", `${row.load} (${Math.floor(per)} can run at once)`],
+    ["Throughput",
+      (speed.tpot ? `${(1 / speed.tpot).toFixed(1)} tokens/s per user, ` : "")
+      + `${(tokens / (row.layout.tensor * row.layout.data * row.layout.pipeline)).toFixed(0)} per GPU, `
+      + `${(tokens * cost.replicas).toFixed(0)} in total at full load`],
     ["Rests on", `${RESTS_ON[row.basis.rests_on]}: ${WHY[row.basis.rests_on]}`],
-    ["Costs",
-      `${usd(cost.usd_request)} a request, ${usd(cost.usd_million_input)} per million tokens in `
-      + `and ${usd(cost.usd_million_output)} out`],
+    ["Cost",
+      `${usd(cost.usd_request)} a request, ${usd(cost.usd_million_input)} per million input tokens, `
+        + `${usd(cost.usd_million_output)} per million output tokens`],
     ["Bought as",
       `${many(cost.instances, "instance")} of ${many(cost.size, "GPU")} at ${usd(row.offer.usd)} per GPU-hour: `
       + `${usd(cost.usd_hour)} an hour`],
@@ -283,23 +316,24 @@ const detail = (input, n, model, row) => {
   const close = nearest(input, model, row, n), api = sheet.api.prices[model.slug] ?? [];
   const requests = n.rate * 3600 * 730 * n.hours / 24;
   const made = [html("h2", {}, hardware(row)),
-    html("dl", { class: "facts" }, ...[["First token", [ms(speed.ttft),
+    html("dl", { class: "facts" }, ...[["TTFT (time to first token)", [ms(speed.ttft),
       ` (${ms(around.ttft[0])} to ${ms(around.ttft[1])})`, P.range(around.ttft[0], speed.ttft, around.ttft[1],
-        n.ttft)]], ["Each further token", [ms(speed.tpot), ` (${ms(around.tpot[0])} to ${ms(around.tpot[1])})`,
+        n.ttft / 1e3)]], ["TPOT (per output token)", [ms(speed.tpot),
+          ` (${ms(around.tpot[0])} to ${ms(around.tpot[1])})`,
           P.range(around.tpot[0], speed.tpot, around.tpot[1], n.tpot / 1e3)]]].map(([name, value]) =>
             html("div", {}, html("dt", {}, name), html("dd", {}, ...value))),
       ...facts.map(([name, value]) => html("div", {}, html("dt", {}, name), html("dd", {}, value)))),
-    P.bar("Where the time of a token goes", [["weights", p[0]], ["cache", p[1]], ["arithmetic", p[2]],
-      ["between GPUs", p[3]], ["layers and steps", p[4]], ["requests", p[5]], ["prompts of others", p[6]]], ms),
-    P.bar("Where the memory of a GPU goes", [["weights", speed.weights], ["cache of those in flight", used],
+    P.bar("Where the time of a token goes", [["weights", p[0]], ["KV cache", p[1]], ["arithmetic", p[2]],
+      ["between GPUs", p[3]], ["layers and steps", p[4]], ["requests", p[5]], ["other requests’ prefill", p[6]]], ms),
+    P.bar("Where the memory of a GPU goes", [["weights", speed.weights], ["KV cache of running requests", used],
       ["free", Math.max(row.gpu.card.memory - speed.weights - used - 2e9, 0)], ["runtime", 2e9]], gb),
-    html("h3", {}, "Nearest measurements"), table([["Measured"], ["Tokens", 1], ["In flight", 1], ["First token", 1],
-      ["Per token", 1]], close.map((r) => html("tr", {}, html("td", { class: "what" },
+    html("h3", {}, "Nearest measurements"), table([["Measured"], ["Tokens", 1], ["Concurrency", 1], ["TTFT", 1],
+      ["TPOT", 1]], close.map((r) => html("tr", {}, html("td", { class: "what" },
         `${r.model}, ${r.gpus} × ${r.gpu}`, html("small", { class: "sub" }, `${r.precision}, ${r.engine}`)),
         html("td", { class: "num", "data-label": "Tokens" }, `${r.input} + ${r.output}`),
-        html("td", { class: "num", "data-label": "In flight" }, String(r.load)),
-        html("td", { class: "num", "data-label": "First token" }, r.ttft ? ms(r.ttft) : "not measured"),
-        html("td", { class: "num", "data-label": "Per token" }, ms(r.tpot)))))];
+        html("td", { class: "num", "data-label": "Concurrency" }, String(r.load)),
+        html("td", { class: "num", "data-label": "TTFT" }, r.ttft ? ms(r.ttft) : "not measured"),
+        html("td", { class: "num", "data-label": "TPOT" }, ms(r.tpot)))))];
   if (api.length) {
     const each = (a) => (n.input * a[1] + n.output * a[2]) / 1e6,
     cheapest = api.reduce((a, b) => each(b) < each(a) ? b : a), even = cost.usd_month / each(cheapest);
@@ -314,7 +348,7 @@ const detail = (input, n, model, row) => {
       even <= most
         ? `From ${Math.round(even).toLocaleString("en")} requests a month on it costs less than ${cheapest[0]} `
           + `(${usd(each(cheapest))} a request); you plan ${Math.round(requests).toLocaleString("en")}.`
-        : `${cheapest[0]} costs less at any load this hardware holds `
+        : `${cheapest[0]} costs less at any load this hardware can serve `
           + `(${usd(each(cheapest))} a request against ${usd(cost.usd_request)}).`));
     if (drawn) made.push(html("figure", { class: "chart" }, drawn,
       html("figcaption", {}, html("span", { class: "key low" }, "this hardware, up to its load"),
@@ -330,9 +364,9 @@ const render = () => {
   say("model", "");
   const n = checked(input, model);
   if (!n) { $("answer").textContent =
-    "Something in the form can't be: it is said at the field. The results below are those before."; return; }
+    "A value is not valid; the field says why. The results below are for the values before."; return; }
   const own = ownOf(input, model, formats(input, model)[0]);
-  $("mine").textContent = own ? `Predicted ${ms(own.speed.tpot)} a token for it: yours is ${own.errors[0].toFixed(2)} `
+  $("mine").textContent = own ? `TPOT ${ms(own.speed.tpot)} predicted for it: yours is ${own.errors[0].toFixed(2)} `
     + "times that. GPUs of its generation are predicted accordingly."
     : "With model, engine and weights as chosen above; it stays in this browser.";
   show(input, n, model, rank(input, n, model));
@@ -342,30 +376,30 @@ const render = () => {
 const findModels = async () => {
   const input = read(), n = checked(input, sheet.bySlug.get(input.model) ?? sheet.models[0]), list = $("models"),
   bar = $("progress"), score = sheet.scores[Number(input.score)]?.[1];
-  if (!n) { list.textContent = "Something in the form can't be: it is said at the field."; return; }
+  if (!n) { list.textContent = "A value is not valid; the field says why."; return; }
   bar.hidden = false;
   const rows = [];
   for (const [i, model] of sheet.models.entries()) {
     if (i % 4 === 0) { bar.value = i / sheet.models.length; await new Promise((done) => setTimeout(done)); }
     if (model.shape.context && n.input + n.output > model.shape.context) continue;
-    const [ranked] = rank({ ...input, precision: "" }, n, model);
+    const [ranked] = rank({ ...input, precision: "" }, n, model, false);
     if (ranked.length) rows.push([model, ranked[0], score?.[model.slug] ?? null]);
   }
   bar.hidden = true;
   rows.sort((a, b) => score ? (b[2] ?? -Infinity) - (a[2] ?? -Infinity) : b[0].parameters - a[0].parameters);
   list.replaceChildren(html("p", {},
     rows.length
-      ? `${many(rows.length, "model")} of ${sheet.models.length} run${rows.length === 1 ? "s" : ""} `
-        + `within the limits${n.budget ? " and the budget" : ""}.`
-      : "No model does; a larger budget or longer limits may help."),
-    ...(rows.length ? [table([["Model"], ["Score", 1], ["Hardware"], ["USD a month", 1], ["Per token", 1]],
+      ? `${many(rows.length, "model")} of ${sheet.models.length} meet${rows.length === 1 ? "s" : ""} `
+        + `the targets${n.budget ? " and the budget" : ""}.`
+      : "No model does; a larger budget or higher targets may help."),
+    ...(rows.length ? [table([["Model"], ["Score", 1], ["Hardware"], ["USD a month", 1], ["TPOT", 1]],
       rows.slice(0, 40).map(([model, row, value]) => html("tr", {},
         html("td", { class: "what" }, html("button", { type: "button", class: "pick",
           onclick: () => { $("c-model").value = model.slug; render(); $("answer").scrollIntoView(); } }, model.name)),
           html("td", { class: "num", "data-label": "Score" }, value === null ? "not known" : String(value)),
           html("td", { "data-label": "Hardware" }, hardware(row)),
           html("td", { class: "num", "data-label": "USD a month" }, usd(row.cost.usd_month)),
-          html("td", { class: "num", "data-label": "Per token" }, ms(row.speed.tpot)))))] : []));
+          html("td", { class: "num", "data-label": "TPOT" }, ms(row.speed.tpot)))))] : []));
 };
 
 const tell = (text) => { $("said").textContent = text; };
@@ -392,21 +426,21 @@ const compare = () => {
   const chosenOnes = scenarios.filter((s) => compared.has(s.id));
   if (chosenOnes.length < 2 || !sheet) { $("compared").replaceChildren(); return; }
   const columns = chosenOnes.map((s) => { const model = sheet.bySlug.get(s.input.model),
-    n = model ? numbersOf(s.input, model) : null; const [best] = n ? rank(s.input, n, model)[0] : [];
+    n = model ? numbersOf(s.input, model) : null; const [best] = n ? rank(s.input, n, model, false)[0] : [];
     return [s.name, best, model]; });
   const line = (label, of) => html("tr", {}, html("th", { scope: "row" }, label),
     ...columns.map(([name, best, model]) => html("td", { "data-label": name }, best ? of(best, model)
-      : "nothing holds it")));
+      : "no GPU qualifies")));
   $("compared").replaceChildren(html("table", { class: "plain compare" },
     html("thead", {}, html("tr", {}, html("td", {}), ...columns.map(([name]) => html("th", { scope: "col" }, name)))),
     html("tbody", {}, line("Model", (_, model) => model.name), line("Hardware", (b) => hardware(b)),
-      line("USD a month", (b) => usd(b.cost.usd_month)), line("per million out",
-        (b) => usd(b.cost.usd_million_output)), line("First token", (b) => ms(b.speed.ttft)),
-        line("Per token", (b) => ms(b.speed.tpot)))));
+      line("USD a month", (b) => usd(b.cost.usd_month)), line("$ per million output tokens",
+        (b) => usd(b.cost.usd_million_output)), line("TTFT", (b) => ms(b.speed.ttft)),
+        line("TPOT", (b) => ms(b.speed.tpot)))));
 };
 const preset = (key) => {
   const p = sheet.presets.find(([k]) => k === key);
-  write({ input: p[3], output: p[4], rate: p[5], ttft: p[6] / 1e3, tpot: p[7], utilisation: Math.round(p[8] * 100) });
+  write({ input: p[3], output: p[4], rate: p[5], ttft: p[6], tpot: p[7], utilisation: Math.round(p[8] * 100) });
   for (const button of root.querySelectorAll("[data-preset]")) button.setAttribute("aria-pressed",
     String(button.dataset.preset === key));
   render();

@@ -1,10 +1,18 @@
 // Scenarios in this browser's storage, with a version and a migration; sharing by what follows # in an address.
 
-const KEY = "scenarios", VERSION = 2, MOST = 100;
+const KEY = "scenarios", VERSION = 3, MOST = 100;
 
 // Each entry brings what an older version kept to the next one.
-const migrations = { 1: (items) => items.map(({ title, ...rest }) =>
-  ({ ...rest, name: rest.name ?? title ?? "unnamed" })) };
+const migrations = {
+  1: (items) => items.map(({ title, ...rest }) => ({ ...rest, name: rest.name ?? title ?? "unnamed" })),
+  // The limit of the first token was in seconds
+  2: (items) => items.map((item) => ({ ...item, input: inMilliseconds(item.input) })),
+};
+const inMilliseconds = (input) => {
+  const seconds = String(input?.ttft ?? "").trim();
+  return seconds && Number.isFinite(Number(seconds)) ? { ...input, ttft: String(+(seconds * 1e3).toPrecision(12)) }
+    : input;
+};
 
 const isScenario = (item) => item && typeof item.name === "string" && item.input && typeof item.input === "object";
 
@@ -60,7 +68,7 @@ export const fromFragment = (text) => {
   try {
     const raw = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
     const kept = JSON.parse(new TextDecoder().decode(Uint8Array.from(raw, (c) => c.charCodeAt(0))));
-    return kept.version <= VERSION && kept.input && typeof kept.input === "object" ? kept.input : null;
+    return understood({ version: kept.version, items: [{ name: "", input: kept.input }] })?.[0]?.input ?? null;
   } catch {
     return null;
   }

@@ -42,13 +42,14 @@ class Choice:
 
     @property
     def split(self) -> str:
-        """How the model lies on the GPUs of a replica, in words."""
-        layout = self.found.layout
-        words = [f"tensor parallel {layout.tensor}"] if layout.tensor > 1 else []
-        words += [f"attention data parallel {layout.data}"] if layout.data > 1 else []
-        words += [f"{layout.pipeline} stages"] if layout.pipeline > 1 else []
-        words += ["experts split"] if layout.experts_split else []
-        return ", ".join(words) or "one GPU"
+        """Replicas, and how the model lies on the GPUs of each: ``2 replicas, TP 4``."""
+        layout, replicas = self.found.layout, self.cost.replicas
+        words = ["1 replica" if replicas == 1 else f"{replicas:,} replicas"]
+        words += [f"TP {layout.tensor}"] if layout.tensor > 1 else []
+        words += [f"attention DP {layout.data}"] if layout.data > 1 else []
+        words += [f"PP {layout.pipeline}"] if layout.pipeline > 1 else []
+        words += ["expert parallel"] if layout.experts_split else []
+        return ", ".join(words)
 
 
 def offers_by_gpu(rows: Iterable[Mapping[str, Any]]) -> Offers:
@@ -98,7 +99,7 @@ def choose(
 def for_model(
     model: str, shape: Shape, precision: str, cards: Mapping[str, tuple[Gpu, Card]], offers: Offers
 ) -> list[tuple[Preset, list[Choice]]]:
-    """For every preset the GPUs that hold its limits, the cheapest first; fresh prices before stale ones."""
+    """For every preset the GPUs that meet its targets, the cheapest first, however old a price is: its age is shown."""
     found = []
     for preset in PRESETS:
         need = preset.need()
@@ -106,7 +107,7 @@ def for_model(
             choice for slug, sold in offers.items() if slug in cards
             if (choice := choose(model, shape, precision, *cards[slug], sold, need)) is not None
         ]  # fmt: skip
-        choices.sort(key=lambda choice: (choice.offer["stale"], choice.cost.usd_hour, choice.gpu.slug))
+        choices.sort(key=lambda choice: (choice.cost.usd_hour, choice.gpu.slug))
         found.append((preset, choices[:SHOWN]))
     return found
 

@@ -15,6 +15,9 @@ USABLE = 0.9
 CONTEXTS = (4_096, 32_768, 131_072, 1_048_576)
 CACHE_BYTES = {"16 bit": 2, "8 bit": 1}
 SIZES = (1, 2, 4, 8, 16, 32, 64)
+GRID = (1, 2, 4, 8)
+LIGHTER = ("fp8", "int4")
+LEAST_TOKENS = 1_024
 ROOM_TOKENS = 8_192
 """The cache of one sequence this long must fit beside the weights."""
 
@@ -52,13 +55,56 @@ def needed_bytes(architecture: Architecture) -> int:
     return architecture.weight_bytes(architecture.precision) + architecture.kv_cache_bytes(room)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A model on ``count`` GPUs: the format of the weights, and the ``tokens`` of KV cache that are left."""
+
+    count: int
+    precision: str
+    tokens: int
+
+
+def grid(architecture: Architecture, gpus: Iterable[Gpu]) -> list[tuple[Gpu, list[Held | None]]]:
+    """For each GPU and each of :data:`GRID` what fits: of the published format and the lighter ones that the GPU has
+    arithmetic for, the first that leaves a cache of :data:`ROOM_TOKENS`, else the one that leaves the longest."""
+    known = [gpu for gpu in gpus if gpu.memory_gb]
+    fp8 = {(gpu.vendor, gpu.architecture) for gpu in known if gpu.fp8_tflops}
+    return [
+        (gpu, [_held(architecture, gpu, count, (gpu.vendor, gpu.architecture) in fp8) for count in GRID])
+        for gpu in known
+    ]
+
+
+def _held(architecture: Architecture, gpu: Gpu, count: int, has_fp8: bool) -> Held | None:
+    published = architecture.weight_bytes(architecture.precision)
+    lighter = [name for name in LIGHTER if architecture.weight_bytes(name) < published and (name != "fp8" or has_fp8)]
+    found = []
+    for precision in (architecture.precision, *lighter):
+        free = int(count * (gpu.memory_gb or 0) * 1e9 * USABLE) - architecture.weight_bytes(precision)
+        tokens = context_left(architecture, free)
+        if tokens >= min(ROOM_TOKENS, architecture.context or ROOM_TOKENS):
+            return Held(count, precision, tokens)
+        found.append(Held(count, precision, tokens))
+    best = max(found, key=lambda held: held.tokens)
+    return best if best.tokens >= LEAST_TOKENS else None
+
+
+def context_left(architecture: Architecture, free: int) -> int:
+    """The longest sequence, up to the model's context, whose 16-bit cache goes into ``free`` bytes; 0 where none."""
+    low, high = 0, architecture.context or CONTEXTS[-1]
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if architecture.kv_cache_bytes(middle) <= free else (low, middle - 1)
+    return low
+
+
 def fits(
     architecture: Architecture,
     gpus: Iterable[Gpu],
     best: Mapping[tuple[str, str], Mapping[str, Any]],
     tier: str = "on-demand",
 ) -> list[Fit]:
-    """The GPUs it fits on, the cheapest first: the smallest power of two of each that has the memory."""
+    """The GPUs it fits on, the cheapest first, however old the price: the smallest power of two that has the memory."""
     need = needed_bytes(architecture)
     found = []
     for gpu in gpus:
@@ -68,4 +114,4 @@ def fits(
         count = next((n for n in SIZES if n * gpu.memory_gb * 1e9 * USABLE >= need), None)
         if count is not None:
             found.append(Fit(gpu, count, count * offer["usd_per_gpu_hour_micro"], offer))
-    return sorted(found, key=lambda fit: (fit.offer["stale"], fit.usd_micro, fit.count))
+    return sorted(found, key=lambda fit: (fit.usd_micro, fit.count))

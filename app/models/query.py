@@ -1,5 +1,6 @@
 """What a reader asks of the list of models, typed, checked, with one canonical address. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,13 +78,22 @@ def parse(pairs: Sequence[tuple[str, str]], families: Sequence[str], scores: Seq
     return query
 
 
+def _searched(row: dict[str, Any]) -> str:
+    return f"{row['model']} {row['family']} {row['licence']}".casefold()
+
+
+def _bare(text: str) -> str:
+    """Letters and figures alone, so that ``llama3.3`` finds ``Llama-3.3``."""
+    return re.sub(r"[^a-z0-9]", "", text)
+
+
 def select(rows: Sequence[dict[str, Any]], query: ModelQuery) -> list[dict[str, Any]]:
     """The rows that answer, in the asked order; what is not known comes last."""
     words = query.q.casefold().split()
     found = [
         row for row in rows
         if (not query.family or row["family"] == query.family)
-        and all(word in f"{row['model']} {row['family']} {row['licence']}".casefold() for word in words)
+        and all(word in _searched(row) or (_bare(word) or word) in _bare(_searched(row)) for word in words)
     ]  # fmt: skip
     column = SORTS[query.sort][0]
     known = [row for row in found if row[column] not in (None, "")]

@@ -1,5 +1,8 @@
 """The measured rows beside the prediction for each, and how predictions are made."""
 
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from math import log
 from typing import Any
@@ -25,10 +28,21 @@ FOLD_WORDS = {
     "model": "whole models",
     "generation": "whole GPU generations",
 }
-_BEFORE = (("size ÷ bandwidth, as most web calculators do", "53 %"), ("a plain roofline", "63 %"),
-           ("the best sum of terms known before", "16.5 %"))  # fmt: skip
+_BEFORE = (("size ÷ bandwidth, as most web calculators do", "53%"), ("a plain roofline", "63%"),
+           ("the best sum of terms known before", "16.5%"))  # fmt: skip
 """Median errors of other ways on rows they were not fitted on, as measured before this one was made."""
 _PLOT = (760, 420, 60, 46)
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Of one figure over ``rows`` measurements: the median relative error, and the shares of them that lie within a
+    fifth of the measurement and inside the stated 80% range."""
+
+    rows: int
+    median: float
+    within: float
+    inside: float
 
 
 @cache
@@ -85,6 +99,19 @@ def plot(rows: list[Any]) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
+def errors_of(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, Errors]]:
+    """(TPOT or TTFT, its errors) over those of ``rows`` where it was measured."""
+    found = []
+    for name, key in (("TPOT", "tpot"), ("TTFT", "ttft")):
+        measured = [row for row in rows if row[key]]
+        if measured:
+            off = sorted(abs(row[f"guess_{key}"] / row[key] - 1) for row in measured)
+            inside = sum(row[f"{key}_range"][0] <= row[key] <= row[f"{key}_range"][1] for row in measured)
+            found.append((name, Errors(len(off), off[len(off) // 2], sum(e <= 0.2 for e in off) / len(off),
+                                       inside / len(off))))  # fmt: skip
+    return found
+
+
 @public("/benchmarks", shows=(COMMUNITY,))
 async def benchmarks(ask: Ask) -> Answer:
     """Measured results with our prediction for the same row and its error."""
@@ -100,16 +127,14 @@ async def benchmarks(ask: Ask) -> Answer:
             status=404,
         )
     reported = await benchmark_rows() if query.page == 1 else []
-    judged = [row for row in found if row["tpot"] and not row["doubt"]]
-    errors = sorted(abs(row["error"]) for row in judged)
+    judged = [row for row in found if not row["doubt"]]
     first = (query.page - 1) * PAGE_SIZE
     body = render(
         "benchmarks/page.html", settings=ask.settings, path="/benchmarks", canonical=query.address(), query=query,
         rows=found[first : first + PAGE_SIZE], reported=reported,
         total=len(found), every=len(_rows()), first=first + 1, pages=pages, choices=_choices(), sorts=SORTS,
-        plot=plot(judged), judged=len(judged),
-        middle=errors[len(errors) // 2] if errors else None, within=sum(e <= 0.2 for e in errors) / len(errors)
-        if errors else None, inside=sum(row["inside"] for row in judged) / len(judged) if judged else None,
+        plot=plot([row for row in judged if row["tpot"]]),
+        errors=errors_of(judged),
         title="Benchmarks: measured and predicted",
         description=f"{len(_rows())} measured results of serving language models, each beside our prediction for the "
                     f"same set-up and its error.",
@@ -132,6 +157,14 @@ def _accuracy() -> dict[str, Any]:
     }
 
 
+def plain_text(docstring: str) -> str:
+    """A docstring for readers: on one line, without the marks of reStructuredText."""
+    named = re.sub(
+        r":[a-z:]+:`~?(?:[^`<]*<)?([^`<>]+)>?`", lambda role: role[1].lstrip("~.").replace("_", " "), docstring
+    )
+    return " ".join(named.replace("``", "").replace("`", "").split())
+
+
 @public("/methodology", shows=(COMMUNITY,))
 async def methodology(ask: Ask) -> Answer:
     """Every formula, constant, source, error and known weakness, from the code and the file that predictions are
@@ -144,7 +177,7 @@ async def methodology(ask: Ask) -> Answer:
         constants=[(constant, fitted()["constants"][constant.name]) for constant in CONSTANTS], before=_BEFORE,
         rests_on=RESTS_ON,
         formulas=[(formula.__name__.strip("_").replace("_", " "),
-                   " ".join((formula.__doc__ or "").replace("``", "").split())) for formula in formulas],
+                   plain_text(formula.__doc__ or "")) for formula in formulas],
         bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows()))
             for row in _rows()}),
         electricity=ELECTRICITY, reserve=memory.RESERVE, ledger=await ledger.summary(), **_accuracy(),

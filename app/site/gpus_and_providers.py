@@ -1,11 +1,13 @@
 """GPUs and providers: the lists, and a page each."""
 
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 from app.calculator import choices
 from app.catalog.facts import Gpu, Provider, gpus, providers
 from app.core.addresses import encode
+from app.core.clock import from_timestamp
 from app.core.errors import NotFoundError, QueryError
 from app.core.money import parse_decimal, plain, to_micro
 from app.core.units import DAY_S
@@ -14,6 +16,7 @@ from app.pricing.history import chart, queries
 from app.pricing.history import levels as history
 from app.pricing.offers import best as best_prices
 from app.pricing.offers import store
+from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.tables import OfferRow
 from app.pricing.refresh import source_status
 from app.pricing.snapshot import files
@@ -60,7 +63,8 @@ async def gpu_page(ask: Ask) -> Answer:
     body = render(
         "gpus/page.html", settings=ask.settings, path="/gpus", canonical=f"/gpus/{gpu.slug}", now=ask.now, gpu=gpu,
         facts=FACTS, shown=offers[:SHOWN_OFFERS], total=len(offers), best=best_prices.best_of(offers, ask.now),
-        **past, stock=_stock(offers), preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
+        **past, charted=whose_prices(past["drawn"], offers),
+        stock=_stock(offers), preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
         range=best_prices.price_range_of(offers), kin=[g for g in gpus().values() if family and g.slug != gpu.slug
             and g.slug.split("-")[0] == family],
         description=_describe(gpu, offers, ask.now), runs=(await choices.for_gpu(gpu, ask.now))[:SHOWN_MODELS],
@@ -120,10 +124,10 @@ def _reach(provider: str) -> str:
     if not names and provider not in files.about()["providers"]:
         return "no price that a program can read is known: see its price page"
     if not names:
-        return "a list that ships with the software; not asked live"
+        return "static list, not refreshed"
     best = SOURCES[names[0]]
     key = ", with a key" if best.needs_key else ""
-    return f"{best.title}, asked every {best.every_minutes} minutes{key}"
+    return f"{best.title}, checked every {best.every_minutes} minutes{key}"
 
 
 def _asked(ask: Ask, gpu: Gpu) -> tuple[str, int | None]:
@@ -159,12 +163,49 @@ async def _past(gpu: str, window: str, below: int | None, now: int) -> dict[str,
         if drawn:
             break
     return {
-        "chart": drawn, "window": choice, "windows": history.WINDOW_NAMES, "below": below, "by_day": by_day,
+        "drawn": await queries.charted_providers(gpu, since),
+        "chart": drawn, "window": choice, "windows": await _windows(gpu, choice, now), "below": below, "by_day": by_day,
         "step": step, "table": history.thinned(drawn.table) if drawn else [],
         "spread": history.spread(levels, "spot", now, below),
         "rentable": {tier: history.rentable(levels, tier, now, below) for tier in ("on-demand", "spot")},
         "has_history": bool(drawn) or bool(await queries.levels(gpu)),
     }  # fmt: skip
+
+
+async def _windows(gpu: str, chosen: str, now: int) -> dict[str, str]:
+    """The windows that hold two days with a price, so that no choice leads to an empty chart; and the chosen one."""
+    rows = history.days_of(await queries.levels_by_day(gpu), now, 1)
+    days = [row[0] for row in rows if any(price is not None for price in row[1:])]
+    first = {key: days_ago(now, length) if length else "" for key, length in history.WINDOWS.items()}
+    return {
+        key: name
+        for key, name in history.WINDOW_NAMES.items()
+        if key == chosen or sum(day >= first[key] for day in days) > 1
+    }
+
+
+def days_ago(now: int, days: int) -> str:
+    """The ISO day ``days`` before the second ``now``."""
+    return f"{from_timestamp(now - days * DAY_S):%Y-%m-%d}"
+
+
+def whose_prices(drawn: set[str], offers: Iterable[store.Row]) -> str:
+    """Whose prices a chart shows, beside the figures above it, which are of every provider with an offer."""
+    offering = {
+        row["provider"] for row in offers if row["tier"] in ("on-demand", "spot") and row["source"] != COMMUNITY
+    }
+    if offering == drawn:
+        return (
+            f"The chart covers {'the one provider' if len(drawn) == 1 else f'all {len(drawn)} providers'} with offers."
+        )
+    names = sorted(providers()[slug].name if slug in providers() else slug for slug in drawn)
+    listed = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else "none"
+    missing, gone = len(offering - drawn), len(drawn - offering)
+    rest = (
+        [f"of {missing} {'other' if missing == 1 else 'others'} with offers no history is recorded"] if missing else []
+    )
+    rest += [f"{gone} of them {'has' if gone == 1 else 'have'} no offer now"] if gone else []
+    return f"Only {listed}: {'; '.join(rest)}."
 
 
 def _stock(offers: list[store.Row]) -> dict[str, Any] | None:

@@ -14,8 +14,9 @@ from app.pricing.offers.offer import REASONS, Reason
 from app.pricing.refresh import source_status
 from app.privacy.requests import cases
 from app.privacy.retention import canary, purge
+from app.site import examples
 from app.site.gpus_and_providers import SEGMENTS
-from app.site.render import render
+from app.site.render import day, render
 from app.storage.sqlite import data_versions
 from app.telemetry import access_log_reader as log_rows
 from app.telemetry.access_log import FOLDER
@@ -38,7 +39,8 @@ async def home(ask: Ask) -> Answer:
     groups = [(segment, name, [gpu for gpu in offered if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
     body = render(
         "site/home.html", settings=ask.settings, path="/", canonical="/", now=ask.now, best=best, groups=groups,
-        dearest=dearest, extent=await store.freshness(ask.now), offered=await store.offered(),
+        dearest=dearest, tries=await examples.links(), example=await examples.words(),
+        extent=await store.freshness(ask.now), offered=await store.offered(),
         title="What a GPU costs, and from whom",
         description="GPU cloud prices compared per GPU-hour: on demand, spot and reserved, each with its source and "
                     "date. "
@@ -67,16 +69,20 @@ async def status(ask: Ask) -> Answer:
         canary_died=await asyncio.to_thread(canary.last_death, ask.settings),
         requests=await cases.figures(ask.now), oldest_row=await asyncio.to_thread(log_rows.oldest_row,
             ask.settings.data_dir / FOLDER, ask.now),
-        versions=[*await data_versions(WATCHED), ("estimator's constants", f"fitted {fitted()['date']}"),
+        versions=[*await data_versions(WATCHED), ("estimator's constants", f"fitted {_day(fitted()['date'])}"),
                   *_policies(ask)],
     )  # fmt: skip
     stale = await store.next_stale(ask.now)
     return Answer(body, valid_until=min(stale or ask.now + HOUR_S, ask.now + HOUR_S))
 
 
+def _day(date: str) -> str:
+    return day(date).striptags()
+
+
 def _policies(ask: Ask) -> list[tuple[str, str]]:
     standing = policies(ask.settings).standing(ask.now)
     return [
-        (version.title.lower(), f"{version.version}, in force since {version.effective}")
+        (version.title.lower(), f"{version.version}, in force since {_day(str(version.effective))}")
         for version in standing.in_force.values()
     ]

@@ -10,6 +10,7 @@ from app.core.version_keys import MODELS_KEY, OFFERS_KEY
 from app.models import gpu_fit, store
 from app.models.architecture import describe
 from app.models.query import SEPARATOR, parse, select
+from app.models.relatives import nearest_relative
 from app.pricing.offers import best as best_prices
 from app.pricing.offers import store as prices
 from app.site.render import render
@@ -32,8 +33,10 @@ async def model_list(ask: Ask) -> Answer:
     ask.settle(query.address())
     scores = await store.scores(_key(query.score)) if query.score else {}
     found = select([{**row, "score": scores.get(row["slug"])} for row in rows], query)
+    relative = nearest_relative(query.q, rows) if query.q and not found else None
     body = render(
-        "models/list.html", settings=ask.settings, path="/models", canonical=query.address(), query=query, models=found,
+        "models/list.html", relative=relative, settings=ask.settings, path="/models",
+        canonical=query.address(), query=query, models=found,
         total=len(rows), families=families, scores=[(key, _label(key), n) for key, n in keys.items()], words=describe,
         score_label=_label(query.score) if query.score else "", headings=_HEADINGS, title="AI models",
         description=f"{len(rows)} language models: size, active parameters, context, licence and evaluation scores, "
@@ -61,12 +64,14 @@ async def model_page(ask: Ask) -> Answer:
     architecture = store.architecture_of(row)
     if not row["fault"] and (doubt := store.doubt_of(row)):
         row = {**row, "fault": doubt}
-    memory: dict[str, Any] = {"weights": [], "cache": [], "fits": [], "need": None}
+    memory: dict[str, Any] = {"weights": [], "cache": [], "fits": [], "grid": [], "need": None}
     if architecture is not None:
         best = await best_prices.best_by_gpu(ask.now)
         marked = {key: {**offer, "stale": offer["stale_at"] <= ask.now} for key, offer in best.items()}
         memory = {
             "weights": gpu_fit.weight_table(architecture), "cache": gpu_fit.cache_table(architecture),
+            "grid": gpu_fit.grid(architecture, [gpu for gpu in gpus().values() if (gpu.slug, "on-demand") in best
+                                                or (gpu.slug, "spot") in best]),
             "fits": gpu_fit.fits(architecture, gpus().values(), marked)[:SHOWN_FITS],
             "need": gpu_fit.needed_bytes(architecture),
         }  # fmt: skip
@@ -101,9 +106,13 @@ async def known_model(slug: str) -> store.Row:
     folded = slug.casefold()[:160]
     if await store.one_model(folded) is not None:
         raise MovedError(f"/models/{folded}")
-    names = {row["slug"]: row["name"] for row in await store.every_model()}
+    rows = await store.every_model()
+    names = {row["slug"]: row["name"] for row in rows}
     near = difflib.get_close_matches(folded, list(names), n=4, cutoff=0.4) or [s for s in names if folded in s][:4]
-    raise NotFoundError(
-        f"There is no model called {slug[:80]!r}.",
-        (*((names[s], f"/models/{s}") for s in near), ("All models", "/models")),
-    )
+    relative = nearest_relative(folded, rows)
+    title = f"There is no model called {slug[:80]!r}."
+    if relative:
+        kin = relative.row
+        near = list(dict.fromkeys((kin["slug"], *near)))
+        title = f"{slug[:80]!r} is not tracked. Its nearest relative here is {kin['name']}: {relative.how}."
+    raise NotFoundError(title, (*((names[s], f"/models/{s}") for s in near), ("All models", "/models")))

@@ -10,7 +10,7 @@ from app.pricing.offers import store
 from app.pricing.refresh.replace_offers import day_of
 from app.pricing.search.parse_query import parse
 from app.site import feeds
-from app.site.render import months_text, render
+from app.site.render import months_text, percent, render
 from app.web.answers import Answer, Ask
 from app.web.front import public
 
@@ -80,7 +80,7 @@ def _entry(change: Change) -> feeds.Entry:
     where = f", {change.region}" if change.region else ""
     return feeds.Entry(
         f"tag:inferencebench.io,2026:change:{change.key}",
-        f"{gpu} at {provider}: {show(change.after_micro)}, {change.percent:+.1f} %",
+        f"{gpu} at {provider}: {show(change.after_micro)}, {percent(change.percent / 100, 1, signed=True)}",
         f"/gpus/{change.gpu}",
         change.day,
         f"{tier}{where}: from {show(change.before_micro)} to {show(change.after_micro)} per GPU-hour.",

@@ -51,7 +51,7 @@ class Heading:
 
 
 _COLUMNS = (("price", "USD per GPU"), ("gpu", "GPU"), ("count", "GPUs"), ("provider", "Provider"), ("tier", "Tier"),
-            ("region", "Region"), ("instance", "USD per instance"), ("seen", "Seen"))  # fmt: skip
+            ("region", "Region"), ("instance", "USD per instance"), ("seen", "Last seen"))  # fmt: skip
 
 
 @public("/prices")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -21,7 +22,7 @@ from app.telemetry.counters import ERRORS, SHIFTS, TIMES_MS, hidden
 from app.web import assets
 from app.web.answers import ROUTE
 
-SCENARIO_VERSION = 2
+SCENARIO_VERSION = 3
 """The version of a scenario, as ``static/scenarios.js`` reads it."""
 
 
@@ -34,7 +35,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters.update(
         usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden,
-        figure=figure,
+        figure=figure, percent=percent, grouped=grouped,
         thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,
         may_be=where_it_may_be,
     )  # fmt: skip
@@ -59,12 +60,27 @@ def render(template: str, *, settings: Settings, **values: Any) -> bytes:
 
 
 def duration(seconds: float) -> str:
-    """A short time for a reader: ``49.9 ms``, ``539 ms``, ``1.29 s``."""
-    if seconds >= 1:
-        said = f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
-    else:
-        said = f"{seconds * 1e3:.3g} ms" if seconds < 0.9995 else "1.00 s"
-    return said.replace(" ", "\u00a0")  # a number and its unit stay on one line
+    """A short time for a reader, in milliseconds to three digits: ``49.9 ms``, ``539 ms``, ``1,290 ms``.
+
+    One unit everywhere: a limit typed in milliseconds is never read beside a figure in seconds.
+    """
+    rounded = float(f"{seconds * 1e3:.3g}")
+    said = f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:g}"
+    return f"{said}\u00a0ms"  # a number and its unit stay on one line
+
+
+def percent(share: float, places: int = 0, *, signed: bool = False) -> str:
+    """A share for a reader: 0.084 is ``8%``, or ``8.4%`` with one place; ``signed`` shows ``+`` and a true minus."""
+    said = f"{100 * share:{'+' if signed else ''}.{places}f}"
+    if not float(said):
+        said = said.lstrip("+-")
+    return said.replace("-", "\N{MINUS SIGN}") + "%"
+
+
+def grouped(text: str) -> str:
+    """``text`` with its whole numbers of five digits and more, and of four that count something, in groups of three:
+    ``2332 measured rows`` → ``2,332 measured rows``. Years and fractions stay."""
+    return re.sub(r"(?<![\d.,-])(\d{5,}|\d{4}(?= [a-z]))(?![\d.,-])", lambda found: f"{int(found[1]):,}", text)
 
 
 def opening(model: str) -> str:

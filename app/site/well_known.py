@@ -19,10 +19,12 @@ from app.policies.documents import POLICIES
 from app.policies.files import policies
 from app.pricing.offers import best as best_prices
 from app.pricing.offers import store
+from app.pricing.offers.price_query import FILTERS, MEANINGS
 from app.pricing.offers.tables import OfferRow
 from app.privacy.mail import sync
 from app.site import estimate_api as estimates
 from app.site import feeds, preview
+from app.site.examples import finds
 from app.site.openapi import description
 from app.site.price_api import to_json
 from app.site.render import render
@@ -169,13 +171,15 @@ async def provider_preview(ask: Ask) -> Answer:
     return Answer(await preview.draw(provider.name, line, ""), "image/png")
 
 
-@public("/api")
+@public("/api", shows=(OFFERS_KEY,))
 async def api(ask: Ask) -> Answer:
     """The API's documentation for people."""
     ask.settle("/api")
+    barren = {name for name, (_, example) in MEANINGS.items() if name in FILTERS and not await finds(name, example)}
     body = render("site/api.html", settings=ask.settings, path="/api", canonical="/api", title="Data and API",
                   description="Every price as CSV and JSON, with the same filters as the page; no key needed.",
-                  api=description(ask.settings), estimate_fields=estimates.FIELDS, estimate_answer=estimates.ANSWER,
+                  api=description(ask.settings), barren=barren,
+                  estimate_fields=estimates.FIELDS, estimate_answer=estimates.ANSWER,
                   estimate_example=json.dumps(estimates.EXAMPLE))  # fmt: skip
     return Answer(body)
 

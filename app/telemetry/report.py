@@ -85,7 +85,7 @@ def share(count: int, total: int) -> str:
         return hidden(count)
     if 0 < total - count < FEW:
         return f"all but {hidden(total - count)}"
-    return f"{100 * count / total:.1f} %"
+    return f"{100 * count / total:.1f}%"
 
 
 def _time(said: dict[str, Histogram], measure: str, share: float) -> str:

@@ -1,5 +1,6 @@
 """The calculator in Chromium: one formula in two languages, and nothing that leaves the browser."""
 
+import base64
 import json
 import random
 import re
@@ -250,7 +251,7 @@ def test_nothing_typed_chosen_shared_or_saved_leaves_the_browser(context: Browse
     page.locator("#c-budget").fill(str(MARK))
     page.locator("#rows .pick").first.click()
     page.get_by_role("button", name="Show the models").click()
-    expect(page.locator("#models")).to_contain_text("within the limits")
+    expect(page.locator("#models")).to_contain_text("meet the targets")
     page.locator("#c-name").fill("marker scenario")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#scenarios")).to_contain_text("marker scenario")
@@ -396,7 +397,7 @@ def test_bad_input_is_said_at_its_field_and_never_shows_nan(page: Page, field: s
 def test_a_format_that_a_gpu_lacks_is_told_with_what_would_work(page: Page) -> None:
     ready(page)
     page.select_option("#c-precision", "fp8")
-    page.get_by_text("Why not the others").click()
+    page.get_by_text("Excluded GPUs").click()
     expect(page.locator("#whynot")).to_contain_text("T4: it has no FP8 units; fp16 or int4 would work")
     page.select_option("#c-precision", "bf16")
     expect(page.locator("#whynot")).to_contain_text("T4: it has no bfloat16 arithmetic; fp16, int8 or int4 would work")
@@ -407,8 +408,8 @@ def test_a_measurement_of_ones_own_moves_its_generation_half_of_the_way_and_is_s
 
     def hopper() -> float:
         row = page.locator("#rows tbody tr").filter(has_text="H100 SXM").first
-        text = row.locator("[data-label='Per token']").inner_text().split()
-        return float(text[0]) * (1000 if text[1] == "s" else 1)
+        text = row.locator("[data-label='TPOT']").inner_text().split()
+        return float(text[0])
 
     recorded = Recorded(page)
     before = hopper()
@@ -459,7 +460,7 @@ def test_the_slow_end_of_the_range_holds_the_limit_when_asked(page: Page) -> Non
     expect(detail).to_contain_text(
         re.compile(r"to (5[1-9]|[6-9]\d)[\d.]*\sms")
     )  # past the limit of 50 ms, unless asked
-    page.get_by_label("Hold them at the slow end").check()
+    page.get_by_label("Meet them even at the slow end").check()
     expect(detail).to_contain_text(re.compile(r"to ([1-4]?\d(\.\d+)?|50(\.0\d*)?)\sms"))
 
 
@@ -521,3 +522,64 @@ def test_scripts_of_the_calculator_send_nothing_by_themselves() -> None:
             r"sendBeacon|XMLHttpRequest|WebSocket|EventSource|\.submit\(|http[s]?://(?!www\.w3\.org)", text
         ), name
         assert text.count("fetch(") == (1 if name == "calculator.js" else 0)
+
+
+def test_limits_are_in_milliseconds_beside_each_other(page: Page) -> None:
+    ready(page)
+    expect(page.locator("label[for=c-ttft]")).to_have_text(re.compile("TTFT.*ms"))
+    expect(page.locator("label[for=c-tpot]")).to_have_text(re.compile("TPOT.*ms"))
+    page.locator("#c-rate").fill("5")
+    page.locator("#c-ttft").fill("300")
+    values = page.locator("#rows td[data-label=TTFT]").all_inner_texts()
+    assert values
+    for text in values:
+        assert float(text.split("\u00a0")[0].replace(",", "")) <= 300, text
+        assert re.match(r"[\d,.]+\sms\s", text)
+    assert not re.search(r"\d\ss\b", page.inner_text("#rows"))
+
+
+def test_a_scenario_whose_limit_was_in_seconds_opens_in_milliseconds(page: Page) -> None:
+    old = json.dumps({"version": 2, "input": {"ttft": "1.1", "tpot": "40"}}).encode()
+    page.goto("/calculator#s=" + base64.urlsafe_b64encode(old).decode().rstrip("="))
+    expect(page.locator("#c-ttft")).to_have_value("1100")
+    expect(page.locator("#c-tpot")).to_have_value("40")
+    kept = {"version": 2, "items": [{"id": "a", "name": "old", "input": {"ttft": "0.3"}}]}
+    page.evaluate("(kept) => localStorage.setItem('scenarios', JSON.stringify(kept))", kept)
+    page.reload()
+    page.get_by_role("button", name="Open").click()
+    expect(page.locator("#c-ttft")).to_have_value("300")
+
+
+def test_cost_decides_and_a_dear_own_price_is_a_row_among_others(page: Page) -> None:
+    ready(page)
+    answer = page.inner_text("#answer")
+    page.get_by_text("Prices", exact=True).last.click()
+    page.select_option("#c-owngpu", "h200-sxm-141gb")
+    page.locator("#c-ownusd").fill("6")
+    own = page.locator("#rows tr", has_text="your own price")
+    expect(own).to_have_count(1)
+    assert page.inner_text("#answer") == answer
+    costs = page.locator("#rows td[data-label='USD a month']").all_inner_texts()
+    numbers = [float(text.strip("$").replace(",", "")) for text in costs]
+    assert numbers == sorted(numbers)
+    page.locator("#c-ownusd").fill("0.01")
+    expect(page.locator("#answer")).to_contain_text("your own price")
+
+
+def test_an_excluded_gpu_says_what_would_admit_it_and_it_does(page: Page) -> None:
+    ready(page)
+    page.locator("#c-ttft").fill("300")
+    page.locator("#whynot summary").click()
+    reason = page.locator("#whynot li", has_text="It would qualify at").first
+    name, why = reason.inner_text().split(": ", 1)
+    key, wanted = re.search(r"(TTFT|TPOT) .*would qualify at ([\d,.]+)", why).groups()  # type: ignore[union-attr]
+    page.locator(f"#c-{key.lower()}").fill(wanted.replace(",", ""))
+    expect(page.locator("#whynot li", has_text=re.compile(f"^{re.escape(name)}:"))).to_have_count(0)
+
+
+def test_a_replica_is_never_called_one_gpu_beside_a_count_of_more(page: Page) -> None:
+    ready(page)
+    assert "one GPU" not in page.inner_text("main")
+    for address in ("/gpus/h100-sxm-80gb", "/models/meta-llama--llama-3.1-8b-instruct"):
+        page.goto(address)
+        assert not re.search(r"\d GPUs? one GPU|, one GPU", page.inner_text("main"))

@@ -103,7 +103,7 @@ def test_an_unknown_model_is_a_404_with_near_ones(site: Site) -> None:
 
 def test_model_and_gpu_pages_show_what_the_estimator_says(site: Site) -> None:
     model = get(site, "/models/openai--gpt-oss-120b").text
-    assert "Cheapest hardware for usual traffic" in model
+    assert "Cheapest hardware for common traffic" in model
     assert "/calculator/hardware/openai--gpt-oss-120b" in model
     gpu = get(site, "/gpus/h100-sxm-80gb").text
     assert "What it runs best" in gpu
@@ -114,7 +114,10 @@ def test_measurements_can_be_filtered_and_sorted_and_have_one_address(site: Site
     every = get(site, "/benchmarks").text
     assert "2,451" in every
     some = get(site, "/benchmarks?engine=llama.cpp&sort=error").text
-    offs = [abs(int(value)) for value in re.findall(r'data-label="Off by">([+-]\d+) %', some)]
+    offs = [
+        abs(int(value.replace("\u2212", "-")))
+        for value in re.findall(r'data-label="TPOT error">([+\u2212]?\d+)%', some)
+    ]
     assert offs == sorted(offs, reverse=True)
     assert len(offs) == 50
     assert get(site, "/benchmarks?sort=error&engine=llama.cpp").status_code == 308

@@ -811,7 +811,7 @@ def test_the_status_page_tells_how_many_were_answered_in_time_and_hides_small_co
         assert (found["answered"], found["open"]) == (12, 0)
         assert found["in_time"] == pytest.approx(11 / 12)
         page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", (await client.get("/status")).text))
-        assert "Answered in time 91.7 %" in page
+        assert "Answered in time 91.7%" in page
         assert "Open fewer than 10" in page
 
     inside.run(work)

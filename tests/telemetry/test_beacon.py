@@ -182,4 +182,4 @@ def test_a_share_beside_its_total_tells_no_small_count(promise: str) -> None:
             told = share(count, total)
             few = total < FEW or 0 < count < FEW or 0 < total - count < FEW
             assert (told == "–" or "fewer than 10" in told) is few, (count, total)
-            assert not few or not re.search(r"[\d.]+ %", told)
+            assert not few or not re.search(r"[\d.]+%", told)

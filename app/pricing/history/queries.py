@@ -49,6 +49,16 @@ async def levels_by_day(gpu: str, since: int = 0) -> list[Row]:
     return _in_order(found)
 
 
+async def charted_providers(gpu: str, since: int = 0) -> set[str]:
+    """The providers whose prices, on demand or spot, make the levels of ``gpu`` from the second ``since`` on."""
+    rows = await fetch(
+        "SELECT DISTINCT s.provider FROM price_series s JOIN price_span p ON p.series = s.id"
+        " WHERE s.gpu = ? AND s.tier IN ('on-demand', 'spot') AND (p.valid_to IS NULL OR p.valid_to > ?)",
+        gpu, since,
+    )  # fmt: skip
+    return {provider for (provider,) in rows}
+
+
 def _in_order(rows: list[tuple[Any, ...]]) -> list[Row]:
     """Levels by time, as rows with names."""
     return [dict(zip(_LEVEL, row, strict=True)) for row in sorted(rows, key=lambda row: (row[0], row[1]))]

@@ -4,9 +4,20 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from app.core.http_client import Fault
 from app.core.settings import Settings
 from app.pricing.offers import store
 from app.pricing.offers.offer import COMMUNITY
+
+PLAIN = {
+    Fault.UNREACHABLE: "Could not be reached", Fault.TOO_SLOW: "Did not answer in time",
+    Fault.TOO_LARGE: "The answer was too large to be a price list", Fault.REDIRECT: "Sent us to another site",
+    Fault.TOO_MANY: "Asked us to wait", Fault.SERVER: "Failed on the provider's side",
+    Fault.REFUSED: "Refused the request", Fault.NOT_JSON: "Answered with something other than data",
+    Fault.TRUNCATED: "The answer was cut off", Fault.SCHEMA: "Changed the format of its data",
+    Fault.FEW: "Returned far fewer rows than before", Fault.OWN: "Our own reading of the answer failed",
+}  # fmt: skip
+"""What went wrong, in words for somebody who runs no network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,12 @@ class SourceState:
     error_at: int | None
     left_out: dict[str, int]
     """Why rows of the last answer were no offers of a GPU to rent, and how many."""
+
+    @property
+    def failure(self) -> str:
+        """The last failure in plain words, ``""`` where there is none; ``error`` holds the technical text."""
+        fault = next((fault for fault in Fault if self.error.startswith(f"{fault}:")), None)
+        return "" if not self.error else PLAIN[fault] if fault else "The last check failed"
 
 
 async def of_sources(names: Iterable[str] | None, settings: Settings) -> list[SourceState]:

@@ -1,0 +1,49 @@
+"""Examples of searches that find something: chosen from the offers there are, so that none leads to an empty page."""
+
+from dataclasses import dataclass
+
+from app.pricing.offers import store
+from app.pricing.search.parse_query import parse
+
+MOST = 4
+_LINKS = (
+    ("H100 SXM on demand", (("gpu", "h100-sxm-80gb"), ("tier", "on-demand"))),
+    ("80 GB or more, spot", (("tier", "spot"), ("min_memory_gb", "80"))),
+    ("in Europe", (("region", "europe"),)),
+    ("in the United States", (("region", "us"),)),
+    ("RTX 4090", (("gpu", "rtx-4090-24gb"),)),
+    ("24 GB or more under $1", (("min_memory_gb", "24"), ("max_usd", "1"))),
+    ("on demand", (("tier", "on-demand"),)),
+)
+_WORDS = ("h100 spot europe", "h100 80gb spot under 2", "h100 spot", "h100", "24gb under 1", "spot", "on demand")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A search that finds offers: its name and the address of its page."""
+
+    name: str
+    address: str
+
+
+async def links() -> list[Example]:
+    """The first :data:`MOST` of the usual searches that find an offer."""
+    found: list[Example] = []
+    for name, pairs in _LINKS:
+        query = parse(pairs)
+        if len(found) < MOST and await store.count(query):
+            found.append(Example(name, query.address("/prices")))
+    return found
+
+
+async def words() -> str:
+    """What the search field shows as an example: words that find an offer; ``""`` while there is none."""
+    for text in _WORDS:
+        if await store.count(parse([("q", text)])):
+            return text
+    return ""
+
+
+async def finds(name: str, value: str) -> bool:
+    """Whether the parameter ``name`` with the example ``value`` leaves any offer."""
+    return bool(await store.count(parse([(name, value)])))

@@ -1,0 +1,89 @@
+"""The first five minutes: no dead end, and no figure that contradicts the one beside it."""
+
+import re
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from tests.conftest import Site
+
+EMPTY = re.compile("Nothing matches all of that|No model matches all of that|No measurement has all of that|"
+                   "No prices are recorded in this window|No offer for this accelerator")  # fmt: skip
+STARTS = ("/", "/prices", "/gpus/h100-sxm-80gb", "/models", "/models/meta-llama--llama-3.3-70b-instruct", "/calculator",
+          "/benchmarks", "/compare", "/providers/verda", "/api", "/methodology", "/status")  # fmt: skip
+
+
+def test_each_example_on_the_front_page_finds_offers(page: Page) -> None:
+    page.goto("/")
+    links = page.locator(".try a[href^='/prices']")
+    assert links.count() >= 3
+    for address in [link.get_attribute("href") or "" for link in links.all()]:
+        page.goto(address)
+        expect(page.locator("#board tbody tr").first).to_be_visible()
+    page.goto("/")
+    field = page.locator("main input[name=q]")
+    field.fill(field.get_attribute("placeholder") or "")
+    field.press("Enter")
+    expect(page.locator("#board tbody tr").first).to_be_visible()
+
+
+def test_no_link_of_a_page_that_people_start_from_leads_to_an_empty_one(site: Site) -> None:
+    with httpx.Client(base_url=site.url, follow_redirects=True, timeout=30) as client:
+        asked: dict[str, None] = {}
+        for start in STARTS:
+            for address in re.findall(r'<a [^>]*href="(/[^"#]*)', client.get(start).text):
+                whole = urljoin(start, address.replace("&amp;", "&"))
+                # each kind of link with a query, and one of each kind of page; the rest differ by their slug alone
+                kind = urlsplit(whole).path.split("/")[1]
+                if "?" in whole or not any(urlsplit(a).path.split("/")[1] == kind for a in asked):
+                    asked[whole] = None
+        shown = [address for address in asked if not address.startswith(("/submit", "/policies"))][:120]
+        assert len(shown) > 30
+        for address in shown:
+            answer = client.get(address)
+            assert answer.status_code == 200, address
+            assert not EMPTY.search(answer.text), address
+
+
+def test_each_example_of_the_api_finds_offers_or_says_that_none_has_it(site: Site) -> None:
+    text = httpx.get(f"{site.url}/api").text
+    examples = set(re.findall(r'data-label="Example"><code>([a-z_]+)=([^<]+)</code>', text))
+    assert len(examples) > 8
+    for name, value in examples - {("limit", "100")}:
+        if name in ("gpu", "provider", "region", "tier", "stock", "min_memory_gb", "max_usd", "gpu_count", "q"):
+            found = httpx.get(f"{site.url}/api/prices", params={name: value}, follow_redirects=True).json()
+            assert found["offers"], (name, value)
+    assert "no offer has it now" in text  # in the shipped prices nobody tells of stock
+
+
+def test_a_chart_says_whose_prices_it_shows_where_the_cards_speak_of_more(page: Page) -> None:
+    page.goto("/gpus/h100-sxm-80gb")
+    caption = page.locator(".chart figcaption")
+    expect(caption).to_contain_text(re.compile(r"Only AWS EC2, .*Oracle Cloud: of \d+ others with offers"))
+
+
+def test_a_model_that_is_not_tracked_is_answered_by_a_relative(page: Page) -> None:
+    page.goto("/models?q=nvidia+llama+3.3+70b+instruct+fp8")
+    expect(page.locator("main .empty")).to_contain_text("Llama-3.3-70B-Instruct: the same architecture")
+    page.goto("/models/meta-llama--llama-3.3-70b")
+    expect(page.locator("main")).to_contain_text("is not tracked. Its nearest relative here is Llama-3.3-70B-Instruct")
+    page.get_by_role("link", name="Llama-3.3-70B-Instruct").click()
+    row = page.locator(".fitgrid tr", has=page.get_by_role("link", name="GeForce RTX 4090", exact=True))
+    expect(row.locator("td").nth(1)).to_contain_text("INT4")
+
+
+def test_errors_are_told_of_both_times(page: Page) -> None:
+    page.goto("/benchmarks")
+    expect(page.locator("main [role=status]")).to_contain_text(
+        re.compile(r"TPOT: median error [\d.]+%.*TTFT: median error [\d.]+%")
+    )
+
+
+def test_the_methodology_shows_no_markup_and_keeps_numbers_whole(page: Page) -> None:
+    page.goto("/methodology")
+    text = page.inner_text("main")
+    assert not re.search(r":[a-z]+:`|``|`", text)
+    assert "2332" not in text
+    for cell in page.locator("main td.num").all()[:200]:
+        assert cell.evaluate("(cell) => getComputedStyle(cell).whiteSpace") == "nowrap"

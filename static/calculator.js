@@ -236,7 +236,8 @@ const show = (input, n, model, [rows, reasons]) => {
   $("rows").replaceChildren(...(rows.length ? [table([["Hardware"], ["USD a month", 1],
     ["$ per million tokens: input, output", 1],
     ["TTFT", 1], ["TPOT", 1], ["Limited by"], ["From"]],
-    rows.slice(0, SHOWN).map((row) => html("tr", { class: row.key === chosen && "chosen" },
+    rows.filter((r, i) => i < SHOWN || r.offer.tier === "own").map((row) =>
+      html("tr", { class: row.key === chosen && "chosen" },
       html("td", { class: "what" }, html("button", { type: "button", class: "pick",
         "aria-pressed": String(row.key === chosen), onclick: () => { chosen = row.key; render(); } }, hardware(row)),
         html("small", { class: "sub" },

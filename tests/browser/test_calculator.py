@@ -555,7 +555,7 @@ def test_cost_decides_and_a_dear_own_price_is_a_row_among_others(page: Page) -> 
     answer = page.inner_text("#answer")
     page.get_by_text("Prices", exact=True).last.click()
     page.select_option("#c-owngpu", "h200-sxm-141gb")
-    page.locator("#c-ownusd").fill("3")
+    page.locator("#c-ownusd").fill("6")
     own = page.locator("#rows tr", has_text="your own price")
     expect(own).to_have_count(1)
     assert page.inner_text("#answer") == answer

@@ -40,7 +40,7 @@ def environment() -> Environment:
         may_be=where_it_may_be,
     )  # fmt: skip
     made.globals.update(
-        times=_edges(TIMES_MS), shifts=_edges(SHIFTS), errors=_edges(ERRORS),
+        beacon_times=_edges(TIMES_MS), beacon_shifts=_edges(SHIFTS), beacon_errors=_edges(ERRORS),
         asset=assets.address, integrity=assets.integrity, gpus=facts.gpus(), providers=facts.providers(),
         countries=facts.countries(), continents=facts.CONTINENTS,
     )  # fmt: skip

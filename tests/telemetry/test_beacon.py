@@ -183,3 +183,19 @@ def test_a_share_beside_its_total_tells_no_small_count(promise: str) -> None:
             few = total < FEW or 0 < count < FEW or 0 < total - count < FEW
             assert (told == "–" or "fewer than 10" in told) is few, (count, total)
             assert not few or not re.search(r"[\d.]+%", told)
+            assert not few or not re.search(r"[\d.]+ %", told)
+
+
+def test_every_page_tells_its_script_the_buckets_and_nothing_else(http: httpx.Client) -> None:
+    """A page's own names stand in none of the beacon's places: what they hold would be sent in their stead."""
+    edges = {"times": TIMES_MS, "shifts": MEASURES["shift"], "errors": MEASURES["errors"]}
+    pages = ("/", "/prices", "/gpus", "/gpus/l4-24gb", "/models", "/benchmarks", "/methodology", "/calculator",
+    "/status",
+             "/submit", "/submit/benchmark", "/submissions", "/privacy/rights", "/policies", "/providers", "/compare",
+             "/api")  # fmt: skip
+    for path in pages:
+        text = http.get(path).text
+        for name, numbers in edges.items():
+            told = re.search(rf'data-{name}="([^"]*)"', text)
+            assert told is not None, path
+            assert told[1].split() == [str(number) for number in numbers], path

@@ -139,7 +139,7 @@ def months_text(months: int | None) -> str:
 def where_it_may_be(provider: facts.Provider) -> str:
     """Where a machine whose place is not stated may stand, as far as its provider says: continents, in words."""
     if "any" in provider.data_centres:
-        return "anywhere: a marketplace"
+        return "anywhere"
     found = [name for slug, name in facts.CONTINENTS.items() if provider.data_centres and provider.may_be_in(slug)]
     return f"machines in {', '.join(found)}" if found else ""
 

@@ -182,7 +182,7 @@ class Requests(RuleBasedStateMachine):
     @rule()
     def the_mailbox_is_read(self) -> None:
         known = {mark: sender for mark, (sender, _) in self.sent.items() if mark not in self.read}
-        before = self._cases()
+        before, letters = self._cases(), self.letters()  # the copies of old letters go when the mailbox is read
         sqlite.run(sync.poll(self.settings))
         for mark, sender in known.items():
             self.read.add(mark)
@@ -192,7 +192,7 @@ class Requests(RuleBasedStateMachine):
             assert len(found) == 1, f"{mark} is kept {len(found)} times"
             case = self._cases()[found[0]]
             text = body(self.sent[mark][1])
-            codes = [request.CODE.search(body(letter)) for letter in self.letters() if found[0] in letter["Subject"]]
+            codes = [request.CODE.search(body(letter)) for letter in letters if found[0] in letter["Subject"]]
             if sender == case.address and any(code and code[0] in text for code in codes) and found[0] in before:
                 self.proven.add(found[0])
         for reference, case in before.items():

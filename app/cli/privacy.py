@@ -15,7 +15,7 @@ from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.core.units import DAY_S
-from app.privacy.mail import identifiers, queue, sync, templates
+from app.privacy.mail import identifiers, queue, reminders, sync, templates
 from app.privacy.requests import cases, request
 from app.storage import sqlite
 from app.storage.sqlite import transaction
@@ -146,11 +146,16 @@ def show(reference: Reference, /, *, settings: Settings) -> int:
     """Print one case with its correspondence and history."""
     open_database(settings)
 
-    async def gather() -> tuple[cases.Case, list[dict[str, Any]], list[tuple[int, str]]]:
+    async def gather() -> tuple[cases.Case, list[dict[str, Any]], list[tuple[int, str]], list[tuple[int, int]]]:
         case = await cases.known(reference)
-        return case, await cases.correspondence(case.reference), await cases.events(case.reference)
+        return (
+            case,
+            await cases.correspondence(case.reference),
+            await cases.events(case.reference),
+            await reminders.waiting_letters(case.reference),
+        )
 
-    case, letters, history = sqlite.run(gather())
+    case, letters, history, waiting = sqlite.run(gather())
     print(f"{case.reference}  {case.kind} ({case.law})  {case.state}\nfrom {case.address or 'nobody known'} by "
           f"{case.way}\ndue {templates.day(case.deadline_at)}"
           + (f", extended: {case.extended}" if case.extended else ""))  # fmt: skip
@@ -160,6 +165,8 @@ def show(reference: Reference, /, *, settings: Settings) -> int:
             f"\n--- {_moment(letter['at'])} {letter['direction']} {letter['sender']}  {letter['checks']}  "
             f"{letter['note']}\n{letter['subject']}\n\n{letter['body']}"
         )
+    for at, tries in waiting:
+        print(f"\nnot sent yet: the letter of {_moment(at)}" + (f", tried {tries} times" if tries else ""))
     print("\nhistory:")
     for at, what in history:
         print(f"  {_moment(at)}  {what}")

@@ -66,7 +66,7 @@ def test_after_the_purge_at_its_limit_it_is_in_no_file_and_the_status_page_says_
 
     house.run(work)
     at = clock.from_timestamp(checked.died_at or 0)
-    told = page.text.split("Last canary seen dead")[1].split("</div>")[0]
+    told = page.text.split("Last canary confirmed deleted")[1].split("</div>")[0]
     assert f"{at:%H:%M}" in told
     assert "none yet" not in told
 
@@ -121,7 +121,7 @@ def test_it_is_counted_in_no_figure(house: Inside) -> None:
 
     async def pages(client: httpx.AsyncClient) -> None:
         for path in canary_reader.PAGES:
-            assert "canary" not in (await client.get(path)).text.replace("Last canary seen dead", "").replace(
+            assert "canary" not in (await client.get(path)).text.replace("Last canary confirmed deleted", "").replace(
                 "an artificial", ""
             ), path
 

@@ -3,13 +3,17 @@ accident,
 no text lost, no quoted word taken for a wish. Most were written by somebody who had not seen the code."""
 
 import contextlib
+import smtplib
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
+import time_machine
 from imap_tools.errors import MailboxFetchError
 
+from app.cli import privacy
+from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.privacy.fulfilment import fulfil
@@ -410,3 +414,21 @@ def test_a_message_that_the_server_does_not_give_out_stands_in_nobodys_way(
     there[:] = [6, 7, 8, 9, 10]
     with pytest.raises(MailboxFetchError):  # the server gives nothing out: that is its own trouble
         polled(office)
+
+
+def test_a_letter_that_the_server_refuses_is_told_of(
+    office: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object) -> None:
+        raise smtplib.SMTPRecipientsRefused({"person@example.org": (550, b"no such user")})
+
+    monkeypatch.setattr(sync, "_hand_over", refused)
+    began = clock.timestamp()
+    arrive(office, raw(name="r"), "r")
+    for number in range(sync.LATE_TRIES):
+        with time_machine.travel(began + number * (sync.AGAIN_S + 1), tick=False):
+            assert polled(office)["sent"] == 0
+    (case,) = all_cases()
+    assert any("1 letters wait to be sent" in trouble for trouble in sqlite.run(sync.troubles()))
+    privacy.show(case.reference, settings=office)
+    assert f"not sent yet: the letter of {clock.from_timestamp(began):%Y-%m-%d}" in capsys.readouterr().out

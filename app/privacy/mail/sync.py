@@ -14,16 +14,17 @@ from app.core import clock, limited_process, logs
 from app.core.retention import COPY_DAYS
 from app.core.settings import Settings
 from app.core.units import DAY_S
-from app.privacy.mail import automatic_limits, queue, templates
+from app.privacy.mail import automatic_limits, queue
 from app.privacy.mail.mailbox import OUTBOX, Item, Mailbox, MailboxError, inbox, outbox
 from app.privacy.mail.parser import Read, read, read_beginning
-from app.privacy.requests import cases, request
+from app.privacy.mail.reminders import remind
+from app.privacy.requests import cases
 from app.storage.sqlite import execute, fetch, transaction
 from app.upstream.outcome import place_of
 
 MOST_AT_ONCE = 2_000
 TIMEOUT_S, AGAIN_S, TRIES = 30, 300, 50
-READ_TRIES = 3
+READ_TRIES = LATE_TRIES = 3
 """A message that could not be kept in so many readings of the mailbox is set aside: it is read no more until the
 operator says so."""
 log = logs.get("mail")
@@ -130,6 +131,17 @@ async def troubles() -> list[str]:
         f"reads them again"
         for place, why in {(place, why) for place, _, _, why in waiting[:20]}
     ]
+    late, most = (
+        await fetch(
+            "SELECT count(*), max(tries) FROM mail_out WHERE sent_at IS NULL AND tries BETWEEN ? AND ?",
+            LATE_TRIES,
+            TRIES - 1,
+        )
+    )[0]
+    if late:
+        found.append(
+            f"{late} letters wait to be sent, tried up to {most} times; the worker's log says what the server answers"
+        )
     given_up = (await fetch("SELECT count(*) FROM mail_out WHERE sent_at IS NULL AND tries >= ?", TRIES))[0][0]
     if given_up:
         found.append(
@@ -144,37 +156,6 @@ async def retry() -> int:
     async with transaction(cases.CASES_KEY):
         await execute("DELETE FROM mail_aside")
     return len(waiting)
-
-
-async def remind(settings: Settings) -> int:
-    """Tell the operator of deadlines 10, 3 and 0 days before, each once."""
-    if not settings.operator_email:
-        return 0
-    now, due = clock.timestamp(), []
-    for case in await cases.every(closed=False):
-        left = (case.deadline_at - now) // DAY_S if case.deadline_at >= now else 0
-        step = next((days for days in reversed(request.REMINDERS) if left <= days), None)
-        said = {what for _, what in await cases.events(case.reference)}
-        if case.state in request.OPEN and step is not None and f"operator reminded, {step} days" not in said:
-            due.append((case, step, left))
-    if not due:
-        return 0
-    letter = templates.Letter(f"ibr{now}", settings.operator_email, f"{len(due)} privacy requests are due",
-                            templates.reminder([(c.reference, c.kind, c.deadline_at, left) for c, _, left in due], now),
-                            automatic=False)  # fmt: skip
-    async with transaction(cases.CASES_KEY):
-        raw = templates.composed(letter, queue.letterhead(settings), now)
-        await execute(
-            "INSERT OR IGNORE INTO mail_out (id, reference, recipient, automatic, created_at, message) "
-            "VALUES (?, NULL, ?, 0, ?, ?)",
-            letter.id,
-            letter.recipient,
-            now,
-            raw,
-        )
-        for case, step, _ in due:
-            await cases.note(case.reference, f"operator reminded, {step} days")
-    return len(due)
 
 
 async def deliver(settings: Settings) -> int:
@@ -195,7 +176,11 @@ async def deliver(settings: Settings) -> int:
         try:
             await asyncio.to_thread(_hand_over, settings, one, recipient, bool(automatic), bytes(raw))
         except (OSError, smtplib.SMTPException) as error:
-            log.warning("a letter could not be sent", extra={"why": type(error).__name__, "again_in_s": AGAIN_S})
+            answer = getattr(error, "smtp_code", None)  # its words may repeat the address
+            log.warning(
+                "a letter could not be sent",
+                extra={"why": type(error).__name__, "code": answer, "reference": reference, "again_in_s": AGAIN_S},
+            )
             if tries >= TRIES:
                 await _give_up(one, reference)
             continue

@@ -33,8 +33,11 @@ const ms = (s) => {
 };
 const gb = (b) => `${+(b / 1e9).toPrecision(3)}\u00a0GB`;
 const many = (n, one, more = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
-const day = (n) => new Date(n * 864e5).toLocaleDateString("en-GB",
-  { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+const day = (n) => {
+  const d = new Date(n * 864e5);
+  return `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}`;
+};
 
 const read = () => Object.fromEntries(fields.map((f) => [f.dataset.key, f.type === "checkbox" ? f.checked : f.value]));
 const write = (input) => {

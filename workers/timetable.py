@@ -36,15 +36,16 @@ class Entry:
 
     @property
     def minutes(self) -> set[int]:
-        """The minutes of an hour at which it is due; of one hour of the day alone where it is daily."""
-        if self.every_minutes >= DAY_MIN:
+        """The minutes of an hour at which it is due; of some hours alone where it is due less than hourly."""
+        if self.every_minutes > 60:
             return {self.offset % 60}
         return {minute for minute in range(60) if minute % self.every_minutes == self.offset % self.every_minutes}
 
     @property
     def hours(self) -> set[int] | None:
         """The hours of a day at which it is due, ``None`` for every hour."""
-        return {self.offset // 60} if self.every_minutes >= DAY_MIN else None
+        every = self.every_minutes // 60
+        return {hour for hour in range(24) if hour % every == self.offset // 60 % every} if every > 1 else None
 
 
 def _prices() -> list[Entry]:

@@ -385,9 +385,10 @@ def test_the_timetable_holds_every_source_at_its_pace_spread_over_the_hour() -> 
 
     prices = [entry for entry in TIMETABLE if entry.job == "refresh_source" and entry.argument in SOURCES]
     assert {entry.argument for entry in prices} == set(SOURCES)
-    assert {entry.every_minutes for entry in prices} == {10, 30}
+    assert {entry.every_minutes for entry in prices} == {10, 30, 240, 360, 720}
+    for entry in TIMETABLE:  # so often a day as it says
+        assert len(entry.minutes) * len(entry.hours or range(24)) == 24 * 60 // entry.every_minutes
     for entry in prices:
-        assert len(entry.minutes) == 60 // entry.every_minutes
         assert entry.timeout_s < entry.every_minutes * 60
     assert max(sum(minute in entry.minutes for entry in prices) for minute in range(60)) <= 4
     daily = {entry.job for entry in TIMETABLE if entry.every_minutes == 1440}

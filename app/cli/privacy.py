@@ -216,7 +216,6 @@ def resolve(
                 await queue.write(
                     settings,
                     case,
-                    f"Your privacy request {case.reference}",
                     told,
                     automatic=False,
                     now=clock.timestamp(),

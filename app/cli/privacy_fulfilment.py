@@ -73,7 +73,6 @@ def verify(
                 if not await queue.write(
                     settings,
                     case,
-                    f"Your privacy request {case.reference}",
                     text,
                     automatic=False,
                     now=clock.timestamp(),

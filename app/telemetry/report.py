@@ -76,9 +76,11 @@ def _page(route: str, asked: Histogram, said: dict[str, Histogram]) -> Page:
 
 
 def share(count: int, total: int) -> str:
-    """A share for readers. With the total beside it a share tells the count, and the count of the rest: where either
-    is a
-    small one, no more is said than that."""
+    """A share for readers.
+
+    With the total beside it a share tells the count, and the count of the rest: where either is a small one, no more
+    is said than that.
+    """
     if total < FEW:
         return "–"
     if 0 < count < FEW:

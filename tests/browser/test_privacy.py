@@ -3,11 +3,12 @@
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 from tests.conftest import Site, free_port, serve
 
@@ -88,13 +89,29 @@ def test_a_browser_without_shift_reports_still_works(context: BrowserContext) ->
     assert errors == []
 
 
+def clear_button(page: Page) -> Locator:
+    """The button of the rights page that clears what is stored in the browser."""
+    page.goto("/privacy/rights")
+    return page.get_by_role("button", name="Clear everything stored in this browser")
+
+
+@pytest.fixture
+def storing(browser: Browser, site: Site) -> Iterator[Page]:
+    """A page of a context of its own that has stored something."""
+    kept = browser.new_context(base_url=site.url)
+    page = kept.new_page()
+    page.goto("/")
+    page.evaluate("localStorage.setItem('theme', 'dark'); sessionStorage.setItem('seen', '1')")
+    yield page
+    kept.close()
+
+
 @pytest.mark.parametrize("promise", ["P-8d"])
 def test_everything_stored_in_the_browser_is_cleared(page: Page, promise: str) -> None:
     page.goto("/")
     page.select_option("#theme", "dark")
     page.evaluate("localStorage.setItem('scenarios', '{}'); sessionStorage.setItem('x', '1')")
-    page.goto("/privacy/rights")
-    page.get_by_role("button", name="Clear everything stored in this browser").press("Enter")
+    clear_button(page).press("Enter")
     page.get_by_text("Everything this site stored in this browser is gone").wait_for()
     assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
     page.goto("/privacy/rights")
@@ -102,34 +119,22 @@ def test_everything_stored_in_the_browser_is_cleared(page: Page, promise: str) -
 
 
 @pytest.mark.parametrize("promise", ["P-8d"])
-def test_without_scripts_the_servers_answer_clears_the_storage(browser: Browser, site: Site, promise: str) -> None:
-    kept = browser.new_context(base_url=site.url)
-    with_scripts = kept.new_page()
-    with_scripts.goto("/")
-    with_scripts.evaluate("localStorage.setItem('theme', 'dark')")
-    with_scripts.route("**/rights.*.js", lambda route: route.abort())  # the button then works by itself alone
-    with_scripts.goto("/privacy/rights")
-    with_scripts.get_by_role("button", name="Clear everything stored in this browser").click()
-    with_scripts.get_by_text("is gone").wait_for()
-    assert with_scripts.evaluate("localStorage.length") == 0
-    kept.close()
+def test_without_scripts_the_servers_answer_clears_the_storage(storing: Page, promise: str) -> None:
+    storing.route("**/rights.*.js", lambda route: route.abort())  # the button then works by itself alone
+    clear_button(storing).click()
+    storing.get_by_text("is gone").wait_for()
+    assert storing.evaluate("localStorage.length") == 0
 
 
 @pytest.mark.parametrize("promise", ["P-8d"])
-def test_without_the_servers_header_the_script_clears_the_storage(browser: Browser, site: Site, promise: str) -> None:
-    kept = browser.new_context(base_url=site.url)
-    page = kept.new_page()
-    page.goto("/")
-    page.evaluate("localStorage.setItem('theme', 'dark'); sessionStorage.setItem('seen', '1')")
-    page.route(  # over plain http from another machine browsers ignore Clear-Site-Data
+def test_without_the_servers_header_the_script_clears_the_storage(storing: Page, promise: str) -> None:
+    storing.route(  # over plain http from another machine browsers ignore Clear-Site-Data
         "**/privacy/rights/clear",
         lambda route: route.fulfill(status=200, content_type="text/html", body="<p>an answer without the header"),
     )
-    page.goto("/privacy/rights")
-    page.get_by_role("button", name="Clear everything stored in this browser").click()
-    page.get_by_text("an answer without the header").wait_for()
-    assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
-    kept.close()
+    clear_button(storing).click()
+    storing.get_by_text("an answer without the header").wait_for()
+    assert storing.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
 
 
 def test_each_mail_link_can_be_reached_and_says_what_it_asks(page: Page) -> None:

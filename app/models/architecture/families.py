@@ -159,11 +159,9 @@ def context_of(values: Mapping[str, Any], stated: int | None) -> int | None:
     """The longest context, in tokens, with scaled positions.
 
     ``factor`` × ``original_max_position_embeddings`` where the file says what was scaled (YaRN, arXiv:2309.00071, and
-    the
-    like), the larger of it and what is stated. Where it does not, ``linear``, ``dynamic``, ``ntk`` and ``yarn`` scale
-    ``max_position_embeddings`` itself, as engines read them (vLLM's ``_get_and_verify_max_len``), but for Gemma 3,
-    whose
-    stated length is the scaled one.
+    the like), the larger of it and what is stated. Where it does not, ``linear``, ``dynamic``, ``ntk`` and ``yarn``
+    scale ``max_position_embeddings`` itself, as engines read them (vLLM's ``_get_and_verify_max_len``), but for
+    Gemma 3, whose stated length is the scaled one.
     """
     scaling = values.get("rope_scaling") or values.get("rope_parameters")
     if not isinstance(scaling, Mapping):

@@ -7,6 +7,7 @@ pages 50220 to 50222 (ISO-2022-JP with the vendors' rows).
 
 import codecs
 import re
+from email.header import decode_header
 
 CHARSETS = {
     "gb2312": "gb18030", "gbk": "gb18030", "gb_2312-80": "gb18030", "x-gbk": "gb18030", "hz-gb-2312": "hz",
@@ -69,6 +70,12 @@ def decoded(data: bytes, charset: str | None, *, whole: bool = True) -> str:
         if (name == named and wrong * 20 <= len(text)) or right >= 4 * wrong:
             return text
     return data.decode("cp1252", "replace")
+
+
+def header_text(value: str) -> str:
+    """A header's value with its encoded words read (RFC 2047). A broken encoding raises what the library raises."""
+    parts = decode_header(value)
+    return "".join(decoded(part, charset) if isinstance(part, bytes) else part for part, charset in parts)
 
 
 def _is_charset(name: str) -> bool:

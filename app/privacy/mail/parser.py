@@ -8,12 +8,11 @@ import json
 import re
 from dataclasses import astuple, dataclass, replace
 from email import message_from_bytes, policy
-from email.header import decode_header
 from email.message import Message
 from typing import Any
 
 from app.privacy.mail import identifiers
-from app.privacy.mail.charsets import decoded
+from app.privacy.mail.charsets import decoded, header_text
 from app.privacy.mail.text_of_parts import MOST_TEXT, readable
 
 MOST_BYTES = 2_000_000
@@ -193,10 +192,7 @@ def _header(message: Message, name: str) -> str:
         return ""
     try:
         sound = value[:MOST_HEADER].encode("utf-8", "surrogateescape")
-        parts = []
-        for part, charset in decode_header(decoded(sound, None)):
-            parts.append(decoded(part, charset) if isinstance(part, bytes) else part)
-        return re.sub(r"\s+", " ", _SPACE.sub(" ", "".join(parts))).strip()
+        return re.sub(r"\s+", " ", _SPACE.sub(" ", header_text(decoded(sound, None)))).strip()
     except Exception:  # a broken encoding
         return re.sub(r"\s+", " ", _SPACE.sub(" ", value[:MOST_HEADER])).encode("utf-8", "replace").decode().strip()
 

@@ -129,7 +129,6 @@ async def _welcome(settings: Settings, case: cases.Case, message: Read, now: int
         await write(
             settings,
             case,
-            f"Your privacy request {case.reference}",
             text,
             automatic=True,
             answers=message.message_id,
@@ -165,7 +164,6 @@ async def _heard(settings: Settings, case: cases.Case, message: Read) -> None:
         await write(
             settings,
             case,
-            f"Your privacy request {case.reference}",
             templates.quoted_only(case.reference),
             automatic=True,
             answers=message.message_id,
@@ -189,7 +187,6 @@ async def try_codes(settings: Settings, case: cases.Case, codes: list[str], answ
         await write(
             settings,
             case,
-            f"Your privacy request {case.reference}",
             templates.confirmed(case.reference, case.deadline_at),
             automatic=True,
             answers=answers,
@@ -209,7 +206,6 @@ async def try_codes(settings: Settings, case: cases.Case, codes: list[str], answ
 async def write(
     settings: Settings,
     case: cases.Case,
-    subject: str,
     text: str,
     *,
     automatic: bool,
@@ -230,13 +226,14 @@ async def write(
     if not case.address:
         await cases.note(case.reference, "nothing sent: no address is known")
         return False
+    subject = f"{templates.SUBJECT} {case.reference}"
     letter = templates.Letter(f"ib{secrets.token_hex(10)}", case.address, subject, text, automatic, answers, attachment)
     raw = templates.composed(letter, letterhead(settings), now)
     if why:
         await automatic_limits.hold(letter.id, case.reference, case.address, raw, now)
     else:
-        await execute("INSERT INTO mail_out (id, reference, recipient, automatic, created_at, message) VALUES (?, ?, "
-        "?, ?, ?, ?)",
+        await execute("INSERT INTO mail_out (id, reference, recipient, automatic, created_at, message) "
+                      "VALUES (?, ?, ?, ?, ?, ?)",
                       letter.id, case.reference, case.address, int(automatic), now, raw)  # fmt: skip
     sender, message_id = settings.contact_email, f"{letter.id}@{letterhead(settings).host}"
     await add(
@@ -261,7 +258,6 @@ async def answer(settings: Settings, reference: str, text: str, attachment: tupl
         if not await write(
             settings,
             case,
-            f"Your privacy request {case.reference}",
             text,
             automatic=False,
             now=now,

@@ -10,6 +10,8 @@ from app.privacy.mail import identifiers
 from app.privacy.requests.request import IDENTITY, OTHER
 from app.privacy.requests.rights import CCPA
 
+SUBJECT = "Your privacy request"
+"""How the subject of each letter about a case begins; its reference follows."""
 SIGNED = "\n\nThis is {site}. Privacy questions: {contact}\n"
 
 

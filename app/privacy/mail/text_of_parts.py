@@ -1,10 +1,9 @@
 """The readable text of a message's parts. Pure."""
 
 import re
-from email.header import decode_header
 from email.message import Message
 
-from app.privacy.mail.charsets import decoded
+from app.privacy.mail.charsets import decoded, header_text
 from app.privacy.mail.html_text import html_text
 from app.privacy.mail.identifiers import mailbox_of
 
@@ -59,10 +58,13 @@ def readable(message: Message, depth: int = 0) -> tuple[str, int]:
             plain.append(re.sub(r"<[^<>]{0,40}>", " ", _payload(part)))
         else:
             plain.append(_unflowed(part, _payload(part)))
-    if not attached or len(parts) > 1 or any(plain) or any(rich):
-        pass
-    elif _kind(message) == "application/octet-stream" and _payload(message).isprintable():
-        plain, attached = [_payload(message)], 0
+    if (
+        attached
+        and len(parts) == 1
+        and kind == "application/octet-stream"
+        and (whole := _payload(message)).isprintable()
+    ):
+        plain, attached = [whole], 0
     outside = [text for text in _outside(message) if text.strip() and not _FOREWORD.search(text)]
     return "\n".join([*_chosen(plain, rich), *outside]), attached
 
@@ -113,10 +115,7 @@ def _kind(part: Message) -> str:
     text = str(said)
     if "=?" in text:
         try:
-            text = "".join(
-                decoded(value, name) if isinstance(value, bytes) else value
-                for value, name in decode_header(text[:2_000])
-            )
+            text = header_text(text[:2_000])
         except Exception:
             return "application/octet-stream"
         match = re.match(r"\s*([\w.+-]+/[\w.+-]+)", text)

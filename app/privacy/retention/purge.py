@@ -50,7 +50,7 @@ async def states(settings: Settings, now: int) -> list[State]:
 
 async def next_due(settings: Settings, now: int) -> int | None:
     """The next second at which something is due, ``now`` if something is due already; None where nothing ages."""
-    found = await states(settings, now)
+    found = [await _state(kind, settings, now, None, None) for kind in KINDS]
     if any(state.due for state in found):
         return now
     return min((state.next_at for state in found if state.next_at is not None), default=None)

@@ -1,10 +1,12 @@
 """Every address of the site, by feature."""
 
 from app.site import (
+    badge,
     beacon,
     benchmarks,
     calculator,
     compare,
+    llms,
     models,
     own_reports,
     price_api,
@@ -64,6 +66,8 @@ HANDLERS = [
     well_known.home_preview,
     well_known.gpu_preview,
     well_known.provider_preview,
+    badge.badge,
+    llms.llms_txt,
     well_known.api,
     well_known.openapi,
     beacon.beacon,

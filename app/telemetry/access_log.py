@@ -17,7 +17,7 @@ from app.core.settings import Settings
 from app.core.units import HOUR_S
 from app.telemetry import user_agents
 from app.telemetry.counters import DROPPED, REQUESTS, Counters, Key
-from app.telemetry.log_paths import Places
+from app.telemetry.log_paths import EMBEDDED, Places
 
 COLUMNS = ("time", "address", "browser", "system", "referrer", "method", "route", "path", "status", "ms")
 FOLDER = "logs"
@@ -117,7 +117,7 @@ class AccessLog:
         for name, value in scope["headers"]:
             if name == b"user-agent":
                 user_agent = value.decode("latin-1")
-            elif name == b"referer":
+            elif name == b"referer" and not route.startswith(EMBEDDED):
                 referrer = value.decode("latin-1")
         kind, milliseconds = "access", f"{seconds * 1e3:.1f}"
         if method == "POST" and route.startswith(REPORTS):

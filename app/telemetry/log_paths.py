@@ -9,6 +9,8 @@ from app.core.addresses import shown
 NOWHERE = "(no such page)"
 NEVER_IN_FULL = ("/calculator", "/submit", "/submissions", "/api/estimate")
 """Below these the path would say what somebody chose or sent: the route alone is noted."""
+EMBEDDED = "/badge/"
+"""Below this are images that other people's pages show: on which page somebody saw one is not noted."""
 LONGEST = 200
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 

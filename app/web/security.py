@@ -33,13 +33,13 @@ OPEN_TO_OTHERS = (
     ("access-control-expose-headers", "ETag, Retry-After"),
     ("cross-origin-resource-policy", "cross-origin"),
 )
-"""Data addresses may be read from other origins; pages may not."""
+"""Data, feeds and badges may be read from other origins; pages may not."""
 CLOSED_TO_OTHERS = (("cross-origin-resource-policy", "same-origin"),)
 
 
 def is_data(path: str) -> bool:
-    """True for addresses of data (the API, CSV), which other origins may read."""
-    return path == "/prices.csv" or path.startswith("/api/")
+    """True for addresses of data (the API, CSV, feeds, badges), which other origins may read."""
+    return path.startswith(("/api/", "/badge/")) or path.endswith((".csv", ".atom"))
 
 
 NOT_INDEXED = (("x-robots-tag", "noindex"),)

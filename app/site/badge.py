@@ -1,0 +1,66 @@
+"""An image of a GPU's lowest price for other people's pages: text, date, and no script."""
+
+from typing import Any
+
+from app.catalog.facts import Gpu, gpus
+from app.core.errors import NotFoundError, QueryError
+from app.core.money import show
+from app.core.version_keys import gpu_key
+from app.pricing.offers import best as best_prices
+from app.pricing.offers import store
+from app.pricing.offers.tables import OfferRow
+from app.site.render import day, render
+from app.web.answers import Answer, Ask
+from app.web.front import public
+
+SVG = "image/svg+xml"
+TIERS = {"on-demand": "on demand", "spot": "spot"}
+"""Tier that a badge can show → its name on it. Reserved prices are of terms that do not rank against each other."""
+PADDING = 10
+MOST_CHARACTERS = 80
+"""Of each of a badge's two texts; longer ones are cut off."""
+_NARROW, _WIDE = frozenset("ijlftIr.,:'|!()[]- "), frozenset("mwMW@%")
+
+
+@public("/badge/{name:str}")
+async def badge(ask: Ask) -> Answer:
+    """The lowest price of one GPU and tier, a fresh one before a stale one, with the day it was last confirmed."""
+    name = ask.parts["name"]
+    gpu: Gpu | None = gpus().get(name.removesuffix(".svg")) if name.endswith(".svg") else None
+    if gpu is None:
+        raise NotFoundError("There is no such badge.", (("The GPUs; each page offers its own badge", "/gpus"),))
+    tier = _tier(ask)
+    ask.settle(f"/badge/{gpu.slug}.svg" + ("" if tier == "on-demand" else f"?tier={tier}"))
+    offers = await store.offers_of(OfferRow.gpu, gpu.slug)
+    best = best_prices.best_of(offers, ask.now).get((tier, None))
+    body = render("site/badge.svg", settings=ask.settings, **texts(gpu.name, TIERS[tier], best))
+    return Answer(body, SVG, valid_until=await store.next_stale(ask.now), shows=(gpu_key(gpu.slug),))
+
+
+def texts(gpu: str, tier: str, best: store.Row | None) -> dict[str, Any]:
+    """What a badge says: label, value, title, and the width of each part in pixels."""
+    label = _cut(f"{gpu} {tier}")
+    value, title = "no offer known", f"{gpu} {tier}: no offer known. InferenceBench"
+    if best is not None:
+        price, seen = show(best["usd_per_gpu_hour_micro"]), day(best["fetched_at"]).striptags()
+        value = _cut(f"{price}/GPU-hour, {seen}")
+        title = f"{gpu} {tier}: lowest price {price} per GPU-hour, seen {seen}. InferenceBench"
+    return {"label": label, "value": value, "title": title,
+            "left": width(label) + 2 * PADDING, "right": width(value) + 2 * PADDING}  # fmt: skip
+
+
+def width(text: str) -> int:
+    """About how wide ``text`` is in pixels, in a sans-serif face of 11 pixels; the image stretches it to this."""
+    return round(sum(4.2 if c in _NARROW else 10 if c in _WIDE else 7.4 if c.isupper() else 6.6 for c in text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
+
+
+def _tier(ask: Ask) -> str:
+    given = {value.strip().casefold() for name, value in ask.pairs() if name == "tier" and value.strip()}
+    if len(given) > 1 or not given <= set(TIERS):
+        raise QueryError("tier", f"tier={', '.join(sorted(given))[:40]!r} is nothing that a badge shows.",
+                         "For example tier=spot; on-demand if left out.")  # fmt: skip
+    return given.pop() if given else "on-demand"

@@ -55,8 +55,7 @@ def settings() -> str:
         ),
         (
             f"| `{PREFIX}SOURCE_{{NAME}}_URL` | the source's own | "
-            f"`{PREFIX}SOURCE_AZURE_URL=https://mirror.example.org` | "
-            "Where a source of prices is asked instead. |"
+            f"`{PREFIX}SOURCE_AZURE_URL=https://mirror.example.org` | Where a source of prices is asked instead. |"
         ),
     ]
     return "\n".join(lines) + "\n"

@@ -53,9 +53,8 @@ def predict(ask: Question) -> Prediction:
     if not speed.fits:
         raise EstimateError(
             "gpu",
-            f"does not fit: {speed.weights / 1e9:.0f} GB of weights and {speed.kv_sequence / 1e9:.1f} GB of cache "
-            f"for one sequence on each GPU of "
-            f"{ask.card.memory / 1e9:.0f} GB; use more GPUs or fewer bits",
+            f"does not fit: {speed.weights / 1e9:.0f} GB of weights and {speed.kv_sequence / 1e9:.1f} GB of cache for "
+            f"one sequence on each GPU of {ask.card.memory / 1e9:.0f} GB; use more GPUs or fewer bits",
         )
     return ranged(speed, known.rests_on)
 

@@ -64,8 +64,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             "note",
             (
                 f"{PREFIX}SMTP_URL is not set: answers are put into the Maildir {settings.data_dir}/mail/outbox and "
-                f"sent "
-                f"by nobody"
+                "sent by nobody"
             ),
         )
     if not settings.operator_email:

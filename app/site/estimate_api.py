@@ -55,8 +55,8 @@ ANSWER: dict[str, tuple[str, str]] = {
     "rests_on": (
         "string",
         (
-            "measured: this model, engine, GPU generation and format was measured; "
-            "family: others of its kind; physics: neither"
+            "measured: this model, engine, GPU generation and format was measured; family: others of its kind; "
+            "physics: neither"
         ),
     ),
     "notes": ("array", "what is unusual about the set-up"),
@@ -68,8 +68,7 @@ ANSWER: dict[str, tuple[str, str]] = {
         "boolean",
         (
             "false where requests arrive faster than they are served: waiting then grows without end and is not part "
-            "of "
-            "the times"
+            "of the times"
         ),
     ),
     "step_ms": ("object", "milliseconds of one step by what takes them"),
@@ -159,8 +158,7 @@ def _notes(ask: Question) -> list[str]:
     if layout.tensor * layout.data > card.machine:
         notes.append(
             f"{layout.tensor * layout.data} GPUs exchange activations in every layer but {card.machine} share a "
-            f"switch: the rest goes over a network, "
-            "which is unusual; pipeline stages across machines are usual"
+            "switch: the rest goes over a network, which is unusual; pipeline stages across machines are usual"
         )
     if layout.precision == "fp8" and not card.flops8:
         notes.append(f"{ask.gpu.name} has no FP8 units: weights are unpacked, arithmetic is in 16 bits")

@@ -172,8 +172,7 @@ be."""
 ERASED = "Erased. Nothing of the report is left here but its number in a list of what was erased."
 ERASED_LATER = (
     "Erased, and shown nowhere. Its text still stands in the database's log of recent writes, which somebody is "
-    "reading "
-    "just now; the next purge, within the hour, empties that."
+    "reading just now; the next purge, within the hour, empties that."
 )
 _ACTIONS = {
     "show": _show,

@@ -20,8 +20,7 @@ def mismatch(architecture: Architecture, file_parameters: int | None) -> str:
         return ""
     return (
         f"its configuration gives {counted / 1e9:.2f} billion parameters, its files hold {file_parameters / 1e9:.2f} "
-        f"billion, "
-        "so its memory and speed are not estimated"
+        "billion, so its memory and speed are not estimated"
     )
 
 

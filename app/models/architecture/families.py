@@ -67,8 +67,7 @@ FAMILIES: tuple[tuple[str, str], ...] = (
         "Llama, Mistral, Qwen and their like",
         (
             "hidden_size, heads, key-value heads, head_dim, intermediate_size; windows of Mistral, Mixtral, "
-            "StarCoder2, "
-            "Phi-3 in every layer"
+            "StarCoder2, Phi-3 in every layer"
         ),
     ),
     (

@@ -19,13 +19,11 @@ from app.submissions.store import Submission
 KEPT = [
     (
         "this request with its correspondence, until 12 months after it was resolved: to show that it was answered "
-        "(GDPR "
-        "Art. 5(2) and 17(3)(b), CCPA regulations § 7101)"
+        "(GDPR Art. 5(2) and 17(3)(b), CCPA regulations § 7101)"
     ),
     (
         "rows of the server log: they hold an IP address and no name, can't be tied to you (GDPR Art. 11), and go "
-        "within "
-        "90 days"
+        "within 90 days"
     ),
 ]
 
@@ -35,9 +33,8 @@ async def proven(reference: str) -> Case:
     case = await cases.known(reference)
     if case.verified_at is None:
         raise InferenceBenchError(
-            f"identity is not shown for {case.reference}: nothing personal is sent, changed or erased before. Wait "
-            f"for the code, or record the proof: "
-            f"inferencebench privacy verify {case.reference} --proof 'what you saw'"
+            f"identity is not shown for {case.reference}: nothing personal is sent, changed or erased before. Wait for "
+            f"the code, or record the proof: inferencebench privacy verify {case.reference} --proof 'what you saw'"
         )
     return case
 
@@ -95,8 +92,7 @@ async def erase(
     if case.kind == "restriction":  # GDPR Art. 18: kept, since the person opposes the erasure or needs the data
         raise InferenceBenchError(
             f"{case.reference} asks to freeze what is held, not to erase it. Should the person have asked for erasure "
-            f"since: "
-            f"inferencebench privacy verify {case.reference} --kind erasure"
+            f"since: inferencebench privacy verify {case.reference} --kind erasure"
         )
     found = await _found(case, await held(case, receipts))
     if dry:

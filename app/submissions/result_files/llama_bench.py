@@ -11,8 +11,8 @@ from app.submissions.result_files.document import Document, Row, Run, day_of, nu
 
 READS = {
     "llama-bench": "each model, depth and pair of prompt and generation tests as a run of its own: n_prompt and "
-    "n_depth as context, n_gen, "
-    "tokens/s as time per token, time of a prompt from no depth as TTFT, build, date; combined tests give lengths only",
+    "n_depth as context, n_gen, tokens/s as time per token, time of a prompt from no depth as TTFT, build, date; "
+    "combined tests give lengths only",
     "llama-batched-bench": "pp, tg, pl as lengths and requests at a time, speed_tg as throughput",
 }
 _TEST = re.compile(r"(?:pp(\d+))?(?:\+?tg(\d+))?(?: @ d(\d+))?")

@@ -13,8 +13,7 @@ READS = {
     "sequence lengths, concurrency, model",
     "LLMPerf": "medians of TTFT and inter-token latency in seconds, mean tokens, throughput, requests at a time, model",
     "GuideLLM": "each benchmark as a run: medians of TTFT and inter-token latency of successful requests, mean token "
-    "counts, output tokens/s, "
-    "streams, model",
+    "counts, output tokens/s, streams, model",
     "trtllm-bench": "system output throughput, mean lengths, tensor and pipeline parallel size, version, model; its "
     "times are averages",
     "InferenceX (InferenceMAX)": "medians of TTFT and TPOT in seconds, output throughput a GPU × GPUs, lengths, "

@@ -24,8 +24,7 @@ from app.submissions.result_files.document import (
 
 READS = {
     "vLLM bench serve": (
-        "total tokens ÷ completed requests as lengths, max_concurrency, medians of TTFT and TPOT, "
-        "output_throughput, "
+        "total tokens ÷ completed requests as lengths, max_concurrency, medians of TTFT and TPOT, output_throughput, "
         "model_id, date, failed requests; the engine where backend names one"
     ),
     "SGLang bench_serving": "the same, from JSON Lines with a line for each run",

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, post
 
 from app.benchmarks.nearest import SetUp, nearest, told
@@ -18,74 +19,8 @@ from app.estimate.inputs import ENGINES, EstimateError, check_traffic
 from app.estimate.shape import shape_of
 from app.models import store as models
 from app.models.architecture.naming import same_architecture, slug_of, stated_precision
+from app.site.estimate_schema import EXAMPLE, FIELDS, Estimate, NearestMeasurement
 
-FIELDS: dict[str, tuple[str, str]] = {
-    "model": (
-        (
-            "repository on the Hugging Face Hub, or the slug of its page; of a tuned or quantised variant that is not "
-            "known, the base is taken"
-        ),
-        "meta-llama/Llama-3.1-70B-Instruct",
-    ),
-    "gpu": ("GPU, as its page or its maker calls it", "h100-sxm-80gb"),
-    "precision": ("format of the weights; if left out, what the model's name states, else as published", "fp8"),
-    "engine": ("vllm, sglang, trtllm or llama.cpp; vllm if left out", "vllm"),
-    "tensor_parallel": ("GPUs that each matrix is split over; 1 if left out", "4"),
-    "pipeline_parallel": ("stages of layers; 1 if left out", "1"),
-    "attention_data_parallel": ("ranks that repeat attention; 1 if left out", "1"),
-    "expert_parallel": ("GPUs that whole experts are spread over; 1 if left out", "1"),
-    "input_tokens": ("tokens of the prompt", "1000"),
-    "output_tokens": ("tokens of the answer", "300"),
-    "concurrency": ("requests in flight, or give request_rate_per_s", "32"),
-    "request_rate_per_s": ("requests a second, instead of concurrency", "2.5"),
-}
-"""Field → (meaning, example): for checks, the documentation and its tests."""
-EXAMPLE = {"model": "meta-llama/Llama-3.1-70B-Instruct", "gpu": "h100-sxm-80gb", "precision": "fp8",
-           "tensor_parallel": 4, "input_tokens": 1000, "output_tokens": 300, "concurrency": 32}  # fmt: skip
-ANSWER: dict[str, tuple[str, str]] = {
-    "model": ("string", "repository that was computed with"),
-    "gpu": ("string", "slug of the GPU"),
-    "gpus": ("integer", "GPUs of one replica"),
-    "precision": ("string", "format of the weights"),
-    "engine": ("string", "engine"),
-    "time_to_first_token_ms": ("number", "time to the first token, predicted"),
-    "time_to_first_token_ms_range": ("array", "between these 80 % of measurements lie"),
-    "time_per_output_token_ms": ("number", "time of each further token, predicted; null for one output token"),
-    "time_per_output_token_ms_range": ("array", "between these 80 % of measurements lie"),
-    "rests_on": (
-        "string",
-        (
-            "measured: this model, engine, GPU generation and format was measured; family: others of its kind; "
-            "physics: neither"
-        ),
-    ),
-    "notes": ("array", "what is unusual about the set-up"),
-    "output_tokens_per_s": ("number", "tokens a second of all requests"),
-    "output_tokens_per_s_per_gpu": ("number", "the same for each GPU"),
-    "output_tokens_per_s_per_request": ("number", "the same for each request"),
-    "limited_by": ("string", "bandwidth, compute, interconnect, launch overhead or memory"),
-    "sustained": (
-        "boolean",
-        (
-            "false where requests arrive faster than they are served: waiting then grows without end and is not part "
-            "of the times"
-        ),
-    ),
-    "step_ms": ("object", "milliseconds of one step by what takes them"),
-    "weight_bytes_per_gpu": ("number", "bytes of weights on each GPU"),
-    "kv_cache_bytes_per_sequence_per_gpu": ("number", "bytes of cache and state of one sequence on each GPU"),
-    "largest_concurrency_that_fits": ("integer", "sequences that fit into memory"),
-    "rated_power_w": ("number", "rated power of all GPUs in watts, null where not known"),
-    "nearest_measurements": ("array", "the three measured results of set-ups nearest to this one, with their source"),
-}
-"""Field of an answer → (JSON type, meaning)."""
-NULLABLE = (
-    "rated_power_w",
-    "time_per_output_token_ms",
-    "time_per_output_token_ms_range",
-    "output_tokens_per_s_per_request",
-)
-"""Fields that may be null."""
 _HINT = f"For example {json.dumps(EXAMPLE)}"
 
 
@@ -112,7 +47,7 @@ def _given(body: bytes) -> dict[str, str]:
             or len(str(value)) > 200
             or any("\ud800" <= character <= "\udfff" for character in says)  # half a surrogate pair is no text
         ):
-            raise QueryError(name, f"{name} must be text or a number.", f"For example {FIELDS[name][1]}.", status=422)
+            raise QueryError(name, f"{name} must be text or a number.", f"For example {FIELDS[name]}.", status=422)
     return {name: str(value) for name, value in found.items()}
 
 
@@ -165,35 +100,51 @@ def _notes(ask: Question) -> list[str]:
     return notes
 
 
-def _answer(model: str, ask: Question, found: Prediction) -> dict[str, Any]:
-    speed = found.speed
-    names = ("weights", "kv_cache", "arithmetic", "interconnect", "layers_and_steps", "requests", "prompts_of_others")
-    layout, traffic = ask.layout, ask.traffic
-    like = SetUp(
-        model,
-        ask.gpu.slug,
-        layout.precision,
-        layout.engine,
-        layout.gpus,
-        traffic.input,
-        traffic.output,
-        traffic.concurrency or speed.running,
+_PARTS = ("weights", "kv_cache", "arithmetic", "interconnect", "layers_and_steps", "requests", "prompts_of_others")
+"""What takes the time of a step, in the order in which the estimator lists it."""
+
+
+def _ms(seconds: tuple[float, float]) -> tuple[float, float]:
+    return seconds[0] * 1e3, seconds[1] * 1e3
+
+
+def _answer(model: str, ask: Question, found: Prediction) -> Estimate:
+    speed, layout = found.speed, ask.layout
+    return Estimate(
+        model=model,
+        gpu=ask.gpu.slug,
+        gpus=layout.gpus,
+        precision=layout.precision,
+        engine=layout.engine,
+        time_to_first_token_ms=speed.ttft * 1e3,
+        time_to_first_token_ms_range=_ms(found.ttft),
+        time_per_output_token_ms=speed.tpot * 1e3 or None,
+        time_per_output_token_ms_range=_ms(found.tpot) if speed.tpot else None,
+        rests_on=found.rests_on,
+        notes=_notes(ask),
+        output_tokens_per_s=speed.throughput,
+        output_tokens_per_s_per_gpu=speed.throughput / layout.gpus,
+        output_tokens_per_s_per_request=1 / speed.tpot if speed.tpot else None,
+        limited_by=speed.limited_by,
+        sustained=speed.sustained,
+        step_ms={name: part * 1e3 for name, part in zip(_PARTS, speed.parts, strict=True)},
+        weight_bytes_per_gpu=speed.weights,
+        kv_cache_bytes_per_sequence_per_gpu=speed.kv_sequence,
+        largest_concurrency_that_fits=int(speed.most),
+        rated_power_w=ask.card.watts * layout.gpus or None,
+        nearest_measurements=_nearest(model, ask, speed.running),
     )
-    return {
-        "model": model, "gpu": ask.gpu.slug, "gpus": ask.layout.gpus, "precision": ask.layout.precision,
-        "engine": ask.layout.engine,
-        "time_to_first_token_ms": speed.ttft * 1e3, "time_to_first_token_ms_range": [t * 1e3 for t in found.ttft],
-        "time_per_output_token_ms": speed.tpot * 1e3 or None,
-        "time_per_output_token_ms_range": [t * 1e3 for t in found.tpot] if speed.tpot else None,
-        "rests_on": found.rests_on, "notes": _notes(ask),
-        "output_tokens_per_s": speed.throughput, "output_tokens_per_s_per_gpu": speed.throughput / ask.layout.gpus,
-        "output_tokens_per_s_per_request": 1 / speed.tpot if speed.tpot else None,
-        "limited_by": speed.limited_by, "sustained": speed.sustained,
-        "step_ms": {name: part * 1e3 for name, part in zip(names, speed.parts, strict=True)},
-        "weight_bytes_per_gpu": speed.weights, "kv_cache_bytes_per_sequence_per_gpu": speed.kv_sequence,
-        "largest_concurrency_that_fits": int(speed.most), "rated_power_w": ask.card.watts * ask.layout.gpus or None,
-        "nearest_measurements": [told(row) for row in nearest(like)],
-    }  # fmt: skip
+
+
+def _nearest(model: str, ask: Question, running: float) -> list[NearestMeasurement]:
+    """The measured results of set-ups nearest to a question; ``running`` is its concurrency where it has only a
+    rate."""
+    layout, traffic = ask.layout, ask.traffic
+    concurrency = traffic.concurrency or running
+    like = SetUp(
+        model, ask.gpu.slug, layout.precision, layout.engine, layout.gpus, traffic.input, traffic.output, concurrency
+    )
+    return [msgspec.convert(told(row), NearestMeasurement) for row in nearest(like)]
 
 
 @post("/api/estimate", status_code=200)
@@ -205,4 +156,4 @@ async def estimate(request: Request[Any, Any, Any]) -> Response[bytes]:
         found = _answer(model, ask, predict(ask))
     except EstimateError as error:
         raise QueryError(error.field, error.message, _HINT, status=422) from None
-    return Response(json.dumps(found).encode(), media_type="application/json", headers={"cache-control": "no-store"})
+    return Response(msgspec.json.encode(found), media_type="application/json", headers={"cache-control": "no-store"})

@@ -22,8 +22,8 @@ from app.pricing.offers import store
 from app.pricing.offers.price_query import FILTERS, MEANINGS
 from app.pricing.offers.tables import OfferRow
 from app.privacy.mail import sync
-from app.site import estimate_api as estimates
 from app.site import feeds, preview
+from app.site.estimate_schema import EXAMPLE
 from app.site.examples import finds
 from app.site.openapi import description
 from app.site.price_api import to_json
@@ -178,9 +178,7 @@ async def api(ask: Ask) -> Answer:
     barren = {name for name, (_, example) in MEANINGS.items() if name in FILTERS and not await finds(name, example)}
     body = render("site/api.html", settings=ask.settings, path="/api", canonical="/api", title="Data and API",
                   description="Every price as CSV and JSON, with the same filters as the page; no key needed.",
-                  api=description(ask.settings), barren=barren,
-                  estimate_fields=estimates.FIELDS, estimate_answer=estimates.ANSWER,
-                  estimate_example=json.dumps(estimates.EXAMPLE))  # fmt: skip
+                  api=description(ask.settings), barren=barren, estimate_example=json.dumps(EXAMPLE))  # fmt: skip
     return Answer(body)
 
 

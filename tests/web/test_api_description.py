@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from app.core.settings import load
 from app.pricing.offers.tables import OfferRow
 from app.site import openapi
-from app.site.estimate_api import EXAMPLE
-from app.site.price_api import COLUMNS
+from app.site.estimate_schema import EXAMPLE, Estimate
+from app.site.price_schema import COLUMNS, Prices
 from tests.conftest import Inside
 
 NUMERIC = {"gpu_count": "number", "usd_per_gpu_hour": "number", "usd_per_instance_hour": "number",
@@ -26,7 +27,7 @@ def estimate_schema() -> dict[str, Any]:
     return schema
 
 
-@pytest.mark.parametrize("name", [name for name, _, _ in COLUMNS])
+@pytest.mark.parametrize("name", COLUMNS)
 def test_a_column_is_declared_as_what_it_holds(name: str) -> None:
     declared = openapi.description(load({}))["components"]["schemas"]["Offer"]["properties"][name]["type"]
     kinds = {declared} if isinstance(declared, str) else set(declared)
@@ -35,7 +36,7 @@ def test_a_column_is_declared_as_what_it_holds(name: str) -> None:
 
 def test_every_column_that_the_database_holds_as_a_number_is_declared_as_one() -> None:
     stored = {column._meta.name: column.value_type for column in OfferRow._meta.columns}
-    published = {name for name, _, _ in COLUMNS} - {"fetched_at"}  # kept in seconds, told as an instant
+    published = set(COLUMNS) - {"fetched_at"}  # kept in seconds, told as an instant
     whole = {name for name in published if stored.get(name) is int}
     money = {name for name in published if f"{name}_micro" in stored}
     assert {"disk_gb", "min_nodes"} <= whole
@@ -108,3 +109,24 @@ def test_what_is_refused_is_described(inside: Inside) -> None:
                 assert answer.status_code == 422, (name, value)
 
     inside.run(work)
+
+
+def test_what_is_answered_is_of_the_described_types(inside: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        page = msgspec.json.decode((await client.get("/api/prices")).content, type=Prices, strict=True)
+        assert len(page.offers) == 1000
+        one = await client.post("/api/estimate", content=json.dumps({**EXAMPLE, "output_tokens": 1}))
+        assert msgspec.json.decode(one.content, type=Estimate, strict=True).time_per_output_token_ms is None
+
+    inside.run(work)
+
+
+def test_what_is_left_out_is_no_value(inside: Inside) -> None:
+    document = openapi.description(load({}))
+    queries = [p["schema"] for p in document["paths"]["/api/prices"]["get"]["parameters"]]
+    for schema in (*queries, *estimate_schema()["properties"].values()):
+        assert isinstance(schema["type"], str)
+        assert schema.get("default", 1) not in (None, "", [])
+    assert {p["name"] for p in document["paths"]["/api/prices"]["get"]["parameters"] if "default" in p["schema"]} == {
+        "sort", "order", "limit",
+    }  # fmt: skip

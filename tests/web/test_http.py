@@ -17,7 +17,7 @@ from app.catalog.facts import gpus, providers
 from app.models.hub.seed import shipped_models
 from app.pricing.offers.price_query import FILTERS, MEANINGS, PARAMETERS
 from app.pricing.snapshot import files
-from app.site.price_api import COLUMNS
+from app.site.price_schema import COLUMNS
 from tests.conftest import Site
 
 PAGES = ["/", "/prices", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/a100", "/gpus/tpu-v4-32gb", "/providers",
@@ -227,7 +227,7 @@ def test_the_csv_begins_with_the_contracts_columns(http: httpx.Client) -> None:
     assert answer.headers["content-type"].startswith("text/csv")
     header = answer.text.split("\r\n")[0].split(",")
     assert tuple(header[: len(CONTRACT)]) == CONTRACT
-    assert header == [name for name, _, _ in COLUMNS]
+    assert header == list(COLUMNS)
     assert answer.text.endswith("\r\n")
 
 

@@ -28,6 +28,8 @@ OR_NOT_STATED = "-or-not-stated"
 
 FILTERS = ("gpu", "provider", "region", "tier", "stock", "min_memory_gb", "max_usd", "gpu_count", "q")
 STOCKS = ("in", "out")
+MOST_MEMORY_GB, MOST_USD = 10_000, 100_000
+"""The largest memory of one GPU and the highest price per GPU-hour that can be asked for."""
 PARAMETERS = (*FILTERS, "unit", "sort", "order", "page")
 """Every parameter of ``/prices``, in the order of the canonical address."""
 

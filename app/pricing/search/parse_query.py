@@ -15,6 +15,8 @@ from app.core.money import parse_decimal, to_micro
 from app.pricing.offers.offer import Tier
 from app.pricing.offers.price_query import (
     MEANINGS,
+    MOST_MEMORY_GB,
+    MOST_USD,
     NOWHERE,
     OR_NOT_STATED,
     ORDERS,
@@ -139,15 +141,15 @@ def _number(name: str, value: str) -> Decimal:
 
 def _memory(value: str) -> int:
     number = _number("min_memory_gb", value)
-    if not 1 <= number <= 10_000 or number != int(number):
-        raise _wrong("min_memory_gb", value, "is not a whole number of GB from 1 to 10,000")
+    if not 1 <= number <= MOST_MEMORY_GB or number != int(number):
+        raise _wrong("min_memory_gb", value, f"is not a whole number of GB from 1 to {MOST_MEMORY_GB:,}")
     return int(number)
 
 
 def _usd(value: str) -> int:
     number = _number("max_usd", value.removeprefix("$"))
-    if not 0 < number <= 100_000 or to_micro(number) == 0:
-        raise _wrong("max_usd", value, "is not a price above 0 and up to 100,000 USD")
+    if not 0 < number <= MOST_USD or to_micro(number) == 0:
+        raise _wrong("max_usd", value, f"is not a price above 0 and up to {MOST_USD:,} USD")
     return to_micro(number)
 
 

@@ -1,0 +1,146 @@
+"""What the price addresses take and answer, as types: rows are written with them, and the API is described by them."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from app.core import clock
+from app.core.money import to_decimal
+from app.pricing.offers.offer import Tier
+from app.pricing.offers.price_query import MEANINGS, MOST_MEMORY_GB, MOST_USD, ORDERS, SORTS, STOCKS
+from app.pricing.offers.store import Row
+
+MAX_LIMIT = 1000
+"""Rows that one JSON answer holds at most."""
+
+
+def _filter(name: str, **limits: Any) -> Meta:
+    """The meaning and example of a parameter, from the one list of them, and what else limits it."""
+    meaning, example = MEANINGS[name]
+    return Meta(description=meaning, examples=[example], **limits)
+
+
+def _one_of(options: Mapping[str, object] | tuple[str, ...] | type[Tier]) -> dict[str, Any]:
+    return {"enum": [str(option) for option in options]}
+
+
+class PriceFilters(Struct, kw_only=True):
+    """The parameters of every address of prices. Values of one filter are alternatives; filters narrow together."""
+
+    gpu: Annotated[list[str], _filter("gpu")] = []
+    provider: Annotated[list[str], _filter("provider")] = []
+    region: Annotated[list[str], _filter("region")] = []
+    tier: Annotated[list[Annotated[str, Meta(extra_json_schema=_one_of(Tier))]], _filter("tier")] = []
+    stock: Annotated[str | None, _filter("stock", extra_json_schema=_one_of(STOCKS))] = None
+    min_memory_gb: Annotated[int, _filter("min_memory_gb", ge=1, le=MOST_MEMORY_GB)] | None = None
+    max_usd: Annotated[float, _filter("max_usd", gt=0, le=MOST_USD)] | None = None
+    gpu_count: Annotated[str | None, _filter("gpu_count")] = None
+    q: Annotated[str | None, _filter("q")] = None
+    sort: Annotated[str, _filter("sort", extra_json_schema=_one_of(SORTS))] = "price"
+    order: Annotated[str, _filter("order", extra_json_schema=_one_of(ORDERS))] = "asc"
+
+
+class Paging(Struct, kw_only=True):
+    """The parameters of an address that answers a page at a time."""
+
+    limit: Annotated[
+        int, Meta(description=f"rows an answer, from 1 to {MAX_LIMIT:,}", ge=1, le=MAX_LIMIT, examples=[100])
+    ] = MAX_LIMIT
+    cursor: Annotated[
+        str | None, Meta(description="where to go on: take it from the field next of the answer before")
+    ] = None
+
+
+class Offer(Struct, kw_only=True):
+    """One row, in the order of the CSV's columns. Null, and an empty cell in CSV, is "not known"."""
+
+    provider: Annotated[str, Meta(description="Slug of who rents it out.")]
+    gpu: Annotated[str, Meta(description="Slug of the GPU.")]
+    gpu_count: Annotated[Decimal | None, Meta(description="GPUs in the instance; may be a fraction of a card.")]
+    tier: Annotated[str, Meta(description="on-demand, spot or reserved.", extra_json_schema=_one_of(Tier))]
+    region: Annotated[str | None, Meta(description="The provider's own region name.")]
+    usd_per_gpu_hour: Annotated[Decimal, Meta(description="US dollars for one GPU and hour.")]
+    usd_per_instance_hour: Annotated[Decimal | None, Meta(description="US dollars for the instance and hour.")]
+    fetched_at: Annotated[
+        str, Meta(description="When it was last confirmed (UTC).", extra_json_schema={"format": "date-time"})
+    ]
+    stale: Annotated[bool, Meta(description="True once it is older than its source's freshness limit.")]
+    source: Annotated[str, Meta(description="What said so.")]
+    commitment_months: Annotated[int | None, Meta(description="Months of commitment of a reserved price.")]
+    price_includes: Annotated[str | None, Meta(description="Parts that the price holds: gpu, host, disk, traffic.")]
+    currency: Annotated[str, Meta(description="Currency it was quoted in.")]
+    quoted_amount: Annotated[Decimal | None, Meta(description="The quoted amount, in that currency.")]
+    quoted_per: Annotated[str | None, Meta(description="What the quoted amount buys: gpu-hour or instance-hour.")]
+    exchange_rate_date: Annotated[str | None, Meta(description="Day of the exchange rate, where one was used.")]
+    price_since: Annotated[
+        str | None, Meta(description="The day since when it has been this price, as far as was seen.")
+    ]
+    country: Annotated[str | None, Meta(description="ISO 3166 code of the region's country, in lower case.")]
+    gpu_memory_gb: Annotated[int | None, Meta(description="Memory of one GPU in GB.")]
+    provider_tier: Annotated[str | None, Meta(description="The provider's own name of the tier.")]
+    price_excludes: Annotated[str | None, Meta(description="Parts that are billed on top.")]
+    product: Annotated[str | None, Meta(description="The provider's own name of the product.")]
+    interconnect: Annotated[str | None, Meta(description="Interconnect, as the source states it.")]
+    vcpus: Annotated[int | None, Meta(description="Virtual CPUs of the instance.")]
+    ram_gb: Annotated[int | None, Meta(description="Memory of the instance in GB.")]
+    derived: Annotated[
+        str | None, Meta(description="Which of the two prices was computed from the other and the count.")
+    ]
+    remark: Annotated[str | None, Meta(description="What else the source says of the price.")]
+    source_url: Annotated[str | None, Meta(description="Where it can be read.")]
+    stock: Annotated[str | None, Meta(description="in or out, where the source tells.")]
+    disk_gb: Annotated[int | None, Meta(description="GB of disk that the price holds, where stated.")]
+    disk_usd_per_gb_month: Annotated[
+        Decimal | None, Meta(description="US dollars for a further GB of disk and month, where stated.")
+    ]
+    traffic_usd_per_gb: Annotated[Decimal | None, Meta(description="US dollars for a GB of traffic, where stated.")]
+    min_nodes: Annotated[int | None, Meta(description="The smallest number of instances sold together, where stated.")]
+    id: Annotated[str, Meta(description="Identity of the offer.")]
+
+
+class Prices(Struct, kw_only=True):
+    """A page of offers and where the next one is."""
+
+    count: Annotated[int, Meta(description="Offers that answer the filters, on all pages.")]
+    offers: list[Offer]
+    next: Annotated[str | None, Meta(description="Address of the following rows; null at the end.")]
+
+
+COLUMNS = Offer.__struct_fields__
+"""The names of every column, in the order of the CSV."""
+_COMPUTED = {"gpu_count", "usd_per_gpu_hour", "usd_per_instance_hour", "fetched_at", "stale", "quoted_amount",
+             "disk_usd_per_gb_month", "traffic_usd_per_gb"}  # fmt: skip
+_AS_STORED = tuple(name for name in COLUMNS if name not in _COMPUTED)
+
+
+def offer_of(row: Row, now: int) -> Offer:
+    """An offer of the database as it is published at ``now`` (seconds since 1970): dollars instead of
+    micro-dollars, an instant instead of seconds, ``None`` where the database holds an empty text."""
+    as_stored: dict[str, Any] = {name: row[name] if row[name] != "" else None for name in _AS_STORED}
+    return Offer(
+        **as_stored,
+        gpu_count=_decimal(row["gpu_count"]),
+        usd_per_gpu_hour=to_decimal(row["usd_per_gpu_hour_micro"]),
+        usd_per_instance_hour=_usd(row["usd_per_instance_hour_micro"]),
+        fetched_at=clock.from_timestamp(row["fetched_at"]).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        stale=row["stale_at"] <= now,
+        quoted_amount=Decimal(row["quoted_amount"]),
+        disk_usd_per_gb_month=_usd(row["disk_usd_per_gb_month_micro"]),
+        traffic_usd_per_gb=_usd(row["traffic_usd_per_gb_micro"]),
+    )
+
+
+def _usd(micro: int | None) -> Decimal | None:
+    return None if micro is None else to_decimal(micro)
+
+
+def _decimal(count: str | None) -> Decimal | None:
+    """A number of GPUs, kept as a fraction, as a decimal: to six places where it is no whole number."""
+    if count is None:
+        return None
+    exact = Fraction(count)
+    decimal = Decimal(exact.numerator)
+    return decimal if exact.denominator == 1 else round(decimal / exact.denominator, 6)

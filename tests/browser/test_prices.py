@@ -225,7 +225,7 @@ def test_the_systems_dark_scheme_is_followed(browser: Browser, site: Site) -> No
     context = browser.new_context(base_url=site.url, color_scheme="dark")
     page = context.new_page()
     page.goto("/")
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 27)"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 18, 22)"
     context.close()
 
 

@@ -133,14 +133,22 @@ class Clouds:
         """Settings that send the named sources, or all, here and give each a key."""
         wanted = names or NAMES
         found = {f"INFERENCEBENCH_SOURCE_{name.upper()}_URL": self.url for name in wanted}
-        found |= {f"INFERENCEBENCH_SOURCE_{name.upper()}_KEY": f"key-of-{name}" for name in KEYED if name in wanted}
+        found |= {
+            f"INFERENCEBENCH_SOURCE_{name.upper()}_KEY": KEYS.get(name, f"key-of-{name}")
+            for name in KEYED
+            if name in wanted
+        }
         return found
 
 
-KEYED = ("lambda", "shadeform", "hyperstack", "primeintellect", "tensordock")
-NAMES = ("ecb", "akash", "azure", "gpu_price_feed", "gpuhunt", "gpuhunt_live", "hf_gpu_prices", "hyperstack", "lambda",
-         "ovhcloud", "primeintellect", "runpod", "scaleway", "shadeform", "skypilot", "tensordock", "vast",
-         "verda", "vultr")  # fmt: skip
+KEYED = ("digitalocean", "hot_aisle", "lambda", "shadeform", "hyperstack", "primeintellect", "tensordock")
+NAMES = ("ecb", "akamai", "akash", "azure", "cudo", "digitalocean", "gpu_price_feed", "gpuhunt", "gpuhunt_live",
+         "hf_gpu_prices", "hot_aisle", "hyperbolic", "hyperstack", "karpenter", "lambda", "ovhcloud", "primeintellect",
+         "runpod", "scaleway", "shadeform", "skypilot", "spot_advisor", "spotlake", "tensordock",
+         "vast", "verda", "vultr")  # fmt: skip
+
+KEYS = {"hot_aisle": "acme:key-of-hot-aisle"}
+"""Keys of a form of their own."""
 
 
 @contextmanager
@@ -368,6 +376,7 @@ def vast_machine(number: int, gpu: str, count: int, ram: int, price: float, plac
     return {"id": number, "ask_contract_id": number, "gpu_name": gpu, "num_gpus": count, "gpu_ram": ram,
             "gpu_frac": 1.0, "dph_base": price, "dph_total": price + 0.05, "min_bid": price / 3,
             "storage_cost": 0.15, "inet_up_cost": 0.01, "inet_down_cost": 0.02, "geolocation": place, "rentable": True,
+            "reliability2": 0.987,
             "rented": False, "verification": "verified", "cpu_cores_effective": 16.0, "cpu_ram": 64000}  # fmt: skip
 
 
@@ -583,7 +592,152 @@ def dataset_viewer(asked: Asked) -> Reply:
                     "num_rows_per_page": 100, "partial": False})  # fmt: skip
 
 
+def linode_plan(plan: str, label: str, gpus: int, hourly: float, **more: Any) -> dict[str, Any]:
+    return {"id": plan, "label": label, "class": "gpu" if gpus else "standard", "vcpus": 8, "memory": 16384,
+            "disk": 524288, "transfer": 5000, "network_out": 5000, "gpus": gpus, "accelerated_devices": 0,
+            "price": {"hourly": hourly, "monthly": hourly * 730}, "region_prices": [], "addons": {},
+            "successor": None, **more}  # fmt: skip
+
+
+LINODE = [
+    linode_plan("g6-standard-2", "Linode 4GB", 0, 0.036),
+    linode_plan("g2-gpu-rtx4000a1-s", "RTX4000 Ada x1 Small", 1, 0.52,
+                region_prices=[{"id": "id-cgk", "hourly": 0.63, "monthly": 420.0}]),
+    linode_plan("g1-gpu-rtx6000-2", "Dedicated 64GB + RTX6000 GPU x2", 2, 3.0),
+    linode_plan("g3-gpu-rtxpro6000-blackwell-1", "RTX PRO 6000 Blackwell x1", 1, 0.0),
+]  # fmt: skip
+
+
+def linode(asked: Asked) -> Reply:
+    """Two plans a page, so that there are two."""
+    page = int(asked.query["page"][0])
+    rows = LINODE[(page - 1) * 2 : page * 2]
+    return as_json({"data": rows, "page": page, "pages": 2, "results": len(LINODE)})
+
+
+def droplet_size(slug: str, model: str | None, count: int, vram: int, price: float, **more: Any) -> dict[str, Any]:
+    gpu = {"count": count, "vram": {"amount": vram, "unit": "gib"}, "model": model}
+    return {"slug": slug, "memory": 245760, "vcpus": 20, "disk": 720, "transfer": 15.0, "price_monthly": price * 730,
+            "price_hourly": price, "regions": ["nyc2", "ams3"], "available": True, "description": "GPU",
+            "disk_info": [{"type": "boot", "size": {"amount": 720, "unit": "gib"}},
+                          {"type": "scratch", "size": {"amount": 5120, "unit": "gib"}}],
+            **({"gpu_info": gpu} if model else {}), **more}  # fmt: skip
+
+
+DROPLETS = {"sizes": [
+    droplet_size("s-1vcpu-1gb", None, 0, 0, 0.00893),
+    droplet_size("gpu-h100x1-80gb", "nvidia_h100", 1, 80, 4.41),
+    droplet_size("gpu-h100x8-640gb", "nvidia_h100", 8, 640, 31.92, regions=[]),
+    droplet_size("gpu-6000adax1-48gb", "nvidia_rtx6000_ada", 1, 48, 1.57, regions=["tor1"]),
+    droplet_size("gpu-mi300x8-1536gb", "amd_mi300x", 8, 1536, 15.92, regions=["atl1"], available=False),
+], "links": {}, "meta": {"total": 5}}  # fmt: skip
+
+HOT_AISLE = [{"OnDemandPrice": 199, "HourlyPrice": 199, "Specs": {
+    "cpu_cores": 13, "cpus": {"count": 1, "manufacturer": "Intel", "model": "Xeon Platinum 8470"},
+    "disk_capacity": 13194139533312, "ram_capacity": 240518168576,
+    "gpus": [{"count": 1, "manufacturer": "AMD", "model": "MI300X"}]}}]  # fmt: skip
+
+
+def hyperbolic_machine(name: str, model: str, ram: int, cents: int, free: int, status: str = "node_ready") -> Any:
+    return {"id": name, "status": status, "cluster_name": "alpha", "supplier_id": "s", "gpus_total": 8,
+            "gpus_reserved": 8 - free, "reserved": False, "location": {"region": "us-central-1"},
+            "hardware": {"cpus": [{"model": "EPYC", "virtual_cores": 256}],
+                         "gpus": [{"model": model, "ram": ram, "interface": "PCIeX16"}],
+                         "storage": [{"capacity": 2000}], "ram": [{"capacity": 1000}]},
+            "pricing": {"price": {"amount": cents, "period": "hourly", "agent": "platform"}}}  # fmt: skip
+
+
+HYPERBOLIC = {"instances": [
+    hyperbolic_machine("a", "NVIDIA-H100-80GB-HBM3", 81559, 149, 3),
+    hyperbolic_machine("b", "NVIDIA-H100-80GB-HBM3", 81559, 139, 2),
+    hyperbolic_machine("c", "NVIDIA-GeForce-RTX-4090", 24564, 35, 0),
+    hyperbolic_machine("d", "NVIDIA-GeForce-RTX-4090", 24564, 20, 4, "offline"),
+]}  # fmt: skip
+
+
+def cudo_type(machine: str, gpu: str, price: str, free: int, centre: str = "gb-bournemouth-1") -> dict[str, Any]:
+    return {"dataCenterId": centre, "machineType": machine, "gpuModel": gpu, "gpuModelId": gpu and f"nvidia-{gpu}",
+            "minVcpuPerGpu": 2, "maxVcpuPerGpu": 24, "totalGpuFree": free, "maxGpuFree": free, "maxVcpuFree": 96,
+            "vcpuPriceHr": {"value": "0.0024"}, "memoryGibPriceHr": {"value": "0.0034"},
+            "gpuPriceHr": {"value": price}, "minStorageGibPriceHr": {"value": "0.0001"},
+            "ipv4PriceHr": {"value": "0.0034"}, "renewableEnergy": True}  # fmt: skip
+
+
+CUDO = {"machineTypes": [
+    cudo_type("epyc-genoa", "", "0", 0), cudo_type("epyc-genoa-l40s", "L40S (compute mode)", "0.87", 4),
+    cudo_type("sapphire-rapids-h100", "H100 SXM", "1.8", 0, "us-santaclara-1"),
+]}  # fmt: skip
+
+KARPENTER_AWS = """// generated at {made} for us-east-1
+var InitialOnDemandPricesAWS = map[string]map[ec2types.InstanceType]float64{{
+\t// us-east-1
+\t"us-east-1": {{
+\t\t// m5 family
+\t\t"m5.large": 0.096000, "m5.xlarge": 0.192000,
+\t\t// g6 family
+\t\t"g6.xlarge": 0.804800, "g6f.xlarge": 0.237500,
+\t\t"p5.48xlarge": 55.040000,
+\t}},
+}}
+"""
+KARPENTER_AZURE = """// generated at {made}
+var initialOnDemandPrices = map[string]map[string]float64{{}}
+func init() {{
+\t// westeurope
+\tinitialOnDemandPrices["westeurope"] = map[string]float64{{
+\t\t"Standard_D2s_v5":            0.115000,
+\t\t"Standard_NC24ads_A100_v4":   4.775000,
+\t}}
+}}
+"""
+KARPENTER_GCP = {"prices": {"europe-west4": {
+    "on_demand": {"a3-highgpu-1g": 12.79, "g2-standard-4": 0.778577, "n2-standard-2": 0.1069},
+    "spot": {"a3-highgpu-1g": 3.9, "g2-standard-4": 0.3}}}}  # fmt: skip
+
+
+def karpenter(asked: Asked) -> Reply:
+    """GitHub's two addresses for the lists of Karpenter's providers."""
+    made = datetime.fromtimestamp(time.time() - 3 * 86400, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if asked.path.endswith("/commits"):
+        return as_json([{"sha": "0" * 40, "commit": {"committer": {"name": "bot", "date": made}}}])
+    if "provider-gcp" in asked.path:
+        return as_json(KARPENTER_GCP)
+    return Reply((KARPENTER_AWS if "provider-aws" in asked.path else KARPENTER_AZURE).format(made=made).encode())
+
+
+ADVISOR = {
+    "instance_types": {"p4d.24xlarge": {"emr": False, "cores": 96, "ram_gb": 1152.0}},
+    "ranges": [{"index": 0, "label": "<5%", "dots": 0, "max": 5}, {"index": 1, "label": "5-10%", "dots": 1, "max": 11},
+               {"index": 4, "label": ">20%", "dots": 4, "max": 100}],
+    "spot_advisor": {"us-east-1": {"Linux": {"p4d.24xlarge": {"s": 60, "r": 4}, "m5.large": {"s": 50, "r": 0}},
+                                   "Windows": {"p4d.24xlarge": {"s": 60, "r": 0}}},
+                     "eu-west-1": {"Linux": {"g6.xlarge": {"s": 55, "r": 1}, "g6e.xlarge": {"s": 55, "r": 9}}}},
+    "global_rate": "<10%",
+}  # fmt: skip
+
+
+def lake_row(kind: str, region: str, score: float, zone: str = "1") -> dict[str, Any]:
+    return {"id": 1, "InstanceTier": "Standard", "InstanceType": kind, "Region": region, "OndemandPrice": 3.673,
+            "SpotPrice": 1.1, "Savings": 70.0, "IF": score, "DesiredCount": 1, "AvailabilityZone": zone,
+            "Score": "High", "SPS_Update_Time": "2026-11-28 00:00:00"}  # fmt: skip
+
+
+SPOT_LAKE = [lake_row("Nc24ads_a100_v4", "eastus", 2.5), lake_row("Nc24ads_a100_v4", "eastus", 1.0, "2"),
+             lake_row("D2s_v5", "eastus", 3.0), lake_row("Nc24ads_a100_v4", "westus", -1.0)]  # fmt: skip
+
+
 GOOD: dict[str, Any] = {
+    "/spot-advisor-data.json": ADVISOR,
+    "/latest_azure.json": Reply(json.dumps(SPOT_LAKE).encode()),
+    "/v4/linode/types": linode,
+    "/v2/sizes": DROPLETS,
+    "/api/teams/acme/virtual_machines/available/": HOT_AISLE,
+    "/api/teams/acme/bare_metal/available/": Reply(b"null", headers={"content-type": "application/json"}),
+    "/v1/marketplace": HYPERBOLIC,
+    "/v1/vms/machine-types-2": CUDO,
+    "/repos/aws/*": karpenter,
+    "/repos/Azure/*": karpenter,
+    "/repos/cloudpilot-ai/*": karpenter,
     "/filter": dataset_viewer,
     "/toolshedlabs-hash/gpu-price-feed/main/data/prices.json": price_feed,
     "/repos/*": github,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.core import clock
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.machines import Machine, aws_types, azure_sizes, gcp_machines
+from app.pricing.sources.machines import Machine, aws_types, azure_sizes, gcp_machines, not_on_demand
 
 FEED, INDEX = "price-feed", "price-index"
 AWS, AZURE, GCP = "karpenter-aws", "karpenter-azure", "karpenter-gcp"
@@ -130,9 +130,7 @@ def machine_offer(
     )  # fmt: skip
     if machine is None:
         return replace(raw, not_an_offer=f"the provider does not publish how many GPUs {product} holds")
-    if raw.tier == "on-demand" and re.fullmatch(r"a3-highgpu-[124]g", product):
-        return replace(raw, not_an_offer="Google sells this machine as spot and by calendar only, not on demand")
-    return raw
+    return replace(raw, not_an_offer=not_on_demand(provider.casefold(), product, raw.tier))
 
 
 def _second(instant: str) -> int:

@@ -130,7 +130,7 @@ def what_is_read() -> str:
     """``docs/what-is-read.md``: what is read of each tool's file, each cloud's answer and each family's
     configuration."""
     from app.models.architecture.families import FAMILIES
-    from app.pricing.sources import RATES, SOURCES
+    from app.pricing.sources import RATES, RECLAIMS, SOURCES
     from app.submissions.result_files import READERS
 
     lines = [
@@ -146,7 +146,7 @@ def what_is_read() -> str:
         "an engine that is not named is unknown; a median of 0 says nothing.", "",
         "## Answers of clouds", "",
     ]  # fmt: skip
-    known: list[Any] = [*SOURCES.values(), RATES]
+    known: list[Any] = [*SOURCES.values(), *RECLAIMS.values(), RATES]
     for source in known:
         text = (sys.modules[source.__module__].__doc__ or "").strip()
         lines += [f"### {source.title} (`{source.name}`)", "", text.replace("``", "`"), ""]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.models.hub.refresh import NAME as MODELS
-from app.pricing.sources import RATES, SOURCES
+from app.pricing.sources import RATES, RECLAIMS, SOURCES
 
 DAY_MIN = 24 * 60
 PRICES_TIMEOUT_S = 540
@@ -51,13 +51,15 @@ class Entry:
 def _prices() -> list[Entry]:
     """Every source at its own pace, spread over it."""
     found = []
-    for number, (name, source) in enumerate(sorted(SOURCES.items())):
+    paced: dict[str, int] = {name: source.every_minutes for name, source in SOURCES.items()}
+    paced |= {name: source.every_minutes for name, source in RECLAIMS.items()}
+    for number, (name, every) in enumerate(sorted(paced.items())):
         found.append(
             Entry(
                 "refresh_source",
                 name,
-                source.every_minutes,
-                number * 2 % source.every_minutes,
+                every,
+                number * 2 % every,
                 PRICES_TIMEOUT_S,
                 recorded_as=name,
             )

@@ -8,7 +8,7 @@ from app.core import logs
 from app.core.errors import SettingError
 from app.core.settings import Settings
 from app.models.hub import refresh as models
-from app.pricing.sources import RATES, SOURCES
+from app.pricing.sources import EVERY
 from app.process import prepare
 from app.storage import sqlite
 from app.upstream.outcome import Outcome
@@ -34,7 +34,7 @@ def refresh(*sources: str, accept: Sequence[str] = (), settings: Settings) -> in
         accept: believe this source's answer although it is small or its prices leapt
     """
     names = [models.NAME if name in HUB_NAMES else name for name in sources]
-    wanted = _known([*names, *accept]) or [RATES.name, *SOURCES]
+    wanted = _known([*names, *accept]) or [*EVERY]
     prepare.prepare(settings)
     os.nice(NICE)
     logs.configure()
@@ -45,7 +45,7 @@ def refresh(*sources: str, accept: Sequence[str] = (), settings: Settings) -> in
 
 def _known(names: Sequence[str]) -> list[str]:
     """The names, checked; raises :class:`SettingError` for one that no source has."""
-    known = [RATES.name, *SOURCES, models.NAME]
+    known = [*EVERY, models.NAME]
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)

@@ -99,16 +99,16 @@ def _processors(settings: Settings) -> Iterator[Finding]:
 
 
 def _sources(settings: Settings) -> Iterator[Finding]:
-    from app.pricing.sources import RATES, SOURCES
+    from app.pricing.sources import EVERY
     from app.pricing.sources.gpuhunt_child import KEYS
 
-    known = {RATES.name, *SOURCES, *KEYS}
+    known = {*EVERY, *KEYS}
     for name in sorted({*settings.source_keys, *settings.source_urls} - known):
         yield (
             "fault",
             f"{PREFIX}SOURCE_{name.upper()}_…: no source is called {name}; known are {', '.join(sorted(known))}",
         )
-    missing = [name for name, source in SOURCES.items() if not source(settings).is_configured]
+    missing = [name for name, source in EVERY.items() if not source(settings).is_configured]
     if missing:
         yield "note", f"not configured, for want of {PREFIX}SOURCE_{{NAME}}_KEY: {', '.join(missing)}"
 

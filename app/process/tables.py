@@ -6,12 +6,14 @@ from piccolo.conf.apps import AppConfig
 
 from app.models.tables import EvaluationRow, ModelRow, SpeedRow
 from app.pricing.offers.tables import (
+    ClaimRow,
     ExchangeRateRow,
     HeldPriceRow,
     LevelRow,
     MoveRow,
     OfferRow,
     OfferTally,
+    ReclaimRow,
     SeriesRow,
     SetAsideRow,
     SmallAnswerRow,
@@ -29,6 +31,7 @@ APP_CONFIG = AppConfig(
         EvaluationRow,
         ModelRow,
         SpeedRow,
+        ClaimRow,
         ExchangeRateRow,
         HeldPriceRow,
         LevelRow,
@@ -36,6 +39,7 @@ APP_CONFIG = AppConfig(
         MoveRow,
         OfferRow,
         OfferTally,
+        ReclaimRow,
         SeriesRow,
         SetAsideRow,
         SmallAnswerRow,

@@ -16,6 +16,7 @@ from app.pricing.history import chart, queries
 from app.pricing.history import levels as history
 from app.pricing.offers import best as best_prices
 from app.pricing.offers import store
+from app.pricing.offers.disagreements import disagreements
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.tables import OfferRow
 from app.pricing.refresh import source_status
@@ -28,6 +29,7 @@ from app.web.front import public
 
 SEGMENTS = {"data-centre": "Data centre", "workstation": "Workstation", "gaming": "Gaming"}
 SHOWN_OFFERS = 100
+SHOWN_DIFFERING = 25
 SHOWN_MODELS = 10
 FACTS = (
     ("Memory", "memory_gb", "GB"), ("Memory type", "memory_type", ""), ("Memory bandwidth", "bandwidth_gb_s", "GB/s"),
@@ -100,6 +102,7 @@ async def provider_page(ask: Ask) -> Answer:
         "providers/page.html", settings=ask.settings, path="/providers", canonical=f"/providers/{provider.slug}",
         now=ask.now, provider=provider, shown=offers[:SHOWN_OFFERS], total=len(offers), aside=aside,
         told=told, topics=dict(TOPICS), sources=await source_status.of_sources(names, ask.settings),
+        differing=await disagreements(ask.now, provider.slug), shown_differing=SHOWN_DIFFERING,
         reach=_reach(provider.slug),
         preview=f"/previews/providers/{provider.slug}.png", title=f"{provider.name} GPU prices",
         description=f"{len(offers)} GPU offers of {provider.name}, with source, date and what the price includes.",

@@ -10,6 +10,7 @@ from app.policies.files import policies
 from app.pricing.history import queries
 from app.pricing.offers import best as best_prices
 from app.pricing.offers import store
+from app.pricing.offers.disagreements import disagreements
 from app.pricing.offers.offer import REASONS, Reason
 from app.pricing.refresh import source_status
 from app.privacy.requests import cases
@@ -25,6 +26,7 @@ from app.web.answers import Answer, Ask
 from app.web.front import public
 
 SHOWN_ASIDE = 200
+SHOWN_DIFFERING = 40
 WATCHED = {OFFERS_KEY: "prices", HISTORY_KEY: "price history", SOURCES_KEY: "sources", MODELS_KEY: "models"}
 """Key → what it counts the changes of, on the status page."""
 
@@ -61,6 +63,7 @@ async def status(ask: Ask) -> Answer:
         title="Status", description="How fresh the prices are, where they come from, and every row that was set "
                                     "aside, with its reason.",
         extent=await store.freshness(ask.now), offered=await store.offered(), sources=sources, aside=aside,
+        differing=await disagreements(ask.now), shown_differing=SHOWN_DIFFERING,
         left_out=[rows for source in sources for rows in source.left_out.values()],
         reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()],
         aside_count=sum(reasons.values()), rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],

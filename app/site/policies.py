@@ -21,10 +21,10 @@ MARKDOWN = "text/markdown; charset=utf-8"
 
 def _filled(version: Version, settings: Settings) -> str:
     """The text with the controller, the addresses and the list of who is asked put in."""
-    from app.pricing.sources import RATES, SOURCES
+    from app.pricing.sources import EVERY
 
-    asked = {title: address for source in SOURCES.values() for title, address in source.asked().items()}
-    asked |= {RATES.title: RATES.privacy, "Hugging Face Hub": "https://huggingface.co/privacy"}
+    asked = {title: address for source in EVERY.values() for title, address in source.asked().items()}
+    asked |= {"Hugging Face Hub": "https://huggingface.co/privacy"}
     services = "\n".join(f"- [{title}]({address})" for title, address in sorted(asked.items()))
     values = {
         "controller": settings.controller_name,

@@ -96,9 +96,21 @@ class Offer(Struct, kw_only=True):
     disk_usd_per_gb_month: Annotated[
         Decimal | None, Meta(description="US dollars for a further GB of disk and month, where stated.")
     ]
-    traffic_usd_per_gb: Annotated[Decimal | None, Meta(description="US dollars for a GB of traffic, where stated.")]
+    traffic_usd_per_gb: Annotated[Decimal | None, Meta(description="US dollars for a GB of traffic out, where stated.")]
     min_nodes: Annotated[int | None, Meta(description="The smallest number of instances sold together, where stated.")]
     id: Annotated[str, Meta(description="Identity of the offer.")]
+    reclaim_low: Annotated[
+        int | None, Meta(description="Of spot: at least so many per cent of such machines are taken back, where told.")
+    ]
+    reclaim_high: Annotated[
+        int | None, Meta(description="At most so many per cent are taken back; null where the band has no end.")
+    ]
+    reclaim_hours: Annotated[
+        int | None, Meta(description="Within so many hours they are taken back: 730 for a month, 1 for an hour.")
+    ]
+    reliability: Annotated[
+        float | None, Meta(description="Share of time, 0 to 1, for which the host was reachable, where told.")
+    ]
 
 
 class Prices(Struct, kw_only=True):

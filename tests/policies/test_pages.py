@@ -64,14 +64,14 @@ def test_the_privacy_policy_makes_every_promise(site: Site, promise: str) -> Non
 
 @pytest.mark.parametrize("promise", ["P-6"])
 def test_everyone_who_is_asked_is_named_with_a_privacy_policy(site: Site, promise: str) -> None:
-    from app.pricing.sources import RATES, SOURCES
+    from app.pricing.sources import EVERY
 
     page = httpx.get(f"{site.url}/policies/privacy").text
-    known: list[Any] = [*SOURCES.values(), RATES]
+    known: list[Any] = [*EVERY.values()]
     for source in known:
         assert source.privacy.startswith("https://")
         assert f'href="{source.privacy}"' in page
-    asked = {title: address for source in SOURCES.values() for title, address in source.asked().items()}
+    asked = {title: address for source in EVERY.values() for title, address in source.asked().items()}
     for name in ("lium", "daytona", "digitalocean", "seeweb", "jarvislabs"):
         assert any(name in title.casefold() and f'href="{address}"' in page for title, address in asked.items()), name
     assert "https://huggingface.co/privacy" in page

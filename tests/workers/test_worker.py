@@ -381,11 +381,11 @@ def _answers(url: str) -> bool:
 
 
 def test_the_timetable_holds_every_source_at_its_pace_spread_over_the_hour() -> None:
-    from app.pricing.sources import SOURCES
+    from app.pricing.sources import EVERY
 
-    prices = [entry for entry in TIMETABLE if entry.job == "refresh_source" and entry.argument in SOURCES]
-    assert {entry.argument for entry in prices} == set(SOURCES)
-    assert {entry.every_minutes for entry in prices} == {10, 30, 240, 360, 720}
+    prices = [entry for entry in TIMETABLE if entry.job == "refresh_source"]
+    assert {entry.argument for entry in prices} == set(EVERY)
+    assert {entry.every_minutes for entry in prices} == {10, 30, 240, 360, 720, 1440}
     for entry in TIMETABLE:  # so often a day as it says
         assert len(entry.minutes) * len(entry.hours or range(24)) == 24 * 60 // entry.every_minutes
     for entry in prices:
@@ -397,12 +397,12 @@ def test_the_timetable_holds_every_source_at_its_pace_spread_over_the_hour() -> 
 
 def test_a_start_makes_up_for_what_is_due_and_for_nothing_else() -> None:
     from app.models.hub.refresh import NAME
-    from app.pricing.sources import RATES, SOURCES
+    from app.pricing.sources import EVERY
 
     now = 10**9
-    everything = {RATES.name, NAME, PURGE, *SOURCES}
+    everything = {NAME, PURGE, *EVERY}
     assert {entry.recorded_as for entry in due({}, now)} == everything
     assert due(dict.fromkeys(everything, now), now) == []
     assert {entry.recorded_as for entry in due({**dict.fromkeys(everything, now - 700), "akash": None}, now)} == {
-        name for name, source in SOURCES.items() if source.every_minutes == 10
+        name for name, source in EVERY.items() if getattr(source, "every_minutes", 0) == 10
     }

@@ -112,6 +112,7 @@ def _normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer:
         disk_usd_per_gb_month_micro=_optional_micro(raw.disk_usd_per_gb_month),
         traffic_usd_per_gb_micro=_optional_micro(raw.traffic_usd_per_gb),
         min_nodes=_optional_whole(raw.min_nodes),
+        reliability=_share(raw.reliability),
     )
 
 
@@ -127,6 +128,11 @@ def _optional_number(value: object) -> Decimal | None:
 def _optional_whole(value: object) -> int | None:
     number = _optional_number(value)
     return int(number) if number is not None else None
+
+
+def _share(value: object) -> float | None:
+    number = parse_decimal(value)
+    return float(number) if number is not None and 0 <= number <= 1 else None
 
 
 def _optional_micro(value: object) -> int | None:

@@ -35,8 +35,9 @@ class RawOffer:
     ``commitment_months`` is a number, or ``None`` for "read it from the tier", or ``0`` for "a term is binding but
     the source does not say which". ``price_includes`` and ``price_excludes`` are parts joined by ``+``: ``gpu``,
     ``host``, ``disk``, ``traffic``. ``fetched_at`` is seconds since 1970, ``price_since`` an ISO date. ``stock`` is
-    ``in``, ``out`` or empty for "not told"; ``disk_gb`` is what the price holds. ``fault`` says why the row could not
-    be read at all, ``not_an_offer`` why nobody can rent what it states at that price.
+    ``in``, ``out`` or empty for "not told"; ``disk_gb`` is what the price holds; ``reliability`` is the share of time,
+    0 to 1, for which the machine could be reached. ``fault`` says why the row could not be read at all,
+    ``not_an_offer`` why nobody can rent what it states at that price.
     """
 
     source: str
@@ -68,6 +69,7 @@ class RawOffer:
     disk_usd_per_gb_month: object = None
     traffic_usd_per_gb: object = None
     min_nodes: object = None
+    reliability: object = None
     fault: str = ""
     not_in_force: str = ""
     not_an_offer: str = ""
@@ -88,7 +90,9 @@ class Offer:
     ``gpu_count`` may be a fraction of a card. ``derived`` names the price that was computed from the other and the
     count, or is empty. ``stock`` is ``in``, ``out`` or empty; ``disk_gb`` and ``min_nodes`` are kept where stated, and
     so is what further disk and traffic cost, in micro-dollars. ``stale_at`` is the second from which the price counts
-    as stale.
+    as stale. Of spot, ``reclaim_low`` to ``reclaim_high`` per cent of such machines are taken back within
+    ``reclaim_hours`` hours (no upper bound: ``None``); ``reliability`` is the share of time, 0 to 1, for which the host
+    was reachable.
     """
 
     id: str
@@ -125,6 +129,10 @@ class Offer:
     disk_usd_per_gb_month_micro: int | None = None
     traffic_usd_per_gb_micro: int | None = None
     min_nodes: int | None = None
+    reclaim_low: int | None = None
+    reclaim_high: int | None = None
+    reclaim_hours: int | None = None
+    reliability: float | None = None
 
 
 class Reason(StrEnum):

@@ -47,6 +47,35 @@ class OfferRow(Table, db=ENGINE, tablename="offer"):
     disk_usd_per_gb_month_micro = BigInt(null=True, default=None)
     traffic_usd_per_gb_micro = BigInt(null=True, default=None)
     min_nodes = Integer(null=True, default=None)
+    reclaim_low = Integer(null=True, default=None)
+    reclaim_high = Integer(null=True, default=None)
+    reclaim_hours = Integer(null=True, default=None)
+    reliability = Real(null=True, default=None)
+
+
+class ReclaimRow(Table, db=ENGINE, tablename="spot_reclaim"):
+    """How often spot machines of a kind are taken back in a region: a band in per cent within so many hours."""
+
+    source = Varchar(length=60)
+    provider = Varchar(length=60)
+    product = Varchar(length=80)
+    region = Varchar(length=80)
+    low = Integer()
+    high = Integer(null=True, default=None)
+    hours = Integer()
+    seen_at = BigInt()
+
+
+class ClaimRow(Table, db=ENGINE, tablename="source_claim"):
+    """The lowest price that a source states of a provider for whom a better source speaks, kept to be compared."""
+
+    source = Varchar(length=60)
+    provider = Varchar(length=60)
+    gpu = Varchar(length=60)
+    tier = Varchar(length=12)
+    commitment_months = Integer(null=True, default=None)
+    usd_per_gpu_hour_micro = BigInt()
+    seen_at = BigInt()
 
 
 class OfferTally(Table, db=ENGINE, tablename="offer_tally"):

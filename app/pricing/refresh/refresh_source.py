@@ -10,6 +10,7 @@ import fcntl
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from app.core.http_client import Fault, FetchError
 from app.core.settings import Settings
 from app.pricing import sources
 from app.pricing.offers.normalise_batch import normalise_batch
-from app.pricing.offers.offer import COMMUNITY, Batch, Offer, RawOffer, Reason, SetAside
+from app.pricing.offers.offer import COMMUNITY, Batch, Offer, Reason, SetAside
 from app.pricing.offers.store import stored_offers
+from app.pricing.refresh import claims
 from app.pricing.refresh.answer_checks import Judged, Small, judge, leaps
+from app.pricing.refresh.authority import as_raw, authorised
 from app.pricing.refresh.exchange_rates import ensure_rates, rates, refresh_rates
 from app.pricing.refresh.replace_offers import replace_source
+from app.pricing.refresh.spot_reclaims import refresh_reclaims, with_reclaims
 from app.pricing.sources.base import Source
 from app.storage.sqlite import execute_many, fetch, transaction
 from app.upstream.outcome import Outcome, as_fault, counted, failed, place_of
@@ -35,6 +39,8 @@ async def refresh(name: str, settings: Settings, *, accept: bool = False) -> Out
     """Refresh one source by name. Never raises for what a source does: the outcome says it."""
     if name == sources.RATES.name:
         return await counted(await refresh_rates(settings))
+    if name in sources.RECLAIMS:
+        return await counted(await refresh_reclaims(name, settings))
     source = sources.SOURCES[name](settings)
     if not source.is_configured:
         return Outcome(name, "not configured", f"set INFERENCEBENCH_SOURCE_{name.upper()}_KEY")
@@ -61,13 +67,14 @@ async def _refresh(source: Source, accept: bool) -> Outcome:
     known = await rates()
     now = clock.timestamp()
     batch = await asyncio.to_thread(normalise_batch, raws, known, now, await _medians(source.name))
-    batch, retire = await _authorised(source.name, batch)
+    heard = await authorised(source.name, batch, now)
+    batch = replace(heard.batch, offers=tuple(await with_reclaims(heard.batch.offers)))
     stands = await _standing(source.name)
     verdicts = await _judge(source.name, batch, stands, accept)
     faults = {**source.faults, **{provider: verdict.fault for provider, verdict in verdicts.items() if verdict.fault}}
     keep = frozenset(provider for provider in faults if provider in stands)
     offers = [offer for offer in batch.offers if offer.provider not in keep]
-    if not offers and not batch.offers and not accept:
+    if not offers and not batch.offers and not heard.gave_way and not accept:
         why = "; ".join(faults.values()) or _why_nothing(batch)
         await _remember(source.name, verdicts)
         raise FetchError(Fault.FEW if faults else Fault.SCHEMA, why)
@@ -77,10 +84,12 @@ async def _refresh(source: Source, accept: bool) -> Outcome:
     if keep and not offers:
         await _remember(source.name, verdicts)
         raise FetchError(Fault.FEW, error)
+    retired = await claims.of_retiring(heard.retire)
     written = await replace_source(
-        source.name, source.title, offers, rows, now, live=True, keep=keep, error=error, retire=retire,
+        source.name, source.title, offers, rows, now, live=True, keep=keep, error=error, retire=heard.retire,
         left_out={why: rows for why, rows in source.left_out.items() if rows},
     )  # fmt: skip
+    written.keys |= await claims.keep(source.name, claims.lowest(heard.gave_way), retired)
     await _remember(source.name, verdicts)
     state, note = ("failed", error) if error else ("ok", "")
     return Outcome(source.name, state, note, len(raws) + source.left_out.total(), len(offers), written)
@@ -93,33 +102,6 @@ def _why_nothing(batch: Batch) -> str:
     reason, number = Counter(item.reason for item in batch.set_aside).most_common(1)[0]
     detail = next(item.detail for item in batch.set_aside if item.reason is reason)
     return f"none of {len(batch.set_aside):,} rows can be shown; {number:,} of them are {reason.value}: {detail}"
-
-
-async def _authorised(name: str, batch: Batch) -> tuple[Batch, dict[str, frozenset[str]]]:
-    """The batch without providers for whom a better source has spoken, and which sources it puts out of which."""
-    live = {row[0] for row in await fetch("SELECT name FROM loaded_source WHERE live = 1")}
-    spoken = {(source, provider) for source, provider in await fetch("SELECT DISTINCT source, provider FROM offer")}
-    offers: list[Offer] = []
-    aside = list(batch.set_aside)
-    retire: dict[str, set[str]] = {}
-    for provider in {offer.provider for offer in batch.offers}:
-        own = sources.rank(provider, name)
-        whose = {source for source, other in spoken if other == provider and source not in (name, COMMUNITY)}
-        better = [s for s in whose & live if own is None or ((r := sources.rank(provider, s)) is not None and r < own)]
-        mine = [offer for offer in batch.offers if offer.provider == provider]
-        if own is None or better:
-            why = f"{better[0]} speaks for {provider}" if better else f"{name} is no authority for {provider}"
-            aside += [SetAside(_as_raw(offer), Reason.NOT_AUTHORITY, why) for offer in mine]
-            continue
-        offers += mine
-        for source in whose:
-            retire.setdefault(source, set()).add(provider)
-    return Batch(tuple(offers), tuple(aside)), {source: frozenset(whose) for source, whose in retire.items()}
-
-
-def _as_raw(offer: Offer) -> RawOffer:
-    return RawOffer(source=offer.source, provider=offer.provider, gpu=offer.gpu, tier=offer.provider_tier,
-                    amount_per_gpu_hour=offer.quoted_amount, reference=offer.product)  # fmt: skip
 
 
 async def _medians(name: str) -> dict[str, int]:
@@ -178,7 +160,7 @@ async def _hold(name: str, offers: list[Offer], accept: bool) -> tuple[list[Offe
     old = await stored_offers(name, leapt)
     kept = [old.get(offer.id, offer) if offer.id in leapt else offer for offer in offers]
     aside = [
-        _aside_row(SetAside(_as_raw(offer), Reason.HELD,
+        _aside_row(SetAside(as_raw(offer), Reason.HELD,
                             f"{leapt[offer.id] / 1e6:g} USD per GPU-hour where {shown[offer.id] / 1e6:g} stands"))
         for offer in offers if offer.id in leapt
     ]  # fmt: skip

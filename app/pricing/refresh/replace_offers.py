@@ -53,7 +53,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Offer], Any]], ...] = (
         "usd_per_gpu_hour_micro", "usd_per_instance_hour_micro", "derived", "currency", "quoted_amount", "quoted_per",
         "exchange_rate_date", "price_includes", "price_excludes", "product", "interconnect", "vcpus", "ram_gb",
         "remark", "source_url", "stock", "disk_gb", "disk_usd_per_gb_month_micro", "traffic_usd_per_gb_micro",
-        "min_nodes")),
+        "min_nodes", "reclaim_low", "reclaim_high", "reclaim_hours", "reliability")),
     ("tier", lambda offer: offer.tier.value),
     ("gpu_memory_gb", lambda offer: gpus()[offer.gpu].memory_gb),
     ("gpu_count", lambda offer: str(offer.gpu_count) if offer.gpu_count is not None else None),

@@ -44,15 +44,15 @@ class SourceState:
 
 async def of_sources(names: Iterable[str] | None, settings: Settings) -> list[SourceState]:
     """The states of ``names``, or of every source that exists or was loaded."""
-    from app.pricing.sources import RATES, SOURCES
+    from app.pricing.sources import EVERY
 
     rows = {row["name"]: row for row in await store.sources()}
-    wanted = list(names) if names is not None else sorted({RATES.name, *SOURCES, *rows})
+    wanted = list(names) if names is not None else sorted({*EVERY, *rows})
     found = []
     for name in wanted:
-        row, known = rows.get(name), SOURCES.get(name)
+        row, known = rows.get(name), EVERY.get(name)
         configured = known is None or known(settings).is_configured
-        title = known.title if known else RATES.title if name == RATES.name else row["title"] if row else ""
+        title = known.title if known else row["title"] if row else ""
         state = "not configured" if not configured else "reports" if name == COMMUNITY else _state(row)
         values = row or {"fetched_at": 0, "offers": 0, "set_aside": 0, "error": "", "error_at": None, "left_out": "{}"}
         found.append(SourceState(name, title, state, values["fetched_at"] or None, values["offers"],

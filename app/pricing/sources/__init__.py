@@ -4,15 +4,21 @@ To add one: write its file beside this, add its class to ``SOURCES`` and, if it 
 provider, its name to ``AUTHORITIES``. ``docs/adding-a-source.md`` shows it.
 """
 
+from app.pricing.sources.akamai import Akamai
 from app.pricing.sources.akash import Akash
 from app.pricing.sources.azure import Azure
 from app.pricing.sources.base import Source
+from app.pricing.sources.cudo import Cudo
+from app.pricing.sources.digitalocean import DigitalOcean
 from app.pricing.sources.ecb import EcbRates
 from app.pricing.sources.gpu_price_feed import GpuPriceFeed
 from app.pricing.sources.gpuhunt_catalogue import GpuhuntCatalogue
 from app.pricing.sources.gpuhunt_live import GpuhuntLive
 from app.pricing.sources.hf_gpu_prices import HfGpuPrices
+from app.pricing.sources.hot_aisle import HotAisle
+from app.pricing.sources.hyperbolic import Hyperbolic
 from app.pricing.sources.hyperstack import Hyperstack
+from app.pricing.sources.karpenter import Karpenter
 from app.pricing.sources.lambda_cloud import Lambda
 from app.pricing.sources.ovhcloud import OvhCloud
 from app.pricing.sources.primeintellect import PrimeIntellect
@@ -20,6 +26,9 @@ from app.pricing.sources.runpod import RunPod
 from app.pricing.sources.scaleway import Scaleway
 from app.pricing.sources.shadeform import Shadeform
 from app.pricing.sources.skypilot import SkyPilot
+from app.pricing.sources.spot_advisor import SpotAdvisor
+from app.pricing.sources.spot_bands import SpotBands
+from app.pricing.sources.spotlake import SpotLake
 from app.pricing.sources.tensordock import TensorDock
 from app.pricing.sources.vast import Vast
 from app.pricing.sources.verda import Verda
@@ -28,25 +37,34 @@ from app.pricing.sources.vultr import Vultr
 SOURCES: dict[str, type[Source]] = {
     source.name: source
     for source in (
-        Akash, Azure, GpuPriceFeed, GpuhuntCatalogue, GpuhuntLive, HfGpuPrices, Hyperstack, Lambda, OvhCloud,
-        PrimeIntellect, RunPod, Scaleway, Shadeform, SkyPilot, TensorDock, Vast, Verda, Vultr,
+        Akamai, Akash, Azure, Cudo, DigitalOcean, GpuPriceFeed, GpuhuntCatalogue, GpuhuntLive, HfGpuPrices, HotAisle,
+        Hyperbolic, Hyperstack, Karpenter, Lambda, OvhCloud, PrimeIntellect, RunPod, Scaleway, Shadeform, SkyPilot,
+        TensorDock, Vast, Verda, Vultr,
     )
 }  # fmt: skip
 """Every source of prices, by name."""
 
 RATES = EcbRates
 
+RECLAIMS: dict[str, type[SpotBands]] = {source.name: source for source in (SpotAdvisor, SpotLake)}
+"""Every source of how often spot is taken, by name: they state no prices."""
+
+Asked = type[Source] | type[SpotBands] | type[EcbRates]
+EVERY: dict[str, Asked] = {RATES.name: RATES, **RECLAIMS, **SOURCES}
+"""Everything that is asked for prices and what belongs to them, by name."""
+
 AUTHORITIES: dict[str, tuple[str, ...]] = {
-    "akamai": ("gpu_price_feed",),
+    "akamai": ("akamai", "gpu_price_feed"),
     "akash": ("akash",),
-    "aws": ("gpuhunt", "skypilot", "hf_gpu_prices"),
-    "azure": ("azure", "gpuhunt", "hf_gpu_prices"),
+    "aws": ("gpuhunt", "skypilot", "hf_gpu_prices", "karpenter"),
+    "azure": ("azure", "gpuhunt", "hf_gpu_prices", "karpenter"),
     "cloudrift": ("gpuhunt", "hf_gpu_prices"),
-    "cudo": ("skypilot", "hf_gpu_prices"),
+    "cudo": ("cudo", "skypilot", "hf_gpu_prices"),
     "daytona": ("gpuhunt_live",),
-    "digitalocean": ("gpuhunt_live", "gpu_price_feed"),
-    "gcp": ("gpuhunt", "hf_gpu_prices"),
-    "hyperbolic": ("skypilot",),
+    "digitalocean": ("digitalocean", "gpu_price_feed"),
+    "gcp": ("gpuhunt", "hf_gpu_prices", "karpenter"),
+    "hot-aisle": ("hot_aisle",),
+    "hyperbolic": ("hyperbolic", "skypilot"),
     "hyperstack": ("hyperstack", "skypilot"),
     "jarvis-labs": ("gpuhunt_live", "skypilot"),
     "lambda": ("lambda", "gpuhunt", "skypilot", "gpu_price_feed", "hf_gpu_prices"),

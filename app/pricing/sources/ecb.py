@@ -31,6 +31,16 @@ class EcbRates:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
+    @property
+    def is_configured(self) -> bool:
+        """True: it needs no key."""
+        return True
+
+    @classmethod
+    def asked(cls) -> dict[str, str]:
+        """The service that is asked, with the address of its privacy policy."""
+        return {cls.title: cls.privacy}
+
     async def fetch(self) -> dict[str, Rate]:
         """Currency code → dollars for one unit, with the publisher's day."""
         limits = Limits(max_bytes=2**20)

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit, urlunsplit
 MEMORY_BYTES = 1_500 * 2**20
 CPU_S = 60
 REQUEST_S = 20
-KEYS = {"digitalocean": "DIGITAL_OCEAN_API_KEY", "jarvislabs": "JL_API_KEY", "seeweb": "SEEWEB_API_TOKEN",
+KEYS = {"jarvislabs": "JL_API_KEY", "seeweb": "SEEWEB_API_TOKEN",
         "daytona": "DAYTONA_API_KEY"}  # fmt: skip
-CLASSES = {"lium": "LiumProvider", "daytona": "DaytonaProvider", "digitalocean": "DigitalOceanProvider",
-           "seeweb": "SeewebProvider", "jarvislabs": "JarvisLabsProvider"}  # fmt: skip
-DOMAINS = ("lium.io", "daytona.io", "digitalocean.com", "seeweb.it", "jarvislabs.net")
+CLASSES = {"lium": "LiumProvider", "daytona": "DaytonaProvider", "seeweb": "SeewebProvider",
+           "jarvislabs": "JarvisLabsProvider"}  # fmt: skip
+DOMAINS = ("lium.io", "daytona.io", "seeweb.it", "jarvislabs.net")
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from app.core.settings import HOME
 from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import NO_GPU, Source, text
 
-PROVIDERS = {"lium": "lium", "daytona": "daytona", "digitalocean": "digitalocean", "seeweb": "seeweb",
+PROVIDERS = {"lium": "lium", "daytona": "daytona", "seeweb": "seeweb",
              "jarvislabs": "jarvis-labs"}  # fmt: skip
 """gpuhunt's name → our provider."""
 MAX_OUTPUT = 32 * 2**20
@@ -34,7 +34,6 @@ class GpuhuntLive(Source):
     services: ClassVar[Mapping[str, str]] = {
         "Lium, nodes": "https://lium.io/privacy",
         "Daytona, GPU sandboxes": "https://www.daytona.io/privacy-policy",
-        "DigitalOcean, sizes": "https://www.digitalocean.com/legal/privacy-policy",
         "Seeweb, plans": "https://www.seeweb.it/en/privacy-policy",
         "JarvisLabs, GPUs": "https://jarvislabs.ai/privacy",
     }

@@ -5,6 +5,7 @@ the N-series, ``gcp_machines.csv`` after Google's page of GPU machine types. A c
 """
 
 import csv
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,3 +46,10 @@ def azure_sizes() -> dict[str, Machine]:
 def gcp_machines() -> dict[str, Machine]:
     """Machine type → what it holds."""
     return _read("gcp_machines.csv", "machine")
+
+
+def not_on_demand(cloud: str, machine: str, tier: str) -> str:
+    """Why a machine of a price list can't be rented on demand; empty where it can, after Google's page of machines."""
+    if cloud == "gcp" and tier == "on-demand" and re.fullmatch(r"a3-highgpu-[124]g", machine):
+        return "Google sells this machine as spot and by calendar only, not on demand"
+    return ""

@@ -21,6 +21,7 @@ from app.core.http_client import Fault, Fetcher, FetchError, Limits
 from app.core.money import parse_decimal
 from app.core.units import DAY_S
 from app.pricing.offers.offer import RawOffer
+from app.pricing.sources import github
 from app.pricing.sources.base import NO_GPU, LeftOut, Source, text
 
 CLOUDS = {"aws": "aws", "cudo": "cudo", "hyperbolic": "hyperbolic", "hyperstack": "hyperstack",
@@ -39,9 +40,9 @@ Kind = tuple[str, str, str, str]
 class SkyPilot(Source):
     name = "skypilot"
     title = "SkyPilot, published catalogue"
-    origin = "https://api.github.com"
+    origin = github.API
     every_minutes = 240  # two requests a cloud; GitHub answers sixty an hour without a key
-    privacy = "https://docs.github.com/en/site-policy/privacy-policies/github-general-privacy-statement"
+    privacy = github.PRIVACY
     limits = Limits(total_s=120)
 
     async def fetch(self) -> list[RawOffer]:
@@ -63,12 +64,10 @@ class SkyPilot(Source):
 
     async def _cloud(self, fetcher: Fetcher, name: str) -> list[RawOffer]:
         path = f"catalogs/v8/{name}/vms.csv"
-        changed = _last_change(await fetcher.json(f"{REPOSITORY}/commits?path={path}&per_page=1"), name)
+        changed = github.last_change(await fetcher.json(f"{REPOSITORY}/commits?path={path}&per_page=1"), name)
         if changed < clock.timestamp() - BELIEVED_DAYS * DAY_S:
             raise FetchError(Fault.SCHEMA, f"{name}: the list last changed on {clock.from_timestamp(changed):%Y-%m-%d}")
-        body, _ = await fetcher.read(
-            f"{REPOSITORY}/contents/{path}", headers={"accept": "application/vnd.github.raw+json"}
-        )
+        body, _ = await fetcher.read(f"{REPOSITORY}/contents/{path}", headers=github.RAW)
         return await asyncio.to_thread(self._rows, body.decode("utf-8-sig", "replace"), name, changed)
 
     def _rows(self, body: str, name: str, changed: int) -> list[RawOffer]:
@@ -121,11 +120,3 @@ def _of_regions(rows: Iterable[dict[str, str]]) -> tuple[list[dict[str, str]], t
         if now is not None and now > 0 and (was is None or now < was):
             held["SpotPrice"] = row["SpotPrice"]
     return list(best.values()), (without, zones)
-
-
-def _last_change(answer: Any, name: str) -> int:
-    """When a file last changed, as GitHub's list of its commits says, in seconds since 1970."""
-    try:
-        return int(clock.parse_instant(text(answer[0]["commit"]["committer"]["date"])).timestamp())
-    except (KeyError, IndexError, TypeError, ValueError):
-        raise FetchError(Fault.SCHEMA, f"{name}: it is not said when the list last changed") from None

@@ -1,19 +1,19 @@
 """Vast.ai: machines of many hosts, asked in pages of 64.
 
 Shape read in Vast.ai's documentation of the search interface and in gpuhunt's client. ``dph_base`` is what GPU and
-host cost; ``dph_total`` holds a default disk; ``min_bid`` is a floor and never a price. Of the machines of one GPU,
-count and country the cheapest is the offer: single machines come and go by the minute.
+host cost; ``dph_total`` holds a default disk; ``min_bid`` is a floor and never a price; ``inet_up_cost`` is what a GB
+out of the machine costs, ``reliability2`` the share of time (0 to 1) for which the host was reachable. Of the machines
+of one GPU, count and country the cheapest is the offer: single machines come and go by the minute.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from app.core.http_client import Fault, FetchError
 from app.core.money import parse_decimal
 from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import Source, listed, text
+from app.pricing.sources.cheapest import cheapest_of
 
 _PAGE = 64
 
@@ -42,7 +42,7 @@ class Vast(Source):
             else:
                 raise FetchError(Fault.TOO_LARGE, "more than 400 pages")
         each = self.each(machines.values(), self._read, "vast-ai")
-        cheapest = _cheapest(each)
+        cheapest = cheapest_of(each)
         self.leave("a dearer machine of the same GPU, number and country", len(each) - len(cheapest))
         return cheapest
 
@@ -55,24 +55,6 @@ class Vast(Source):
             gpu_count=machine["num_gpus"], tier="marketplace", amount_per_instance_hour=machine["dph_base"],
             region=place.rsplit(",", 1)[-1].strip(), stock="in", price_includes="gpu+host",
             price_excludes="disk+traffic",
-            disk_usd_per_gb_month=disk, traffic_usd_per_gb=parse_decimal(machine.get("inet_down_cost")),
-            reference=str(machine.get("id")),
+            disk_usd_per_gb_month=disk, traffic_usd_per_gb=parse_decimal(machine.get("inet_up_cost")),
+            reference=str(machine.get("id")), reliability=machine.get("reliability2", machine.get("reliability")),
         )  # fmt: skip
-
-
-def _cheapest(offers: list[RawOffer]) -> list[RawOffer]:
-    """The cheapest machine of each GPU, count and country; rows that are no good stay, to be counted."""
-    best: dict[tuple[Any, ...], tuple[Decimal, RawOffer]] = {}
-    number: dict[tuple[Any, ...], int] = {}
-    rest: list[RawOffer] = []
-    for offer in offers:
-        price = parse_decimal(offer.amount_per_instance_hour)
-        if offer.fault or price is None or price <= 0:
-            rest.append(offer)
-            continue
-        key = (offer.gpu, offer.gpu_memory_gb, offer.gpu_count, offer.region)
-        number[key] = number.get(key, 0) + 1
-        if key not in best or price < best[key][0]:
-            best[key] = (price, offer)
-    words = {key: "one machine" if n == 1 else f"cheapest of {n} machines" for key, n in number.items()}
-    return [replace(offer, remark=words[key]) for key, (_, offer) in best.items()] + rest

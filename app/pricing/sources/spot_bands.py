@@ -1,0 +1,60 @@
+"""What a source of spot reclaims is: it states no price, but how often machines of a kind are taken back."""
+
+import re
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import ClassVar
+
+from app.core.http_client import Fetcher, Limits
+from app.core.settings import Settings
+from app.pricing.offers.reclaim import Reclaim
+
+_BAND = re.compile(r"(<)?(>)? ?(\d{1,3})(?:-(\d{1,3}))?(\+)?%?", re.ASCII)
+
+
+class SpotBands:
+    """A source of reclaim bands. Its name is a source's name: mirrors and the timetable treat it so."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    origin: ClassVar[str]
+    privacy: ClassVar[str]
+    every_minutes: ClassVar[int] = 720
+    limits: ClassVar[Limits] = Limits(total_s=60)
+    needs_key: ClassVar[bool] = False
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @property
+    def is_configured(self) -> bool:
+        """True: none of them needs a key."""
+        return True
+
+    @classmethod
+    def asked(cls) -> Mapping[str, str]:
+        """The service that is asked, with the address of its privacy policy."""
+        return {cls.title: cls.privacy}
+
+    async def fetch(self) -> list[Reclaim]:
+        """Every band of machines with a GPU. Raises ``FetchError`` where the answer is no good."""
+        raise NotImplementedError
+
+    def asking(self) -> AbstractAsyncContextManager[Fetcher]:
+        """A fetcher for this source's address."""
+        return Fetcher.of(self.settings, self.name, self.origin, limits=self.limits)
+
+
+def band(label: str) -> tuple[int, int | None]:
+    """(from, to) in per cent of ``<5%``, ``5-10%``, ``20+`` or ``>20%``; raises ``ValueError`` for other words."""
+    found = _BAND.fullmatch(label.strip())
+    if found is None:
+        raise ValueError(f"{label[:20]!r} is no band of per cent")
+    under, over, first, last, more = found.groups()
+    if under and not (over or last or more):
+        return 0, int(first)
+    if last and not (under or over or more) and int(first) < int(last) <= 100:
+        return int(first), int(last)
+    if (over or more) and not (under or last) and int(first) < 100:
+        return int(first), None
+    raise ValueError(f"{label[:20]!r} is no band of per cent")

@@ -1,0 +1,100 @@
+"""Which source speaks for a provider, and what the one that gave way said."""
+
+from typing import Any
+
+import pytest
+
+from app.core import clock
+from app.pricing.offers.disagreements import disagreements
+from app.pricing.offers.offer import Reason
+from app.pricing.refresh.authority import Standing, whose_word
+from app.storage import sqlite
+from tests import fake_clouds
+from tests.pricing.conftest import Refreshing
+
+NOW = 1_000_000
+FRESH = NOW + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "mine", "others", "live", "reason"),
+    [
+        # the better source is current
+        ("karpenter", Standing(NOW, FRESH), {"gpuhunt": Standing(NOW - 9, FRESH)}, {"gpuhunt"}, Reason.NOT_AUTHORITY),
+        # it is stale, and what comes is newer
+        ("karpenter", Standing(NOW, FRESH), {"gpuhunt": Standing(NOW - 9, NOW)}, {"gpuhunt"}, None),
+        # it is stale, but newer still
+        ("karpenter", Standing(NOW - 10, NOW), {"gpuhunt": Standing(NOW - 9, NOW)}, {"gpuhunt"}, Reason.NOT_AUTHORITY),
+        # a worse source, or a shipped list, stands with what was seen later
+        ("gpuhunt", Standing(NOW - 10, NOW), {"karpenter": Standing(NOW - 9, NOW)}, {"karpenter"}, Reason.SUPERSEDED),
+        ("gpuhunt", Standing(NOW - 10, NOW), {"price-index": Standing(NOW - 9, NOW)}, set(), Reason.SUPERSEDED),
+        # but current prices go before
+        ("gpuhunt", Standing(NOW - 10, FRESH), {"karpenter": Standing(NOW - 9, FRESH)}, {"karpenter"}, None),
+        ("gpuhunt", Standing(NOW - 9, NOW), {"price-index": Standing(NOW - 10, NOW)}, set(), None),
+        ("gpuhunt", Standing(NOW, FRESH), {}, set(), None),
+        ("vultr", Standing(NOW, FRESH), {}, set(), Reason.NOT_AUTHORITY),
+    ],
+)
+def test_who_speaks_for_aws(name: str, mine: Standing, others: Any, live: Any, reason: Reason | None) -> None:
+    refused = whose_word(name, "aws", mine, others, frozenset(live), NOW)
+    assert (refused[0] if refused else None) == reason
+
+
+def prices(refreshing: Refreshing, provider: str) -> dict[str, int]:
+    """Source → lowest price of the provider's H100 on demand."""
+    return dict(refreshing.rows(
+        "SELECT source, min(usd_per_gpu_hour_micro) FROM offer WHERE provider = ? AND gpu = 'h100-sxm-80gb' AND tier = "
+        "'on-demand' GROUP BY 1", provider))  # fmt: skip
+
+
+def test_what_gave_way_is_kept_and_told_where_it_differs(refreshing: Refreshing) -> None:
+    refreshing("runpod")
+    assert refreshing.raised(lambda: refreshing("gpu_price_feed")) >= {"sources", "provider:runpod"}
+    now = clock.timestamp()
+    found = {(d.provider, d.gpu): d for d in sqlite.run(disagreements(now))}
+    told = found["runpod", "h100-sxm-80gb"]
+    assert (told.shown.source, told.shown.micro) == ("runpod", 2_390_000)
+    assert (told.other.source, told.other.micro) == ("gpu_price_feed", 2_690_000)
+    assert told.apart == pytest.approx(0.1255, abs=1e-3)
+    assert sqlite.run(disagreements(now, "runpod")) == [d for d in found.values() if d.provider == "runpod"]
+    assert refreshing.raised(lambda: refreshing("gpu_price_feed")) & {"sources", "provider:runpod"} == set()
+
+
+def test_prices_within_a_twentieth_are_no_difference(refreshing: Refreshing) -> None:
+    refreshing("runpod")
+    near = fake_clouds.feed_offer("runpod", "H100 80GB SXM", "NVIDIA H100 80GB HBM3", 2.5, notes="community cloud")
+    feed = fake_clouds.price_feed(None)  # type: ignore[arg-type]
+    import json
+
+    answer = json.loads(feed.body) | {"offers": [near]}
+    refreshing.server.answers["/toolshedlabs-hash/gpu-price-feed/main/data/prices.json"] = answer
+    assert refreshing("gpu_price_feed").state == "ok", "to give way is no failure"
+    assert refreshing.rows("SELECT count(*) FROM source_claim") == [(1,)]
+    assert [d for d in sqlite.run(disagreements(clock.timestamp())) if d.provider == "runpod"] == []
+
+
+def test_a_source_that_is_put_out_leaves_what_it_said(refreshing: Refreshing) -> None:
+    refreshing("gpu_price_feed")
+    said = prices(refreshing, "runpod")
+    assert list(said) == ["gpu_price_feed"]
+    refreshing("runpod")
+    assert list(prices(refreshing, "runpod")) == ["runpod"]
+    assert ("gpu_price_feed", said["gpu_price_feed"]) in refreshing.rows(
+        "SELECT source, usd_per_gpu_hour_micro FROM source_claim WHERE provider = 'runpod'")  # fmt: skip
+
+
+def test_a_better_source_that_has_been_silent_for_days_gives_way_and_comes_back(refreshing: Refreshing) -> None:
+    refreshing("runpod")
+    past = clock.timestamp() - 3 * 86_400
+
+    async def silent() -> None:
+        async with sqlite.transaction():
+            await sqlite.execute(
+                "UPDATE offer SET fetched_at = ?, stale_at = ? WHERE source = 'runpod'", past, past + 9
+            )
+
+    sqlite.run(silent())
+    refreshing("gpu_price_feed")
+    assert list(prices(refreshing, "runpod")) == ["gpu_price_feed"]
+    refreshing("runpod")
+    assert list(prices(refreshing, "runpod")) == ["runpod"]

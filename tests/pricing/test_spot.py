@@ -1,0 +1,114 @@
+"""How often spot is taken: what is read of it, kept on offers, and made of it."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.http_client import FetchError
+from app.pricing.offers.reclaim import MONTH_HOURS, rate_per_hour, stretch
+from app.pricing.sources import spot_advisor, spotlake
+from app.pricing.sources.spot_bands import band
+from tests import fake_clouds
+from tests.fake_clouds import as_json
+from tests.pricing.conftest import Refreshing
+from tests.pricing.test_more_clouds import broken
+
+BANDS = "SELECT provider, product, region, low, high, hours FROM spot_reclaim ORDER BY 1, 2, 3"
+SPOT = (
+    "SELECT provider, product, reclaim_low, reclaim_high, reclaim_hours FROM offer WHERE tier = 'spot' AND provider = ?"
+)
+
+
+def test_the_bands_of_machines_with_a_card_are_kept_and_written_on_spot_alone(refreshing: Refreshing) -> None:
+    refreshing("skypilot")
+    assert refreshing.rows(SPOT, "aws") == [("aws", "p4d.24xlarge", None, None, None)]
+    raised = refreshing.raised(lambda: refreshing("spot_advisor"))
+    assert raised >= {"offers", "gpu:a100-sxm-40gb", "provider:aws", "source:spot_advisor"}
+    assert refreshing.rows(BANDS) == [("aws", "g6.xlarge", "eu-west-1", 5, 10, MONTH_HOURS),
+                                      ("aws", "p4d.24xlarge", "us-east-1", 20, None, MONTH_HOURS)]  # fmt: skip
+    assert refreshing.rows(SPOT, "aws") == [("aws", "p4d.24xlarge", 20, None, MONTH_HOURS)]
+    assert refreshing.rows("SELECT count(*) FROM offer WHERE tier <> 'spot' AND reclaim_low IS NOT NULL") == [(0,)]
+    assert "offers" not in refreshing.raised(lambda: refreshing("spot_advisor")), "nothing changed"
+    refreshing("skypilot")
+    assert refreshing.rows(SPOT, "aws") == [("aws", "p4d.24xlarge", 20, None, MONTH_HOURS)], "new prices keep the band"
+
+
+def test_azures_zones_count_as_their_region_with_the_highest_band(refreshing: Refreshing) -> None:
+    assert refreshing("spotlake").state == "ok"
+    assert refreshing.rows(BANDS) == [("azure", "Standard_NC24ads_A100_v4", "eastus", 20, None, 1)]
+
+
+def test_vasts_reliability_is_kept(refreshing: Refreshing) -> None:
+    refreshing("vast")
+    assert refreshing.rows("SELECT DISTINCT reliability FROM offer WHERE provider = 'vast-ai'") == [(0.987,)]
+
+
+def test_an_answer_that_is_no_good_leaves_what_stands(refreshing: Refreshing) -> None:
+    refreshing("spot_advisor")
+    before = refreshing.rows(BANDS)
+    for answer in ({}, {**fake_clouds.ADVISOR, "ranges": [{"index": 0, "label": "often"}]},
+                   {**fake_clouds.ADVISOR, "spot_advisor": {"us-east-1": []}}):  # fmt: skip
+        refreshing.server.answers["/spot-advisor-data.json"] = answer
+        assert refreshing("spot_advisor").state == "failed"
+    refreshing.server.answers["/latest_azure.json"] = as_json([])
+    assert refreshing("spotlake").state == "failed"
+    assert refreshing.rows(BANDS) == before
+
+
+@given(broken(fake_clouds.ADVISOR))
+def test_whatever_is_broken_in_the_advisors_file_it_is_read_or_refused(answer: Any) -> None:
+    try:
+        found = spot_advisor.read(answer, 1)
+    except FetchError:
+        return
+    assert all(one.provider == "aws" and 0 <= one.low < (one.high or 101) for one in found)
+
+
+@given(broken(fake_clouds.SPOT_LAKE) | st.text(max_size=80))
+def test_whatever_is_broken_in_the_lakes_list_it_is_read_or_refused(answer: Any) -> None:
+    try:
+        found = spotlake.read(json.dumps(answer).encode(), 1)
+    except FetchError:
+        return
+    assert all(one.provider == "azure" and one.hours == 1 for one in found)
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [("<5%", (0, 5)), ("5-10%", (5, 10)), ("0-5", (0, 5)), (">20%", (20, None)), ("20+", (20, None))],
+)
+def test_bands_in_words(label: str, told: tuple[int, int | None]) -> None:
+    assert band(label) == told
+
+
+@pytest.mark.parametrize("label", ["", "5", "10-5%", "often", "<5-10%", ">200%", "5-101", "١-٥"])
+def test_what_is_no_band_is_refused(label: str) -> None:
+    with pytest.raises(ValueError, match="is no band"):
+        band(label)
+
+
+def test_what_an_hour_of_work_costs_in_hours() -> None:
+    """By hand: of machines of which 10 to 15 % are taken in a month, one is taken every 5,467 hours."""
+    rate = rate_per_hour(10, 15, MONTH_HOURS)
+    assert 1 / rate == pytest.approx(730 / -math.log(0.875))
+    assert stretch(rate, 0, 0) == 1
+    assert stretch(rate, 0.25, 0) == pytest.approx(math.exp(0.25 * rate))
+    hourly = rate_per_hour(20, None, 1)  # a quarter is taken each hour
+    assert hourly == pytest.approx(-math.log(0.75))
+    assert stretch(hourly, 0.5, 2) == pytest.approx(math.exp(0.5 * hourly) * (math.exp(2 * hourly) - 1) / (2 * hourly))
+    assert stretch(hourly, 1e6, 0) == math.inf
+
+
+@given(st.floats(0, 5), st.floats(0, 24), st.floats(0, 24), st.floats(0.01, 2))
+def test_more_reclaims_longer_reloads_and_rarer_checkpoints_never_make_it_cheaper(
+    rate: float, reload: float, lost: float, more: float
+) -> None:
+    at = stretch(rate, reload, lost)
+    assert at >= 1
+    for dearer in (stretch(rate + more, reload, lost), stretch(rate, reload + more, lost),
+                   stretch(rate, reload, lost + more)):  # fmt: skip
+        assert dearer >= at or math.isclose(dearer, at, rel_tol=1e-9)

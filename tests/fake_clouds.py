@@ -147,7 +147,7 @@ NAMES = ("ecb", "akamai", "akash", "azure", "cudo", "digitalocean", "gpu_price_f
          "runpod", "scaleway", "shadeform", "skypilot", "spot_advisor", "spotlake", "tensordock",
          "vast", "verda", "vultr")  # fmt: skip
 
-KEYS = {"hot_aisle": "acme:key-of-hot-aisle"}
+KEYS = {"hot_aisle": "acme:key-of-hot_aisle"}
 """Keys of a form of their own."""
 
 

@@ -1,4 +1,4 @@
-"""Benchmarks of live data: a refresh of sixteen sources with 50,000 offers, and a year of history.
+"""Benchmarks of live data: a refresh of every source with 60,000 offers, and a year of history.
 
 The clouds run in a process of their own and answer in their real shapes, only larger.
 """
@@ -43,7 +43,7 @@ def large_clouds() -> None:
     rows = {
         name: [(f"{name}-{n}", f"region-{n % 40}", price(GPUS[n % 6][2]), 8, 64.0, 1, GPUS[n % 6][0],
                 float(GPUS[n % 6][1]), n % 3 == 0, "", "nvidia", "", "x86", "{}") for n in range(count)]
-        for name, count in (("aws", 7000), ("gcp", 6000), ("oci", 4000), ("nebius", 3000), ("cloudrift", 1000))
+        for name, count in (("aws", 9000), ("gcp", 7000), ("oci", 4000), ("nebius", 3000), ("cloudrift", 1000))
     }  # fmt: skip
     packed = {
         name: fake_clouds.catalogue_zip(name, rows.get(name, []))
@@ -59,11 +59,23 @@ def large_clouds() -> None:
         fake_clouds.azure_item(size, price(3.6 * 8), region=f"region-{n}", meterId=f"{size}-{n}-{tier}",
                                meterName=f"x {tier}")
         for size in sizes for n in range(60) for tier in ("", "Spot", "Low")
-    ][:6000]  # fmt: skip
+    ][:9000]  # fmt: skip
+    lists = {
+        cloud: [fake_clouds.sky_row(f"{cloud}-{n}", "H100", "8", 81559, str(price(20)), "", f"region-{n}")
+                for n in range(500)]
+        for cloud in ("hyperbolic", "jarvislabs", "lium", "mithril", "primeintellect", "seeweb", "spheron",
+                      "hyperstack")
+    }  # fmt: skip
+    fake_clouds.SKYPILOT.clear()
+    fake_clouds.SKYPILOT.update(lists)
     shade = copy.deepcopy(fake_clouds.SHADEFORM["instance_types"][0])
     ovh = [fake_clouds.ovh_addon(f"h100-{n}", "H100", 1, 80, int(price(2.8) * 10**8)) for n in range(2000)]
     server.answers.update({
         "/v3/*": gpuhunt,
+        "/v1/vms/machine-types-2": {"machineTypes": [
+            fake_clouds.cudo_type(f"m{n}", "H100 SXM", str(price(2)), 4, f"centre-{n % 40}") for n in range(2000)]},
+        "/v2/sizes": {"sizes": [fake_clouds.droplet_size(f"gpu-{n}", "nvidia_h100", 1, 80, price(4.4))
+                                for n in range(1000)]},
         "/api/retail/prices": lambda asked: _page(azure, asked),
         "/api/v1/instance-types": {"data": {f"g{n}": fake_clouds.lambda_type(f"g{n}", "1x H100 (80 GB SXM5)",
             int(price(300)), 1, ["us-west-1"]) for n in range(3000)}},
@@ -108,7 +120,7 @@ def _latency(url: str, going: Callable[[], bool]) -> tuple[float, float, float]:
 
 
 def refresh(folder: Path, site: Any, free_port: Any) -> Iterator[Line]:
-    """Sixteen sources, 50,000 offers: time, memory, and what the web feels of it."""
+    """Twenty-six sources, 60,000 offers: time, memory, and what the web feels of it."""
     server = subprocess.Popen(
         [sys.executable, "-c", "from tools.bench_refresh import large_clouds; large_clouds()"],
         cwd=ROOT,
@@ -120,7 +132,8 @@ def refresh(folder: Path, site: Any, free_port: Any) -> Iterator[Line]:
     names = fake_clouds.NAMES
     environment = {**os.environ, "INFERENCEBENCH_DATA_DIR": str(folder / "site"),
                    **{f"INFERENCEBENCH_SOURCE_{name.upper()}_URL": url for name in names},
-                   **{f"INFERENCEBENCH_SOURCE_{name.upper()}_KEY": "x" for name in fake_clouds.KEYED}}  # fmt: skip
+                   **{f"INFERENCEBENCH_SOURCE_{name.upper()}_KEY": fake_clouds.KEYS.get(name, "x")
+                      for name in fake_clouds.KEYED}}  # fmt: skip
     command = [sys.executable, "-m", "app", "refresh", *(name for name in names if name != "ecb")]
     try:
         with site(folder / "site", free_port()) as pages:

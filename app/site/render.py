@@ -37,7 +37,7 @@ def environment() -> Environment:
         usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden,
         figure=figure, percent=percent, grouped=grouped,
         thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,
-        may_be=where_it_may_be,
+        may_be=where_it_may_be, in_currency=in_currency,
     )  # fmt: skip
     made.globals.update(
         beacon_times=_edges(TIMES_MS), beacon_shifts=_edges(SHIFTS), beacon_errors=_edges(ERRORS),
@@ -67,6 +67,11 @@ def duration(seconds: float) -> str:
     rounded = float(f"{seconds * 1e3:.3g}")
     said = f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:g}"
     return f"{said}\u00a0ms"  # a number and its unit stay on one line
+
+
+def in_currency(micro: int | None, rate: Decimal) -> str:
+    """A sum in whole units of a currency of which one dollar is ``rate``."""
+    return "not known" if micro is None else f"{round(money.to_decimal(micro) * rate):,}"
 
 
 def percent(share: float, places: int = 0, *, signed: bool = False) -> str:

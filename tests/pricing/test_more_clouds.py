@@ -58,7 +58,7 @@ def test_hot_aisle_is_asked_for_the_keys_team_and_null_is_nothing(server: Clouds
     [machine] = shown(server, "hot_aisle")
     assert (machine.gpu, machine.usd_per_gpu_hour_micro, machine.ram_gb) == ("mi300x-192gb", 1_990_000, 224)
     asked = [a for a in server.asked if a.path.startswith("/api/teams/")]
-    assert {a.headers["authorization"] for a in asked} == {"Token key-of-hot-aisle"}
+    assert {a.headers["authorization"] for a in asked} == {"Token key-of-hot_aisle"}
     wrong = load({**server.environment(), "INFERENCEBENCH_SOURCE_HOT_AISLE_KEY": "no-team"})
     with pytest.raises(FetchError, match="TEAM:KEY"):
         asyncio.run(sources.SOURCES["hot_aisle"](wrong).fetch())

@@ -18,7 +18,9 @@ NUMERIC = {"gpu_count": "number", "usd_per_gpu_hour": "number", "usd_per_instanc
            "quoted_amount": "number",
            "disk_usd_per_gb_month": "number", "traffic_usd_per_gb": "number", "commitment_months": "integer",
            "gpu_memory_gb": "integer",
-           "vcpus": "integer", "ram_gb": "integer", "disk_gb": "integer", "min_nodes": "integer"}  # fmt: skip
+           "vcpus": "integer", "ram_gb": "integer", "disk_gb": "integer", "min_nodes": "integer",
+           "reclaim_low": "integer", "reclaim_high": "integer", "reclaim_hours": "integer",
+           "reliability": "number"}  # fmt: skip
 
 
 def estimate_schema() -> dict[str, Any]:

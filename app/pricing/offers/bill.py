@@ -1,0 +1,233 @@
+"""What an offer costs a month, all told: machines, host, disk and traffic out. Pure.
+
+A part is in the price, is billed on top, or is not told of. What is billed on top is priced as the offer or its
+provider says, and where neither says a price at the market's median, said to be so. What is not told of adds nothing
+where most of the providers that tell include it, else as much as if it were billed. A month has 730 hours; money is
+micro-dollars.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from statistics import median
+from typing import Any
+
+from app.core.money import HOURS_PER, to_micro
+
+Row = Mapping[str, Any]
+MONTH_HOURS = HOURS_PER["month"]
+INCLUDED, EXTRA, UNKNOWN = "included", "extra", "not told"
+_HOST = re.compile(r"vCPU \$([0-9.]{1,9})/h and memory \$([0-9.]{1,9})/Gi?B-h extra")
+"""How an offer's remark says what the host adds: dollars an hour of a vCPU and of a GB of memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be paid for: ``gpus`` cards, ``disk_gb`` for each machine, ``traffic_gb`` out a month in all."""
+
+    gpus: int = 1
+    disk_gb: int = 100
+    traffic_gb: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """A provider's price of disk (a GB and month) and of traffic out (a GB, after ``free_traffic_gb`` a month)."""
+
+    disk_micro: int | None = None
+    traffic_micro: int | None = None
+    free_traffic_gb: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The medians at which a part is priced of which nobody says what it costs; ``None`` where no one says it."""
+
+    disk_micro: int | None
+    traffic_micro: int | None
+    vcpu_micro: int | None
+    ram_micro: int | None
+    vcpus_per_gpu: float | None
+    ram_gb_per_gpu: float | None
+    usual: frozenset[str] = frozenset()
+    """The parts that most of the providers that tell of them include."""
+    providers: Mapping[str, Extras] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a bill: whether the price holds it, what it adds a month, and whether that is the market's median."""
+
+    name: str
+    word: str
+    micro: int | None
+    is_median: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A month of an offer: ``nodes`` machines with ``gpus`` cards in all, and what each part adds.
+
+    ``missing`` is true where a part has no price at all: the total is then the least that it costs.
+    """
+
+    row: Row
+    nodes: int
+    gpus: Fraction
+    rent_micro: int
+    parts: tuple[Part, ...]
+
+    @property
+    def total_micro(self) -> int:
+        return self.rent_micro + sum(part.micro or 0 for part in self.parts)
+
+    @property
+    def missing(self) -> bool:
+        return any(part.micro is None for part in self.parts)
+
+
+def usually_included(told: Iterable[tuple[str, str, str]]) -> frozenset[str]:
+    """The parts that more providers include than bill, of (provider, what its prices include, what they leave out)."""
+    votes: dict[tuple[str, str], int] = {}
+    for who, includes, excludes in told:
+        for part in ("host", "disk", "traffic"):
+            vote = (part in includes.split("+")) - (part in excludes.split("+"))
+            votes[part, who] = votes.get((part, who), 0) + vote
+    tally: dict[str, int] = {}
+    for (part, _), vote in votes.items():
+        tally[part] = tally.get(part, 0) + (vote > 0) - (vote < 0)
+    return frozenset(part for part, sum_ in tally.items() if sum_ > 0)
+
+
+def market_of(rows: Iterable[Row], extras: Mapping[str, Extras], usual: frozenset[str] = frozenset()) -> Market:
+    """The medians over providers of what offers and providers say: each provider counts once."""
+    disk: dict[str, list[int]] = {}
+    traffic: dict[str, list[int]] = {}
+    vcpu: dict[str, list[int]] = {}
+    ram: dict[str, list[int]] = {}
+    hosts: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        who = row["provider"]
+        for column, found in (("disk_usd_per_gb_month_micro", disk), ("traffic_usd_per_gb_micro", traffic)):
+            if row[column] is not None:
+                found.setdefault(who, []).append(row[column])
+        if told := _host_rates(row):
+            vcpu.setdefault(who, []).append(told[0])
+            ram.setdefault(who, []).append(told[1])
+        count = row["gpu_count_number"]
+        if row["vcpus"] and row["ram_gb"] and count:
+            hosts.setdefault(who, []).append((row["vcpus"] / count, row["ram_gb"] / count))
+    for who, said in extras.items():
+        if said.disk_micro is not None:
+            disk.setdefault(who, [said.disk_micro])
+        if said.traffic_micro is not None:
+            traffic.setdefault(who, [said.traffic_micro])
+    sizes = [(median(v for v, _ in found), median(r for _, r in found)) for found in hosts.values()]
+    return Market(
+        _middle(disk), _middle(traffic), _middle(vcpu), _middle(ram),
+        median(v for v, _ in sizes) if sizes else None, median(r for _, r in sizes) if sizes else None, usual, extras,
+    )  # fmt: skip
+
+
+def _middle(by_provider: Mapping[str, list[int]]) -> int | None:
+    return round(median(median(prices) for prices in by_provider.values())) if by_provider else None
+
+
+def _host_rates(row: Row) -> tuple[int, int] | None:
+    """(micro-dollars an hour of a vCPU, of a GB of memory), where the offer's remark says them."""
+    found = _HOST.search(row["remark"] or "")
+    return (to_micro(Decimal(found[1])), to_micro(Decimal(found[2]))) if found else None
+
+
+def word_of(row: Row, part: str) -> str:
+    """Whether the price holds ``part`` (``host``, ``disk`` or ``traffic``)."""
+    if part in (row["price_includes"] or "").split("+"):
+        return INCLUDED
+    return EXTRA if part in (row["price_excludes"] or "").split("+") else UNKNOWN
+
+
+def bill(row: Row, wish: Wish, market: Market) -> Bill:
+    """A month of ``row``: as many machines as hold the wished cards, never fewer than are sold together."""
+    count = Fraction(row["gpu_count"]) if row["gpu_count"] else Fraction(1)
+    nodes = max(math.ceil(wish.gpus / count), row["min_nodes"] or 1)
+    hourly = row["usd_per_instance_hour_micro"]
+    if hourly is None:
+        hourly = round(row["usd_per_gpu_hour_micro"] * count)
+    extras = market.providers.get(row["provider"], Extras())
+    parts = (
+        Part("GPU", INCLUDED, 0),
+        _host(row, count, nodes, market),
+        _disk(row, nodes * wish.disk_gb, nodes, extras, market),
+        _network(row, wish.traffic_gb, extras, market),
+    )
+    return Bill(row, nodes, count * nodes, hourly * MONTH_HOURS * nodes, parts)
+
+
+def _host(row: Row, count: Fraction, nodes: int, market: Market) -> Part:
+    word = word_of(row, "host")
+    if word == INCLUDED or (word == UNKNOWN and "host" in market.usual):
+        return Part("host", word, 0, word == UNKNOWN)
+    own = _host_rates(row)
+    vcpu, ram = own or (market.vcpu_micro, market.ram_micro)
+    vcpus = row["vcpus"] or (market.vcpus_per_gpu and market.vcpus_per_gpu * float(count))
+    ram_gb = row["ram_gb"] or (market.ram_gb_per_gpu and market.ram_gb_per_gpu * float(count))
+    if vcpu is None or ram is None or not vcpus or not ram_gb:
+        return Part("host", word, None)
+    is_median = own is None or not (row["vcpus"] and row["ram_gb"])
+    return Part("host", word, round((vcpus * vcpu + ram_gb * ram) * MONTH_HOURS * nodes), is_median)
+
+
+def _disk(row: Row, wished_gb: int, nodes: int, extras: Extras, market: Market) -> Part:
+    """What disk beyond that of the price adds; a price that holds disk without saying how much holds enough."""
+    word = word_of(row, "disk")
+    held = row["disk_gb"]
+    lacking = max(0, wished_gb - (held or 0) * nodes)
+    if not lacking or (word == INCLUDED and not held):
+        return Part("disk", word if held is None else INCLUDED, 0)
+    own = row["disk_usd_per_gb_month_micro"]
+    price = own if own is not None else extras.disk_micro
+    if price is None and word == UNKNOWN and not held and "disk" in market.usual:
+        return Part("disk", word, 0, True)
+    if price is None:
+        price, is_median = market.disk_micro, True
+    else:
+        is_median = False
+    return Part("disk", EXTRA if held else word, None if price is None else price * lacking, is_median)
+
+
+def _network(row: Row, wished_gb: int, extras: Extras, market: Market) -> Part:
+    word = word_of(row, "traffic")
+    own = row["traffic_usd_per_gb_micro"]
+    price = own if own is not None else extras.traffic_micro
+    if word == UNKNOWN and price is not None:
+        word = EXTRA if price else INCLUDED
+    if word == INCLUDED or not wished_gb:
+        return Part("network", word, 0)
+    if price is None and word == UNKNOWN and "traffic" in market.usual:
+        return Part("network", word, 0, True)
+    if price is None:
+        return Part("network", word, None if market.traffic_micro is None else market.traffic_micro * wished_gb, True)
+    paid = wished_gb if own is not None else max(0, wished_gb - extras.free_traffic_gb)
+    return Part("network", word, price * paid)
+
+
+def ranked(rows: Iterable[Row], wish: Wish, market: Market) -> list[Bill]:
+    """The bills of ``rows``, the cheapest month first; one that lacks the price of a part comes after all others."""
+    bills = [bill(row, wish, market) for row in rows]
+    return sorted(bills, key=lambda b: (b.missing, b.total_micro, b.row["id"]))
+
+
+def break_even(committed: Bill, on_demand_micro: int) -> int | None:
+    """The month from which on a commitment has cost less than renting on demand as long as it is needed.
+
+    A commitment is paid for its whole term, also where the machine stands idle. ``on_demand_micro`` is a month on
+    demand; ``None`` where it never pays within its term, or the term is not known.
+    """
+    months = committed.row["commitment_months"]
+    if not months or on_demand_micro <= 0:
+        return None
+    month = math.ceil(Fraction(committed.total_micro * months, on_demand_micro))
+    return month if month <= months else None

@@ -1,0 +1,148 @@
+"""What a GPU costs a month, all told: the page and its data."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+
+from app.catalog.facts import gpus
+from app.core.addresses import encode
+from app.core.errors import QueryError
+from app.core.money import to_decimal
+from app.core.version_keys import OFFERS_KEY
+from app.pricing.offers import bill, store
+from app.pricing.offers.market import market, published_extras
+from app.pricing.offers.offer import COMMUNITY
+from app.pricing.offers.price_query import PriceQuery
+from app.pricing.refresh.exchange_rates import rates
+from app.pricing.search.parse_query import parse
+from app.site.price_api import to_json
+from app.site.render import render
+from app.web.answers import JSON, Answer, Ask
+from app.web.front import public
+
+SHOWN = 40
+MOST_ROWS = 5_000
+LIMITS = {"gpus": (1, 1024, 1), "disk": (0, 100_000, 100), "traffic": (0, 1_000_000, 0)}
+"""Parameter → (least, most, where nothing is said): cards, GB of disk for each machine, GB out a month."""
+FILTERS = ("gpu", "provider", "region", "tier")
+WORDS = {"gpus": "cards", "disk": "GB of disk for each machine", "traffic": "GB of traffic out a month"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for: the offers, the wish, and the currency in which it is shown."""
+
+    query: PriceQuery
+    wish: bill.Wish
+    currency: str
+
+    def address(self, path: str) -> str:
+        """The canonical address of this question at ``path``."""
+        wish = {"gpus": self.wish.gpus, "disk": self.wish.disk_gb, "traffic": self.wish.traffic_gb}
+        pairs = [pair for pair in self.query.pairs() if pair[0] in FILTERS]
+        pairs += [(name, str(value)) for name, value in wish.items() if value != LIMITS[name][2]]
+        pairs += [("currency", self.currency)] if self.currency != "USD" else []
+        return f"{path}?{encode(pairs)}" if pairs else path
+
+
+@public("/bill", shows=(OFFERS_KEY,))
+async def page(ask: Ask) -> Answer:
+    """The cheapest months of the asked cards, with what is in each price."""
+    known = await _currencies()
+    asked = _asked(ask.pairs(), known)
+    ask.settle(asked.address("/bill"))
+    counts = await store.counts_by("gpu")
+    offered = sorted((gpu for gpu in gpus().values() if counts.get(gpu.slug)), key=lambda gpu: gpu.name.casefold())
+    asked, bills = await _bills(asked, counts)
+    gpu = gpus()[asked.query.gpu[0]] if asked.query.gpu else None
+    body = render(
+        "prices/bill.html", settings=ask.settings, path="/bill", canonical=asked.address("/bill"), now=ask.now,
+        asked=asked, bills=bills[:SHOWN], total=len(bills), offered=offered, gpu=gpu, data=asked.address("/api/bill"),
+        currencies=sorted(known), rate=known[asked.currency], market=await market(), extras=published_extras(),
+        even=_even(bills), title=f"{gpu.name if gpu else 'GPU'} a month, all told",
+        description="What GPUs cost a month with host, disk and traffic: what is in each price, what comes on top, and "
+                    "from when on a commitment pays.",
+    )  # fmt: skip
+    return Answer(body, valid_until=await store.next_stale(ask.now))
+
+
+@public("/api/bill", shows=(OFFERS_KEY,))
+async def data(ask: Ask) -> Answer:
+    """The same for programs, in US dollars."""
+    asked = replace(_asked(ask.pairs(), {"USD": Decimal(1)}), currency="USD")
+    ask.settle(asked.address("/api/bill"))
+    asked, bills = await _bills(asked, await store.counts_by("gpu"))
+    even = _even(bills)
+    rows = [
+        {
+            "offer": one.row["id"], "provider": one.row["provider"], "gpu": one.row["gpu"], "tier": one.row["tier"],
+            "commitment_months": one.row["commitment_months"], "region": one.row["region"] or None,
+            "machines": one.nodes, "gpus": float(one.gpus), "usd_per_month": to_decimal(one.total_micro),
+            "is_least": one.missing, "stale": one.row["stale_at"] <= ask.now, "source": one.row["source"],
+            "breaks_even_in_month": even.get(one.row["id"]),
+            "parts": [{"part": "rent", "usd_per_month": to_decimal(one.rent_micro)},
+                      *({"part": part.name, "is": part.word, "at_the_median": part.is_median,
+                         "usd_per_month": None if part.micro is None else to_decimal(part.micro)}
+                        for part in one.parts[1:])],
+        }
+        for one in bills[:1000]
+    ]  # fmt: skip
+    return Answer(to_json({"count": len(bills), "bills": rows}), JSON, await store.next_stale(ask.now))
+
+
+async def _bills(asked: Asked, counts: dict[str, int]) -> tuple[Asked, list[bill.Bill]]:
+    """The question with a card, the most offered where none is named, and its bills, the cheapest month first."""
+    if not asked.query.gpu and counts:
+        most = max(sorted(slug for slug in counts if slug in gpus()), key=lambda slug: counts[slug])
+        asked = replace(asked, query=asked.query.with_(gpu=(most,)))
+    rows = await store.rows_between(asked.query, 0, MOST_ROWS)
+    fit = [row for row in rows if row["source"] != COMMUNITY]
+    return asked, bill.ranked(fit, asked.wish, await market())
+
+
+def _even(bills: list[bill.Bill]) -> dict[str, int | None]:
+    """Offer id of each commitment → the month from which on it is cheaper than its provider's own price on demand of as
+    many cards, or than the cheapest of all where it has none."""
+    own: dict[tuple[str, str], int] = {}
+    for one in bills:
+        if one.row["tier"] == "on-demand" and not one.missing:
+            for who in (one.row["provider"], ""):
+                own.setdefault((one.row["gpu"], who), _per_card(one))
+    found = {}
+    for one in bills:
+        if one.row["tier"] == "reserved":
+            price = own.get((one.row["gpu"], one.row["provider"])) or own.get((one.row["gpu"], ""))
+            found[one.row["id"]] = bill.break_even(one, round(price * one.gpus)) if price else None
+    return found
+
+
+def _per_card(one: bill.Bill) -> int:
+    return round(Fraction(one.total_micro) / one.gpus)
+
+
+async def _currencies() -> dict[str, Decimal]:
+    """Currency → how much of it one dollar is: those of which the day's rate is known."""
+    found = {code: Decimal(1) / rate.usd for code, rate in (await rates()).items() if rate.usd}
+    return {"USD": Decimal(1), **{code: found[code] for code in ("EUR", "GBP", "CHF") if code in found}}
+
+
+def _asked(pairs: list[tuple[str, str]], currencies: dict[str, Decimal]) -> Asked:
+    """The question of an address; raises :class:`QueryError` for what is no number, or too large."""
+    given = {name: value.strip() for name, value in pairs if value.strip()}
+    numbers = {name: _number(name, given.get(name, "")) for name in LIMITS}
+    currency = given.get("currency", "USD").upper()
+    if currency not in currencies:
+        known = ", ".join(sorted(currencies))
+        raise QueryError("currency", f"currency={currency[:10]!r} has no known rate here.", f"Known are {known}.")
+    query = parse([pair for pair in pairs if pair[0] in FILTERS])
+    return Asked(query, bill.Wish(numbers["gpus"], numbers["disk"], numbers["traffic"]), currency)
+
+
+def _number(name: str, text: str) -> int:
+    least, most, usual = LIMITS[name]
+    if not text:
+        return usual
+    if not (text.isascii() and text.isdigit() and len(text) <= 7 and least <= int(text) <= most):
+        why = f"{name}={text[:20]!r} is not a whole number of {WORDS[name]} from {least:,} to {most:,}."
+        raise QueryError(name, why, f"For example {name}={max(usual, 8)}.")
+    return int(text)

@@ -215,6 +215,7 @@ const split = (l) => [l.tensor > 1 && `TP ${l.tensor}`, l.data > 1 && `attention
 const wide = (row) => ({ tpot: sheet.ranges.tpot[row.basis.range].map((f) => f * row.speed.tpot),
   ttft: sheet.ranges.ttft[row.basis.range].map((f) => f * row.speed.ttft) });
 const whose = (o) => o.provider + (o.tier === "on-demand" || o.tier === "own" ? "" : o.tier === "spot" ? ", spot"
+  + (o.reclaims > 1 ? ` with ${((o.reclaims - 1) * 100).toPrecision(2)}% for reclaims` : "")
   : `, ${o.months} months`);
 const hardware = (row) => `${row.cost.gpus} × ${row.gpu.name}`;
 
@@ -458,9 +459,9 @@ const prepare = (raw) => {
   made.gpus = raw.gpus.map(([slug, name, memory, values, generation]) =>
     ({ slug, name, memory, card: E.card(values), generation }));
   made.offersByGpu = new Map();
-  for (const [gpu, provider, tier, months, size, micro, seen, stale] of raw.offers) {
+  for (const [gpu, provider, tier, months, size, micro, seen, stale, reclaims = 1] of raw.offers) {
     if (!made.offersByGpu.has(gpu)) made.offersByGpu.set(gpu, []);
-    made.offersByGpu.get(gpu).push({ size, usd: micro / 1e6, provider: raw.providers[provider][1],
+    made.offersByGpu.get(gpu).push({ size, usd: micro / 1e6 * reclaims, reclaims, provider: raw.providers[provider][1],
       tier: raw.tiers[tier], months, seen, stale });
   }
   // A stale price counts only where nothing fresh is known

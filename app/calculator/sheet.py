@@ -18,6 +18,7 @@ from app.estimate.offsets import generation
 from app.estimate.shape import shape_of
 from app.models import store as models
 from app.pricing.offers.offer import COMMUNITY
+from app.pricing.offers.reclaim import rate_per_hour, stretch
 from app.pricing.offers.store import Row
 from app.pricing.offers.tables import OfferRow
 
@@ -25,7 +26,10 @@ VERSION = 2
 TIERS = ("on-demand", "spot", "reserved")
 MOST_SCORES = 12
 _OFFER = (OfferRow.gpu, OfferRow.provider, OfferRow.tier, OfferRow.commitment_months, OfferRow.gpu_count_number,
-          OfferRow.usd_per_gpu_hour_micro, OfferRow.fetched_at, OfferRow.stale_at, OfferRow.id)  # fmt: skip
+          OfferRow.usd_per_gpu_hour_micro, OfferRow.fetched_at, OfferRow.stale_at, OfferRow.id,
+          OfferRow.reclaim_low, OfferRow.reclaim_high, OfferRow.reclaim_hours)  # fmt: skip
+RELOAD_HOURS = 0.25
+"""How long it is taken to last until work on spot goes on after a reclaim: another machine, its start, the model."""
 
 
 def known_cards() -> dict[str, tuple[Gpu, Card]]:
@@ -49,12 +53,22 @@ async def best_offers(now: int) -> list[Row]:
         .run()
     )
     best: dict[tuple[Any, ...], Row] = {}
-    for row in sorted(rows, key=lambda row: (row["stale_at"] <= now, row["usd_per_gpu_hour_micro"], row["id"])):
+    paid = {row["id"]: row["usd_per_gpu_hour_micro"] * spot_factor(row) for row in rows}
+    for row in sorted(rows, key=lambda row: (row["stale_at"] <= now, paid[row["id"]], row["id"])):
         count = row["gpu_count_number"]
         if count is not None and (count < 1 or count != int(count)):
             continue
         best.setdefault((row["gpu"], row["tier"], row["commitment_months"], int(count or 0)), row)
     return sorted(best.values(), key=lambda row: (row["gpu"], row["usd_per_gpu_hour_micro"], row["id"]))
+
+
+def spot_factor(row: Row) -> float:
+    """Hours of rent for each hour of use of an offer, to four places: above 1 for spot whose reclaims are told, where
+    each costs :data:`RELOAD_HOURS` and what was under way is sent again."""
+    if row["tier"] != "spot" or row["reclaim_low"] is None or not row["reclaim_hours"]:
+        return 1.0
+    taken = rate_per_hour(row["reclaim_low"], row["reclaim_high"], row["reclaim_hours"])
+    return round(stretch(taken, RELOAD_HOURS, 0), 4)
 
 
 async def sheet(now: int) -> bytes:
@@ -86,7 +100,7 @@ async def sheet(now: int) -> bytes:
         "offers": [[slugs.index(row["gpu"]), names.index(row["provider"]), TIERS.index(row["tier"]),
                     row["commitment_months"] or 0,
                     int(row["gpu_count_number"] or 0), row["usd_per_gpu_hour_micro"], row["fetched_at"] // DAY_S,
-                    int(row["stale_at"] <= now)]
+                    int(row["stale_at"] <= now), *([factor] if (factor := spot_factor(row)) > 1 else [])]
                    for row in offers],
         "measured": _measured(slugs),
     }  # fmt: skip

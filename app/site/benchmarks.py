@@ -10,6 +10,7 @@ from typing import Any
 from app.benchmarks import accuracy, folds, told
 from app.benchmarks.query import PAGE_SIZE, SORTS, parse, select
 from app.calculator.presets import ELECTRICITY
+from app.calculator.sheet import RELOAD_HOURS
 from app.core.errors import QueryError
 from app.estimate import inputs, memory, plan, speed
 from app.estimate.constants import CONSTANTS, fitted
@@ -180,7 +181,8 @@ async def methodology(ask: Ask) -> Answer:
                    plain_text(formula.__doc__ or "")) for formula in formulas],
         bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows()))
             for row in _rows()}),
-        electricity=ELECTRICITY, reserve=memory.RESERVE, ledger=await ledger.summary(), **_accuracy(),
+        electricity=ELECTRICITY, reload_hours=RELOAD_HOURS, reserve=memory.RESERVE,
+        ledger=await ledger.summary(), **_accuracy(),
         title="Methodology",
         description="How predictions and costs are made: every formula, constant, source of data, and the measured "
                     "error by group.",

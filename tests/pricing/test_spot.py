@@ -112,3 +112,22 @@ def test_more_reclaims_longer_reloads_and_rarer_checkpoints_never_make_it_cheape
     for dearer in (stretch(rate + more, reload, lost), stretch(rate, reload + more, lost),
                    stretch(rate, reload, lost + more)):  # fmt: skip
         assert dearer >= at or math.isclose(dearer, at, rel_tol=1e-9)
+
+
+def test_the_calculators_spot_price_holds_what_reclaims_cost(refreshing: Refreshing) -> None:
+    from app.calculator import sheet
+    from app.core import clock
+    from app.storage import sqlite
+
+    refreshing("skypilot")
+    row = {"tier": "spot", "reclaim_low": 20, "reclaim_high": None, "reclaim_hours": 1}
+    assert sheet.spot_factor(row) == round(math.exp(-math.log(0.75) * sheet.RELOAD_HOURS), 4)
+    assert sheet.spot_factor({**row, "tier": "on-demand"}) == sheet.spot_factor({**row, "reclaim_low": None}) == 1
+    refreshing.server.answers["/spot-advisor-data.json"] = {
+        **fake_clouds.ADVISOR,
+        "ranges": [{"index": 4, "label": "95-100%"}],
+    }
+    refreshing("spot_advisor")
+    told = [offer for offer in json.loads(sqlite.run(sheet.sheet(clock.timestamp())))["offers"] if len(offer) == 9]
+    assert [offer[8] for offer in told] == [sheet.spot_factor({**row, "reclaim_low": 95, "reclaim_high": 100,
+                                                               "reclaim_hours": 730})]  # fmt: skip

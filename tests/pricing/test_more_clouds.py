@@ -121,8 +121,10 @@ ANSWERS: dict[str, tuple[str, Any]] = {
     "karpenter": ("/repos/cloudpilot-ai/*", fake_clouds.KARPENTER_GCP),
 }
 """Source → one address of it and its good answer."""
-JUNK = st.none() | st.booleans() | st.integers(-(10**15), 10**15) | st.floats() | st.text(max_size=9) | st.just([]) | (
-    st.just({}))  # fmt: skip
+JUNK: st.SearchStrategy[Any] = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**15), 10**15), st.floats(), st.text(max_size=9), st.builds(list),
+    st.builds(dict),
+)  # fmt: skip
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -57,9 +57,10 @@ async def refresh_models(settings: Settings) -> str:
 
 
 async def roll_up(_: Settings) -> int:
-    """Thin the old history of price levels."""
+    """Thin the old history of price levels and of stock."""
     async with transaction():
         gone = await record.roll_up(clock.timestamp())
+        await record.forget_returns(clock.timestamp())
     logs.get("worker").info("rolled up", extra={"rows": gone})
     return gone
 

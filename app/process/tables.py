@@ -18,6 +18,7 @@ from app.pricing.offers.tables import (
     SetAsideRow,
     SmallAnswerRow,
     SpanRow,
+    StockReturnRow,
 )
 from app.storage import migrations
 from app.storage.sqlite import DataVersion
@@ -44,6 +45,7 @@ APP_CONFIG = AppConfig(
         SetAsideRow,
         SmallAnswerRow,
         SpanRow,
+        StockReturnRow,
     ],
     migration_dependencies=[],
     commands=[],

@@ -15,7 +15,8 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class Entry(NamedTuple):
-    """An entry: ``identity`` is a URI that never changes, ``address`` a path of this site, ``day`` an ISO date."""
+    """An entry: ``identity`` is a URI that never changes, ``address`` a path of this site, ``day`` an ISO date
+    or instant."""
 
     identity: str
     title: str
@@ -25,7 +26,8 @@ class Entry(NamedTuple):
 
 
 class Feed(NamedTuple):
-    """A feed: ``address`` is the page that it follows, ``own_address`` its own, ``day`` its newest entry's ISO date."""
+    """A feed: ``address`` is the page that it follows, ``own_address`` its own, ``day`` its newest entry's ISO date
+    or instant."""
 
     title: str
     address: str

@@ -63,7 +63,7 @@ async def prices(ask: Ask) -> Answer:
     title, description = _title(query, values["page"].total)
     body = render("prices/page.html", settings=ask.settings, path="/prices", title=title, description=description,
                   canonical=query.with_(unit="hour").address("/prices"), **values)  # fmt: skip
-    return Answer(body, valid_until=valid_until, shows=_shows(query))
+    return Answer(body, valid_until=valid_until, shows=shows(query))
 
 
 @public("/prices/table")
@@ -76,12 +76,12 @@ async def table(ask: Ask) -> Answer:
     return Answer(
         body,
         valid_until=valid_until,
-        shows=_shows(query),
+        shows=shows(query),
         headers=(push_url(query.address("/prices")),),
     )
 
 
-def _shows(query: PriceQuery) -> tuple[str, ...]:
+def shows(query: PriceQuery) -> tuple[str, ...]:
     """What a board shows: the rows of the chosen GPUs and everybody's counts, or every row."""
     return (
         (TALLY_KEY, *(gpu_key(slug) for slug in query.gpu)) if query.gpu and store.is_tallied(query) else (OFFERS_KEY,)
@@ -95,6 +95,7 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int | Non
                          f"For example page={page.pages}.", status=404)  # fmt: skip
     values = {
         "query": query,
+        "watch": query.with_(unit="hour", sort="price", order="asc"),
         "page": page,
         "extent": await store.freshness(ask.now),
         "has_stock": await store.tells_stock(),
@@ -194,9 +195,14 @@ async def _looser(query: PriceQuery) -> list[tuple[Chip, int]]:
     return sorted(found, key=lambda item: -item[1])
 
 
-def _title(query: PriceQuery, total: int) -> tuple[str, str]:
+def titled(query: PriceQuery) -> str:
+    """What the prices are of, for a heading: ``H100 SXM prices at Lambda, spot``."""
     what = ", ".join(gpus()[slug].name for slug in query.gpu[:3]) or "GPU"
     whose = " at " + ", ".join(providers()[slug].name for slug in query.provider[:2]) if query.provider else ""
     tier = f", {TIERS[query.tier[0]].split(' (')[0].lower()}" if len(query.tier) == 1 else ""
-    title = f"{what} prices{whose}{tier}"
+    return f"{what} prices{whose}{tier}"
+
+
+def _title(query: PriceQuery, total: int) -> tuple[str, str]:
+    title = titled(query)
     return title, f"{total:,} offers: {title}, in USD per GPU-hour, each with its source and date."

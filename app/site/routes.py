@@ -12,6 +12,7 @@ from app.site import (
     own_reports,
     price_api,
     price_changes,
+    price_watch,
     reports,
     well_known,
 )
@@ -34,6 +35,7 @@ HANDLERS = [
     compare.compare,
     price_changes.page,
     price_changes.feed,
+    price_watch.feed,
     catalog.gpu_list,
     catalog.gpu_page,
     catalog.provider_list,

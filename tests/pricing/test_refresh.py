@@ -294,7 +294,7 @@ def test_what_is_asked_holds_nothing_of_any_visitor_and_each_key_goes_to_its_own
 def test_a_full_disk_fails_the_refresh_with_its_reason_and_the_offers_stay(refreshing: Refreshing) -> None:
     refreshing("lambda")
     before = refreshing.rows("SELECT count(*) FROM offer")
-    refreshing.server.answers[LAMBDA] = many_lambdas(3000)
+    refreshing.server.answers[LAMBDA] = many_lambdas(6000)
     size = max(path.stat().st_size for path in refreshing.settings.data_dir.iterdir() if path.is_file())
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100_000, limits[1]))

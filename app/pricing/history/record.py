@@ -93,6 +93,15 @@ async def _tell(at: int, kind: Kind, before: int, after: int) -> None:
     )
 
 
+async def tell_returns(offers: Iterable[Priced], now: int) -> None:
+    """Record that each of the offers, out of stock before, is in stock from ``now`` on."""
+    await execute_many(
+        "INSERT INTO stock_return (at, offer, provider, gpu, tier, commitment_months, region, usd_per_gpu_hour_micro) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        ((now, offer.id, *offer.kind, offer.micro) for offer in offers),
+    )
+
+
 async def tell_all(changes: Iterable[Change], at: Any) -> None:
     """Record changes that are known already; ``at`` gives the instant of a change's day."""
     for change in changes:
@@ -165,6 +174,15 @@ async def _present(gpu: str, tier: str, now: int) -> tuple[int | None, int | Non
 
 ROLLED_AFTER_DAYS = 40
 """Older than any window in which each change counts."""
+
+
+RETURNS_KEPT_DAYS = 90
+"""For so long a feed can tell that stock came back."""
+
+
+async def forget_returns(now: int) -> None:
+    """Let go of returns of stock that no feed tells any more."""
+    await execute_many("DELETE FROM stock_return WHERE at < ?", [(now - RETURNS_KEPT_DAYS * DAY_S,)])
 
 
 async def roll_up(now: int) -> int:

@@ -169,6 +169,20 @@ class MoveRow(Table, db=ENGINE, tablename="price_move"):
     after_micro = BigInt()
 
 
+class StockReturnRow(Table, db=ENGINE, tablename="stock_return"):
+    """An offer that was out of stock and is in stock again, with its price then."""
+
+    id = Serial(primary_key=True)
+    at = BigInt()
+    offer = Varchar(length=40)
+    provider = Varchar(length=60)
+    gpu = Varchar(length=60)
+    tier = Varchar(length=12)
+    commitment_months = Integer(null=True, default=None)
+    region = Varchar(length=80)
+    usd_per_gpu_hour_micro = BigInt()
+
+
 class LevelRow(Table, db=ENGINE, tablename="price_level"):
     """From ``at`` on, the lowest price of a GPU and tier, the median over providers' lowest, and the lowest in stock.
 

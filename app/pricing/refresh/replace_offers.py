@@ -69,6 +69,7 @@ _SHOWN = len(_NAMES) - 3
 """The columns before this one are what an offer says; the three after it are when."""
 _TALLIED = ("gpu", "gpu_memory_gb", "provider", "tier", "gpu_count", "continent", "country", "region", "stock")
 _AT = {name: at for at, name in enumerate(_NAMES)}
+_STOCK = _AT["stock"]
 _QUOTED = tuple(_AT[name] for name in ("currency", "quoted_amount", "quoted_per"))
 """What the provider asks: dollars may move with an exchange rate while its price stands."""
 Values = tuple[Any, ...]
@@ -225,6 +226,10 @@ async def _record(
     moved = [(was, row) for was, row in difference.changed if was[price] != row[price]]
     await record.close_spans((row[0] for row in (*difference.gone, *retired, *(was for was, _ in moved))), now)
     await record.open_spans((_priced(row) for row in (*difference.added, *(row for _, row in moved))), now)
+    returned = [row for was, row in difference.changed if (was[_STOCK], row[_STOCK]) == ("out", "in")]
+    await record.tell_returns((_priced(row) for row in returned), now)
+    if returned:
+        written.keys.add(HISTORY_KEY)
     if not moved and not difference.gone and not difference.added:
         return
     newcomers = {row[_AT["provider"]] for row in retired}

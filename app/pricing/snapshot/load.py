@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from app.core.clock import parse_instant
+from app.core.units import DAY_S
 from app.core.version_keys import HISTORY_KEY, gpu_key
 from app.pricing.history import chart, record
 from app.pricing.history.price_moves import changes
+from app.pricing.offers.offer import COMMUNITY
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.snapshot import files
 from app.pricing.snapshot.files import PriceSpan
@@ -48,6 +50,7 @@ async def _load_history() -> None:
         for kind in kinds.values():
             kind.sort(key=lambda span: span.begin)
         await _load_series(kinds)
+        await _load_offer_spans()
         firsts = [_at(span.begin, span) for span in spans]
         await record.tell_all(changes(firsts), _midnight)
         gpus: dict[str, list[PriceSpan]] = {}
@@ -84,6 +87,28 @@ async def _load_series(kinds: dict[str, list[PriceSpan]]) -> None:
             (series[names[text]], _midnight(span.begin), _midnight(span.until), span.usd_per_gpu_hour_micro)
             for text, spans in kinds.items()
             for span in spans
+        ),
+    )
+
+
+async def _load_offer_spans() -> None:
+    """The shipped offers as history: each price is known to have stood from its day until the day it was last seen."""
+    offers = await fetch(
+        "SELECT id, provider, gpu, tier, commitment_months, region, price_since, fetched_at, usd_per_gpu_hour_micro"
+        " FROM offer WHERE source IN (SELECT name FROM loaded_source WHERE live = 0) AND source <> ? ORDER BY id",
+        COMMUNITY,
+    )
+    await execute_many(
+        "INSERT INTO price_series (offer, provider, gpu, tier, commitment_months, region) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (offer) DO NOTHING",
+        (row[:6] for row in offers),
+    )
+    series = dict(await fetch("SELECT offer, id FROM price_series"))
+    await execute_many(
+        "INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) VALUES (?, ?, ?, ?)",
+        (
+            (series[key], min(_midnight(since), seen - seen % DAY_S), seen - seen % DAY_S + DAY_S, micro)
+            for key, *_, since, seen, micro in offers
         ),
     )
 

@@ -1,0 +1,92 @@
+"""``/prices.atom``: the watch that needs no account. A feed of what happens to the prices that filters leave."""
+
+import asyncio
+import hashlib
+
+from app.catalog.facts import gpus, providers
+from app.core.clock import from_timestamp
+from app.core.money import show
+from app.core.units import DAY_S
+from app.core.version_keys import HISTORY_KEY
+from app.pricing.history import queries, spans
+from app.pricing.history.watch import LOW_DAYS, Event, events, newest_first
+from app.pricing.offers.price_query import PriceQuery
+from app.site import feeds
+from app.site.price_api import data_query
+from app.site.price_changes import NEVER_S
+from app.site.prices import shows, titled
+from app.site.render import months_text, percent
+from app.web.answers import Answer, Ask
+from app.web.front import public
+
+DAYS = 90
+"""A feed tells what happened in so many days up to the newest change that is known of any price."""
+MOST = 100
+"""Entries of a feed, the newest."""
+
+
+@public("/prices.atom", shows=(HISTORY_KEY,))
+async def feed(ask: Ask) -> Answer:
+    """A new lowest price, stock that came back, a change of five per cent, of what the filters leave (RFC 4287)."""
+    query = data_query(ask.pairs()).with_(sort="price", order="asc")
+    ask.settle(query.address("/prices.atom"))
+    span = await queries.history_extent()
+    last = span["last"] or NEVER_S
+    found = (await happened(query, last))[:MOST]
+    title = titled(query)
+    told = feeds.Feed(
+        f"{title}: lowest prices, stock, changes",
+        query.address("/prices"),
+        query.address("/prices.atom"),
+        _instant(max((event.at for event in found), default=last)),
+        [_entry(event, query) for event in found],
+    )
+    answer = feeds.atom(ask.settings, told)
+    return Answer(answer.body, answer.media_type, shows=shows(query))
+
+
+async def happened(query: PriceQuery, last: int) -> list[Event]:
+    """What happened in the :data:`DAYS` days up to the second ``last`` to what ``query`` asks for, newest first."""
+    since = last - DAYS * DAY_S
+    stood = await spans.answering(query, since - LOW_DAYS * DAY_S)
+    found = await asyncio.to_thread(events, stood, since)
+    found = newest_first([*found, *_once_a_day(await spans.returns(query, since))])
+    most = query.max_usd_micro
+    return [event for event in found if most is None or event.after_micro <= most]
+
+
+def _once_a_day(returns: list[Event]) -> list[Event]:
+    """One return a day of each kind: its cheapest."""
+    kept: dict[str, Event] = {}
+    for event in sorted(returns, key=lambda event: (event.after_micro, event.at)):
+        kept.setdefault(event.key, event)
+    return list(kept.values())
+
+
+def _entry(event: Event, query: PriceQuery) -> feeds.Entry:
+    gpu, provider = gpus()[event.gpu].name, providers()[event.provider].name
+    tier = f"reserved, {months_text(event.months)}" if event.tier == "reserved" else event.tier
+    where = f", {event.region}" if event.region else ""
+    price = show(event.after_micro)
+    whose = f"{provider}, {tier}{where}: {price} per GPU-hour"
+    if event.what == "stock":
+        title, more = f"{gpu} at {provider} is in stock again: {price}", "."
+    elif event.what == "low":
+        title = f"{gpu}, {tier}: new lowest price {price} at {provider}"
+        more = f"; the lowest of the {LOW_DAYS} days before was {show(event.before_micro or 0)}."
+    else:
+        before = event.before_micro or event.after_micro
+        moved = percent((event.after_micro - before) / before, 1, signed=True)
+        title, more = f"{gpu} at {provider}: {price}, {moved}", f", from {show(before)}."
+    identity = f"tag:inferencebench.io,2026:watch:{event.key}"
+    if event.what == "low":  # the lowest of what the filters leave: another filter's is another one
+        identity += f"-{_filters(query)}"
+    return feeds.Entry(identity, title, f"/gpus/{event.gpu}", _instant(event.at), whose + more)
+
+
+def _filters(query: PriceQuery) -> str:
+    return hashlib.sha256(query.query_string().encode()).hexdigest()[:12]
+
+
+def _instant(seconds: int) -> str:
+    return f"{from_timestamp(seconds):%Y-%m-%dT%H:%M:%SZ}"

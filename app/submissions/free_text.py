@@ -1,23 +1,35 @@
 """Text that people type: bounded, plain, normalised, and free of what we must not hold. Pure."""
 
+import html
 import re
 import unicodedata
+from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
-from stdnum import iban, luhn
+from stdnum import iban, luhn, numdb
 from stdnum.cn import ric
 from stdnum.in_ import aadhaar
 from stdnum.us import ssn
 
 ZERO_WIDTH_JOINER = "\u200d"
-_DIGITS = re.compile(r"(?<![\w.,])(?:\d[ -]{0,2}){11,18}\d(?!\w|[.,]\d)", re.ASCII)
-_GROUPED = re.compile(r"(?<!\d)(\d{4})([._])(\d{4}\2\d{4}\2\d{1,7}|\d{6}\2\d{5})(?!\d)", re.ASCII)
-"""A card's own groups with another mark between them than a space: 4-4-4-4 and 4-6-5 digits."""
-_NAMED_SSN = re.compile(r"(?i)(?:ssn|social.{0,3}security)\D{0,20}(\d{9})(?!\d)", re.ASCII)
-_SSN = re.compile(r"(?<![\d.-])\d{3}([- .])\d{2}\1\d{4}(?![\w-]|\.\d)", re.ASCII)
-_IBAN = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?!\w)", re.ASCII)
+_RUN = re.compile(r"(?<![\w.,])(?:\d[ -]{0,2}){11,18}\d(?!\w|[.,]\d)", re.ASCII)
+_GROUP = re.compile(r"(?<![^\W\d_])\d+(?![^\W\d_])")
+"""Digits that stand beside no letter."""
+_BETWEEN = re.compile(r" ?[^\w\n,;|] ?|[_|]| {1,2}")
+"""What may stand between the groups of one number: one mark. A comma, a table's bar or a line begins another figure."""
+_CARD_GROUPS = ((4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4), (8, 8))
+"""Digits of each group, as cards are printed and typed."""
+MOST_FIGURES = 6
+"""Where more groups of four digits than these follow on each other, they are a table's figures."""
+_FRACTION_BEGINS = re.compile(r"\d\.$|(?:^|[^\d/.-])\d{1,3},$")
+_FRACTION_FOLLOWS = re.compile(r"\.\d")
+_NAMED_SSN = re.compile(r"(?i)(?:ssn|soc\w{0,9}\W{0,3}sec)\D{0,20}(\d{9})(?!\d)", re.ASCII)
+_SSN = re.compile(r"(?<![\d.-])\d{3}([- ./_])\d{2}\1\d{4}(?![^\W_]|-|\.\d)", re.ASCII)
+_IBAN = re.compile(r"(?<!\w)(?=([A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}))", re.ASCII)
+"""What may begin with an account's number, however far the words after it reach."""
 _GOVERNMENT = re.compile(
-    r"(?<![\w.,])(?:[A-Za-z]{2}[ -]?(?:\d{2}[ -]?){3}[A-Da-d]|[2-9]\d{3}[ -]\d{4}[ -]\d{4}|\d{17}[\dXx])(?!\w|[.,]\d)",
+    r"(?<![\w.,])(?:[A-Za-z]{2}[ -]?(?:\d{2}[ -]?){3}[A-Da-d]"
+    r"|(?<!\d{4}[ -])[2-9]\d{3}[ -]\d{4}[ -]\d{4}(?![ -]\d{4})|\d{17}[\dXx])(?!\w|[.,]\d)",
     re.ASCII,
 )
 _NINO = re.compile(r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]")
@@ -60,15 +72,15 @@ def _joins_emoji(text: str, at: int) -> bool:
 def refuse_numbers_of_people(text: str) -> None:
     """Raise :class:`TextError` for a stand-alone number of a payment card, an account or a person.
 
-    Digits count in any script, and groups of them however they are separated. The check digits are those of the
-    issuers (python-stdnum); what merely looks like such a number, as a figure of a benchmark may, passes.
+    Digits count in any script, escaped or not, and groups of them however they are separated. The check digits are
+    those of the issuers (python-stdnum); what merely looks like such a number, as a figure of a benchmark may, passes.
     """
     folded = _folded(text)
-    for match in (*_DIGITS.finditer(folded), *_GROUPED.finditer(folded)):
-        digits = re.sub(r"\D", "", match[0])
-        if _is_card(digits):
-            raise TextError("holds what looks like the number of a payment card; take it out, we must not keep it")
-    if any(iban.is_valid(match[0]) for match in _IBAN.finditer(folded)):
+    if (opened := _opened(text)) != text:  # what an escape stands for is still read by whoever opens it
+        folded += f"\n{_folded(opened)}"
+    if any(_is_card(digits) for digits in _stand_alone(folded)):
+        raise TextError("holds what looks like the number of a payment card; take it out, we must not keep it")
+    if any(_begins_with_iban(match[1]) for match in _IBAN.finditer(folded)):
         raise TextError("holds what looks like the number of a bank account (IBAN); take it out, we must not keep it")
     named = [match[1] for match in _NAMED_SSN.finditer(folded)]
     if any(ssn.is_valid(number) for number in (*named, *(re.sub(r"\D", "", m[0]) for m in _SSN.finditer(folded)))):
@@ -80,17 +92,21 @@ def refuse_numbers_of_people(text: str) -> None:
 
 
 def refuse_numbers_in_address(text: str) -> None:
-    """As :func:`refuse_numbers_of_people`, for links and mail addresses: escapes are undone and any mark may
-    separate."""
-    opened = text
-    for _ in range(4):  # an escape of an escape is still read by whoever opens the link
-        opened = unquote_plus(opened)
-    refuse_numbers_of_people(opened)
-    refuse_numbers_of_people(re.sub(r"[^\w]+|_", " ", opened))
+    """As :func:`refuse_numbers_of_people`, for links and mail addresses: any mark may separate."""
+    refuse_numbers_of_people(text)
+    refuse_numbers_of_people(re.sub(r"[^\w]+|_", " ", _opened(text)))
+
+
+def _opened(text: str) -> str:
+    """The text with its escapes of HTML and addresses undone, those of escapes too."""
+    for _ in range(4):
+        text = unquote_plus(html.unescape(text)) if "%" in text else html.unescape(text)
+    return text
 
 
 def _folded(text: str) -> str:
-    """Compatibility forms folded, every digit as an ASCII one, every dash and space as the plain one."""
+    """Compatibility forms folded, every digit as an ASCII one, every dash and space as the plain one; marks that
+    only sit on another character left out."""
     found = []
     for character in unicodedata.normalize("NFKC", text):
         kind = unicodedata.category(character)
@@ -98,9 +114,56 @@ def _folded(text: str) -> str:
             found.append(str(unicodedata.digit(character)))
         elif kind == "Pd" or character == "\u2212":
             found.append("-")
-        else:
+        elif kind not in ("Mn", "Me", "Cf"):
             found.append(" " if kind == "Zs" else character)
     return "".join(found)
+
+
+def _stand_alone(folded: str) -> Iterator[str]:
+    """The digits of everything in the text that may be one number: whole runs, single groups, and neighbouring groups
+    sized as a card's, whatever other figures stand before and after."""
+    for match in _RUN.finditer(folded):
+        yield re.sub(r"\D", "", match[0])
+    chain: list[str] = []
+    mark, end = "", -9
+    for match in _GROUP.finditer(folded):
+        between = folded[end : match.start()] if end >= 0 else "\n"
+        end = match.end()
+        if not _in_decimal(folded, *match.span()):
+            yield match[0]
+        found = (between.strip() or " ") if _BETWEEN.fullmatch(between) else ""
+        if found and (found == mark or len(chain) == 1):
+            chain.append(match[0])
+        else:
+            yield from _cards_of(chain)
+            chain = [chain[-1], match[0]] if found else [match[0]]
+        mark = found
+    yield from _cards_of(chain)
+
+
+def _cards_of(chain: list[str]) -> Iterator[str]:
+    """The digits of neighbouring groups that are sized as a card's."""
+    if sum(len(group) == 4 for group in chain) > MOST_FIGURES:
+        return
+    for at in range(len(chain)):
+        for sizes in _CARD_GROUPS:
+            groups = chain[at : at + len(sizes)]
+            if tuple(map(len, groups)) == sizes:
+                yield "".join(groups)
+
+
+def _in_decimal(folded: str, start: int, end: int) -> bool:
+    """True if the digits are the whole or the fractional part of a decimal."""
+    before, after = folded[max(0, start - 6) : start], folded[end : end + 2]
+    return bool(_FRACTION_BEGINS.search(before) or _FRACTION_FOLLOWS.match(after))
+
+
+def _begins_with_iban(text: str) -> bool:
+    """True if an account's number stands at the beginning, whatever words follow it."""
+    joined = re.sub(r"[ -]", "", text)
+    structure = numdb.get("iban").info(joined.upper())[0][1].get("bban", "")
+    length = 4 + sum(map(int, re.findall(r"\d+", structure)))
+    return length > 4 and iban.is_valid(joined[:length])
 
 
 def _is_card(digits: str) -> bool:

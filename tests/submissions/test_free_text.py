@@ -71,6 +71,7 @@ def test_no_address_hides_one(text: str) -> None:
     "4111.1111 tokens/s", "12.4 ms at 1024 in, 256 out, 2450.113 tokens/s", "0.4111111111111111", "run 20261120123456",
     "2024-11-20 10:11:12",
     "driver 550.54.15, CUDA 12.4, vllm 0.11.0.post1", "4,294,967,296 bytes", "1234 5678 9012 3456",
+    "0,4111111111111111 s", "100% of 50%20", "4096 8192 1024 2048 4096 512 8192 1024",
     "call 1-800-555-0199",
     "https://github.com/vllm-project/vllm/pull/12345678", "https://huggingface.co/meta-llama/Llama-3.1-8B-Instruct",
 ])  # fmt: skip
@@ -78,6 +79,26 @@ def test_figures_links_and_versions_pass(text: str) -> None:
     refuse_numbers_of_people(text)
     if text.startswith("https"):
         refuse_numbers_in_address(text)
+
+
+@pytest.mark.parametrize("text", [
+    "8 4111111111111111", "order 1 4111 1111 1111 1111", "4111 1111 1111 1111 123", "4111 1111 1111 1111 0727 123",
+    "12/27 4111111111111111", "4111111111111111 12/27", "2026-11-20 4111 1111 1111 1111", "name,4111111111111111",
+    "4111111111111111,12/27,123", "No.4111111111111111", "4111-1111-1111-1111-12", "_4111111111111111_",
+    "4111/1111/1111/1111", "4111 - 1111 - 1111 - 1111", "4111·1111·1111·1111", "4111|1111|1111|1111",
+    "8 3782 822463 10005 0727", "4\ufe0f111111111111111", "4111\u034f1111\u034f1111\u034f1111",
+    "%34%31%31%31111111111111", "4111%201111%201111%201111", "%2534111111111111111", "&#52;111111111111111",
+    "4111&nbsp;1111&nbsp;1111&nbsp;1111", "536/90/4399", "536_90_4399", "Soc. Sec. No. 536904399",
+    "at DE89370400440532013000 was charged", "am10 days later DE89 3704 0044 0532 0130 00 was",
+])  # fmt: skip
+def test_neighbours_marks_and_escapes_hide_none(text: str) -> None:
+    with pytest.raises(TextError):
+        refuse_numbers_of_people(text)
+
+
+@given(st.lists(st.integers(1, 9999), max_size=20), st.sampled_from([", ", ",", " | ", "\n", "; "]))
+def test_figures_of_a_list_are_no_card(figures: list[int], mark: str) -> None:
+    refuse_numbers_of_people(mark.join(map(str, figures)))
 
 
 @given(st.integers(10**13, 10**14 - 1), st.sampled_from(["", " ", "-"]), st.text("abc ,.\n", max_size=8))

@@ -85,10 +85,36 @@ sub vcl_deliver {
     }
 }
 
+# What Varnish answers by itself carries the headers that every answer of the app has.
 sub vcl_synth {
     set resp.http.Content-Type = "text/plain; charset=utf-8";
+    set resp.http.Content-Security-Policy = "default-src 'none'; form-action 'none'; frame-ancestors 'none'";
+    set resp.http.X-Frame-Options = "DENY";
+    set resp.http.X-Content-Type-Options = "nosniff";
+    set resp.http.Referrer-Policy = "same-origin";
+    set resp.http.Permissions-Policy = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+    set resp.http.Cross-Origin-Opener-Policy = "same-origin";
+    set resp.http.Cross-Origin-Resource-Policy = "same-origin";
     set resp.http.Cache-Control = "no-store";
     set resp.body = resp.reason + {"
+"};
+    return (deliver);
+}
+
+sub vcl_backend_error {
+    set beresp.http.Content-Type = "text/plain; charset=utf-8";
+    set beresp.http.Content-Security-Policy = "default-src 'none'; form-action 'none'; frame-ancestors 'none'";
+    set beresp.http.X-Frame-Options = "DENY";
+    set beresp.http.X-Content-Type-Options = "nosniff";
+    set beresp.http.Referrer-Policy = "same-origin";
+    set beresp.http.Permissions-Policy = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+    set beresp.http.Cross-Origin-Opener-Policy = "same-origin";
+    set beresp.http.Cross-Origin-Resource-Policy = "same-origin";
+    set beresp.http.Cache-Control = "no-store";
+    set beresp.http.Retry-After = "10";
+    set beresp.ttl = 0s;
+    set beresp.uncacheable = true;
+    set beresp.body = {"The site is being restarted. Please try again in a moment.
 "};
     return (deliver);
 }

@@ -78,7 +78,13 @@ def show(number: str, /, *, settings: Settings) -> int:
         number: the report's, as the list names it
     """
     open_database(settings)
-    report = sqlite.run(_looked_at(number))
+    return sqlite.run(_show(number))
+
+
+async def _show(number: str) -> int:
+    """Print a report, and remember which version was."""
+    report = await _known(number)
+    await store.looked_at(report)
     print(
         f"{report.id}  {report.kind}  sent {report.day}  "
         f"{STATES[report.state]}{', frozen' if report.restricted else ''}"
@@ -91,15 +97,9 @@ def show(number: str, /, *, settings: Settings) -> int:
         if field.name in report.values:
             print(f"  {field.label}: {report.values[field.name]}")
     print(f"  E-mail for questions: {'given' if report.contact else 'none'}")
-    for line in sqlite.run(_beside(report)):
+    for line in await _beside(report):
         print(line)
     return 0
-
-
-async def _looked_at(one: str) -> Submission:
-    report = await _known(one)
-    await store.looked_at(report)
-    return report
 
 
 async def _known(one: str) -> Submission:
@@ -150,11 +150,32 @@ Number = Annotated[
 def approve(*numbers: Number, reason: str = "", settings: Settings) -> int:
     """Publish reports, marked as reported by the community; all that are named or none.
 
+    What is published is the version named, else the one shown last. A report that was never shown is printed first,
+    at a terminal with a question; one that was corrected since it was looked at is refused.
+
     Args:
         reason: what the sender reads
     """
     open_database(settings)
+    unseen = sqlite.run(_never_shown(numbers))
+    for number in unseen:
+        sqlite.run(_show(number))
+    if (
+        unseen
+        and sys.stdin.isatty()
+        and input(f"Publish {'it' if len(numbers) == 1 else 'all'}? [y/N] ").strip().casefold() not in ("y", "yes")
+    ):
+        raise InferenceBenchError("nothing was published")
     return sqlite.run(_decide(settings, numbers, "approve", reason.strip()[:300]))
+
+
+async def _never_shown(numbers: Sequence[str]) -> list[str]:
+    """The reports among ``numbers`` of which no version is named or was shown, and that were never corrected."""
+    found = []
+    for one, version in map(_named, numbers):
+        if version is None and (await _known(one)).version == 1 and not await store.was_shown(one):
+            found.append(one)
+    return found
 
 
 @app.command

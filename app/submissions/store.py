@@ -234,19 +234,27 @@ async def looked_at(report: Submission) -> None:
         )
 
 
+async def was_shown(one: str) -> bool:
+    """True if the operator saw some version of the report."""
+    return bool(await fetch("SELECT 1 FROM submission_version WHERE submission = ? AND seen_version IS NOT NULL", one))
+
+
 async def decide(report: Submission, action: str, reason: str, version: int | None = None) -> None:
     """Approve or reject, with a line in the audit trail that holds nothing personal.
 
-    An approval is of the ``version`` that was looked at: the one named, else the one that was shown last, else the
-    first. Raises :class:`ConflictError` if the report says something else by now, or may not be decided.
+    It is of the ``version`` that was looked at: the one named, else, for an approval, the one that was shown last;
+    of a report that was never shown and never corrected there is but one. Raises :class:`ConflictError` if the report
+    says something else by now, can't be read, or may not be decided.
     """
     ended = None if action == "approve" else f"{clock.now():%Y-%m-%d}"
     async with transaction(QUEUE_KEY, *report.keys):
         state = await _moved(report.id, action)
+        if action == "approve" and not report.sound:
+            raise ConflictError(f"What is stored of {report.id} can't be read; it can only be erased.")
         rows = await fetch("SELECT version, seen_version FROM submission_version WHERE submission = ?", report.id)
         now, seen = rows[0] if rows else (1, None)
-        looked = version or seen or 1
-        if action == "approve" and looked != now:
+        looked = version or (seen or 1 if action == "approve" else report.version)
+        if not looked == report.version == now:
             raise ConflictError(
                 f"{report.id} was corrected by its sender: version {looked} was looked at, it is version {now} now. "
                 f"Look again: inferencebench submissions show {report.id}"

@@ -6,6 +6,7 @@ until a version it shows is raised, by any process, or its ``valid_until`` comes
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Protocol
@@ -170,9 +171,27 @@ def _host_fault(scope: Mapping[str, Any]) -> str | None:
     if scope.get("http_version") != "1.1":
         return None
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    if len(hosts) == 1 and hosts[0]:  # the server puts an empty one where there is none
+    if len(hosts) == 1 and _HOST.fullmatch(hosts[0]):  # the server puts an empty one where there is none
         return None
+    if len(hosts) == 1 and hosts[0]:
+        return "The Host header names no host; for example Host: inferencebench.io"
     return f"A request has one Host header; this one has {len(hosts) if any(hosts) else 'none'}."
+
+
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+"""``uri-host [":" port]`` of RFC 9110, section 7.2."""
+
+
+def _refusal(scope: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Status, words and further headers for a request that names no host or no address of ours; None for all
+    others."""
+    if (fault := _host_fault(scope)) is not None:
+        return 400, fault
+    if scope["path"].startswith("/"):
+        return None
+    if scope["method"] == "OPTIONS":  # of "*", which is the server as a whole (RFC 9110, section 9.3.7)
+        return 204, "", (b"allow", b"GET, HEAD, OPTIONS, POST")
+    return 400, "An address begins with a slash; for example /prices"
 
 
 class RequestLog(Protocol):
@@ -204,8 +223,8 @@ class Front:
 
     async def _answer(self, scope: Any, receive: Any, send: Any, now: int) -> int:
         path = scope["path"]
-        if (fault := _host_fault(scope)) is not None:
-            return await self._refuse(scope, send, 400, fault)
+        if (refused := _refusal(scope)) is not None:
+            return await self._refuse(scope, send, *refused)
         if (address := canonical_path(scope)) is not None:
             return await self._elsewhere(address, scope, send)
         if scope["method"] in ("GET", "HEAD"):

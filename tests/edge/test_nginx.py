@@ -1,8 +1,11 @@
 """The shipped nginx edge in front of the real app: hits, revalidation, stale when the app is down, codings kept
 apart."""
 
+import contextlib
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ from app.core import clock
 from app.pricing.refresh import replace_offers
 from app.pricing.snapshot import files
 from app.storage import sqlite
+from app.web import security
 from tests import edge_server
 from tests.conftest import ROOT, Site, free_port, serve
 
@@ -26,8 +30,10 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def edge(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    server = edge_server.start(tmp_path_factory.mktemp("edge"), site.port, free_port(), free_port())
+    plain_port = free_port()
+    server = edge_server.start(tmp_path_factory.mktemp("edge"), site.port, free_port(), plain_port)
     with httpx.Client(base_url=server.url, verify=False) as client:
+        client.plain_port = plain_port  # type: ignore[attr-defined]
         yield client
     server.stop()
 
@@ -94,6 +100,49 @@ def test_old_tls_is_refused(edge: httpx.Client, promise: str) -> None:
     ]
     assert allowed  # OpenSSL's own level refuses TLS 1.1 on many systems, whatever the server is told
     assert all(set(versions) <= {"TLSv1.2", "TLSv1.3"} for versions in allowed)
+
+
+HEADERS = [*(name for name, _ in security.HEADERS), "cross-origin-resource-policy", "cache-control"]
+ASKED = {
+    "no request": (b"GARBAGE\r\n\r\n", 400),
+    "no Host": (b"GET / HTTP/1.1\r\n\r\n", 400),
+    "two Hosts": (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    "a long address": (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    "long headers": (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 9_000 + b"\r\n\r\n", 400),
+    "two lengths": (b"POST /beacon HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc", 400),
+    "a large body": (b"POST /beacon HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n", 413),
+    "a bad chunk": (b"POST /beacon HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", 400),
+    "no such method": (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+    "no page": (b"GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404),
+    "elsewhere": (b"GET /prices/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 308),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("plain", [False, True])
+def test_what_the_edge_answers_by_itself_carries_every_header(edge: httpx.Client, asked: str, plain: bool) -> None:
+    """The app's server answers what is no HTTP without the app; behind the edge no such thing reaches it."""
+    request, status = ASKED[asked]
+    told, heads = _asked_raw(edge, request, plain=plain)
+    assert told == status or (plain and told == 308)
+    for name in [*HEADERS, *([] if plain else ["strict-transport-security"])]:
+        assert len(heads.get_list(name)) == 1, (name, heads)
+    assert "nginx/" not in str(heads)
+
+
+def _asked_raw(edge: httpx.Client, request: bytes, *, plain: bool) -> tuple[int, httpx.Headers]:
+    port = edge.plain_port if plain else edge.base_url.port  # type: ignore[attr-defined]
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with contextlib.ExitStack() as stack:
+        line = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+        line = line if plain else stack.enter_context(context.wrap_socket(line))
+        line.sendall(request)
+        answer = b""
+        while b"\r\n\r\n" not in answer and (part := line.recv(65_536)):
+            answer += part
+    first, *lines = answer.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+    return int(first.split()[1]), httpx.Headers([tuple(line.split(": ", 1)) for line in lines])
 
 
 def test_stale_pages_stand_in_while_the_app_is_down_but_never_past_their_instant(tmp_path: Path) -> None:

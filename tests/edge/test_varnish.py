@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.web import security
 from tests import fake_clouds
 from tests.conftest import ROOT, free_port, serve
 from tests.fake_clouds import Clouds, clouds
@@ -135,9 +136,21 @@ def test_pages_stand_while_the_app_is_down_and_what_is_not_public_is_never_kept(
     edge.app.wait(15)
     time.sleep(3)
     assert edge.get("/gpus/l4-24gb").status_code == 200
-    assert edge.get("/gpus/t4-16gb").status_code == 503
+    refused = edge.get("/gpus/t4-16gb")
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
+    _carries_every_header(refused)
+
+
+def _carries_every_header(answer: httpx.Response) -> None:
+    """What the edge answers by itself has the headers of the app's answers; nothing else comes from it."""
+    for name in (*(name for name, _ in security.HEADERS), "cross-origin-resource-policy"):
+        assert len(answer.headers.get_list(name)) == 1, name
+    assert answer.headers["cache-control"] == "no-store"
+    assert "varnish" not in answer.text.lower()
 
 
 def test_purging_wants_keys(edge: Edge) -> None:
-    assert edge.client.request("PURGE", "/").status_code == 400
+    refused = edge.client.request("PURGE", "/")
+    assert refused.status_code == 400
+    _carries_every_header(refused)
     assert edge.client.request("PURGE", "/", headers={"surrogate-key": "gpu:none"}).status_code == 200

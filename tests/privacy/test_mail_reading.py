@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.core import clock
 from app.core.settings import Settings
-from app.privacy.mail import identifiers, sync, templates
+from app.privacy.mail import delivery, identifiers, sync, templates
 from app.privacy.mail.html_text import html_text
 from app.privacy.mail.parser import read
 from app.privacy.requests import cases, request
@@ -272,12 +272,12 @@ def test_two_polls_at_once_send_each_letter_once(office: Settings, monkeypatch: 
 
     for number in range(20):
         arrive(office, mail("please erase my data", sender=f"p{number}@d{number}.example"), f"{number:02}")
-    monkeypatch.setattr(sync, "deliver", _nothing)
+    monkeypatch.setattr(delivery, "deliver", _nothing)
     polled(office)
     monkeypatch.undo()
     code = (
         "import sys; from app.core.settings import load; from app.storage import sqlite; from app.privacy.mail import"
-        " sync; s = load(); sqlite.use(s.database_path); print(sqlite.run(sync.deliver(s)))"
+        " delivery; s = load(); sqlite.use(s.database_path); print(sqlite.run(delivery.deliver(s)))"
     )
     env = {**__import__("os").environ, "INFERENCEBENCH_DATA_DIR": str(office.data_dir)}
     both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, stdout=subprocess.PIPE) for _ in range(3)]
@@ -322,11 +322,11 @@ def test_a_clock_that_ran_ahead_delays_no_letter(office: Settings, monkeypatch: 
     def fails(*_: object) -> None:
         raise OSError("no server")
 
-    real = sync._hand_over
+    real = delivery._hand_over
     with time_machine.travel(clock.timestamp() + 40 * DAY, tick=False):
-        monkeypatch.setattr(sync, "_hand_over", fails)
+        monkeypatch.setattr(delivery, "_hand_over", fails)
         polled(office)
-    monkeypatch.setattr(sync, "_hand_over", real)
+    monkeypatch.setattr(delivery, "_hand_over", real)
     assert polled(office)["sent"] >= 1
 
 

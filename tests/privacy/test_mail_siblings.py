@@ -3,9 +3,11 @@ accident,
 no text lost, no quoted word taken for a wish. Most were written by somebody who had not seen the code."""
 
 import contextlib
+import os
 import smtplib
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +19,12 @@ from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.privacy.fulfilment import fulfil
-from app.privacy.mail import sync
+from app.privacy.mail import automatic_limits, delivery, queue, sync
 from app.privacy.mail.mailbox import Imap
 from app.privacy.mail.parser import read
 from app.privacy.requests import cases, request
 from app.storage import sqlite
-from tests.privacy.test_requests import all_cases, arrive, code_in, letters, office, polled, waiting  # noqa: F401
+from tests.privacy.test_requests import all_cases, arrive, code_in, letters, mail, office, polled, waiting  # noqa: F401
 
 HEAD = (
     "From: Per Son <person@example.org>\nTo: privacy@inferencebench.io\nSubject: {subject}\n"
@@ -416,17 +418,73 @@ def test_a_message_that_the_server_does_not_give_out_stands_in_nobodys_way(
         polled(office)
 
 
+def test_a_file_whose_name_is_no_text_is_read_as_any_other(office: Settings) -> None:
+    folder = office.data_dir / "mail" / "inbox" / "new"
+    for name in (b"\xff\xfe-odd", b"new\nline", b"z"):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(raw(name=name.hex()))
+    assert polled(office)["read"] == 3
+    assert (polled(office)["read"], list(folder.iterdir())) == (0, [])
+    with time_machine.travel(clock.timestamp() + 8 * 86_400):
+        polled(office)
+    assert list(folder.parent.glob("cur/*")) == [], "copies go by their own name"
+
+
+def test_a_letter_that_fails_by_a_fault_of_ours_stands_in_no_others_way(
+    office: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = delivery._hand_over
+
+    def faulty(settings: Settings, one: str, recipient: str, *given: object) -> None:
+        if recipient.startswith("first"):
+            raise UnicodeEncodeError("ascii", "ä", 0, 1, "a password of our own")
+        real(settings, one, recipient, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(delivery, "_hand_over", faulty)
+    for name in ("first", "second"):
+        arrive(office, mail(ASK, sender=f"{name}@{name}.example"), name)
+    assert polled(office)["sent"] == 1
+
+
+def test_a_part_that_fails_lets_the_rest_of_the_round_go_on(office: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(_: int) -> int:
+        raise ValueError("a row of nonsense")
+
+    monkeypatch.setattr(cases, "settle", fails)
+    arrive(office, raw(name="one"), "one")
+    with pytest.raises(ValueError, match="nonsense"):
+        polled(office)
+    assert len(list((office.data_dir / "mail" / "outbox" / "new").iterdir())) == 1
+
+
+def test_held_letters_of_a_flood_stand_in_nobodys_way(office: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(automatic_limits, "AT_ONCE", 3)
+    monkeypatch.setattr(queue, "AUTOMATIC_AN_HOUR", 2)
+    began = clock.timestamp()
+    for number in range(9):
+        arrive(office, mail(ASK, sender=f"p{number}@flood.example"), f"a{number}")
+    for number in range(2):
+        arrive(office, mail(f"{ASK} {number}", sender="quiet@other.example"), f"b{number}")
+    with time_machine.travel(began, tick=False):
+        assert polled(office)["sent"] == 3
+    with time_machine.travel(began + 86_000, tick=False):
+        assert polled(office)["sent"] == 2, "two an hour of the flood"
+    with time_machine.travel(began + 86_401, tick=False):
+        polled(office)
+    told = [one.read_text() for one in (office.data_dir / "mail" / "outbox" / "new").iterdir()]
+    assert sum("quiet@other.example" in one for one in told) == 2, "though older letters of the flood still wait"
+
+
 def test_a_letter_that_the_server_refuses_is_told_of(
     office: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refused(*_: object) -> None:
         raise smtplib.SMTPRecipientsRefused({"person@example.org": (550, b"no such user")})
 
-    monkeypatch.setattr(sync, "_hand_over", refused)
+    monkeypatch.setattr(delivery, "_hand_over", refused)
     began = clock.timestamp()
     arrive(office, raw(name="r"), "r")
-    for number in range(sync.LATE_TRIES):
-        with time_machine.travel(began + number * (sync.AGAIN_S + 1), tick=False):
+    for number in range(delivery.LATE_TRIES):
+        with time_machine.travel(began + number * (delivery.AGAIN_S + 1), tick=False):
             assert polled(office)["sent"] == 0
     (case,) = all_cases()
     assert any("1 letters wait to be sent" in trouble for trouble in sqlite.run(sync.troubles()))

@@ -30,7 +30,7 @@ from app.core.errors import InferenceBenchError
 from app.core.settings import Settings, load
 from app.privacy.fulfilment import export as gather
 from app.privacy.fulfilment import fulfil
-from app.privacy.mail import mailbox, sync
+from app.privacy.mail import delivery, mailbox, sync
 from app.privacy.mail import queue as desk
 from app.privacy.mail.mailbox import Imap, Maildir
 from app.privacy.mail.parser import HEAD_BYTES, MOST_BYTES, read
@@ -544,8 +544,8 @@ def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: 
             f"{number:04}",
         )
     before = (
-        "import time\nfrom app.storage import sqlite\nfrom app.privacy.mail import queue, sync\nfrom app.core.settings"
-        " import load\nqueue.AUTOMATIC_AN_HOUR = 10**6\nsync.AGAIN_S = 0\nsettings ="
+        "import time\nfrom app.storage import sqlite\nfrom app.privacy.mail import delivery, queue, sync\n"
+        "from app.core.settings import load\nqueue.AUTOMATIC_AN_HOUR = 10**6\ndelivery.AGAIN_S = 0\nsettings ="
         " load()\nsqlite.use(settings.database_path)"
     )
     life = "while True:\n    sqlite.run(sync.poll(settings))\n    time.sleep(0.01)"
@@ -555,13 +555,13 @@ def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: 
                 time.sleep(randomly.uniform(0.0, 0.25))
     cases_before = len(all_cases())
     assert cases_before > 0
-    limit, again = desk.AUTOMATIC_AN_HOUR, sync.AGAIN_S
-    desk.AUTOMATIC_AN_HOUR, sync.AGAIN_S = 10**6, 0
+    limit, again = desk.AUTOMATIC_AN_HOUR, delivery.AGAIN_S
+    desk.AUTOMATIC_AN_HOUR, delivery.AGAIN_S = 10**6, 0
     try:
         for _ in range(3):
             polled(settings)
     finally:
-        desk.AUTOMATIC_AN_HOUR, sync.AGAIN_S = limit, again
+        desk.AUTOMATIC_AN_HOUR, delivery.AGAIN_S = limit, again
     found = all_cases()
     assert sorted(case.address for case in found) == sorted(f"p{n}@example.org" for n in range(total))
     with sqlite3.connect(settings.database_path) as connection:
@@ -732,15 +732,15 @@ def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
     deliver(mail("another", sender="other@example.org", subject="[question]"), "9991.other.host")
     assert polled(settings)["sent"] == 0
     sink.refuse = False
-    with time_machine.travel(clock.timestamp() + sync.AGAIN_S + 1):
+    with time_machine.travel(clock.timestamp() + delivery.AGAIN_S + 1):
         assert polled(settings)["sent"] == 1
     assert waiting_letters(settings) == 0, "what was sent is not kept as a letter"
     sink.refuse = True
-    monkeypatch.setattr(sync, "TRIES", 2)
+    monkeypatch.setattr(delivery, "TRIES", 2)
     deliver(mail("a third", sender="third@example.org", subject="[question]"), "9992.third.host")
     polled(settings)
     assert waiting_letters(settings) == 1
-    with time_machine.travel(clock.timestamp() + sync.AGAIN_S + 1):
+    with time_machine.travel(clock.timestamp() + delivery.AGAIN_S + 1):
         assert polled(settings)["sent"] == 0
     third = next(case for case in all_cases() if case.address == "third@example.org")
     assert waiting_letters(settings) == 0

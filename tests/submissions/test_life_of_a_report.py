@@ -16,7 +16,7 @@ from app.process import prepare
 from app.storage import sqlite
 from app.submissions import erasure_journal, store, transitions
 from tests.conftest import Inside
-from tests.submissions.test_reports import EXPERIENCE, PRICE, agreed, send
+from tests.submissions.test_reports import BENCHMARK, EXPERIENCE, PRICE, agreed, send
 
 DAY_S = 86_400
 NOW = "2026-11-24T15:00:00Z"
@@ -178,6 +178,53 @@ def test_a_correction_that_nobody_looked_at_is_not_approved_by_its_number_alone(
         with pytest.raises(InferenceBenchError, match="Look again"):
             await submissions._decide(house.settings, [number], "approve", "")
         assert await submissions._decide(house.settings, [f"{number}@2"], "approve", "") == 0
+
+    house.run(work)
+
+
+def test_a_rejection_of_an_older_version_is_refused_where_it_names_one(house: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        number, receipt = await send(client, "experience", EXPERIENCE)
+        earlier = await store.by_id(number)
+        assert earlier
+        await do(client, receipt, "save", **agreed(client, {**EXPERIENCE, "text": "Other words, long enough to keep."}))
+        with pytest.raises(InferenceBenchError, match="Look again"):
+            await submissions._decide(house.settings, [f"{number}@1"], "reject", "no")
+        for action in ("approve", "reject"):  # who decides on what was read earlier, too
+            with pytest.raises(InferenceBenchError, match="Look again"):
+                await store.decide(earlier, action, "no", 2)
+        assert await submissions._decide(house.settings, [f"{number}@2"], "reject", "no") == 0
+
+    house.run(work)
+
+
+def test_what_was_never_shown_is_shown_before_it_is_published(
+    house: Inside, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def sent(client: httpx.AsyncClient) -> list[str]:
+        texts = ("FIRSTWORDS of somebody, long enough to keep.", "OTHERWORDS of somebody, long enough to keep.")
+        return [(await send(client, "experience", {**EXPERIENCE, "text": text}))[0] for text in texts]
+
+    first, other = house.run(sent)
+    assert submissions.approve(first, settings=house.settings) == 0
+    assert "FIRSTWORDS" in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: "")
+    with pytest.raises(InferenceBenchError, match="nothing was published"):
+        submissions.approve(other, settings=house.settings)
+    assert "OTHERWORDS" in capsys.readouterr().out
+    assert sqlite.run(store.listed("approved"))[0].id == first
+    assert submissions.approve(other, settings=house.settings) == 0, "it was shown: naming it again is enough"
+
+
+def test_what_cannot_be_read_is_not_published(house: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        for kind, values in (("experience", EXPERIENCE), ("benchmark", BENCHMARK), ("price", PRICE)):
+            number, _ = await send(client, kind, values, checked="yes")
+            async with sqlite.transaction():
+                await sqlite.execute("UPDATE submission SET body = '{' WHERE id = ?", number)
+            with pytest.raises(InferenceBenchError, match="can't be read"):
+                await submissions._decide(house.settings, [number], "approve", "")
 
     house.run(work)
 

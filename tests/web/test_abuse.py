@@ -72,11 +72,28 @@ def test_allow_names_what_each_address_takes(site: Site) -> None:
                 assert set(answer.headers["allow"].replace("OPTIONS", "").split(", ")) - {""} == methods, (method, path)
 
 
-@pytest.mark.parametrize("hosts", ["", "Host: a\r\nHost: b\r\n", "Host: a\r\nHost: a\r\n"])
+@pytest.mark.parametrize("hosts", [
+    "", "Host: a\r\nHost: b\r\n", "Host: a\r\nHost: a\r\n", "Host:\r\n", "Host: a b\r\n", "Host: a/b\r\n",
+    "Host: a@b\r\n", "Host: a:x\r\n",
+])  # fmt: skip
 def test_a_request_of_http_1_1_has_one_host(site: Site, hosts: str) -> None:
     answer = raw(site.port, f"GET /prices HTTP/1.1\r\n{hosts}\r\n")
     assert answer.startswith("HTTP/1.1 400"), answer[:100]
-    if "One Host" in answer or "one Host" in answer:
+    assert "content-security-policy" in answer
+
+
+@pytest.mark.parametrize("host", ["a", "A.b:80", "[::1]:8000", "xn--bcher-kva.example", "127.0.0.1:"])
+def test_every_form_of_a_host_is_taken(site: Site, host: str) -> None:
+    assert raw(site.port, f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n").startswith("HTTP/1.1 200")
+
+
+def test_what_is_no_address_is_sent_nowhere(site: Site) -> None:
+    every = raw(site.port, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert every.startswith("HTTP/1.1 204")
+    assert "allow: GET, HEAD, OPTIONS, POST" in every
+    other = raw(site.port, "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert other.startswith("HTTP/1.1 400")
+    for answer in (every, other):
         assert "content-security-policy" in answer
 
 

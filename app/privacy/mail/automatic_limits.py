@@ -13,6 +13,8 @@ from app.storage.sqlite import execute, fetch, transaction
 MOST_HELD = 3
 """So many automatic letters to one address wait at most; whoever sends more gets no answer to the rest by itself."""
 AT_ONCE = 1_000
+"""So many held letters are let go of in one go at most."""
+ONE_A_DAY = "one a day and recipient"
 
 
 async def is_flooding(recipient: str) -> bool:
@@ -28,7 +30,7 @@ async def held_back(recipient: str, kind: str, now: int, most_an_hour: int) -> s
         recipient, now - DAY_S, now,
     )  # fmt: skip
     if today[0][0]:
-        return "one a day and recipient"
+        return ONE_A_DAY
     domain = re.sub(r"([!%_])", r"!\1", recipient.rpartition("@")[2])
     alike = await fetch(
         "SELECT count(*) FROM mail_out LEFT JOIN privacy_case USING (reference) WHERE automatic = 1 "
@@ -41,17 +43,27 @@ async def held_back(recipient: str, kind: str, now: int, most_an_hour: int) -> s
 
 
 async def release(most_an_hour: int) -> int:
-    """Let go of held letters whose limit has passed, the oldest first; returns how many."""
+    """Let go of held letters whose limit has passed, the oldest first; returns how many.
+
+    A recipient, or a domain's requests of one kind, whose limit has not passed is asked about once: however many of
+    its letters wait, they stand in nobody's way.
+    """
     now, gone = clock.timestamp(), 0
-    rows = await fetch(
-        "SELECT id, reference, recipient, kind, message FROM mail_held JOIN privacy_case USING (reference) "
-        "ORDER BY held_at, id LIMIT ?", AT_ONCE
-    )  # fmt: skip
-    for one, reference, recipient, kind, message in rows:
+    shut: set[tuple[str, ...]] = set()
+    for one, reference, recipient, kind in await fetch(
+        "SELECT id, reference, recipient, kind FROM mail_held JOIN privacy_case USING (reference) ORDER BY held_at, id"
+    ):
+        domain = recipient.rpartition("@")[2]
+        if {(recipient,), (domain, kind)} & shut:
+            continue
+        if gone >= AT_ONCE:
+            break
         async with transaction():
-            if not await held_back(recipient, kind, now, most_an_hour):
-                await hand_on(one, reference, recipient, message, now)
-                await execute("DELETE FROM mail_held WHERE id = ?", one)
+            why = await held_back(recipient, kind, now, most_an_hour)
+            if why:
+                shut.add((recipient,) if why == ONE_A_DAY else (domain, kind))
+            elif held := await fetch("DELETE FROM mail_held WHERE id = ? RETURNING message", one):
+                await hand_on(one, reference, recipient, held[0][0], now)
                 gone += 1
     return gone
 

@@ -86,8 +86,9 @@ class Maildir:
             (folder / part).mkdir(parents=True, exist_ok=True)
 
     def _files(self) -> dict[str, Path]:
+        """Name → file. Bytes of a file's name that are no UTF-8 are told as escapes, which any database takes."""
         return {
-            entry.name.partition(":")[0]: Path(entry.path)
+            os.fsencode(entry.name.partition(":")[0]).decode("utf-8", "backslashreplace"): Path(entry.path)
             for part in ("cur", "new")
             for entry in os.scandir(self.folder / part)
             if entry.is_file(follow_symlinks=False)
@@ -110,9 +111,11 @@ class Maildir:
             yield Item(name, size, raw, int(told.st_mtime))
 
     def stored(self, name: str) -> None:
-        new = self.folder / "new" / name
-        if new.exists():
-            new.rename(self.folder / "cur" / f"{name}:2,S")
+        file = self.folder / "new" / name
+        if not file.exists():  # its name is no UTF-8, or another program moved it
+            file = self._files().get(name, file)
+        if file.parent.name == "new" and file.exists():
+            file.rename(self.folder / "cur" / f"{name}:2,S")
 
     def delete(self, names: list[str]) -> list[str]:
         files = self._files()

@@ -3,18 +3,14 @@ days."""
 
 import asyncio
 import json
-import smtplib
 import sqlite3
-import ssl
-from email import message_from_bytes
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from collections.abc import Awaitable, Callable
 
 from app.core import clock, limited_process, logs
 from app.core.retention import COPY_DAYS
 from app.core.settings import Settings
 from app.core.units import DAY_S
-from app.privacy.mail import automatic_limits, queue
+from app.privacy.mail import delivery, queue
 from app.privacy.mail.mailbox import OUTBOX, Item, Mailbox, MailboxError, inbox, outbox
 from app.privacy.mail.parser import Read, read, read_beginning
 from app.privacy.mail.reminders import remind
@@ -23,8 +19,7 @@ from app.storage.sqlite import execute, fetch, transaction
 from app.upstream.outcome import place_of
 
 MOST_AT_ONCE = 2_000
-TIMEOUT_S, AGAIN_S, TRIES = 30, 300, 50
-READ_TRIES = LATE_TRIES = 3
+READ_TRIES = 3
 """A message that could not be kept in so many readings of the mailbox is set aside: it is read no more until the
 operator says so."""
 log = logs.get("mail")
@@ -37,11 +32,31 @@ async def poll(settings: Settings) -> dict[str, int]:
     try:
         await _read_all(settings, box, counts)
     finally:
-        counts["settled"] = await cases.settle(clock.timestamp())
-        counts["reminded"] = await remind(settings)
-        counts["sent"] = await deliver(settings)
-        counts["copies"] = await let_go(settings)
+        await _rest(settings, counts)
     return counts
+
+
+async def _rest(settings: Settings, counts: dict[str, int]) -> None:
+    """What is done whether or not the mailbox could be read: every part of it, whichever fails. Raises the first
+    failure afterwards."""
+    failed: Exception | None = None
+    parts: tuple[tuple[str, Callable[[], Awaitable[int]]], ...] = (
+        ("settled", lambda: cases.settle(clock.timestamp())),
+        ("reminded", lambda: remind(settings)),
+        ("sent", lambda: delivery.deliver(settings)),
+        ("copies", lambda: let_go(settings)),
+    )
+    for part, work in parts:
+        try:
+            counts[part] = await work()
+        except Exception as error:
+            log.error(
+                "a part of reading the mail failed",
+                extra={"part": part, "kind": type(error).__name__, "where": place_of(error)},
+            )
+            failed = failed or error
+    if failed:
+        raise failed
 
 
 async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) -> None:
@@ -131,22 +146,7 @@ async def troubles() -> list[str]:
         f"reads them again"
         for place, why in {(place, why) for place, _, _, why in waiting[:20]}
     ]
-    late, most = (
-        await fetch(
-            "SELECT count(*), max(tries) FROM mail_out WHERE sent_at IS NULL AND tries BETWEEN ? AND ?",
-            LATE_TRIES,
-            TRIES - 1,
-        )
-    )[0]
-    if late:
-        found.append(
-            f"{late} letters wait to be sent, tried up to {most} times; the worker's log says what the server answers"
-        )
-    given_up = (await fetch("SELECT count(*) FROM mail_out WHERE sent_at IS NULL AND tries >= ?", TRIES))[0][0]
-    if given_up:
-        found.append(
-            f"{given_up} letters could not be sent in {TRIES} tries; inferencebench privacy show tells of each case's"
-        )
+    found += await delivery.troubles()
     return found
 
 
@@ -156,96 +156,6 @@ async def retry() -> int:
     async with transaction(cases.CASES_KEY):
         await execute("DELETE FROM mail_aside")
     return len(waiting)
-
-
-async def deliver(settings: Settings) -> int:
-    """Send every letter that waits, up to ``TRIES`` times.
-
-    One whose sending was cut off is sent again under the same Message-ID.
-    """
-    sent = 0
-    await automatic_limits.release(queue.AUTOMATIC_AN_HOUR)
-    for (one,) in await fetch(
-        f"SELECT id FROM mail_out WHERE {_DUE} ORDER BY created_at, id",  # noqa: S608 -- a condition of ours
-        *_due_at(clock.timestamp()),
-    ):
-        claimed = await _claim(one)
-        if claimed is None:
-            continue
-        reference, recipient, automatic, raw, tries = claimed
-        try:
-            await asyncio.to_thread(_hand_over, settings, one, recipient, bool(automatic), bytes(raw))
-        except (OSError, smtplib.SMTPException) as error:
-            answer = getattr(error, "smtp_code", None)  # its words may repeat the address
-            log.warning(
-                "a letter could not be sent",
-                extra={"why": type(error).__name__, "code": answer, "reference": reference, "again_in_s": AGAIN_S},
-            )
-            if tries >= TRIES:
-                await _give_up(one, reference)
-            continue
-        async with transaction(cases.CASES_KEY):
-            await execute("UPDATE mail_out SET sent_at = ?, message = '' WHERE id = ?", clock.timestamp(), one)
-            if not settings.smtp_url:
-                await execute(
-                    "INSERT OR IGNORE INTO mail_copy (place, name, reference, stored_at) VALUES (?, ?, ?, ?)",
-                    OUTBOX,
-                    one,
-                    reference or "",
-                    clock.timestamp(),
-                )
-        sent += 1
-    return sent
-
-
-_DUE = "sent_at IS NULL AND message <> '' AND tries < ? AND (tried_at IS NULL OR tried_at <= ? OR tried_at > ?)"
-"""A letter is due where it was not tried within the wait; a try that lies ahead was noted by a clock that ran ahead."""
-
-
-def _due_at(now: int) -> tuple[int, int, int]:
-    return TRIES, now - AGAIN_S, now
-
-
-async def _claim(one: str) -> tuple[Any, ...] | None:
-    """Take a letter to send, so that nobody else sends it within the wait; None if somebody did. (.., tries so far)."""
-    now = clock.timestamp()
-    async with transaction():
-        rows = await fetch(
-            f"UPDATE mail_out SET tried_at = ?, tries = tries + 1 WHERE id = ? AND {_DUE} "  # noqa: S608
-            "RETURNING reference, recipient, automatic, message, tries", now, one, *_due_at(now),
-        )  # fmt: skip
-    return rows[0] if rows else None
-
-
-async def _give_up(one: str, reference: str | None) -> None:
-    """Let go of a letter that can't be sent; its text stands in the correspondence, and the operator is told in
-    the history."""
-    async with transaction(cases.CASES_KEY):
-        await execute("UPDATE mail_out SET message = '' WHERE id = ?", one)
-        if reference:
-            await cases.note(reference, f"a letter could not be sent in {TRIES} tries: answer another way, or again")
-
-
-def _hand_over(settings: Settings, one: str, recipient: str, automatic: bool, raw: bytes) -> None:
-    """Give a letter to the server, or put it into the Maildir."""
-    if not settings.smtp_url:
-        outbox(settings).put(one, raw)
-        return
-    parts = urlsplit(settings.smtp_url)
-    host = parts.hostname or ""
-    context = ssl.create_default_context()
-    client: Any
-    if parts.scheme == "smtps":
-        client = smtplib.SMTP_SSL(host, parts.port or 465, timeout=TIMEOUT_S, context=context)
-    else:
-        client = smtplib.SMTP(host, parts.port or 587, timeout=TIMEOUT_S)
-    with client:
-        if parts.scheme == "smtp" and host not in ("127.0.0.1", "::1", "localhost"):
-            client.starttls(context=context)
-        if parts.username:
-            client.login(unquote(parts.username), unquote(parts.password or ""))
-        envelope = "" if automatic else settings.contact_email
-        client.send_message(message_from_bytes(raw), from_addr=envelope, to_addrs=[recipient])
 
 
 async def delete_copies(settings: Settings, copies: list[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -142,7 +142,9 @@ def _asked_raw(edge: httpx.Client, request: bytes, *, plain: bool) -> tuple[int,
         while b"\r\n\r\n" not in answer and (part := line.recv(65_536)):
             answer += part
     first, *lines = answer.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
-    return int(first.split()[1]), httpx.Headers([tuple(line.split(": ", 1)) for line in lines])
+    return int(first.split()[1]), httpx.Headers(
+        [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+    )
 
 
 def test_stale_pages_stand_in_while_the_app_is_down_but_never_past_their_instant(tmp_path: Path) -> None:

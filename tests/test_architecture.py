@@ -97,3 +97,10 @@ def test_a_migration_is_named_like_no_library(path: Path) -> None:
     """Piccolo imports migrations by their bare names: one called ``requests`` would stand in that library's place."""
     assert path.stem not in sys.stdlib_module_names
     assert path.stem not in packages_distributions()
+
+
+def test_each_migration_has_an_id_of_its_own() -> None:
+    """Piccolo finds them by it: of two with one id only one would run, and the other's tables be missing."""
+    texts = [path.read_text() for path in (ROOT / "app" / "storage" / "migrations").glob("*.py")]
+    ids = [line for text in texts for line in text.splitlines() if line.startswith("ID = ")]
+    assert len(set(ids)) == len(ids) == len(texts) - 1

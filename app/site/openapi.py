@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from app import __version__
 from app.core.settings import Settings
 from app.site import estimate_schema as estimates
-from app.site.price_schema import COLUMNS, Offer, Paging, PriceFilters, Prices
+from app.site.price_schema import COLUMNS, AsOf, Offer, Paging, PriceFilters, Prices
 
 Schema = dict[str, Any]
 
@@ -98,6 +98,7 @@ _REFUSED = {
     "400": "A parameter is unknown or wrong; the answer names it and gives an example.",
     "503": "Too much at once; Retry-After says when to come back.",
 }
+_NO_DAY = "as_of is no day, or one of which nothing is known; the answer says which are."
 
 
 def _prices() -> Schema:
@@ -105,12 +106,12 @@ def _prices() -> Schema:
     return {
         "operationId": "prices",
         "summary": "Offers as JSON, a page at a time",
-        "parameters": parameters(PriceFilters) + parameters(Paging),
+        "parameters": parameters(PriceFilters) + parameters(AsOf) + parameters(Paging),
         "responses": _answers(
             "application/json",
             {"$ref": "#/components/schemas/Prices"},
             "The offers that answer the filters, in the asked order.",
-            {**_REFUSED, "410": "The prices changed since the cursor was given; begin again."},
+            {**_REFUSED, "422": _NO_DAY, "410": "The prices changed since the cursor was given; begin again."},
             example=example,
         ),
     }
@@ -120,8 +121,13 @@ def _prices_csv() -> Schema:
     return {
         "operationId": "pricesCsv",
         "summary": "Every offer that answers the filters, as CSV (RFC 4180)",
-        "parameters": parameters(PriceFilters),
-        "responses": _answers("text/csv", {"type": "string"}, f"Columns: {', '.join(COLUMNS)}.", _REFUSED),
+        "parameters": parameters(PriceFilters) + parameters(AsOf),
+        "responses": _answers(
+            "text/csv",
+            {"type": "string"},
+            f"Columns: {', '.join(COLUMNS)}; of a past day as_of too.",
+            {**_REFUSED, "422": _NO_DAY},
+        ),
     }
 
 

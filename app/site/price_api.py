@@ -3,15 +3,20 @@
 import csv
 import io
 from collections.abc import Iterable
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from app.core import clock
 from app.core.addresses import encode
 from app.core.csv_cells import safe
 from app.core.errors import QueryError
-from app.core.version_keys import OFFERS_KEY
+from app.core.units import DAY_S
+from app.core.version_keys import HISTORY_KEY, OFFERS_KEY
+from app.pricing.history.as_of import market
+from app.pricing.history.queries import history_extent
 from app.pricing.offers import store
 from app.pricing.offers.price_query import PARAMETERS, PriceQuery
 from app.pricing.search.parse_query import parse, unknown_parameter
@@ -19,33 +24,80 @@ from app.site.price_schema import COLUMNS, MAX_LIMIT, Prices, offer_of
 from app.web.answers import JSON, Answer, Ask
 from app.web.front import public
 
+NOTE = ("Historical: the market as it was known at the end of that day (UTC), from the stored history. Offers that are "
+        "gone since have provider, GPU, tier, term, region and price; their source is history.")  # fmt: skip
+
 
 @public("/prices.csv", shows=(OFFERS_KEY,))
 async def prices_csv(ask: Ask) -> Answer:
-    """Every row that answers the filters, as CSV."""
-    query = data_query(ask.pairs())
-    ask.settle(query.address("/prices.csv"))
-    rows = await store.all_rows(query)
-    headers = (("content-disposition", 'inline; filename="prices.csv"'),)
-    body = to_csv(COLUMNS, (msgspec.structs.astuple(offer_of(row, ask.now)) for row in rows))
-    return Answer(body, "text/csv; charset=utf-8; header=present", await store.next_stale(ask.now), headers)
+    """Every row that answers the filters, as CSV; of a past day with one more column, ``as_of``."""
+    given, pairs = _taken(ask.pairs(), ("as_of",))
+    query = data_query(pairs, also=("as_of",))
+    day = await _day(given, ask.now)
+    ask.settle(_with("/prices.csv", [*query.pairs(), *_said(day)]))
+    rows = await (market(query, day, ask.now) if day else store.all_rows(query))
+    name = f"prices-{day}.csv" if day else "prices.csv"
+    more = (str(day),) if day else ()
+    at = _end(day, ask.now)
+    body = to_csv(
+        (*COLUMNS, *(("as_of",) if day else ())),
+        ((*msgspec.structs.astuple(offer_of(row, at)), *more) for row in rows),
+    )
+    headers = (("content-disposition", f'inline; filename="{name}"'),)
+    until = await store.next_stale(ask.now)
+    return Answer(body, "text/csv; charset=utf-8; header=present", until, headers, (HISTORY_KEY,) if day else ())
 
 
 @public("/api/prices", shows=(OFFERS_KEY,))
 async def prices_json(ask: Ask) -> Answer:
-    """A page of rows that answer the filters, as JSON, with a cursor to the next."""
-    limit, cursor, pairs = _paging(ask.pairs())
-    query = data_query(pairs, also=("limit", "cursor"))
-    total = await store.count(query)
+    """A page of rows that answer the filters, today or on a past day, as JSON, with a cursor to the next."""
+    given, pairs = _taken(ask.pairs(), ("limit", "cursor", "as_of"))
+    query = data_query(pairs, also=("limit", "cursor", "as_of"))
+    day, limit, cursor = await _day(given, ask.now), _limit(given), given.get("cursor", "")
+    past = await market(query, day, ask.now) if day else []
+    total = len(past) if day else await store.count(query)
     offset = _offset(cursor, total)
     extra = [("limit", str(limit))] if limit != MAX_LIMIT else []
-    here = [*query.pairs(), *extra]
+    here = [*query.pairs(), *_said(day), *extra]
     ask.settle(_with("/api/prices", [*here, *([("cursor", cursor)] if cursor else [])]))
-    rows = await store.rows_between(query, offset, limit)
+    rows = past[offset : offset + limit] if day else await store.rows_between(query, offset, limit)
     after = offset + len(rows)
     following = _with("/api/prices", [*here, ("cursor", _cursor(after, total))]) if after < total else None
-    page = Prices(count=total, offers=[offer_of(row, ask.now) for row in rows], next=following)
-    return Answer(to_json(page), JSON, await store.next_stale(ask.now))
+    page = Prices(count=total, offers=[offer_of(row, _end(day, ask.now)) for row in rows], next=following)
+    if day:
+        page.as_of, page.note = str(day), NOTE
+    return Answer(to_json(page), JSON, await store.next_stale(ask.now), shows=(HISTORY_KEY,) if day else ())
+
+
+async def _day(given: dict[str, str], now: int) -> date | None:
+    """The past day that is asked for, or ``None`` for the present. 422 for one that is none or of which nothing is
+    known."""
+    text = given.get("as_of", "")
+    if not text:
+        return None
+    today = clock.from_timestamp(now).date()
+    first = clock.from_timestamp((await history_extent())["first"] or now).date()
+    hint = f"For example as_of={today - timedelta(days=1)}; days from {first} to {today} are known."
+    try:
+        day = date.fromisoformat(text) if len(text) == len("2026-09-01") else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise QueryError("as_of", f"as_of={text[:20]!r} is no day of the form 2026-09-01.", hint, status=422)
+    if not first <= day <= today:
+        raise QueryError("as_of", f"as_of={day}: of that day nothing is known.", hint, status=422)
+    return day
+
+
+def _said(day: date | None) -> list[tuple[str, str]]:
+    return [("as_of", str(day))] if day else []
+
+
+def _end(day: date | None, now: int) -> int:
+    """The second of which an answer tells: the end of a past day, or now."""
+    if day is None:
+        return now
+    return min(now, int(clock.parse_instant(str(day)).timestamp()) + DAY_S)
 
 
 def data_query(pairs: list[tuple[str, str]], also: tuple[str, ...] = ()) -> PriceQuery:
@@ -67,22 +119,27 @@ def data_query(pairs: list[tuple[str, str]], also: tuple[str, ...] = ()) -> Pric
     return parse(pairs, strict=True)
 
 
-def _paging(pairs: list[tuple[str, str]]) -> tuple[int, str, list[tuple[str, str]]]:
+def _taken(pairs: list[tuple[str, str]], names: tuple[str, ...]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The parameters of ``names``, each given once, and the other pairs."""
     given: dict[str, str] = {}
     rest = []
     for name, value in pairs:
-        if name not in ("limit", "cursor"):
+        if name not in names:
             rest.append((name, value))
-        elif name in given and given[name] != value:
+        elif name in given and given[name] != value.strip():
             raise QueryError(name, f"{name} is given more than once.", f"Give {name} once.")
         else:
-            given[name] = value
+            given[name] = value.strip()
+    return given, rest
+
+
+def _limit(given: dict[str, str]) -> int:
     text = given.get("limit", "")
     if text and not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_LIMIT):
         raise QueryError(
             "limit", f"limit={text[:20]!r} is not a whole number from 1 to {MAX_LIMIT:,}.", "For example limit=100."
         )
-    return int(text or MAX_LIMIT), given.get("cursor", ""), rest
+    return int(text or MAX_LIMIT)
 
 
 def _cursor(offset: int, total: int) -> str:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.core import clock
 from app.core.money import to_decimal
@@ -54,6 +54,20 @@ class Paging(Struct, kw_only=True):
     ] = None
 
 
+class AsOf(Struct, kw_only=True):
+    """The parameter of an address that also tells the past."""
+
+    as_of: Annotated[
+        str | None,
+        Meta(
+            description="a past day (UTC): the market as it was known at its end; offers that are gone have the fields "
+            "that history keeps",
+            examples=["2026-09-01"],
+            extra_json_schema={"format": "date"},
+        ),
+    ] = None
+
+
 class Offer(Struct, kw_only=True):
     """One row, in the order of the CSV's columns. Null, and an empty cell in CSV, is "not known"."""
 
@@ -68,10 +82,10 @@ class Offer(Struct, kw_only=True):
         str, Meta(description="When it was last confirmed (UTC).", extra_json_schema={"format": "date-time"})
     ]
     stale: Annotated[bool, Meta(description="True once it is older than its source's freshness limit.")]
-    source: Annotated[str, Meta(description="What said so.")]
+    source: Annotated[str, Meta(description="What said so; history where a past price is kept without it.")]
     commitment_months: Annotated[int | None, Meta(description="Months of commitment of a reserved price.")]
     price_includes: Annotated[str | None, Meta(description="Parts that the price holds: gpu, host, disk, traffic.")]
-    currency: Annotated[str, Meta(description="Currency it was quoted in.")]
+    currency: Annotated[str | None, Meta(description="Currency it was quoted in.")]
     quoted_amount: Annotated[Decimal | None, Meta(description="The quoted amount, in that currency.")]
     quoted_per: Annotated[str | None, Meta(description="What the quoted amount buys: gpu-hour or instance-hour.")]
     exchange_rate_date: Annotated[str | None, Meta(description="Day of the exchange rate, where one was used.")]
@@ -119,6 +133,11 @@ class Prices(Struct, kw_only=True):
     count: Annotated[int, Meta(description="Offers that answer the filters, on all pages.")]
     offers: list[Offer]
     next: Annotated[str | None, Meta(description="Address of the following rows; null at the end.")]
+    as_of: Annotated[
+        str | UnsetType,
+        Meta(description="The day whose end these rows are of: they are historical. Left out of the present market."),
+    ] = UNSET
+    note: Annotated[str | UnsetType, Meta(description="What a historical answer holds.")] = UNSET
 
 
 COLUMNS = Offer.__struct_fields__
@@ -139,7 +158,7 @@ def offer_of(row: Row, now: int) -> Offer:
         usd_per_instance_hour=_usd(row["usd_per_instance_hour_micro"]),
         fetched_at=clock.from_timestamp(row["fetched_at"]).strftime("%Y-%m-%dT%H:%M:%SZ"),
         stale=row["stale_at"] <= now,
-        quoted_amount=Decimal(row["quoted_amount"]),
+        quoted_amount=Decimal(row["quoted_amount"]) if row["quoted_amount"] else None,
         disk_usd_per_gb_month=_usd(row["disk_usd_per_gb_month_micro"]),
         traffic_usd_per_gb=_usd(row["traffic_usd_per_gb_micro"]),
     )

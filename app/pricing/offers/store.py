@@ -35,7 +35,7 @@ _FACET_COLUMNS: dict[str, tuple[str, ...]] = {
     "region": ("continent", "country", "region"),
     "gpu_count": ("gpu_count",),
 }
-_SORT_COLUMNS: dict[str, Column] = {
+SORT_COLUMNS: dict[str, Column] = {
     "price": OfferRow.usd_per_gpu_hour_micro,
     "instance": OfferRow.usd_per_instance_hour_micro,
     "gpu": OfferRow.gpu,
@@ -184,7 +184,7 @@ def _narrowed(select: Any, where: CombinableMixin | None) -> Any:
 
 def _ordered(select: Any, query: PriceQuery) -> Any:
     """The asked order; prices rank within their group only, unknown values come last, ties have one order."""
-    column = _SORT_COLUMNS[query.sort]
+    column = SORT_COLUMNS[query.sort]
     ascending = query.order == "asc"
     if query.sort in ("price", "instance"):
         select = select.order_by(OfferRow.rank_group)

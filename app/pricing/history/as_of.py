@@ -1,0 +1,102 @@
+"""The market as it was known at the end of a day, from the stored history."""
+
+import asyncio
+from datetime import date
+from typing import Any
+
+from app.core.clock import from_timestamp, parse_instant
+from app.core.units import DAY_S
+from app.pricing.history import spans
+from app.pricing.history.sweep import Span
+from app.pricing.offers import store
+from app.pricing.offers.offer import COMMUNITY
+from app.pricing.offers.price_query import PriceQuery
+from app.pricing.offers.store import Row
+from app.pricing.offers.tables import OfferRow
+
+HISTORY = "history"
+"""The source of a row of which history keeps the price and not who said so."""
+UNKNOWN_TERM_GROUP = 9999
+_BLANK: Row = {column._meta.name: None if column._meta.null else "" for column in OfferRow._meta.columns}
+_OF_TODAY = {"stock": "", "reclaim_low": None, "reclaim_high": None, "reclaim_hours": None, "reliability": None}
+"""What is known of today alone."""
+_MONEY_OF_TODAY = {"usd_per_instance_hour_micro": None, "quoted_amount": "", "quoted_per": "", "currency": None,
+                   "exchange_rate_date": "", "derived": "", "disk_usd_per_gb_month_micro": None,
+                   "traffic_usd_per_gb_micro": None}  # fmt: skip
+"""What an offer says of its price as it is today, and history does not keep of another."""
+
+
+async def market(query: PriceQuery, day: date, now: int) -> list[Row]:
+    """What stood at the end of ``day`` (UTC), or stands ``now`` where that is today, of what ``query`` asks for.
+
+    Rows are those of the price table. Of an offer that is still there they hold what describes it, and what it says of
+    its price if that is still the same; of one that is gone what history keeps: provider, GPU, tier, term, region and
+    price. A price that was last seen before counts as known until another took its place, and as stale past its
+    source's freshness limit.
+    """
+    end = min(int(parse_instant(day.isoformat()).timestamp()) + DAY_S, now + 1)
+    stood = await spans.answering(query, end - 1, end)
+    offers = await store.all_rows(query.with_(max_usd_micro=None))
+    rows = await asyncio.to_thread(_rows, stood, offers, end)
+    most = query.max_usd_micro
+    found = [row for row in rows if most is None or row["usd_per_gpu_hour_micro"] <= most]
+    return sorted(found, key=lambda row: _place(row, query))
+
+
+def _rows(stood: list[Span], offers: list[Row], end: int) -> list[Row]:
+    known = {row["id"]: row for row in offers if row["source"] != COMMUNITY}
+    last_day = _day(end - 1)
+    rows = [_of_span(span, known.get(span.offer), end) for span in stood]
+    in_history = {span.offer for span in stood}
+    rows += [
+        {**row, **_OF_TODAY} for key, row in known.items() if key not in in_history and row["price_since"] <= last_day
+    ]
+    told = {_kind(row) for row in rows if row["source"] != HISTORY}
+    return [row for row in rows if row["source"] != HISTORY or _kind(row) not in told]
+
+
+def _of_span(span: Span, offer: Row | None, end: int) -> Row:
+    since = _day(span.begin)
+    if offer is None:
+        return {**_BLANK, "id": span.offer, "source": HISTORY, "provider": span.provider, "gpu": span.gpu,
+                "tier": span.tier, "commitment_months": span.months, "region": span.region, "price_since": since,
+                "usd_per_gpu_hour_micro": span.micro, "currency": None, "fetched_at": end - 1, "stale_at": end + 1,
+                "rank_group": 0 if span.tier != "reserved" else span.months or UNKNOWN_TERM_GROUP}  # fmt: skip
+    seen = min(offer["fetched_at"], end - 1)
+    stale = offer["stale_at"] if offer["fetched_at"] < end else end + 1
+    row = {**offer, "fetched_at": seen, "stale_at": stale, **_OF_TODAY, "price_since": since}
+    if offer["usd_per_gpu_hour_micro"] != span.micro:
+        row |= {**_MONEY_OF_TODAY, "usd_per_gpu_hour_micro": span.micro}
+    return row
+
+
+def _kind(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("provider", "gpu", "tier", "commitment_months", "region"))
+
+
+def _day(seconds: int) -> str:
+    return f"{from_timestamp(seconds):%Y-%m-%d}"
+
+
+def _place(row: Row, query: PriceQuery) -> tuple[Any, ...]:
+    """Where a row stands in the asked order, as the price table has it: unknown values last, ties in one order."""
+    name = store.SORT_COLUMNS[query.sort]._meta.name
+    value, rank = row[name], row["rank_group"]
+    first = rank if query.sort in ("price", "instance") else 0
+    turned = _Turned(value) if query.order == "desc" and value is not None else value
+    return first, value is None, turned, rank, row["usd_per_gpu_hour_micro"], row["id"]
+
+
+class _Turned:
+    """A value that sorts the other way round."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: "_Turned") -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Turned) and bool(other.value == self.value)
+
+    __hash__ = None  # type: ignore[assignment]

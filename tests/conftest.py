@@ -20,6 +20,7 @@ from app.core.settings import Settings, load
 from app.process import application, prepare
 from app.storage import sqlite
 from app.telemetry.access_log import AccessLog
+from tests import plain
 
 hypothesis.settings.register_profile("explore")
 hypothesis.settings.register_profile("same", derandomize=True)
@@ -65,7 +66,7 @@ def serve(data: Path, port: int, **more: str) -> subprocess.Popen[bytes]:
     )
     for _ in range(200):
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+            if plain.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
                 return process
         except httpx.TransportError:
             assert process.poll() is None, "the web process ended"

@@ -22,6 +22,7 @@ from app.core.settings import Settings, load
 from app.policies.files import RECORD
 from app.process import backup
 from app.submissions import erasure_journal
+from tests import plain
 from tests.conftest import ROOT, free_port, serve
 from tests.submissions.test_reports import EXPERIENCE, agreed
 
@@ -241,7 +242,7 @@ def test_the_data_folder_and_all_in_it_is_readable_by_its_owner_alone(tmp_path: 
         (data / name).write_text("x")
     port = free_port()
     process = serve(data, port)
-    httpx.post(
+    plain.post(
         f"http://127.0.0.1:{port}/submit/experience",
         data={**EXPERIENCE, "consent": "yes", "age": "yes", "policy": "2026-03-27"},
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import plain
 from tests.conftest import ROOT, free_port
 from tests.rule_machines import SOAK
 
@@ -61,7 +62,7 @@ def start(data: Path, port: int, command: str = "up") -> subprocess.Popen[bytes]
 
 def serves(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        return plain.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
     except httpx.TransportError:
         return False
 

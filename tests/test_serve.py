@@ -12,6 +12,7 @@ import pytest
 
 from app.core.settings import load
 from app.web import security
+from tests import plain
 from tests.conftest import ROOT, Inside, free_port, serve
 
 
@@ -24,7 +25,7 @@ def test_it_stops_cleanly_and_answers_what_was_under_way(tmp_path: Path, stop: s
     def ask() -> None:
         for number in range(40):
             try:
-                answers.append(httpx.get(f"http://127.0.0.1:{port}/prices?max_usd={number + 1}").status_code)
+                answers.append(plain.get(f"http://127.0.0.1:{port}/prices?max_usd={number + 1}").status_code)
             except httpx.ConnectError:
                 return
 

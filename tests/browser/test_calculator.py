@@ -9,7 +9,6 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
@@ -21,6 +20,7 @@ from app.estimate.plan import Found, Need, cheapest, cost, hold, ways
 from app.estimate.shape import Shape
 from app.estimate.speed import Speed, estimate
 from app.estimate.terms import terms
+from tests import plain
 from tests.conftest import ROOT, Site
 
 MARK = 987_123
@@ -509,7 +509,7 @@ def test_without_scripts_the_way_to_the_hardware_pages_is_shown(browser: Browser
 
 
 def test_no_field_of_the_calculator_has_a_name_that_a_form_would_send(site: Site) -> None:
-    text = httpx.get(f"{site.url}/calculator").text
+    text = plain.get(f"{site.url}/calculator").text
     form = text[text.index('<form id="ask"') : text.index("</form>")]
     assert not re.search(r"<(input|select|textarea|button)[^>]*\sname=", form)
     assert "action=" not in form

@@ -6,6 +6,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 from playwright.sync_api import Page, expect
 
+from tests import plain
 from tests.conftest import Site
 
 EMPTY = re.compile("Nothing matches all of that|No model matches all of that|No measurement has all of that|"
@@ -47,12 +48,12 @@ def test_no_link_of_a_page_that_people_start_from_leads_to_an_empty_one(site: Si
 
 
 def test_each_example_of_the_api_finds_offers_or_says_that_none_has_it(site: Site) -> None:
-    text = httpx.get(f"{site.url}/api").text
+    text = plain.get(f"{site.url}/api").text
     examples = set(re.findall(r'data-label="Example"><code>([a-z_]+)=([^<]+)</code>', text))
     assert len(examples) > 8
     for name, value in examples - {("limit", "100")}:
         if name in ("gpu", "provider", "region", "tier", "stock", "min_memory_gb", "max_usd", "gpu_count", "q"):
-            found = httpx.get(f"{site.url}/api/prices", params={name: value}, follow_redirects=True).json()
+            found = plain.get(f"{site.url}/api/prices", params={name: value}, follow_redirects=True).json()
             assert found["offers"], (name, value)
     assert "no offer has it now" in text  # in the shipped prices nobody tells of stock
 

@@ -12,11 +12,12 @@ import pytest
 from app.calculator.presets import PRESETS
 from app.estimate.constants import CONSTANTS, fitted
 from app.site.estimate_schema import EXAMPLE, FIELDS
+from tests import plain
 from tests.conftest import Inside, Site
 
 
 def get(site: Site, path: str, **more: Any) -> httpx.Response:
-    return httpx.get(f"{site.url}{path}", **more)
+    return plain.get(f"{site.url}{path}", **more)
 
 
 def test_the_sheet_is_the_same_for_everyone_small_and_kept_for_ever_by_its_hash(site: Site) -> None:
@@ -158,7 +159,7 @@ def test_the_methodology_states_every_constant_as_it_is_used(site: Site) -> None
 
 
 def ask(site: Site, given: Any, **more: Any) -> httpx.Response:
-    return httpx.post(
+    return plain.post(
         f"{site.url}/api/estimate", content=given if isinstance(given, bytes) else json.dumps(given), **more
     )
 

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from app.core.retention import KINDS
+from tests import plain
 from tests.conftest import ROOT, free_port
 
 TEXT = (ROOT / "Containerfile").read_text()
@@ -108,7 +109,7 @@ def running(image: Image) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     for _ in range(300):
         try:
-            if httpx.get(f"{url}/readyz").status_code == 200:
+            if plain.get(f"{url}/readyz").status_code == 200:
                 break
         except httpx.TransportError:
             assert process.poll() is None, process.communicate()[0].decode()
@@ -174,7 +175,7 @@ def test_web_worker_and_queue_start_inside_by_the_images_own_command(image: Imag
     try:
         for _ in range(150):
             try:
-                assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+                assert plain.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
                 break
             except httpx.TransportError:
                 assert process.poll() is None, process.communicate()[0].decode()
@@ -233,7 +234,7 @@ def test_the_app_writes_nowhere_but_into_its_data_folder(tmp_path: Path, promise
     try:
         for _ in range(200):
             try:
-                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                if plain.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
                     break
             except httpx.TransportError:
                 time.sleep(0.1)
@@ -247,7 +248,7 @@ def test_the_app_writes_nowhere_but_into_its_data_folder(tmp_path: Path, promise
             "/previews/home.png",
             "/nothing",
         ):
-            httpx.get(f"http://127.0.0.1:{port}{path}")
+            plain.get(f"http://127.0.0.1:{port}{path}")
         time.sleep(1.3)
     finally:
         process.terminate()

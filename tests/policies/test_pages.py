@@ -13,6 +13,7 @@ import time_machine
 
 from app.core.settings import load
 from app.policies import files
+from tests import plain
 from tests.conftest import ROOT, Inside, Site
 from tests.policies.test_documents import text
 
@@ -53,7 +54,7 @@ SAID = {
 
 
 def words(site: Site, path: str) -> str:
-    page = httpx.get(f"{site.url}{path}").text
+    page = plain.get(f"{site.url}{path}").text
     return " ".join(re.sub(r"<[^>]+>", "", page).replace("&#39;", "'").split())
 
 
@@ -66,7 +67,7 @@ def test_the_privacy_policy_makes_every_promise(site: Site, promise: str) -> Non
 def test_everyone_who_is_asked_is_named_with_a_privacy_policy(site: Site, promise: str) -> None:
     from app.pricing.sources import EVERY
 
-    page = httpx.get(f"{site.url}/policies/privacy").text
+    page = plain.get(f"{site.url}/policies/privacy").text
     known: list[Any] = [*EVERY.values()]
     for source in known:
         assert source.privacy.startswith("https://")
@@ -98,26 +99,26 @@ def test_controller_and_contact_are_configuration(inside: Inside) -> None:
 
 
 def test_policies_can_be_read_as_pages_markdown_and_feed(site: Site) -> None:
-    assert httpx.get(f"{site.url}/privacy").headers["location"] == "/policies/privacy"
+    assert plain.get(f"{site.url}/privacy").headers["location"] == "/policies/privacy"
     for policy in ("privacy", "terms", "accessibility", "independence", "security"):
-        page = httpx.get(f"{site.url}/policies/{policy}").text
+        page = plain.get(f"{site.url}/policies/{policy}").text
         assert "in force" in page
         assert '<time datetime="2026-03-27">' in page
         assert not re.search(r"\{\{|\}\}", page)
         for anchor in re.findall(r'<li><a href="#([^"]+)"', page):
             assert f'id="{anchor}"' in page
-        assert httpx.get(f"{site.url}/policies/{policy}/2026-03-27").status_code == 200
+        assert plain.get(f"{site.url}/policies/{policy}/2026-03-27").status_code == 200
         assert (
-            httpx.get(f"{site.url}/policies/{policy}/2026-03-27.md").headers["content-type"]
+            plain.get(f"{site.url}/policies/{policy}/2026-03-27.md").headers["content-type"]
             == "text/markdown; charset=utf-8"
         )
-    assert httpx.get(f"{site.url}/policies/changes.atom").text.count("<entry>") == 5
+    assert plain.get(f"{site.url}/policies/changes.atom").text.count("<entry>") == 5
     for path in (
         "/policies/cookies",
         "/policies/privacy/2020-01-01",
         "/policies/privacy/changes/2020-01-01/2026-03-27",
     ):
-        assert httpx.get(f"{site.url}{path}").status_code == 404
+        assert plain.get(f"{site.url}{path}").status_code == 404
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from app.core.settings import load
 from app.privacy.retention import purge
 from app.storage import sqlite
 from app.telemetry import counter_store
+from tests import plain
 from tests.conftest import Inside, Site, free_port, serve
 
 
@@ -68,8 +69,8 @@ def test_everything_that_is_stored_has_one_row_of_the_table_with_purpose_and_bas
     there."""
     port = free_port()
     process = serve(tmp_path, port)
-    httpx.get(f"http://127.0.0.1:{port}/prices")
-    httpx.post(f"http://127.0.0.1:{port}/beacon", content="page=%2Fprices&load=3&paint=2&shift=0&errors=0")
+    plain.get(f"http://127.0.0.1:{port}/prices")
+    plain.post(f"http://127.0.0.1:{port}/beacon", content="page=%2Fprices&load=3&paint=2&shift=0&errors=0")
     time.sleep(1.3)
     process.terminate()
     process.wait(15)
@@ -92,10 +93,10 @@ def test_everything_that_is_stored_has_one_row_of_the_table_with_purpose_and_bas
 
 @pytest.mark.parametrize("promise", ["P-8a"])
 def test_the_policys_words_and_the_table_state_the_same_limits(site: Site, promise: str) -> None:
-    page = " ".join(re.sub(r"<[^>]+>", " ", httpx.get(f"{site.url}/policies/privacy").text).split())
+    page = " ".join(re.sub(r"<[^>]+>", " ", plain.get(f"{site.url}/policies/privacy").text).split())
     assert f"at most {kind('access-log').limit}, then purged" in page
     for path in ("/policies/privacy", "/status"):
-        shown = httpx.get(f"{site.url}{path}").text
+        shown = plain.get(f"{site.url}{path}").text
         for row in KINDS:
             assert row.title in shown
             assert row.kept in shown

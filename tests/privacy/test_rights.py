@@ -4,10 +4,10 @@ import re
 from html import unescape
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import httpx
 import pytest
 
 from app.privacy.requests.rights import RIGHTS
+from tests import plain
 from tests.conftest import Site
 
 GDPR = {"access", "rectification", "erasure", "restriction", "portability", "objection", "withdrawal", "complaint"}
@@ -16,7 +16,7 @@ CCPA = {"know", "delete", "correct", "opt-out"}
 
 @pytest.mark.parametrize("promise", ["P-9.1", "P-9.2"])
 def test_each_right_is_explained_and_has_a_mail_that_names_its_kind(site: Site, promise: str) -> None:
-    page = httpx.get(f"{site.url}/privacy/rights").text
+    page = plain.get(f"{site.url}/privacy/rights").text
     assert (GDPR if promise == "P-9.1" else CCPA) <= {right.kind for right in RIGHTS}
     links = [unescape(link) for link in re.findall(r'href="(mailto:[^"?]+\?[^"]+)"', page)]
     assert len(links) == len(RIGHTS)
@@ -31,7 +31,7 @@ def test_each_right_is_explained_and_has_a_mail_that_names_its_kind(site: Site, 
 
 @pytest.mark.parametrize("promise", ["P-9.3 P-9.4"])
 def test_what_to_expect_is_said(site: Site, promise: str) -> None:
-    page = " ".join(re.sub(r"<[^>]+>", " ", httpx.get(f"{site.url}/privacy/rights").text).split())
+    page = " ".join(re.sub(r"<[^>]+>", " ", plain.get(f"{site.url}/privacy/rights").text).split())
     for words in (
         "within 30 days under the GDPR",
         "within 45 days under the CCPA",
@@ -48,7 +48,7 @@ def test_every_processor_is_named_with_country_and_safeguard(site: Site, promise
 
     from tests.conftest import ROOT
 
-    page = unescape(httpx.get(f"{site.url}/policies/privacy").text)
+    page = unescape(plain.get(f"{site.url}/policies/privacy").text)
     rows = json.loads((ROOT / "policies" / "processors.json").read_text())
     assert rows
     for row in rows:

@@ -19,6 +19,7 @@ from app.telemetry import access_log, access_log_reader, user_agents
 from app.telemetry.access_log import COLUMNS, AccessLog
 from app.telemetry.counters import DROPPED, REQUESTS, Counters
 from app.telemetry.log_paths import Places
+from tests import plain
 from tests.conftest import Inside, Site, free_port, serve
 
 FIREFOX = "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
@@ -341,7 +342,7 @@ def test_what_the_site_prints_holds_no_address_query_header_or_body(
             client.post("/beacon", content=b"page=/prices&load=1&paint=1&shift=0&errors=0")
             client.request("PUT", "/prices", content=b"markerput")
         (data / "inferencebench.sqlite").rename(data / "away.sqlite")  # a fault in the middle
-        httpx.get(f"http://127.0.0.1:{port}/prices?max_usd=3&q=markerfault", headers=said)
+        plain.get(f"http://127.0.0.1:{port}/prices?max_usd=3&q=markerfault", headers=said)
         (data / "away.sqlite").rename(data / "inferencebench.sqlite")
     finally:
         process.terminate()

@@ -14,6 +14,7 @@ from app.telemetry import counter_store, report
 from app.telemetry.counters import FEW, MEASURES, TIMES_MS, bucket, hidden, percentile
 from app.telemetry.report import share
 from app.web.rate_limit import Limit
+from tests import plain
 from tests.conftest import Inside, Site
 
 GOOD = "page=%2Fprices&load=3&paint=2&shift=0&errors=0"
@@ -163,11 +164,11 @@ def test_every_page_says_what_it_is_and_errors_say_nothing(site: Site) -> None:
         ("/policies/privacy", "/policies/{policy}"),
         ("/calculator", "/calculator"),
     ):
-        assert f'data-page="{route}"' in httpx.get(f"{site.url}{path}").text
-    assert "beacon" not in httpx.get(f"{site.url}/nothing-here").text
-    script = re.search(r'src="(/static/beacon[^"]+)"', httpx.get(site.url).text)
+        assert f'data-page="{route}"' in plain.get(f"{site.url}{path}").text
+    assert "beacon" not in plain.get(f"{site.url}/nothing-here").text
+    script = re.search(r'src="(/static/beacon[^"]+)"', plain.get(site.url).text)
     assert script
-    assert len(httpx.get(f"{site.url}{script[1]}").content) < 1000
+    assert len(plain.get(f"{site.url}{script[1]}").content) < 1000
 
 
 def test_a_page_that_is_no_route_is_refused() -> None:

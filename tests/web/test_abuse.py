@@ -15,6 +15,7 @@ import pytest
 from app.site.routes import HANDLERS
 from app.web import bodies, front
 from app.web.rate_limit import Limit
+from tests import plain
 from tests.conftest import Inside, Site, free_port, serve
 from tests.submissions.test_reports import EXPERIENCE, send
 
@@ -67,7 +68,7 @@ def test_allow_names_what_each_address_takes(site: Site) -> None:
             methods = {method for other in HANDLERS if path in other.paths for method in other.http_methods}
             methods |= {"HEAD"} if "GET" in methods else set()
             for method in {"GET", "POST", "DELETE", "PUT"} - methods:
-                answer = httpx.request(method, site.url + path)
+                answer = plain.request(method, site.url + path)
                 assert answer.status_code == 405, (method, path)
                 assert set(answer.headers["allow"].replace("OPTIONS", "").split(", ")) - {""} == methods, (method, path)
 
@@ -120,7 +121,7 @@ def test_a_body_that_is_cut_off_or_wrongly_framed_is_no_fault_of_ours(site: Site
         except (TimeoutError, ConnectionResetError):
             pass
     assert not answer or b"400" <= answer.split(b" ")[1][:3] < b"500", answer[:200]
-    assert httpx.get(f"{site.url}/healthz").status_code == 200
+    assert plain.get(f"{site.url}/healthz").status_code == 200
 
 
 def test_a_body_that_drips_is_ended(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,11 +182,11 @@ def test_silent_connections_beyond_the_files_leave_the_site_answering(narrow: Si
             connection.connect_ex(("127.0.0.1", narrow.port))
             silent.append(connection)
         time.sleep(0.5)
-        assert httpx.get(f"{narrow.url}/prices", timeout=60).status_code == 200
+        assert plain.get(f"{narrow.url}/prices", timeout=60).status_code == 200
     finally:
         for connection in silent:
             connection.close()
-    assert httpx.get(f"{narrow.url}/healthz", timeout=60).status_code == 200
+    assert plain.get(f"{narrow.url}/healthz", timeout=60).status_code == 200
 
 
 def test_a_connection_that_says_nothing_is_closed(narrow: Site) -> None:

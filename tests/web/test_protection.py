@@ -9,6 +9,7 @@ import pytest
 
 from app.core.settings import load
 from app.web import assets, security
+from tests import plain
 from tests.conftest import ROOT, Inside, Site
 
 HTTPS = {"INFERENCEBENCH_BASE_URL": "https://inferencebench.io"}
@@ -104,7 +105,7 @@ def test_every_rule_of_the_observatory_has_its_highest_score(inside: Inside, pro
 
 def test_the_browser_can_check_every_script(site: Site) -> None:
     for path in ("/", "/prices", "/calculator", "/privacy/rights"):
-        for script in Scripts(httpx.get(f"{site.url}{path}").text).scripts:
+        for script in Scripts(plain.get(f"{site.url}{path}").text).scripts:
             name = re.sub(r"^/static/|\.[0-9a-f]{12}(?=\.\w+$)", "", script["src"] or "")
             assert script["integrity"] == assets.integrity(name)
 
@@ -191,10 +192,10 @@ def test_scripts_probe_no_device_and_ask_nobody_else(promise: str) -> None:
 
 
 def test_the_browser_is_told_to_clear_what_it_stores_by_our_own_page_alone(site: Site) -> None:
-    answer = httpx.post(f"{site.url}/privacy/rights/clear")
+    answer = plain.post(f"{site.url}/privacy/rights/clear")
     assert answer.status_code == 200
     assert answer.headers["clear-site-data"] == '"cache", "cookies", "storage"'
     assert answer.headers["cache-control"] == "no-store"
     assert "is gone" in answer.text
-    assert httpx.post(f"{site.url}/privacy/rights/clear", headers={"sec-fetch-site": "cross-site"}).status_code == 403
-    assert "clear-site-data" not in httpx.get(f"{site.url}/privacy/rights").headers
+    assert plain.post(f"{site.url}/privacy/rights/clear", headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    assert "clear-site-data" not in plain.get(f"{site.url}/privacy/rights").headers

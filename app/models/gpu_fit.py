@@ -5,6 +5,7 @@ Pure; memory only, speed is another question.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from app.catalog.facts import Gpu
@@ -69,18 +70,20 @@ def grid(architecture: Architecture, gpus: Iterable[Gpu]) -> list[tuple[Gpu, lis
     arithmetic for, the first that leaves a cache of :data:`ROOM_TOKENS`, else the one that leaves the longest."""
     known = [gpu for gpu in gpus if gpu.memory_gb]
     fp8 = {(gpu.vendor, gpu.architecture) for gpu in known if gpu.fp8_tflops}
-    return [
-        (gpu, [_held(architecture, gpu, count, (gpu.vendor, gpu.architecture) in fp8) for count in GRID])
-        for gpu in known
-    ]
+
+    @cache  # many GPUs have the same memory
+    def held(memory_gb: float, has_fp8: bool) -> list[Held | None]:
+        return [_held(architecture, memory_gb, count, has_fp8) for count in GRID]
+
+    return [(gpu, held(gpu.memory_gb or 0, (gpu.vendor, gpu.architecture) in fp8)) for gpu in known]
 
 
-def _held(architecture: Architecture, gpu: Gpu, count: int, has_fp8: bool) -> Held | None:
+def _held(architecture: Architecture, memory_gb: float, count: int, has_fp8: bool) -> Held | None:
     published = architecture.weight_bytes(architecture.precision)
     lighter = [name for name in LIGHTER if architecture.weight_bytes(name) < published and (name != "fp8" or has_fp8)]
     found = []
     for precision in (architecture.precision, *lighter):
-        free = int(count * (gpu.memory_gb or 0) * 1e9 * USABLE) - architecture.weight_bytes(precision)
+        free = int(count * memory_gb * 1e9 * USABLE) - architecture.weight_bytes(precision)
         tokens = context_left(architecture, free)
         if tokens >= min(ROOM_TOKENS, architecture.context or ROOM_TOKENS):
             return Held(count, precision, tokens)

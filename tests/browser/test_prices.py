@@ -251,22 +251,30 @@ def test_on_a_phone_a_row_reads_as_a_card_and_filters_fold(page: Page) -> None:
     expect(page.locator(".filters")).to_be_visible()
 
 
+AXE = {"resultTypes": ["violations"], "preload": False}  # style sheets are read for no rule that is on
 COLOUR = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 """The rules that a page's colours decide; all others are the same in light and dark."""
+ONE_OF_A_KIND = """() => { const seen = {}
+  for (const one of document.querySelectorAll("tbody > tr, li, dl > div, option, svg *")) {
+    const kind = one.parentElement.className + one.outerHTML.replace(/>[^<]*</g, "><")
+      .replace(/ (?!class|role|hidden|disabled|open|aria-[a-z]+=)[a-z-]+="[^"]*"/g, "")
+    seen[kind] = (seen[kind] || 0) + 1
+    if (seen[kind] > 2) one.remove()
+  } }"""
+"""Leaves two of the rows, items and marks that differ only in their words and figures: of two thousand elements some
+hundred, in which every kind of row is."""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_no_violation(browser: Browser, site: Site, path: str, scheme: str) -> None:
-    context = browser.new_context(base_url=site.url, color_scheme=scheme, viewport={"width": 1280, "height": 900})  # type: ignore[arg-type]
-    page = context.new_page()
+def test_axe_finds_no_violation(page: Page, path: str) -> None:
     page.goto(path)
-    for width in (1280, 390):
+    for scheme, width in (("light", 1280), ("light", 390), ("dark", 390), ("dark", 1280)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.set_viewport_size({"width": width, "height": 900})
-        results = Axe().run(page, options={"resultTypes": ["violations"], **(COLOUR if scheme == "dark" else {})})
+        results = Axe().run(page, options={**AXE, **(COLOUR if scheme == "dark" else {})})
         found = [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in results.response["violations"]]
-        assert not found, (width, found)
-    context.close()
+        assert not found, (scheme, width, found)
+        page.evaluate(ONE_OF_A_KIND)
 
 
 def test_no_page_shifts_its_layout_while_it_arrives(page: Page) -> None:

@@ -14,7 +14,8 @@ from app.pricing.offers.market import market, published_extras
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import PriceQuery
 from app.pricing.refresh.exchange_rates import rates
-from app.pricing.search.parse_query import parse
+from app.pricing.search.parse_query import parse, unknown_parameter
+from app.site.bill_schema import LIMITS, BillFilters, Bills, bill_of
 from app.site.price_api import to_json
 from app.site.render import render
 from app.web.answers import JSON, Answer, Ask
@@ -22,8 +23,7 @@ from app.web.front import public
 
 SHOWN = 40
 MOST_ROWS = 5_000
-LIMITS = {"gpus": (1, 1024, 1), "disk": (0, 100_000, 100), "traffic": (0, 1_000_000, 0)}
-"""Parameter → (least, most, where nothing is said): cards, GB of disk for each machine, GB out a month."""
+MOST_BILLS = 1_000
 FILTERS = ("gpu", "provider", "region", "tier")
 WORDS = {"gpus": "cards", "disk": "GB of disk for each machine", "traffic": "GB of traffic out a month"}
 
@@ -53,13 +53,14 @@ async def page(ask: Ask) -> Answer:
     ask.settle(asked.address("/bill"))
     counts = await store.counts_by("gpu")
     offered = sorted((gpu for gpu in gpus().values() if counts.get(gpu.slug)), key=lambda gpu: gpu.name.casefold())
-    asked, bills = await _bills(asked, counts)
+    asked, bills = await _bills(asked, counts, ask.now)
     gpu = gpus()[asked.query.gpu[0]] if asked.query.gpu else None
     body = render(
         "prices/bill.html", settings=ask.settings, path="/bill", canonical=asked.address("/bill"), now=ask.now,
         asked=asked, bills=bills[:SHOWN], total=len(bills), offered=offered, gpu=gpu, data=asked.address("/api/bill"),
         currencies=sorted(known), rate=known[asked.currency], market=await market(), extras=published_extras(),
-        even=_even(bills), title=f"{gpu.name if gpu else 'GPU'} a month, all told",
+        even=_even(bills), cheapest=round(to_decimal(bills[0].total_micro)) if bills else 0,
+        watts=(gpu.tdp_w or 0) * asked.wish.gpus if gpu else 0, title=f"{gpu.name if gpu else 'GPU'} a month, all told",
         description="What GPUs cost a month with host, disk and traffic: what is in each price, what comes on top, and "
                     "from when on a commitment pays.",
     )  # fmt: skip
@@ -69,35 +70,25 @@ async def page(ask: Ask) -> Answer:
 @public("/api/bill", shows=(OFFERS_KEY,))
 async def data(ask: Ask) -> Answer:
     """The same for programs, in US dollars."""
-    asked = replace(_asked(ask.pairs(), {"USD": Decimal(1)}), currency="USD")
+    for name, value in ask.pairs():
+        if value.strip() and name not in BillFilters.__struct_fields__:
+            raise unknown_parameter(name, BillFilters.__struct_fields__)
+    asked = _asked(ask.pairs(), {"USD": Decimal(1)})
     ask.settle(asked.address("/api/bill"))
-    asked, bills = await _bills(asked, await store.counts_by("gpu"))
+    asked, bills = await _bills(asked, await store.counts_by("gpu"), ask.now)
     even = _even(bills)
-    rows = [
-        {
-            "offer": one.row["id"], "provider": one.row["provider"], "gpu": one.row["gpu"], "tier": one.row["tier"],
-            "commitment_months": one.row["commitment_months"], "region": one.row["region"] or None,
-            "machines": one.nodes, "gpus": float(one.gpus), "usd_per_month": to_decimal(one.total_micro),
-            "is_least": one.missing, "stale": one.row["stale_at"] <= ask.now, "source": one.row["source"],
-            "breaks_even_in_month": even.get(one.row["id"]),
-            "parts": [{"part": "rent", "usd_per_month": to_decimal(one.rent_micro)},
-                      *({"part": part.name, "is": part.word, "at_the_median": part.is_median,
-                         "usd_per_month": None if part.micro is None else to_decimal(part.micro)}
-                        for part in one.parts[1:])],
-        }
-        for one in bills[:1000]
-    ]  # fmt: skip
-    return Answer(to_json({"count": len(bills), "bills": rows}), JSON, await store.next_stale(ask.now))
+    rows = [bill_of(one, even.get(one.row["id"]), ask.now) for one in bills[:MOST_BILLS]]
+    return Answer(to_json(Bills(count=len(bills), bills=rows)), JSON, await store.next_stale(ask.now))
 
 
-async def _bills(asked: Asked, counts: dict[str, int]) -> tuple[Asked, list[bill.Bill]]:
+async def _bills(asked: Asked, counts: dict[str, int], now: int) -> tuple[Asked, list[bill.Bill]]:
     """The question with a card, the most offered where none is named, and its bills, the cheapest month first."""
     if not asked.query.gpu and counts:
         most = max(sorted(slug for slug in counts if slug in gpus()), key=lambda slug: counts[slug])
         asked = replace(asked, query=asked.query.with_(gpu=(most,)))
     rows = await store.rows_between(asked.query, 0, MOST_ROWS)
     fit = [row for row in rows if row["source"] != COMMUNITY]
-    return asked, bill.ranked(fit, asked.wish, await market())
+    return asked, bill.ranked(fit, asked.wish, await market(), now)
 
 
 def _even(bills: list[bill.Bill]) -> dict[str, int | None]:

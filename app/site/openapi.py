@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from app import __version__
 from app.core.settings import Settings
 from app.site import estimate_schema as estimates
+from app.site.bill_schema import BillFilters, Bills
 from app.site.price_schema import COLUMNS, AsOf, Offer, Paging, PriceFilters, Prices
 
 Schema = dict[str, Any]
@@ -30,7 +31,7 @@ class Problem(Struct, kw_only=True):
     help: Annotated[str | UnsetType, Meta(description="address of a page that explains more")] = UNSET
 
 
-_ANSWERED = (Prices, Offer, Problem, estimates.Estimate)
+_ANSWERED = (Prices, Offer, Problem, Bills, estimates.Estimate)
 
 
 def components(*types: type[Struct]) -> dict[str, Schema]:
@@ -131,6 +132,20 @@ def _prices_csv() -> Schema:
     }
 
 
+def _bill() -> Schema:
+    return {
+        "operationId": "bill",
+        "summary": "Offers by what a month costs with host, disk and traffic out, and what is in each price",
+        "parameters": parameters(BillFilters),
+        "responses": _answers(
+            "application/json",
+            {"$ref": "#/components/schemas/Bills"},
+            "The cheapest months first; current prices before stale ones.",
+            _REFUSED,
+        ),
+    }
+
+
 def _estimate(answer: Schema) -> Schema:
     return {
         "operationId": "estimate",
@@ -171,6 +186,7 @@ def description(settings: Settings) -> Schema:
         "servers": [{"url": settings.base_url}],
         "paths": {
             "/api/prices": {"get": _prices()},
+            "/api/bill": {"get": _bill()},
             "/prices.csv": {"get": _prices_csv()},
             "/api/estimate": {"post": _estimate(answer)},
         },

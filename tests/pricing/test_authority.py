@@ -98,3 +98,14 @@ def test_a_better_source_that_has_been_silent_for_days_gives_way_and_comes_back(
     assert list(prices(refreshing, "runpod")) == ["gpu_price_feed"]
     refreshing("runpod")
     assert list(prices(refreshing, "runpod")) == ["runpod"]
+
+
+def test_every_cloud_says_how_its_prices_come_or_that_no_program_can_read_them() -> None:
+    from app.catalog.facts import providers
+    from app.pricing.snapshot import files
+    from app.pricing.sources import AUTHORITIES
+    from app.site.gpus_and_providers import _reach
+
+    silent = {slug for slug in providers() if "no price that a program can read" in _reach(slug)}
+    assert silent == set(providers()) - set(AUTHORITIES) - set(files.about()["providers"])
+    assert all(_reach(slug) for slug in providers())

@@ -29,7 +29,7 @@ def offer(**facts: Any) -> dict[str, Any]:
             "usd_per_gpu_hour_micro": 2_000_000, "usd_per_instance_hour_micro": 16_000_000, "tier": "on-demand",
             "commitment_months": None, "price_includes": "gpu+host+disk+traffic", "price_excludes": "", "remark": "",
             "vcpus": None, "ram_gb": None, "disk_gb": None, "disk_usd_per_gb_month_micro": None,
-            "traffic_usd_per_gb_micro": None, "min_nodes": None, **facts}  # fmt: skip
+            "traffic_usd_per_gb_micro": None, "min_nodes": None, "stale_at": 10, **facts}  # fmt: skip
 
 
 def parts(found: Bill) -> dict[str, tuple[str, int | None, bool]]:
@@ -92,8 +92,15 @@ def test_what_nobody_tells_adds_nothing_where_most_include_it_and_is_the_least_w
     nothing = bill(silent, Wish(8, 100, 9), Market(None, None, None, None, None, None))
     assert nothing.missing
     assert nothing.total_micro == nothing.rent_micro
-    assert [b.row["id"] for b in ranked([silent | {"id": "a"}, offer(id="b", usd_per_instance_hour_micro=10**9)],
-                                        Wish(8), Market(None, None, None, None, None, None))] == ["b", "a"]  # fmt: skip
+    rows = [silent | {"id": "a"}, offer(id="b", usd_per_instance_hour_micro=10**9)]
+    ordered = ranked(rows, Wish(8), Market(None, None, None, None, None, None), 5)
+    assert [one.row["id"] for one in ordered] == ["b", "a"], "what lacks a price comes last"
+
+
+def test_a_current_price_goes_before_every_stale_one() -> None:
+    rows = [offer(id="stale", usd_per_instance_hour_micro=1, stale_at=5), offer(id="dear"),
+            offer(id="cheap", usd_per_instance_hour_micro=9)]  # fmt: skip
+    assert [one.row["id"] for one in ranked(rows, Wish(8), MARKET, 5)] == ["cheap", "dear", "stale"]
 
 
 def test_each_provider_counts_once_in_the_medians() -> None:

@@ -214,10 +214,11 @@ def _network(row: Row, wished_gb: int, extras: Extras, market: Market) -> Part:
     return Part("network", word, price * paid)
 
 
-def ranked(rows: Iterable[Row], wish: Wish, market: Market) -> list[Bill]:
-    """The bills of ``rows``, the cheapest month first; one that lacks the price of a part comes after all others."""
+def ranked(rows: Iterable[Row], wish: Wish, market: Market, now: int) -> list[Bill]:
+    """The bills of ``rows``, the cheapest month first: current prices before all that are stale at ``now`` (seconds),
+    and among either those that lack the price of a part last."""
     bills = [bill(row, wish, market) for row in rows]
-    return sorted(bills, key=lambda b: (b.missing, b.total_micro, b.row["id"]))
+    return sorted(bills, key=lambda b: (b.row["stale_at"] <= now, b.missing, b.total_micro, b.row["id"]))
 
 
 def break_even(committed: Bill, on_demand_micro: int) -> int | None:

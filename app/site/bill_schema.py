@@ -1,0 +1,82 @@
+"""The types with which a month's bill is asked for and answered: one source for the answer and its description."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from app.core.money import to_decimal
+from app.pricing.offers import bill
+
+LIMITS = {"gpus": (1, 1024, 1), "disk": (0, 100_000, 100), "traffic": (0, 1_000_000, 0)}
+"""Parameter → (least, most, where nothing is said): cards, GB of disk for each machine, GB out a month."""
+
+
+class BillFilters(Struct, kw_only=True):
+    """The parameters of ``/api/bill``."""
+
+    gpu: Annotated[
+        list[str], Meta(description="GPUs, by slug; the most offered one if none is named", examples=["h100-sxm-80gb"])
+    ] = []
+    provider: Annotated[list[str], Meta(description="one or more providers, by slug", examples=["verda"])] = []
+    region: Annotated[
+        list[str], Meta(description="countries (ISO code), continents, a provider's own region name", examples=["us"])
+    ] = []
+    tier: Annotated[list[str], Meta(description="on-demand, spot or reserved", examples=["on-demand"])] = []
+    gpus: Annotated[int, Meta(description="cards in all", ge=1, le=1024, examples=[8])] = 1
+    disk: Annotated[int, Meta(description="GB of disk for each machine", ge=0, le=100_000, examples=[500])] = 100
+    traffic: Annotated[int, Meta(description="GB of traffic out a month", ge=0, le=1_000_000, examples=[1000])] = 0
+
+
+class BillPart(Struct, kw_only=True):
+    """A part of a month's bill."""
+
+    part: Annotated[str, Meta(description="rent, host, disk or network.")]
+    told: Annotated[str, Meta(description="included in the rent, extra, or not told.")]
+    usd_per_month: Annotated[Decimal | None, Meta(description="What it adds; null where nobody says a price.")]
+    at_the_median: Annotated[bool, Meta(description="True where the market's median stands for what is not told.")]
+
+
+class OfferBill(Struct, kw_only=True):
+    """A month of an offer, all told."""
+
+    offer: Annotated[str, Meta(description="Identity of the offer, as in /api/prices.")]
+    provider: Annotated[str, Meta(description="Slug of who rents it out.")]
+    gpu: Annotated[str, Meta(description="Slug of the GPU.")]
+    tier: Annotated[str, Meta(description="on-demand, spot or reserved.")]
+    commitment_months: Annotated[int | None, Meta(description="Months of commitment of a reserved price.")]
+    region: Annotated[str | None, Meta(description="The provider's own region name.")]
+    machines: Annotated[int, Meta(description="Machines that are paid for.")]
+    gpus: Annotated[float, Meta(description="Cards in them.")]
+    usd_per_month: Annotated[Decimal, Meta(description="All parts, for 730 hours.")]
+    is_least: Annotated[bool, Meta(description="True where a part has no price at all: it costs that or more.")]
+    stale: Annotated[bool, Meta(description="True once the price is older than its source's freshness limit.")]
+    source: Annotated[str, Meta(description="What said so.")]
+    breaks_even_in_month: Annotated[
+        int | None, Meta(description="The month from which on a commitment is cheaper than on demand.")
+    ]
+    parts: list[BillPart]
+
+
+class Bills(Struct, kw_only=True):
+    """The cheapest months, at most a thousand."""
+
+    count: Annotated[int, Meta(description="Offers that answer the filters.")]
+    bills: list[OfferBill]
+
+
+def bill_of(one: bill.Bill, even: int | None, now: int) -> OfferBill:
+    """A bill as it is published at ``now`` (seconds since 1970)."""
+    row = one.row
+    rent = BillPart(part="rent", told=bill.INCLUDED, usd_per_month=to_decimal(one.rent_micro), at_the_median=False)
+    return OfferBill(
+        offer=row["id"], provider=row["provider"], gpu=row["gpu"], tier=row["tier"],
+        commitment_months=row["commitment_months"], region=row["region"] or None, machines=one.nodes,
+        gpus=float(one.gpus), usd_per_month=to_decimal(one.total_micro), is_least=one.missing,
+        stale=row["stale_at"] <= now, source=row["source"], breaks_even_in_month=even,
+        parts=[rent, *(
+            BillPart(part=part.name, told=part.word, at_the_median=part.is_median,
+                     usd_per_month=None if part.micro is None else to_decimal(part.micro))
+            for part in one.parts[1:]
+        )],
+    )  # fmt: skip

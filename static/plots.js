@@ -36,16 +36,22 @@ export const bar = (title, parts, unit) => {
   return html("div", { class: "stack" }, html("h3", {}, title), drawn, words);
 };
 
-// The 80 % range around a prediction and, if there is one, the limit.
-export const range = (low, middle, high, limit) => {
-  const end = Math.max(high, limit && limit < high * 2 ? limit : 0) * 1.08, at = (v) => 300 * v / end;
-  const drawn = svg("svg", { viewBox: "0 0 300 16", class: "range", "aria-hidden": "true" },
-    svg("line", { x1: 0, x2: 300, y1: 8, y2: 8, class: "grid" }),
-    svg("rect", { x: at(low), y: 4, width: Math.max(at(high) - at(low), 1), height: 8, class: "span" }),
-    svg("rect", { x: at(middle) - 1.5, y: 1, width: 3, height: 14, class: "here" }));
-  if (limit && limit <= end) drawn.append(svg("rect", { x: at(limit) - 1, y: 0, width: 2, height: 16,
-    class: "limit" }));
-  return drawn;
+// The 80% range around a prediction and the target, on an axis that ends at some `times` the target; a range that goes
+// on is cut.
+export const range = (low, middle, high, target, times = 2) => {
+  const at = (v) => Math.min(300 * v / (times * target), 300);
+  return svg("svg", { viewBox: "0 0 300 16", class: "range", "aria-hidden": "true", preserveAspectRatio: "none" },
+    svg("rect", { x: at(low), y: 5, width: Math.max(at(high) - at(low), 2), height: 6, class: "span" }),
+    svg("path", { d: `M${at(middle)} 2v12`, class: "here" }), svg("path", { d: `M${at(target)} 0v16`,
+      class: "limit" }));
+};
+
+// A cost as a bar on an axis that ends at `end`; a dearer one is cut and ends in a gap.
+export const cost = (value, end) => {
+  const cut = value > end;
+  return svg("svg", { viewBox: "0 0 100 16", "aria-hidden": "true", preserveAspectRatio: "none" },
+    svg("rect", { x: 0, y: 3, width: cut ? 92 : 100 * value / end, height: 10, class: "c" }),
+    ...(cut ? [svg("rect", { x: 95, y: 3, width: 5, height: 10, class: "c" })] : []));
 };
 
 const steps = (low, high) => {

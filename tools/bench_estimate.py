@@ -22,9 +22,9 @@ _CHANGE = """async (n) => { const field = document.getElementById('c-output'), t
   for (const box of ['c-spot', 'c-reserved']) document.getElementById(box).checked = true;
   document.getElementById('c-precision').value = 'any';
   for (let i = 0; i < n; i++) { field.value = 300 + i;
-    const from = performance.now(), before = document.querySelector('#rows table');
+    const from = performance.now(), before = document.querySelector('#rows tbody');
     field.dispatchEvent(new Event('input', { bubbles: true }));
-    while (document.querySelector('#rows table') === before) await new Promise(requestAnimationFrame);
+    while (document.querySelector('#rows tbody') === before) await new Promise(requestAnimationFrame);
     times.push(performance.now() - from); }
   return times; }"""
 
@@ -58,7 +58,7 @@ def estimate(folder: Path, site: Site, free_port: Callable[[], int]) -> Iterator
             )
             tab = browser.new_page()
             tab.goto(f"{url}/calculator")
-            tab.wait_for_selector("#rows table")
+            tab.wait_for_selector("#rows tbody")
             times = tab.evaluate(_CHANGE, 20)
             cards, rows = len({offer[0] for offer in sheet.json()["offers"]}), tab.locator("#rows tbody tr").count()
             browser.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
 
 from app.benchmarks.measured import shipped_shapes
 from app.calculator.sheet import known_cards
@@ -43,6 +43,14 @@ def ready(page: Page) -> None:
     page.goto("/calculator")
     expect(page.locator("#answer")).to_contain_text("a month")
     expect(page.locator("#rows .pick").first).to_be_visible()  # the sheet is here and was computed with
+
+
+def every_row(page: Page) -> Locator:
+    """All rows that qualify, those beyond the first dozen too."""
+    more = page.get_by_role("button", name="more that qualify")
+    if more.count():
+        more.click()
+    return page.locator("#rows tbody:first-of-type tr")
 
 
 Offsets = tuple[float, float]
@@ -259,6 +267,7 @@ def test_nothing_typed_chosen_shared_or_saved_leaves_the_browser(context: Browse
     page.get_by_role("button", name="Copy a link").click()
     expect(page.locator("#said")).to_contain_text("copied")
     link = page.evaluate("navigator.clipboard.readText()")
+    page.get_by_role("button", name="Compare").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Export").click()
     page.set_input_files("#import", download.value.path())
@@ -311,8 +320,10 @@ def test_a_models_page_opens_the_calculator_with_that_model_and_tells_nobody(pag
 
 def test_scenarios_are_saved_compared_duplicated_deleted_and_cleared(page: Page) -> None:
     ready(page)
-    page.get_by_role("button", name="Save").click()
-    expect(page.locator("#said")).to_contain_text("name first")
+    page.get_by_role("button", name="Save").click()  # without a name it is called after what it asks
+    expect(page.locator("#said")).to_contain_text("“Llama-3.1-70B-Instruct, 2/s, 2000 ms” is saved")
+    page.get_by_role("button", name="Compare (1)").click()
+    page.locator("#scenarios li").get_by_role("button", name="Delete").click()
     for name, model in (
         ("large", "meta-llama--llama-3.1-70b-instruct"),
         ("small", "meta-llama--llama-3.1-8b-instruct"),
@@ -348,6 +359,7 @@ def test_scenarios_of_an_older_version_are_brought_along(page: Page) -> None:
     page.evaluate("(kept) => localStorage.setItem('scenarios', JSON.stringify(kept))", kept)
     page.reload()
     expect(page.locator("#scenarios li")).to_have_count(1)
+    page.get_by_role("button", name="Compare (1)").click()
     page.get_by_role("button", name="Open").click()
     expect(page.locator("#c-input")).to_have_value("77")
 
@@ -396,24 +408,26 @@ def test_bad_input_is_said_at_its_field_and_never_shows_nan(page: Page, field: s
 
 def test_a_format_that_a_gpu_lacks_is_told_with_what_would_work(page: Page) -> None:
     ready(page)
+    page.locator("#more summary").click()
     page.select_option("#c-precision", "fp8")
-    page.get_by_text("Excluded GPUs").click()
-    expect(page.locator("#whynot")).to_contain_text("T4: it has no FP8 units; fp16 or int4 would work")
+    out = page.locator("#excluded tr", has=page.get_by_role("cell", name="T4", exact=True))
+    expect(out).to_contain_text("it has no FP8 units; fp16 or int4 would work")
     page.select_option("#c-precision", "bf16")
-    expect(page.locator("#whynot")).to_contain_text("T4: it has no bfloat16 arithmetic; fp16, int8 or int4 would work")
+    expect(out).to_contain_text("it has no bfloat16 arithmetic; fp16, int8 or int4 would work")
 
 
 def test_a_measurement_of_ones_own_moves_its_generation_half_of_the_way_and_is_sent_nowhere(page: Page) -> None:
     ready(page)
+    rows = every_row(page)
 
     def hopper() -> float:
-        row = page.locator("#rows tbody tr").filter(has_text="H100 SXM").first
+        row = rows.filter(has_text="H100 SXM").first
         text = row.locator("[data-label='TPOT']").inner_text().split()
         return float(text[0])
 
     recorded = Recorded(page)
     before = hopper()
-    page.get_by_text("A measurement of yours").click()
+    page.locator("#more summary").click()
     page.select_option("#c-minegpu", "h100-sxm-80gb")
     for field, value in {"minegpus": "4", "mineload": "8", "minetpot": "1"}.items():
         page.fill(f"#c-{field}", value)
@@ -422,32 +436,34 @@ def test_a_measurement_of_ones_own_moves_its_generation_half_of_the_way_and_is_s
     predicted = float(told.inner_text().split()[1])
     page.fill("#c-minetpot", f"{predicted * 1.5:.2f}")
     expect(told).to_contain_text("yours is 1.50 times")
-    expect(page.locator("#rows tbody tr").filter(has_text="H100 SXM").first).to_contain_text("your measurement")
+    expect(rows.filter(has_text="H100 SXM").first).to_contain_text("your measurement")
     assert before < hopper() < before * 1.5
     assert recorded.sent == []
 
 
 def test_the_calculator_says_what_a_prediction_rests_on(page: Page) -> None:
     ready(page)
+    page.locator("#more summary").click()
     page.select_option("#c-precision", "fp8")
-    rows = page.locator("#rows tbody")
-    expect(rows.locator("tr").filter(has_text="H100 SXM").first).to_contain_text("measured here")
+    rows = every_row(page)
+    expect(rows.filter(has_text="H100 SXM").first).to_contain_text("measured here")
     page.select_option("#c-engine", "sglang")
-    expect(rows.locator("tr").filter(has_text="MI300X").first).to_contain_text("same family")
+    expect(rows.filter(has_text="MI300X").first).to_contain_text("same family")
+    rows.first.locator(".pick").click()
     expect(page.locator("#detail")).to_contain_text("Rests on")
 
 
 def test_limits_budget_tiers_and_own_prices_change_the_ranking(page: Page) -> None:
     ready(page)
-    rows = page.locator("#rows tbody tr")
+    rows = every_row(page)
     before = rows.count()
     page.locator("#c-tpot").fill("12")
     expect(rows).not_to_have_count(before)
     page.locator("#c-tpot").fill("50")
+    page.locator("#more summary").click()
     page.locator("#c-budget").fill("6000")
-    expect(page.locator("#whynot")).to_contain_text("over the budget")
+    expect(page.locator("#excluded")).to_contain_text("over the budget. It would qualify at")
     page.locator("#c-budget").fill("")
-    page.get_by_text("Prices", exact=True).last.click()
     page.select_option("#c-owngpu", "h100-sxm-80gb")
     page.locator("#c-ownusd").fill("0.01")
     expect(page.locator("#answer")).to_contain_text("your own price")
@@ -456,6 +472,8 @@ def test_limits_budget_tiers_and_own_prices_change_the_ranking(page: Page) -> No
 
 def test_the_slow_end_of_the_range_holds_the_limit_when_asked(page: Page) -> None:
     ready(page)
+    page.locator("#rows .pick").first.click()
+    page.locator("#more summary").click()
     detail = page.locator("#detail dd").nth(1)
     expect(detail).to_contain_text(
         re.compile(r"to (5[1-9]|[6-9]\d)[\d.]*\sms")
@@ -467,7 +485,7 @@ def test_the_slow_end_of_the_range_holds_the_limit_when_asked(page: Page) -> Non
 def test_every_result_is_explained(page: Page) -> None:
     ready(page)
     page.locator("#rows .pick").first.click()
-    expect(page.locator("#rows tr.chosen .pick")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#rows tr.chosen .pick")).to_have_attribute("aria-expanded", "true")
     for words in (
         "Where the time of a token goes",
         "Where the memory of a GPU goes",
@@ -487,6 +505,10 @@ def test_the_keyboard_reaches_every_choice(page: Page) -> None:
     page.locator("#rows .pick").nth(1).focus()
     page.keyboard.press("Space")
     expect(page.locator("#rows tbody tr").nth(1)).to_have_class("chosen")
+    expect(page.locator("#rows .pick").nth(1)).to_be_focused()
+    expect(page.locator("#detail")).to_be_visible()
+    page.keyboard.press("Space")
+    expect(page.locator("#detail")).to_have_count(0)
 
 
 def test_a_models_page_takes_in_more_hardware_without_telling_where_it_is(page: Page) -> None:
@@ -516,7 +538,7 @@ def test_no_field_of_the_calculator_has_a_name_that_a_form_would_send(site: Site
 
 
 def test_scripts_of_the_calculator_send_nothing_by_themselves() -> None:
-    for name in ("calculator.js", "estimate.js", "scenarios.js", "plots.js"):
+    for name in ("calculator.js", "results.js", "estimate.js", "scenarios.js", "plots.js"):
         text = (ROOT / "static" / name).read_text()
         assert not re.search(
             r"sendBeacon|XMLHttpRequest|WebSocket|EventSource|\.submit\(|http[s]?://(?!www\.w3\.org)", text
@@ -534,7 +556,8 @@ def test_limits_are_in_milliseconds_beside_each_other(page: Page) -> None:
     assert values
     for text in values:
         assert float(text.split("\u00a0")[0].replace(",", "")) <= 300, text
-        assert re.match(r"[\d,.]+\sms\s", text)
+        assert re.fullmatch(r"[\d,.]+\sms", text)
+    assert page.locator("#rows tbody:first-of-type .gauge .vh", has_text=re.compile(r"range [\d,.]+\sms to")).count()
     assert not re.search(r"\d\ss\b", page.inner_text("#rows"))
 
 
@@ -546,6 +569,7 @@ def test_a_scenario_whose_limit_was_in_seconds_opens_in_milliseconds(page: Page)
     kept = {"version": 2, "items": [{"id": "a", "name": "old", "input": {"ttft": "0.3"}}]}
     page.evaluate("(kept) => localStorage.setItem('scenarios', JSON.stringify(kept))", kept)
     page.reload()
+    page.get_by_role("button", name="Compare (1)").click()
     page.get_by_role("button", name="Open").click()
     expect(page.locator("#c-ttft")).to_have_value("300")
 
@@ -553,10 +577,9 @@ def test_a_scenario_whose_limit_was_in_seconds_opens_in_milliseconds(page: Page)
 def test_cost_decides_and_a_dear_own_price_is_a_row_among_others(page: Page) -> None:
     ready(page)
     answer = page.inner_text("#answer")
-    page.get_by_text("Prices", exact=True).last.click()
     page.select_option("#c-owngpu", "h200-sxm-141gb")
     page.locator("#c-ownusd").fill("6")
-    own = page.locator("#rows tr", has_text="your own price")
+    own = page.locator("#rows tr", has_text="your own price")  # shown among the first dozen and after
     expect(own).to_have_count(1)
     assert page.inner_text("#answer") == answer
     costs = page.locator("#rows td[data-label='USD a month']").all_inner_texts()
@@ -566,15 +589,66 @@ def test_cost_decides_and_a_dear_own_price_is_a_row_among_others(page: Page) -> 
     expect(page.locator("#answer")).to_contain_text("your own price")
 
 
-def test_an_excluded_gpu_says_what_would_admit_it_and_it_does(page: Page) -> None:
+@pytest.mark.parametrize("sure", [False, True])
+def test_an_excluded_gpu_says_what_would_admit_it_and_it_does(page: Page, sure: bool) -> None:
     ready(page)
-    page.locator("#c-ttft").fill("300")
-    page.locator("#whynot summary").click()
-    reason = page.locator("#whynot li", has_text="It would qualify at").first
-    name, why = reason.inner_text().split(": ", 1)
+    page.locator("#c-ttft").fill("300" if not sure else "900")
+    if sure:
+        page.locator("#more summary").click()
+        page.locator("#c-sure").check()
+    expect(page.locator("#excluded")).to_contain_text(re.compile("the target is 900" if sure else "the target is 300"))
+    expect(page.locator("#excluded", has_text="at the slow end of its range")).to_have_count(int(sure))
+    reason = page.locator("#excluded tr", has_text="It would qualify at").first
+    name, why = reason.locator("td").first.inner_text(), reason.inner_text()
     key, wanted = re.search(r"(TTFT|TPOT) .*would qualify at ([\d,.]+)", why).groups()  # type: ignore[union-attr]
-    page.locator(f"#c-{key.lower()}").fill(wanted.replace(",", ""))
-    expect(page.locator("#whynot li", has_text=re.compile(f"^{re.escape(name)}:"))).to_have_count(0)
+    reason.get_by_role("button").click()
+    expect(page.locator(f"#c-{key.lower()}")).to_have_value(wanted.replace(",", ""))
+    expect(page.locator("#excluded tr", has=page.get_by_role("cell", name=name, exact=True))).to_have_count(0)
+
+
+def test_a_gpu_too_small_for_the_weights_says_which_lighter_ones_it_would_run(page: Page) -> None:
+    ready(page)
+    page.select_option("#c-model", "deepseek-ai--deepseek-r1")
+    reason = page.locator("#excluded tr", has_text="It would qualify with int4 weights").first
+    name = reason.locator("td").first.inner_text()
+    reason.get_by_role("button").click()
+    expect(page.locator("#c-precision")).to_have_value("int4")
+    expect(page.locator("#excluded tr", has=page.get_by_role("cell", name=name, exact=True))).to_have_count(0)
+
+
+def test_what_scenarios_differ_in_is_marked_and_the_best_figure_too(page: Page) -> None:
+    ready(page)
+    page.get_by_role("button", name="Save").click()
+    page.locator("#c-rate").fill("20")
+    expect(page.locator("#c-name")).to_have_attribute("placeholder", re.compile("20/s"))
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Compare (2)").click()
+    table = page.locator("#compared table")
+    expect(table.locator("tr.differs", has_text="Requests a second")).to_contain_text("(differs)")
+    expect(table.locator("tr", has_text="TTFT target")).not_to_have_class("differs")
+    expect(table.locator("tr", has_text="USD a month").locator("td").first).to_have_class("best")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_calculator_shows_its_answer_and_rows_at_once_and_nothing_moves(
+    browser: Browser, site: Site, width: int
+) -> None:
+    context = browser.new_context(base_url=site.url, viewport={"width": width, "height": 900 if width > 999 else 844})
+    page = context.new_page()
+    page.add_init_script("""window.moved = 0; new PerformanceObserver((list) => { for (const shift of list.getEntries())
+        if (!shift.hadRecentInput) window.moved += shift.value; }).observe({ type: "layout-shift", buffered: true });""")
+    ready(page)
+    inside = "(e) => { const box = e.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"
+    assert page.locator("#answer").evaluate(inside)
+    if width > 999:
+        rows = page.locator("#rows tbody:first-of-type tr").all()
+        assert sum(row.evaluate(inside) for row in rows) >= 8
+    page.mouse.wheel(0, 3000)
+    kept = page.locator("#answer b").last if width > 999 else page.locator("#stuck")
+    expect(kept).to_be_in_viewport()
+    expect(kept).to_contain_text("a month")
+    assert page.evaluate("window.moved") == 0
+    context.close()
 
 
 def test_a_replica_is_never_called_one_gpu_beside_a_count_of_more(page: Page) -> None:

@@ -49,7 +49,7 @@ const numbersOf = (input, model, tell = () => {}) => {
     const text = String(input[key] ?? "").trim(), value = Number(text), empty = !text && OPTIONAL.has(key);
     let fault = "";
     if (empty) fault = "";
-    else if (!text || !Number.isFinite(value)) fault = `A number is needed: ${hint}.`;
+    else if (!text || !Number.isFinite(value)) fault = `Enter a number ${hint}.`;
     else if (value < low || value > high) fault = `Must be ${hint}.`;
     else if (whole && !Number.isInteger(value)) fault = "Must be a whole number.";
     else if (key === "input" && model.shape.context && value + Number(input.output) > model.shape.context) {

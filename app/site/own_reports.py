@@ -63,16 +63,16 @@ async def manage(request: Request[Any, Any, Any]) -> Response[bytes]:
         return unkept(_page(settings, error=words), status=422)
     done = _ACTIONS.get(action)
     if done is None:
-        return _shown(
+        return await _shown(
             settings, report, receipt, error=f"Nothing here is called {action[:20]!r}; use a button.", status=422
         )
     try:
         return await done(settings, report, receipt, typed)
     except ConflictError as error:
-        return _shown(settings, await store.by_id(report.id), receipt, error=str(error), status=409)
+        return await _shown(settings, await store.by_id(report.id), receipt, error=str(error), status=409)
 
 
-def _shown(
+async def _shown(
     settings: Any, report: Submission | None, receipt: str, notice: str = "", error: str = "", status: int = 200
 ) -> Response[bytes]:
     may = {
@@ -81,12 +81,12 @@ def _shown(
         if report and not transitions.refusal(do, report.state, frozen=report.restricted)
     }
     page = _page(settings, report=report, receipt=receipt, notice=notice, error=error, may=may,
-                 labels=labels(report) if report else ())  # fmt: skip
+                 labels=labels(report, await known()) if report else ())  # fmt: skip
     return unkept(page, status=status)
 
 
 async def _show(settings: Any, report: Submission, receipt: str, _: dict[str, str]) -> Response[bytes]:
-    return _shown(settings, report, receipt)
+    return await _shown(settings, report, receipt)
 
 
 async def _correct(settings: Any, report: Submission, receipt: str, _: dict[str, str]) -> Response[bytes]:
@@ -120,11 +120,11 @@ async def _save(settings: Any, report: Submission, receipt: str, typed: dict[str
             status=409,
         )
     await publish.publish_prices()
-    return _shown(
+    return await _shown(
         settings,
         await store.by_id(report.id),
         receipt,
-        notice="Corrected. It waits for a look again and is shown nowhere until then.",
+        notice="Corrected. It awaits review again and is shown nowhere until then.",
     )
 
 
@@ -143,7 +143,7 @@ def _file(text: str, kind: str, name: str) -> Response[bytes]:
 async def _withdraw(settings: Any, report: Submission, receipt: str, _: dict[str, str]) -> Response[bytes]:
     await store.withdraw(settings.data_dir, report)
     await publish.publish_prices()
-    return _shown(
+    return await _shown(
         settings,
         await store.by_id(report.id),
         receipt,
@@ -153,7 +153,7 @@ async def _withdraw(settings: Any, report: Submission, receipt: str, _: dict[str
 
 async def _erase(settings: Any, report: Submission, receipt: str, typed: dict[str, str]) -> Response[bytes]:
     if typed.get("sure") != "yes":
-        return _shown(
+        return await _shown(
             settings,
             report,
             receipt,
@@ -163,7 +163,7 @@ async def _erase(settings: Any, report: Submission, receipt: str, typed: dict[st
     await store.erase(settings.data_dir, [report])
     await publish.publish_prices()
     emptied = await empty_log(tries=ANSWER_TRIES)
-    return _shown(settings, None, "", notice=ERASED if emptied else ERASED_LATER)
+    return await _shown(settings, None, "", notice=ERASED if emptied else ERASED_LATER)
 
 
 ANSWER_TRIES = 10

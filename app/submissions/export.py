@@ -3,19 +3,32 @@
 import csv
 import io
 import json
+from decimal import Decimal
 from typing import Any
 
 from app.core.csv_cells import safe
-from app.submissions.forms import FORMS
+from app.submissions.forms import FORMS, Field, Known
 from app.submissions.store import Submission
 
-STATES = {"waiting": "waiting for a look", "approved": "published", "rejected": "rejected", "withdrawn": "withdrawn"}
+STATES = {"waiting": "awaiting review", "approved": "published", "rejected": "rejected", "withdrawn": "withdrawn"}
 
 
-def labels(report: Submission) -> list[tuple[str, str]]:
-    """(label, value) of what was sent, in the form's order."""
-    form = FORMS[report.kind]
-    return [(field.label, report.values[field.name]) for field in form.fields if field.name in report.values]
+def labels(report: Submission, known: Known) -> list[tuple[str, str, str]]:
+    """(label, value, kind of field) of what was sent, in the form's order, for a reader: names instead of slugs,
+    numbers in groups and with their unit. A date stays as it is, for the page's own filter."""
+    return [
+        (field.label, _shown(field, report.values[field.name], known), field.kind)
+        for field in FORMS[report.kind].fields
+        if field.name in report.values
+    ]
+
+
+def _shown(field: Field, value: str, known: Known) -> str:
+    if field.kind == "choice":
+        return dict(known.of(field)).get(value, value)
+    if field.kind in ("whole", "number"):
+        return f"{Decimal(value):,} {field.unit}".strip()
+    return value
 
 
 def as_dict(report: Submission) -> dict[str, Any]:

@@ -94,13 +94,13 @@ CONTACT = Field(
 PRICE = Form("price", "A price you saw", "What a provider asks for a GPU, where and when you saw it.", (
     Field("provider", "Provider", "choice", choices_of="providers"),
     Field("gpu", "GPU", "choice", choices_of="gpus"),
-    _number("gpu_count", "GPUs in the instance", "1", "1024", whole=True, example="8"),
+    _number("gpu_count", "GPUs in the instance", "1", "1024", unit="GPUs", whole=True, example="8"),
     Field("tier", "Sold as", "choice", choices=TIERS),
-    _number("commitment_months", "Term in months, if reserved", "1", "60", whole=True, required=False, unit="months",
+    _number("commitment_months", "Term, if reserved", "1", "60", whole=True, required=False, unit="months",
             example="12"),
     Field("region", "Region", required=False, hint="As the provider calls it", example="eu-west-1", most=80),
     _number("price", "Price", "0.001", "10000", unit="USD per hour, without tax", example="2.49"),
-    Field("per", "The price is for", "choice", choices=(("gpu-hour", "one GPU, one hour"),
+    Field("per", "What the price covers", "choice", choices=(("gpu-hour", "one GPU, one hour"),
         ("instance-hour", "the whole instance, one hour"))),
     Field("seen_on", "Seen on", "date", example="2026-11-20"),
     Field("seen_where", "Where you saw it", example="the console, when starting an instance"),
@@ -110,16 +110,16 @@ BENCHMARK = Form("benchmark", "A benchmark you ran", "How fast a model answers o
     Field("model", "Model", "choice", hint="Name on the Hugging Face Hub", choices_of="models",
           example="meta-llama/Llama-3.1-8B-Instruct"),
     Field("gpu", "GPU", "choice", choices_of="gpus"),
-    _number("tensor_parallel", "Split of each layer over GPUs (tensor parallel)", "1", "64", whole=True, example="8"),
-    _number("pipeline_parallel", "Stages (pipeline parallel)", "1", "64", whole=True, example="1"),
+    _number("tensor_parallel", "Tensor parallel size (TP)", "1", "64", whole=True, example="8"),
+    _number("pipeline_parallel", "Pipeline parallel size (PP)", "1", "64", whole=True, example="1"),
     Field("engine", "Engine", "choice", choices=ENGINES),
     Field("engine_version", "Version of the engine", example="0.11.0", most=40),
     Field("precision", "Precision of the weights", "choice", choices=PRECISIONS),
-    _number("input_tokens", "Input tokens per request", "1", "1000000", whole=True, example="1024"),
-    _number("output_tokens", "Output tokens per request", "1", "1000000", whole=True, example="256"),
-    _number("concurrency", "Requests at the same time", "1", "100000", whole=True, example="32"),
-    _number("ttft_ms", "Time to first token, median", "0.01", "10000000", unit="ms", required=False, example="85.2"),
-    _number("tpot_ms", "Time per output token, median", "0.01", "1000000", unit="ms", required=False,
+    _number("input_tokens", "Input per request", "1", "1000000", unit="tokens", whole=True, example="1024"),
+    _number("output_tokens", "Output per request", "1", "1000000", unit="tokens", whole=True, example="256"),
+    _number("concurrency", "Concurrency", "1", "100000", unit="requests", whole=True, example="32"),
+    _number("ttft_ms", "TTFT (time to first token), median", "0.01", "10000000", unit="ms", required=False, example="85.2"),
+    _number("tpot_ms", "TPOT (per output token), median", "0.01", "1000000", unit="ms", required=False,
             hint="This or the throughput", example="12.4"),
     _number("output_tokens_per_s", "Output throughput of all requests", "0.01", "10000000", unit="tokens/s",
             required=False, example="2450"),
@@ -167,10 +167,15 @@ def read(form: Form, given: Mapping[str, str], known: Known, today: date) -> tup
         if value:
             values[field.name] = value
         elif field.required:
-            example = f", for example {field.example}" if field.example else ""
-            errors[field.name] = f"{field.label} is needed{example}."
+            errors[field.name] = _missing(field)
     errors = _together(form, values, errors)
     return values, errors
+
+
+def _missing(field: Field) -> str:
+    """What to do about a field that was left empty: ``Provider: choose one.``"""
+    words = {"choice": "choose one", "date": "give the day", "lines": "say a few words"}.get(field.kind, "fill this in")
+    return f"{field.label}: {words}{f', for example {field.example}' if field.example else ''}."
 
 
 def _together(form: Form, values: Values, errors: dict[str, str]) -> dict[str, str]:

@@ -72,7 +72,7 @@ def test_a_form_is_filled_corrected_and_sent(browser: Browser, own: str, kind: s
     page.goto("/submissions")
     page.fill("#receipt", receipt)
     page.get_by_role("button", name="Show the report").click()
-    expect(page.locator("main")).to_contain_text("waiting for a look")
+    expect(page.locator("main")).to_contain_text("awaiting review")
     assert receipt not in page.url
     page.get_by_role("button", name="Withdraw").click()
     expect(page.locator("main")).to_contain_text("Withdrawn")

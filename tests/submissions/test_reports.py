@@ -168,7 +168,7 @@ def test_the_receipt_is_shown_once_and_only_its_hash_is_kept(house: Inside) -> N
         assert "ib-" not in again.text
         shown = await client.post("/submissions", data={"receipt": f"  {receipt.upper().replace('-', ' ')} "})
         assert f"Report {number}" in shown.text
-        assert "waiting for a look" in shown.text
+        assert "awaiting review" in shown.text
         assert receipt not in re.search(r"<title>.*?</title>", shown.text)[0]  # type: ignore[index]
         assert (await client.post("/submissions", data={"receipt": new_receipt()})).status_code == 422
         assert (await client.post("/submissions", data={"receipt": "x' OR 1=1"})).status_code == 422
@@ -354,7 +354,7 @@ def test_a_report_can_be_seen_corrected_and_exported(house: Inside) -> None:
                 "text": "=Quite another text than the first one, after all.",
             },
         )
-        assert "waits for a look again" in saved.text
+        assert "awaits review again" in saved.text
         assert "Quite another" not in (await client.get("/providers/lambda")).text
         told = (await client.post("/submissions", data={"receipt": receipt, "do": "json"})).json()
         assert told["report"]["text"].startswith("=Quite another")
@@ -526,7 +526,7 @@ def test_without_consent_age_or_with_a_filled_trap_nothing_is_kept(house: Inside
         ("price", {"price": "-1"}, "price", "plain number"),
         ("price", {"price": "1e3"}, "price", "plain number"), ("price", {"price": "NaN"}, "price", "plain number"),
         ("price", {"gpu_count": "1.5"}, "gpu_count", "whole number"),
-        ("price", {"gpu": "h9000"}, "gpu", "none that is known"), ("price", {"provider": ""}, "provider", "is needed"),
+        ("price", {"gpu": "h9000"}, "gpu", "none that is known"), ("price", {"provider": ""}, "provider", "Provider: choose one"),
         ("price", {"seen_on": "2999-01-01"}, "seen_on", "lies in the future"),
         ("price", {"seen_on": "20.11.2026"}, "seen_on", "for example 2026-11-20"),
         ("price", {"link": "javascript:alert(1)"}, "link", "must begin with http"),
@@ -544,7 +544,7 @@ def test_without_consent_age_or_with_a_filled_trap_nothing_is_kept(house: Inside
         ("experience", {"text": "short"}, "text", "at least 20"),
         ("benchmark", {"model": "no/such"}, "model", "none that is known"),
         ("benchmark", {"tpot_ms": "", "output_tokens_per_s": ""}, "tpot_ms", "the throughput, or both"),
-        ("benchmark", {"how": ""}, "how", "is needed"),
+        ("benchmark", {"how": ""}, "how", "How you measured: say a few words"),
     ],
 )  # fmt: skip
 def test_an_error_is_said_at_its_field_and_nothing_is_kept_or_lost(

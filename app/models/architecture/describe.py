@@ -3,9 +3,8 @@
 from app.models.architecture.architecture import Architecture, Mixer
 
 _KINDS = {
-    "full": "attention over everything", "sliding": "attention over a sliding window",
-    "latent": "multi-head latent attention",
-    "compressed": "attention over compressed entries", "linear": "linear attention", "mamba": "Mamba-2",
+    "full": "full-attention", "sliding": "sliding-window attention", "latent": "multi-head latent attention (MLA)",
+    "compressed": "compressed-attention", "linear": "linear-attention", "mamba": "Mamba-2",
 }  # fmt: skip
 
 
@@ -27,6 +26,15 @@ def tokens(count: int | None) -> str:
     return f"{count:,}"
 
 
+def short_tokens(count: int) -> str:
+    """A length of context in a table's cell: ``131k`` for 131,072, ``8.2k``, ``1.05M``; to three digits, 950 as it
+    is."""
+    for size, unit in ((10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{float(f'{count / size:.3g}'):g}{unit}"
+    return str(count)
+
+
 def gigabytes(count: float) -> str:
     """Bytes for a reader, in GB of 10^9: ``16.1 GB``, ``0.52 GB``."""
     value = count / 1e9
@@ -36,38 +44,50 @@ def gigabytes(count: float) -> str:
 def sentences(architecture: Architecture) -> list[str]:
     """What the model is made of, a sentence each."""
     found = [
-        f"{architecture.layers} layers of width {architecture.hidden:,}, a vocabulary of {architecture.vocabulary:,}."
+        f"{architecture.layers} layers, hidden size {architecture.hidden:,}, vocabulary {architecture.vocabulary:,}."
     ]
     found += [_mixer(mixer) for mixer in architecture.mixers]
     for part in architecture.feed_forwards:
-        layers = "1 layer" if part.layers == 1 else f"{part.layers} layers"
         if part.experts:
-            found.append(f"{layers} of {part.experts} experts, of which each token passes {part.active_experts}.")
+            found.append(
+                f"{_layers(part.layers, 'mixture-of-experts')} of {part.experts} experts, {part.active_experts} active "
+                f"per token."
+            )
         elif architecture.is_mixture:
-            found.append(f"{layers} without experts.")
+            found.append(f"{_layers(part.layers, 'dense feed-forward')}.")
     if architecture.other_parts:
         words = " and ".join(architecture.other_parts)
         size = f" ({billions(architecture.other_parameters)} parameters)" if architecture.other_parameters else ""
-        found.append(f"Reads {words} too{size}.")
+        found.append(f"Also takes {words}{size}.")
     if architecture.draft_layers:
         found.append(
-            f"Ships with {architecture.draft_layers} further "
-            f"{'layer' if architecture.draft_layers == 1 else 'layers'} that draft tokens; not counted here."
+            f"Ships with {_layers(architecture.draft_layers, 'draft')} for speculative decoding; not counted here."
         )
     if architecture.tied:
-        found.append("Input and output embeddings are one matrix.")
+        found.append("Input and output embeddings are tied.")
     return found
 
 
+def _layers(count: int, kind: str) -> str:
+    return f"{count} {kind} {'layer' if count == 1 else 'layers'}"
+
+
 def _mixer(mixer: Mixer) -> str:
-    layers = "1 layer" if mixer.layers == 1 else f"{mixer.layers} layers"
-    words = f"{layers} of {_KINDS[mixer.kind]}"
+    words = _layers(mixer.layers, _KINDS[mixer.kind])
     if mixer.kind in ("full", "sliding"):
-        words += f": {mixer.heads} heads, {mixer.kv_heads} for keys and values, {mixer.head_dim} wide"
+        words += f", {mixer.heads} query heads, {mixer.kv_heads} KV heads ({_sharing(mixer)}), head size "
+        words += f"{mixer.head_dim}"
     elif mixer.kind in ("latent", "compressed"):
-        words += f": {mixer.heads} heads on {mixer.kv_elements} cached values a token"
+        words += f", {mixer.heads} query heads, {mixer.kv_elements} cached values per token"
     if mixer.window:
-        words += f", window {mixer.window:,} tokens"
+        words += f", window of {mixer.window:,} tokens"
     if mixer.kind == "compressed" and mixer.stride > 1:
-        words += f", then one entry for {mixer.stride} tokens"
+        words += f", beyond it one cache entry per {mixer.stride} tokens"
     return f"{words}."
+
+
+def _sharing(mixer: Mixer) -> str:
+    """How query heads share keys and values: grouped-query, multi-query or multi-head attention."""
+    if mixer.kv_heads == mixer.heads:
+        return "MHA"
+    return "MQA" if mixer.kv_heads == 1 else "GQA"

@@ -21,6 +21,12 @@ class Right:
     def subject(self) -> str:
         return f"Privacy request [{self.kind}]: {self.title}"
 
+    @property
+    def body(self) -> str:
+        """The mail as it begins, lines ended as mail ends them."""
+        laws = "GDPR, UK GDPR, CCPA" if self.law == ANY else self.law
+        return f"{self.asks}\r\n\r\nLaw, if you know it ({laws}): \r\n"
+
 
 RIGHTS: tuple[Right, ...] = (
     Right("access", "Access", GDPR, "Art. 15", "A copy of what we hold about you, and what we do with it.",
@@ -62,5 +68,4 @@ KINDS = tuple(right.kind for right in RIGHTS)
 
 def mail_link(right: Right, contact: str) -> str:
     """A ``mailto:`` address with the kind in the subject and the request begun (RFC 6068)."""
-    body = f"{right.asks}\r\n\r\nLaw, if you know it ({'GDPR, UK GDPR, CCPA' if right.law == ANY else right.law}): \r\n"
-    return f"mailto:{quote(contact, safe='@')}?subject={quote(right.subject)}&body={quote(body)}"
+    return f"mailto:{quote(contact, safe='@')}?subject={quote(right.subject)}&body={quote(right.body)}"

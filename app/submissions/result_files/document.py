@@ -47,7 +47,7 @@ def document(data: bytes) -> Document:
     """
     if len(data) > MOST_BYTES:
         raise FileError(
-            f"It is larger than {MOST_BYTES // 1000:,} kB; take out the single requests (input_lens, ttfts, itls) or "
+            f"It is larger than {MOST_BYTES // 1000:,} kB; remove the single requests (input_lens, ttfts, itls) or "
             f"paste the summary."
         )
     text = _decoded(data)

@@ -22,7 +22,7 @@ COVERED = {
     "tpot": {MEASURED: 0.82, FAMILY: 0.86, PHYSICS: 0.90},
     "ttft": {MEASURED: 0.80, FAMILY: 0.82, PHYSICS: 0.84},
 }
-"""The share of left-out rows that a stated 80 % range holds: the more, the less is known, since the formulas were
+"""The share of left-out rows that a stated 80% range holds: the more, the less is known, since the formulas were
 chosen with these rows in view and what nobody has measured will err more. Of the first token less is added: its widest
 errors are bursts and warm-ups that no set-up states."""
 FAMILY_SHRINK = 3

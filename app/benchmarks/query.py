@@ -12,10 +12,10 @@ FILTERS = ("model", "gpu", "engine", "precision", "source")
 SORTS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any], bool]] = {
     "model": ("Model", lambda row: row["model"].casefold(), False),
     "gpu": ("GPU", lambda row: row["gpu_name"], False),
-    "load": ("In flight", lambda row: row["load"], False),
+    "load": ("Concurrency", lambda row: row["load"], False),
     "tpot": ("Per token", lambda row: row["tpot"] or float("inf"), False),
     "ttft": ("First token", lambda row: row["ttft"] or float("inf"), False),
-    "error": ("Off by", lambda row: abs(row["error"]), True),
+    "error": ("Error", lambda row: abs(row["error"]), True),
     "day": ("Measured", lambda row: row["measured_on"], True),
 }
 """Sort key → (heading, value, largest first unless asked otherwise)."""

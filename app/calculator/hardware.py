@@ -29,7 +29,7 @@ Offers = Mapping[str, Sequence[Mapping[str, Any]]]
 class Choice:
     """A GPU, laid out and bought so that it holds a preset's limits.
 
-    ``tpot`` and ``ttft`` are in seconds with their 80 % ranges.
+    ``tpot`` and ``ttft`` are in seconds with their 80% ranges.
     """
 
     gpu: Gpu

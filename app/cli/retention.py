@@ -9,6 +9,7 @@ from app.cli.database import open_database
 from app.cli.options import group, whole
 from app.core import clock
 from app.core.errors import InferenceBenchError
+from app.core.figures import percent
 from app.core.settings import Settings
 from app.core.units import DAY_S
 from app.privacy.retention import canary as canaries
@@ -159,7 +160,7 @@ def _of_all(found: Iterator[access_log_reader.Row], top: int) -> Iterator[str]:
         yield "top talkers:"
     for address, count in asked.most_common(top):
         route, most = routes[address].most_common(1)[0]
-        yield f"  {count:>9,}  {address}  {failed[address] / count:.0%} failed, most of all {route} ({most:,})"
+        yield f"  {count:>9,}  {address}  {percent(failed[address] / count)} failed, most of all {route} ({most:,})"
     worst = [(pair, count) for pair, count in bursts.most_common(top) if count >= BURST]
     if worst:
         yield "bursts of failed requests, a minute each:"

@@ -15,6 +15,7 @@ from app.cli.database import open_database
 from app.cli.options import group, one_of
 from app.core import money
 from app.core.errors import InferenceBenchError
+from app.core.figures import percent
 from app.core.settings import Settings
 from app.storage import sqlite
 from app.storage.sqlite import fetch, transaction
@@ -126,7 +127,7 @@ async def _beside(report: Submission) -> list[str]:
         )
         lines += [
             f"  {source}: {count} GPUs, {region or 'region not stated'}, {money.show(micro)} "
-            f"({amount * 1_000_000 / micro - 1:+.0%})"
+            f"({percent(float(amount * 1_000_000 / micro - 1), signed=True)})"
             for source, count, region, micro in rows
         ] or ["  nothing"]
     elif report.kind == "benchmark":
@@ -134,7 +135,7 @@ async def _beside(report: Submission) -> list[str]:
         guess = added(row)
         told = (
             guess["error"]
-            or f"{guess['predicted_tpot_ms']} ms a token predicted, 80 % range {guess['tpot_low_ms']} to "
+            or f"{guess['predicted_tpot_ms']} ms a token predicted, 80% range {guess['tpot_low_ms']} to "
             f"{guess['tpot_high_ms']}"
         )
         lines.append(f"= {row['tpot_ms']} ms a token reported; {told}")

@@ -76,7 +76,7 @@ def _choices() -> dict[str, tuple[str, ...]]:
 
 
 def plot(rows: list[Any]) -> dict[str, Any] | None:
-    """Predicted against measured on logarithmic axes: one path of small squares, the diagonal, and ±20 %."""
+    """Predicted against measured on logarithmic axes: one path of small squares, the diagonal, and ±20%."""
     if len(rows) < 2:
         return None
     width, height, left, bottom = _PLOT

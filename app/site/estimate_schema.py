@@ -67,14 +67,14 @@ class NearestMeasurement(Struct, kw_only=True):
     output_tokens: Annotated[float, Meta(description="tokens of the answer")]
     concurrency: Annotated[float, Meta(description="requests in flight")]
     time_to_first_token_ms: Annotated[float | None, Meta(description="time to the first token, where measured")]
-    time_per_output_token_ms: Annotated[float, Meta(description="time of each further token")]
+    time_per_output_token_ms: Annotated[float, Meta(description="TPOT, time per output token after the first")]
     statistic: Annotated[str, Meta(description="mean, median or another statistic of the times")]
     measured_on: Annotated[str | None, Meta(description="day of the measurement, where stated")]
     source: Annotated[str, Meta(description="who published it, and where")]
 
 
 class Estimate(Struct, kw_only=True):
-    """A prediction: times in milliseconds with their 80 % ranges, memory in bytes, what limits."""
+    """A prediction: times in milliseconds with their 80% ranges, memory in bytes, what limits."""
 
     model: Annotated[str, Meta(description="repository that was computed with")]
     gpu: Annotated[str, Meta(description="slug of the GPU")]
@@ -82,11 +82,12 @@ class Estimate(Struct, kw_only=True):
     precision: Annotated[str, Meta(description="format of the weights")]
     engine: Annotated[str, Meta(description="engine")]
     time_to_first_token_ms: Annotated[float, Meta(description="time to the first token, predicted")]
-    time_to_first_token_ms_range: Annotated[Range, Meta(description="between these 80 % of measurements lie")]
+    time_to_first_token_ms_range: Annotated[Range, Meta(description="between these 80% of measurements lie")]
     time_per_output_token_ms: Annotated[
-        float | None, Meta(description="time of each further token, predicted; null for one output token")
+        float | None,
+        Meta(description="TPOT, time per output token after the first, predicted; null for one output token"),
     ]
-    time_per_output_token_ms_range: Annotated[Range | None, Meta(description="between these 80 % of measurements lie")]
+    time_per_output_token_ms_range: Annotated[Range | None, Meta(description="between these 80% of measurements lie")]
     rests_on: Annotated[
         str,
         Meta(

@@ -159,7 +159,7 @@ def _estimate(answer: Schema) -> Schema:
         "responses": _answers(
             "application/json",
             answer,
-            "Times in milliseconds with their 80 % ranges, memory in bytes, what limits.",
+            "Times in milliseconds with their 80% ranges, memory in bytes, what limits.",
             {
                 "400": "The body is not a JSON object, or it was cut off.",
                 "413": "The body is larger than this address takes.",

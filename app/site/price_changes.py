@@ -2,6 +2,7 @@
 
 from app.catalog.facts import gpus, providers
 from app.core.errors import QueryError
+from app.core.figures import percent
 from app.core.money import show
 from app.core.version_keys import HISTORY_KEY
 from app.pricing.history import queries
@@ -10,7 +11,7 @@ from app.pricing.offers import store
 from app.pricing.refresh.replace_offers import day_of
 from app.pricing.search.parse_query import parse
 from app.site import feeds
-from app.site.render import months_text, percent, render
+from app.site.render import months_text, render
 from app.web.answers import Answer, Ask
 from app.web.front import public
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from app.catalog import facts
-from app.core import clock, money
+from app.core import clock, figures, money
 from app.core.settings import HOME, Settings
 from app.policies.files import policies
 from app.pricing.offers.price_query import OR_NOT_STATED
@@ -35,7 +35,8 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters.update(
         usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden,
-        figure=figure, percent=percent, grouped=grouped,
+        figure=figure, percent=figures.percent, number=figures.number, fixed=figures.fixed, dollars=figures.dollars,
+        grouped=grouped,
         thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,
         may_be=where_it_may_be, in_currency=in_currency,
     )  # fmt: skip
@@ -72,14 +73,6 @@ def duration(seconds: float) -> str:
 def in_currency(micro: int | None, rate: Decimal) -> str:
     """A sum in whole units of a currency of which one dollar is ``rate``."""
     return "not known" if micro is None else f"{round(money.to_decimal(micro) * rate):,}"
-
-
-def percent(share: float, places: int = 0, *, signed: bool = False) -> str:
-    """A share for a reader: 0.084 is ``8%``, or ``8.4%`` with one place; ``signed`` shows ``+`` and a true minus."""
-    said = f"{100 * share:{'+' if signed else ''}.{places}f}"
-    if not float(said):
-        said = said.lstrip("+-")
-    return said.replace("-", "\N{MINUS SIGN}") + "%"
 
 
 def grouped(text: str) -> str:

@@ -21,7 +21,7 @@ from app.upstream.written import Written
 
 SOURCE, TITLE = COMMUNITY, "Reports of the community"
 AGREE = Decimal("0.01")
-"""Two prices agree within 1 %."""
+"""Two prices agree within 1%."""
 SAME_SPEED = 0.2
 
 
@@ -100,7 +100,7 @@ def as_row(report: Submission) -> dict[str, str]:
 
 async def benchmark_rows() -> list[dict[str, str]]:
     """Approved benchmarks with the prediction for the same set-up, the newest first; ``agree`` counts independent
-    ones within 20 %."""
+    ones within 20%."""
     rows = [
         as_row(report) | {"id": report.id, "how": report.values["how"], "link": report.values.get("link", "")}
         for report in await published("benchmark")

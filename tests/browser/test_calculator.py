@@ -635,8 +635,10 @@ def test_the_calculator_shows_its_answer_and_rows_at_once_and_nothing_moves(
 ) -> None:
     context = browser.new_context(base_url=site.url, viewport={"width": width, "height": 900 if width > 999 else 844})
     page = context.new_page()
-    page.add_init_script("""window.moved = 0; new PerformanceObserver((list) => { for (const shift of list.getEntries())
-        if (!shift.hadRecentInput) window.moved += shift.value; }).observe({ type: "layout-shift", buffered: true });""")
+    page.add_init_script("""window.moved = 0;
+        new PerformanceObserver((list) => { for (const shift of list.getEntries())
+        if (!shift.hadRecentInput) window.moved += shift.value; })
+        .observe({ type: "layout-shift", buffered: true });""")
     ready(page)
     inside = "(e) => { const box = e.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"
     assert page.locator("#answer").evaluate(inside)

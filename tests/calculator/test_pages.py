@@ -144,7 +144,7 @@ def test_the_methodology_states_every_constant_as_it_is_used(site: Site) -> None
     text = get(site, "/methodology").text
     for constant in CONSTANTS:
         assert f"<code>{constant.name}</code>" in text
-        assert f"{fitted()['constants'][constant.name]:.4g}" in text
+        assert f"{fitted()['constants'][constant.name]:.4g}".replace("-", "−") in text
         assert constant.source in unescape(text)
     for words in (
         "arXiv:1909.08053",

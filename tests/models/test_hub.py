@@ -164,9 +164,9 @@ def test_the_list_searches_sorts_and_refuses_what_it_does_not_know(http: httpx.C
 
 def test_a_models_page_says_what_it_is_made_of_and_where_it_fits(http: httpx.Client) -> None:
     page = http.get("/models/deepseek-ai--deepseek-v3").text
-    assert "61 layers of multi-head latent attention" in page
-    assert "58 layers of 256 experts, of which each token passes 8" in page
-    assert "Hub has not been asked yet" in page
+    assert "61 multi-head latent attention (MLA) layers, 128 query heads, 576 cached values per token" in page
+    assert "58 mixture-of-experts layers of 256 experts, 8 active per token" in page
+    assert "not yet refreshed from the Hub" in page
     assert '<a href="/gpus/' in page
     assert http.get("/models/DeepSeek-AI--DeepSeek-V3").headers["location"] == "/models/deepseek-ai--deepseek-v3"
     missing = http.get("/models/deepseek-ai--deepseek-v33")

@@ -526,7 +526,8 @@ def test_without_consent_age_or_with_a_filled_trap_nothing_is_kept(house: Inside
         ("price", {"price": "-1"}, "price", "plain number"),
         ("price", {"price": "1e3"}, "price", "plain number"), ("price", {"price": "NaN"}, "price", "plain number"),
         ("price", {"gpu_count": "1.5"}, "gpu_count", "whole number"),
-        ("price", {"gpu": "h9000"}, "gpu", "none that is known"), ("price", {"provider": ""}, "provider", "Provider: choose one"),
+        ("price", {"gpu": "h9000"}, "gpu", "none that is known"),
+        ("price", {"provider": ""}, "provider", "Provider: choose one"),
         ("price", {"seen_on": "2999-01-01"}, "seen_on", "lies in the future"),
         ("price", {"seen_on": "20.11.2026"}, "seen_on", "for example 2026-11-20"),
         ("price", {"link": "javascript:alert(1)"}, "link", "must begin with http"),
@@ -750,7 +751,7 @@ def test_the_operator_sees_the_queue_beside_what_is_known(house: Inside, capsys:
         submissions.show(number, settings=house.settings)
     said = capsys.readouterr().out
     assert "USD per GPU-hour; known of coreweave" in said
-    assert "80 % range" in said
+    assert "80% range" in said
     assert submissions.approve(ids[0], ids[1], settings=house.settings) == 0
     assert submissions.reject(ids[2], reason="about somebody else", settings=house.settings) == 0
     with pytest.raises(Exception, match="needs its reason"):

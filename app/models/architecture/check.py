@@ -8,7 +8,7 @@ PACKED = frozenset(("int4", "nvfp4", "mxfp4"))
 
 
 def mismatch(architecture: Architecture, file_parameters: int | None) -> str:
-    """What is wrong, ``""`` where the count of the files is not known, can't be compared, or agrees within 2 %.
+    """What is wrong, ``""`` where the count of the files is not known, can't be compared, or agrees within 2%.
 
     Layers that only draft tokens may or may not be among the files: each counts as much as the last layer of the model.
     """

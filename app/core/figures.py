@@ -1,0 +1,37 @@
+"""One form for every figure that is read: pages, feeds and the commands use these. Pure."""
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def _true_minus(text: str) -> str:
+    return text.replace("-", MINUS)
+
+
+def percent(share: float, places: int = 0, *, signed: bool = False) -> str:
+    """A share: 0.084 is ``8%``, or ``8.4%`` with one place; ``signed`` shows ``+`` and a true minus."""
+    said = f"{100 * share:{'+' if signed else ''}.{places}f}"
+    if not float(said):
+        said = said.lstrip("+-")
+    return _true_minus(said) + "%"
+
+
+def number(value: float, digits: int = 6) -> str:
+    """A number to so many significant digits, in groups of three, without zeros that say nothing: ``2,450``, ``0.8``,
+    ``−3.5``. Very small and very large ones keep the power of ten: ``6e−05``."""
+    rounded = float(f"{value:.{digits}g}")
+    if rounded and not 1e-4 <= abs(rounded) < 1e15:
+        return _true_minus(f"{rounded:g}")
+    text = f"{rounded:,.{digits + 4}f}".rstrip("0").rstrip(".")
+    return _true_minus(text)
+
+
+def fixed(value: float, places: int = 0) -> str:
+    """A number with so many decimal places, where a column's figures stand under each other: ``1.10``, ``12,000``."""
+    return _true_minus(f"{value:,.{places}f}")
+
+
+def dollars(value: float) -> str:
+    """A computed cost: ``$11,651``, ``$2.40``, ``$0.825``. Prices themselves are shown by ``app.core.money``."""
+    if abs(value) >= 1000:
+        return f"${fixed(value)}"
+    return f"${fixed(value, 2)}" if abs(value) >= 1 else f"${number(value, 3)}"

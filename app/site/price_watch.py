@@ -5,6 +5,7 @@ import hashlib
 
 from app.catalog.facts import gpus, providers
 from app.core.clock import from_timestamp
+from app.core.figures import percent
 from app.core.money import show
 from app.core.units import DAY_S
 from app.core.version_keys import HISTORY_KEY
@@ -15,7 +16,7 @@ from app.site import feeds
 from app.site.price_api import data_query
 from app.site.price_changes import NEVER_S
 from app.site.prices import shows, titled
-from app.site.render import months_text, percent
+from app.site.render import months_text
 from app.web.answers import Answer, Ask
 from app.web.front import public
 

@@ -170,8 +170,9 @@ export const terms = (s, c, l, prompt, output, k, bytes, offsets = [1, 1]) => {
   const most = Math.min(Math.max(usual * held, Math.min(tight * held, TIGHT_SEQUENCES)), mostRunning(l, c));
 
   const fix = fixed(s, c, l, pace, k);
-  const alone = prefill * l.data ** k.data_prompts * k.first * (s.latent ? k.first_latent : 1);
-  const begin = k.first_fixed + k.first_launch * byEngine(l.engine, k, "first") * (fix + hop);
+  const alone = prefill * l.data ** k.data_prompts * k.first * ((s.latent ? k.first_latent : 1)
+    * (s.experts ? k.first_experts : 1));
+  const begin = k.first_fixed + k.first_launch * (l.engine === "sglang" ? k.first_sglang : 1) * (fix + hop);
   let one_expert = expert * l.pipeline * s.expert_layers / (bandwidth * k.stream_experts);
   one_expert *= (l.experts_split ? k.imbalance : 1) * unpacking(c, l.precision, k);
   return {
@@ -179,8 +180,8 @@ export const terms = (s, c, l, prompt, output, k, bytes, offsets = [1, 1]) => {
     token_compute, token_link, hop, prefill, always: (attention + shared + head) * l.pipeline / (bandwidth * k.stream),
     one_expert, miss: s.experts > s.active_experts ? Math.log(1 - s.active_experts / s.experts) : 0,
     cache_one: Math.max((sequence + state) / (bandwidth * k.stream_cache), fresh / l.tensor / attentionFlops),
-    request: k.request * pace, alone, begin, stand: alone + (l.engine === "sglang" ? begin : 0),
-      queue: k.queue * byEngine(l.engine, k, "queue"),
+    request: k.request * pace, alone, begin, queue: k.queue * (l.engine === "sglang" ? k.queue_sglang : 1),
+    burst: k.burst * (l.engine === "trtllm" ? k.burst_trtllm : 1), together: k.burst_tokens / prompt,
     interleave: k.interleave * (l.engine === "sglang" ? k.interleave_sglang : 1) * (1 + k.bubble * (l.pipeline - 1))
       / l.pipeline,
     offset: offsets[0], first_offset: offsets[1],
@@ -206,17 +207,17 @@ const inFlight = (t, flight, rate, k) => {
     const busy = Math.min(rate * t.prefill, BUSIEST);
     ahead = busy / (1 - busy) / 2;
   } else {
-    ahead = t.queue * others ** k.queue_growth;
+    ahead = t.queue * others ** k.queue_growth + t.burst * Math.min(others, t.together);
     late = k.first_step * others / (others + 1);
   }
-  const prompt = t.alone + t.begin + t.stand * ahead + k.first_request * flight;
+  const prompt = t.alone * (1 + ahead) + t.begin + k.first_request * flight;
   if (t.output === 1) late = 0;
   let running = flight, own = 0, step = 0, parts = [];
   for (let round = 0; round < ROUNDS; round++) {
     parts = stepParts(t, running, k);
     step = 0;
     for (const part of parts) step += part;
-    own = t.first_offset * (prompt + late * (step - parts[6]));
+    own = t.first_offset * (prompt + late * step);
     const decoding = step * (t.output - 1);
     if (!decoding) own = Math.max(own, flight * t.prefill);
     running = flight * decoding / (own + decoding);

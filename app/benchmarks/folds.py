@@ -67,8 +67,11 @@ def residual(row: Row, constants: Mapping[str, float]) -> Residual:
     return step, log(row.ttft / speed.ttft) if row.ttft else None
 
 
-FULL, FULL_FIRST = 50, 30
+FULL, FULL_FIRST = 50, 15
 """Rows from which on a campaign counts as one, for a step's and for a first token's time; fewer count in proportion."""
+WAITED = log(3)
+"""A first token's time of more than three times what physics says is no kernel's: the request waited for a place that
+the set-up does not state, or the engine compiled. It takes no part in offsets."""
 THROUGHPUT_COUNTS = 0.25
 """A campaign of offline throughput says less of a step: what ran at once is not stated."""
 
@@ -114,7 +117,11 @@ def offsets(rows: Sequence[Row], residuals: Sequence[Residual]) -> dict[str, dic
             (rows[i].campaign, (residuals[i][0] or 0.0) - shared, 1.0 if rows[i].tpot else THROUGHPUT_COUNTS)
             for i in members
         ]
-        firsts = [(rows[i].campaign, lies, 1.0) for i in members if (lies := residuals[i][1]) is not None]
+        firsts = [
+            (rows[i].campaign, lies, 1.0)
+            for i in members
+            if (lies := residuals[i][1]) is not None and lies <= WAITED
+        ]
         group[name] = [
             round(shared + _drawn(steps, 1.0), 5),
             round(_drawn(firsts, 1.0, FULL_FIRST), 5) if firsts else 0.0,

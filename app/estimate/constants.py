@@ -139,13 +139,14 @@ CONSTANTS = (
              "gpu_memory_utilization of vLLM is 0.9 unless told otherwise"),
     Constant("first", 1.0, 0.2, _FACTOR, "a lone prompt's time relative to its arithmetic",
              "a prompt takes its arithmetic"),
-    Constant("first_sglang", 1.5, 0.5, _FACTOR, "a prompt's fixed times with SGLang relative to vLLM",
+    Constant("first_sglang", 1.5, 1.0, _FACTOR, "a prompt's fixed times with SGLang relative to vLLM",
              "a scheduler process and a tokenizer process more"),
-    Constant("first_trtllm", 1.0, 0.5, _FACTOR, "a prompt's fixed times with TensorRT-LLM relative to vLLM",
-             "as vLLM"),
     Constant("first_latent", 1.0, 0.3, _FACTOR, "a prompt's time with latent attention, whose keys and values are "
                                                 "unfolded for it, relative to others",
              "as others"),
+    Constant("first_experts", 1.0, 0.5, _FACTOR, "a prompt's time in a mixture relative to dense models, where it "
+                                                 "comes with others that fill its experts",
+             "as dense models"),
     Constant("first_fixed", 5e-3, 0.7, _SECONDS, "a prompt's fixed time",
              "tokenising, scheduling and sending over HTTP: some milliseconds"),
     Constant("first_launch", 6.0, 0.5, _FACTOR, "a prompt's kernels, launched one by one, relative to the fixed "
@@ -155,13 +156,19 @@ CONSTANTS = (
              "scheduling for each request"),
     Constant("first_step", 3.0, 0.5, "steps", "steps of others that a prompt waits for when it comes",
              "one step under way, one prepared ahead, one to deliver"),
-    Constant("queue", 0.068, 0.5, _SHARE, "of the other requests in flight whose prompts stand before this one",
+    Constant("queue", 0.068, 1.0, _SHARE, "of the other requests in flight whose prompts stand before this one",
              "with answers of random lengths a tenth of the prompts stand together"),
     Constant("queue_growth", 0.92, 0.1, "exponent", "how that grows with requests in flight",
              "a little under proportional"),
-    Constant("queue_sglang", 1.2, 0.5, _FACTOR, "the same with SGLang relative to vLLM",
+    Constant("queue_sglang", 1.2, 1.0, _FACTOR, "the same with SGLang relative to vLLM",
              "about as vLLM: its prompts go first, one batch after another"),
-    Constant("queue_trtllm", 1.0, 0.5, _FACTOR, "the same with TensorRT-LLM relative to vLLM",
+    Constant("burst", 0.2, 1.0, _SHARE, "of the prompts that fit into one step that come with this one: requests that "
+                                        "began together end together",
+             "between none, with answers of random lengths, and all, with answers of one length: assumed"),
+    Constant("burst_tokens", 8192.0, 1.0, "tokens", "tokens of prompts that are computed in one step",
+             "max_num_batched_tokens of vLLM is 2,048 or 8,192 by card and use, 8,192 is max_num_tokens of "
+             "TensorRT-LLM and chunked_prefill_size of SGLang"),
+    Constant("burst_trtllm", 1.0, 1.0, _FACTOR, "the same with TensorRT-LLM relative to vLLM",
              "as vLLM"),
     Constant("data_prompts", 0.85, 0.3, "exponent", "a prompt's time with attention data parallelism: ranks to this "
                                                     "power, as a prompt stays on one",

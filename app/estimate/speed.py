@@ -18,6 +18,7 @@ from app.estimate.terms import (
     NO_OFFSET,
     Terms,
     _compute,
+    _first,
     _fixed,
     _flops,
     _link,
@@ -110,8 +111,8 @@ def _in_flight(t: Terms, flight: float, rate: float, k: Mapping[str, float]) -> 
     A fixed point, since sequences still waiting for their prompt don't decode (Little's law). It is approached from
     above, so
     each round keeps the order of loads: more in flight is never quicker. Where a request follows on each answer, a
-    share of
-    the others' prompts stands before its own, and it comes when the next steps are already under way. Random arrivals
+    share of the others' prompts stands before its own, another share comes with it and fills the same step up to the
+    tokens that an engine computes together, and it comes when the next steps are already under way. Random arrivals
     (``rate`` a second) wait as in a queue with equal services (Pollaczek-Khinchine: half of b/(1-b) services, b the
     share of time that prompts take) and for half a step.
     """
@@ -120,15 +121,16 @@ def _in_flight(t: Terms, flight: float, rate: float, k: Mapping[str, float]) -> 
         busy = min(rate * t.prefill, BUSIEST)
         ahead, late = busy / (1 - busy) / 2, 0.5
     else:
-        ahead, late = t.queue * others ** k["queue_growth"], k["first_step"] * others / (others + 1)
-    prompt = t.alone + t.begin + t.stand * ahead + k["first_request"] * flight
+        ahead = t.queue * others ** k["queue_growth"] + t.burst * min(others, t.together)
+        late = k["first_step"] * others / (others + 1)
+    prompt = t.alone * (1 + ahead) + t.begin + k["first_request"] * flight
     if t.output == 1:
         late = 0.0
     running, own, step, parts = flight, 0.0, 0.0, NO_PARTS
     for _ in range(ROUNDS):
         parts = _step(t, running, k)
         step = sum(parts)
-        own = t.first_offset * (prompt + late * (step - parts[6]))
+        own = t.first_offset * (prompt + late * step)
         decoding = step * (t.output - 1)
         if not decoding:
             own = max(own, flight * t.prefill)
@@ -194,7 +196,7 @@ def estimate(
 
 FORMULAS = (
     terms, attention_flop, kv_elements, weight_bytes_per_gpu, memory, most_running, _flops, _compute, _unpacking,
-    _fixed, _link,
+    _fixed, _link, _first,
     experts_hit, _step, _in_flight, at,
 )  # fmt: skip
 """What the methodology page tells, by their docstrings."""

@@ -22,8 +22,9 @@ class Terms:
     """What does not depend on the load. Seconds and bytes, of one GPU; ``*_one`` are of one sequence, ``token_*`` of
     one token.
 
-    ``alone`` is a lone prompt's arithmetic, ``begin`` the launch of its kernels, ``stand`` what one that stands
-    before it takes: engines launch all prompts of a step together, but SGLang computes each batch of prompts by itself.
+    ``alone`` is a lone prompt's arithmetic, ``begin`` the launch of its kernels. Of the other requests in flight a
+    share ``queue`` has prompts that stand before it; of those that go into the same step, at most ``together``, a
+    share ``burst`` comes with it and is computed before any of them is answered.
     ``offset`` and ``first_offset`` are what measurements of the same group say of a step's and of a first token's time.
     """
 
@@ -46,8 +47,9 @@ class Terms:
     request: float
     alone: float
     begin: float
-    stand: float
     queue: float
+    burst: float
+    together: float
     interleave: float
     offset: float
     first_offset: float
@@ -164,6 +166,30 @@ def _unpacking(card: Card, precision: str, k: Mapping[str, float]) -> float:
     return k["unpack"] if precision == "int4" else k["unpack_mxfp4"]
 
 
+def _first(
+    shape: Shape, layout: Layout, prefill: float, launched: float, k: Mapping[str, float]
+) -> tuple[float, float]:  # fmt: skip
+    """Seconds of a lone prompt: its arithmetic, ``prefill`` shared over all GPUs, and the launch of its kernels one by
+    one, relative to ``launched``, what a step's take in a graph. With attention data parallel a prompt stays on its
+    rank."""
+    alone = prefill * layout.data ** k["data_prompts"] * k["first"]
+    alone *= (k["first_latent"] if shape.latent else 1.0) * (k["first_experts"] if shape.experts else 1.0)
+    paced = k["first_sglang"] if layout.engine == "sglang" else 1.0
+    return alone, k["first_fixed"] + k["first_launch"] * paced * launched
+
+
+def _speeds(card: Card, layout: Layout, k: Mapping[str, float]) -> tuple[float, float, float]:
+    """How long kernels that do little take, relative to Hopper with vLLM; the bytes/s that streaming starts from; and
+    the FLOP/s that attention reaches."""
+    engine = layout.engine
+    pace = card.pace * (k["pace_llamacpp"] if engine == "llama.cpp" else _by_engine(engine, k, "pace"))
+    pace *= k["pace_amd"] if card.amd else 1.0
+    bandwidth = card.bandwidth * (k["stream_amd"] if card.amd else 1.0)
+    if engine == "llama.cpp" and card.stacked:
+        bandwidth *= k["stream_llamacpp_stacked"]
+    return pace, bandwidth, card.flops16 * (k["gemm_amd"] if card.amd else 1.0) * k["attention"]
+
+
 def terms(
     shape: Shape, card: Card, layout: Layout, prompt: int, output: int, k: Mapping[str, float],
     offsets: tuple[float, float] = NO_OFFSET,
@@ -173,12 +199,7 @@ def terms(
     A cache in which each sequence is half way through its output: continuous batching staggers them (Orca, OSDI 2022).
     """
     engine, pipeline, data = layout.engine, layout.pipeline, layout.data
-    pace = card.pace * (k["pace_llamacpp"] if engine == "llama.cpp" else _by_engine(engine, k, "pace"))
-    pace *= k["pace_amd"] if card.amd else 1.0
-    bandwidth = card.bandwidth * (k["stream_amd"] if card.amd else 1.0)
-    if engine == "llama.cpp" and card.stacked:
-        bandwidth *= k["stream_llamacpp_stacked"]
-    attention_flops = card.flops16 * (k["gemm_amd"] if card.amd else 1.0) * k["attention"]
+    pace, bandwidth, attention_flops = _speeds(card, layout, k)
     token_compute = _compute(shape, card, layout, prompt, k)
     token_link, hop = _link(shape, card, layout, k)
     middle = prompt + output / 2
@@ -187,38 +208,22 @@ def terms(
 
     attention, shared, head, expert = weights = weight_bytes_per_gpu(shape, layout)
     stored, sequence, most = memory(shape, card, layout, weights, middle, k)
-    state = shape.state_bytes / layout.tensor
+    cached = sequence + shape.state_bytes / layout.tensor
     fixed = _fixed(shape, card, layout, pace, k)
-    alone = prefill * data ** k["data_prompts"] * k["first"] * (k["first_latent"] if shape.latent else 1.0)
-    begin = k["first_fixed"] + k["first_launch"] * _by_engine(engine, k, "first") * (fixed + hop)
+    alone, begin = _first(shape, layout, prefill, fixed + hop, k)
     one_expert = expert * pipeline * shape.expert_layers / (bandwidth * k["stream_experts"])
     one_expert *= (k["imbalance"] if layout.experts_split else 1.0) * _unpacking(card, layout.precision, k)
+    between = (k["interleave_sglang"] if engine == "sglang" else 1.0) * (1 + k["bubble"] * (pipeline - 1)) / pipeline
     return Terms(
-        output=output,
-        pipeline=pipeline,
-        data=data,
-        experts=shape.experts,
-        stored=stored,
-        sequence=sequence,
-        most=min(most, most_running(layout, card)),
-        fixed=fixed,
-        token_compute=token_compute,
-        token_link=token_link,
-        hop=hop,
-        prefill=prefill,
+        output=output, pipeline=pipeline, data=data, experts=shape.experts,
+        stored=stored, sequence=sequence, most=min(most, most_running(layout, card)),
+        fixed=fixed, token_compute=token_compute, token_link=token_link, hop=hop, prefill=prefill,
         always=(attention + shared + head) * pipeline / (bandwidth * k["stream"]),
         one_expert=one_expert,
         miss=log(1 - shape.active_experts / shape.experts) if shape.experts > shape.active_experts else 0.0,
-        cache_one=max((sequence + state) / (bandwidth * k["stream_cache"]), new / layout.tensor / attention_flops),
-        request=k["request"] * pace,
-        alone=alone,
-        begin=begin,
-        stand=alone + (begin if engine == "sglang" else 0.0),
-        queue=k["queue"] * _by_engine(engine, k, "queue"),
-        interleave=k["interleave"]
-        * (k["interleave_sglang"] if engine == "sglang" else 1.0)
-        * (1 + k["bubble"] * (pipeline - 1))
-        / pipeline,
-        offset=offsets[0],
-        first_offset=offsets[1],
-    )
+        cache_one=max(cached / (bandwidth * k["stream_cache"]), new / layout.tensor / attention_flops),
+        request=k["request"] * pace, alone=alone, begin=begin,
+        queue=k["queue"] * (k["queue_sglang"] if engine == "sglang" else 1.0),
+        burst=k["burst"] * (k["burst_trtllm"] if engine == "trtllm" else 1.0), together=k["burst_tokens"] / prompt,
+        interleave=k["interleave"] * between, offset=offsets[0], first_offset=offsets[1],
+    )  # fmt: skip

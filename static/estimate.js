@@ -144,7 +144,8 @@ const compute = (s, c, l, prompt, k) => {
   return (dense + routed) / (l.tensor * l.data * flops(c, l.precision, k));
 };
 
-const unpacking = (c, precision, k) => !unpacks(c, precision) ? 1 : precision === "int4" ? k.unpack : k.unpack_mxfp4;
+const unpacking = (c, precision, k) => !unpacks(c, precision) ? 1
+  : precision === "int4" || !c.flops8 ? k.unpack : k.unpack_mxfp4;
 
 export const terms = (s, c, l, prompt, output, k, bytes, offsets = [1, 1]) => {
   let pace = c.pace * (l.engine === "llama.cpp" ? k.pace_llamacpp : byEngine(l.engine, k, "pace"));

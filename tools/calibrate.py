@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from app.benchmarks.accuracy import Row, by_group, errors_of, every, row_of, sealed, worst_groups
-from app.benchmarks.folds import FOLDS, KINDS, judged, left_out_of, offsets, residual, widths
+from app.benchmarks.folds import FOLDS, KINDS, judged, left_out_of, offsets, residual
+from app.benchmarks.ranges import edges, lies
 from app.benchmarks.told import TOLD, computed
 from app.core import clock
 from app.estimate.constants import CONSTANTS, FITTED, frozen
@@ -161,7 +162,7 @@ def main() -> None:
         k in of.items()) + "\n}" for kind, of in folds.items()) + "\n}\n",
         encoding="utf-8",
     )  # fmt: skip
-    ranges = widths(kept_rows, folds, named(without))
+    ranges = edges(lies(kept_rows, folds, named(without)))
     constants = named(whole)
     fitted = {
         "date": clock.now().date().isoformat(), "data": f"{len(rows)} measured rows", "expected": frozen(),

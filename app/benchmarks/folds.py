@@ -1,4 +1,4 @@
-"""Offsets, ranges, and the predictions of rows by constants that they took no part in: what a calibration leaves
+"""Offsets, and the predictions of rows by constants that they took no part in: what a calibration leaves
 behind."""
 
 import json
@@ -12,19 +12,12 @@ from typing import Any
 
 from app.benchmarks.accuracy import TIMES, Guess, Row, open_rows
 from app.estimate.constants import fitted
-from app.estimate.offsets import FAMILY, MEASURED, PHYSICS, Basis, basis
+from app.estimate.offsets import Basis, basis
 from app.estimate.speed import estimate
 
 FOLDS = Path(__file__).with_name("folds.json")
 KINDS = ("place", "model", "generation")
 """What folds leave out: model × engine × generation, whole models, whole generations of GPUs."""
-COVERED = {
-    "tpot": {MEASURED: 0.82, FAMILY: 0.86, PHYSICS: 0.90},
-    "ttft": {MEASURED: 0.80, FAMILY: 0.82, PHYSICS: 0.84},
-}
-"""The share of left-out rows that a stated 80% range holds: the more, the less is known, since the formulas were
-chosen with these rows in view and what nobody has measured will err more. Of the first token less is added: its widest
-errors are bursts and warm-ups that no set-up states."""
 FAMILY_SHRINK = 3
 """A family's models differ more than a group's campaigns: its offset is drawn to 1 by n/(n+3), n models × engines
 measured."""
@@ -203,49 +196,3 @@ def judged(
     """The predictions of ``rows`` by constants and offsets of ``fit_rows`` alone."""
     known = offsets(fit_rows, residuals_of(fit_rows, constants))
     return [_guess(row, constants, basis(known, row.ask.family, row.ask.group), ranges) for row in rows]
-
-
-def _quantile(values: Sequence[tuple[float, float]], share: float) -> float:
-    """The weighted quantile of (value, weight) pairs."""
-    ordered = sorted(values)
-    total = sum(weight for _, weight in ordered)
-    passed = 0.0
-    for value, weight in ordered:
-        passed += weight
-        if passed >= share * total:
-            return value
-    return ordered[-1][0]
-
-
-def widths(
-    rows: Sequence[Row], folds: Mapping[str, Mapping[str, Mapping[str, float]]], constants: Mapping[str, float]
-) -> dict[str, dict[str, list[float]]]:
-    """For each thing that a prediction rests on the factors on it between which :data:`COVERED` of the left-out rows
-    lie.
-
-    A group that was measured often weighs with the three fourths' power of its rows. What rests on a group is judged
-    with a campaign left out,
-    the others with whole groups, models and generations left out; none is told with a narrower range than what knows
-    more.
-    """
-    ratios: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
-    guesses = [pair for kind in KINDS for pair in enumerate(left_out(rows, folds, kind, {}))]
-    for i, guess in [*guesses, *without_campaign(rows, constants, {})]:
-        row = rows[i]
-        if row.tpot:
-            ratios["tpot", guess.rests_on].append((row.tpot / guess.speed.tpot, row.place))
-        if row.ttft:
-            ratios["ttft", guess.rests_on].append((row.ttft / guess.speed.ttft, row.place))
-    found: dict[str, dict[str, list[float]]] = {time: {} for time in TIMES}
-    for time in TIMES:
-        low, high = 1.0, 1.0
-        for rests_on in (MEASURED, FAMILY, PHYSICS):
-            counts: dict[str, int] = defaultdict(int)
-            for _, place in ratios[time, rests_on]:
-                counts[place] += 1
-            values = [(ratio, counts[place] ** -0.25) for ratio, place in ratios[time, rests_on]]
-            edge = (1 - COVERED[time][rests_on]) / 2
-            if values:
-                low, high = min(low, _quantile(values, edge)), max(high, _quantile(values, 1 - edge))
-            found[time][rests_on] = [round(low, 4), round(high, 4)]
-    return found

@@ -10,6 +10,7 @@ from typing import Any
 
 from app.benchmarks.accuracy import GROUPS, Guess, Row, by_group, doubtful, errors_of, every, open_rows, worst_groups
 from app.benchmarks.folds import KINDS, left_out, load_folds, unseen
+from app.benchmarks.ranges import lies, nested
 
 TOLD = Path(__file__).with_name("told.json")
 FIGURES = ("tpot", "ttft", "throughput", "running", "limited_by")
@@ -29,11 +30,20 @@ def _errors(rows: Sequence[Row], guesses: Sequence[Guess]) -> dict[str, Any]:
     }
 
 
+@cache
+def judged_folds() -> dict[str, list[Guess]]:
+    """By what was left out, the predictions of the open rows; neither they nor their ranges know anything of the
+    row's group."""
+    rows, folds = open_rows(), load_folds()
+    found = lies(rows, folds, folds["sealed"]["all"])
+    return {kind: nested(rows, left_out(rows, folds, kind), found) for kind in KINDS}
+
+
 def computed() -> dict[str, Any]:
     """Errors by what was left out and by group; and of every shown row the prediction that no row like it took part in:
     seconds, tokens/s, sequences, the resource, and what it rests on."""
     rows, shown = open_rows(), shown_rows()
-    guesses = {kind: left_out(rows, load_folds(), kind) for kind in KINDS}
+    guesses = judged_folds()
     return {
         "summary": {kind: asdict(errors_of(rows, found)) for kind, found in guesses.items()},
         **_errors(rows, guesses["place"]),

@@ -160,10 +160,11 @@ def _compute(shape: Shape, card: Card, layout: Layout, prompt: int, k: Mapping[s
 
 
 def _unpacking(card: Card, precision: str, k: Mapping[str, float]) -> float:
-    """How much longer experts are read that are unpacked to 16 bits as they come."""
+    """How much longer experts are read that are unpacked to 16 bits as they come: MXFP4 like INT4 on cards without FP8
+    units, where the same kernels do it (Marlin, arXiv:2408.11743)."""
     if not _unpacks(card, precision):
         return 1.0
-    return k["unpack"] if precision == "int4" else k["unpack_mxfp4"]
+    return k["unpack"] if precision == "int4" or not card.flops8 else k["unpack_mxfp4"]
 
 
 def _first(

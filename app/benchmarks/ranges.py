@@ -1,0 +1,97 @@
+"""The 80 % range of a prediction: where rows of groups lay that took no part in it, told by what a prediction rests on.
+
+Rows of one group err alike, so the group, not the row, is what can be exchanged for one that nobody measured. Each
+group counts with the root of its rows, and one more group of mean weight, of which nothing is known, lies beyond every
+edge (conformal prediction: Vovk et al., 2005; with groups: Dunn, Wasserman and Ramdas, arXiv:1809.07441).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.benchmarks.accuracy import TIMES, Guess, Row
+from app.benchmarks.folds import KINDS, left_out, without_campaign
+from app.estimate.offsets import FAMILY, MEASURED, PHYSICS
+
+COVERED = 0.80
+"""The share of rows that a range is to hold."""
+Ranges = dict[str, dict[str, list[float]]]
+"""Time → what a prediction rests on → the factors on it between which the measurement lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lie:
+    """How many times the prediction a measured ``time`` was, where the prediction knew nothing of ``unit``: of a group
+    for what rests on its family or on physics, of a campaign for what rests on others of its group. ``place`` is the
+    group."""
+
+    time: str
+    rests_on: str
+    ratio: float
+    place: str
+    unit: str
+
+
+def lies(
+    rows: Sequence[Row], folds: Mapping[str, Mapping[str, Mapping[str, float]]], constants: Mapping[str, float]
+) -> list[Lie]:
+    """Of every row and fold, measured over predicted; what rests on a group is judged with a campaign left out, the
+    others with whole groups, models and generations left out."""
+    found = []
+    guesses = [pair for kind in KINDS for pair in enumerate(left_out(rows, folds, kind, {}))]
+    for i, guess in [*guesses, *without_campaign(rows, constants, {})]:
+        row = rows[i]
+        unit = "|".join(row.campaign) if guess.rests_on == MEASURED else row.place
+        for time in TIMES:
+            if measured := getattr(row, time):
+                found.append(Lie(time, guess.rests_on, measured / getattr(guess.speed, time), row.place, unit))
+    return found
+
+
+def _edge(ordered: Sequence[tuple[float, float]], beyond: float) -> float:
+    """The first of the (ratio, weight) pairs by which ``beyond`` of the weight has been passed."""
+    passed = 0.0
+    for ratio, weight in ordered:
+        passed += weight
+        if passed > beyond:
+            return ratio
+    return ordered[-1][0]
+
+
+def between(found: Sequence[Lie]) -> tuple[float, float]:
+    """The factors between which :data:`COVERED` of the weight lies, with one unit more beyond each edge."""
+    counts = Counter(lie.unit for lie in found)
+    ordered = sorted((lie.ratio, counts[lie.unit] ** -0.5) for lie in found)
+    total = sum(weight for _, weight in ordered)
+    unknown = total / len(counts)
+    beyond = (1 - COVERED) / 2 * (total + unknown) - unknown / 2
+    return _edge(ordered, beyond), _edge(ordered[::-1], beyond)
+
+
+def edges(found: Sequence[Lie]) -> Ranges:
+    """The ranges that ``found`` asks for; none is narrower than one that knows more."""
+    by: dict[tuple[str, str], list[Lie]] = defaultdict(list)
+    for lie in found:
+        by[lie.time, lie.rests_on].append(lie)
+    ranges: Ranges = {time: {} for time in TIMES}
+    for time in TIMES:
+        low, high = 1.0, 1.0
+        for rests_on in (MEASURED, FAMILY, PHYSICS):
+            if chosen := by[time, rests_on]:
+                first, last = between(chosen)
+                low, high = min(low, first), max(high, last)
+            ranges[time][rests_on] = [round(low, 4), round(high, 4)]
+    return ranges
+
+
+def nested(rows: Sequence[Row], guesses: Sequence[Guess], found: Sequence[Lie]) -> list[Guess]:
+    """The guesses with ranges that no row of the group took part in either: what a range is worth that nobody could
+    fit to the group."""
+    own: dict[str, Mapping[str, Any]] = {
+        place: edges([lie for lie in found if lie.place != place]) for place in {row.place for row in rows}
+    }
+    return [
+        replace(guess, ranges={time: tuple(own[row.place][time][guess.rests_on]) for time in TIMES})
+        for row, guess in zip(rows, guesses, strict=True)
+    ]

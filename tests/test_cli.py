@@ -55,8 +55,9 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         {"numbers": ("r1", "r2"), "reason": "not sold"},
     ),
     ("submissions benchmarks rows.csv", "submissions.benchmarks", {"output": "rows.csv"}),
-    ("ledger verify", "ledger.verify", {"line": None}),
-    ("ledger verify 12", "ledger.verify", {"line": 12}),
+    ("ledger verify", "ledger.verify", {"line": None, "shipped": False}),
+    ("ledger verify 12", "ledger.verify", {"line": 12, "shipped": False}),
+    ("ledger verify 2 --shipped", "ledger.verify", {"line": 2, "shipped": True}),
     ("privacy poll", "privacy.poll", {}),
     ("privacy retry", "privacy.retry", {}),
     (

@@ -24,7 +24,7 @@ LIMITS = {"tpot": 0.095, "worst": 0.16, "ttft": 0.26}
 """The largest errors allowed with model × engine × generation left out: what was reached, with little room."""
 LEAST_WITHIN = 0.82
 INSIDE = (0.76, 0.86)
-"""The share of left-out rows that the stated 80 % range may hold, of either time, where the range was made without
+"""The share of left-out rows that the stated 80% range may hold, of either time, where the range was made without
 their group too."""
 
 
@@ -39,7 +39,7 @@ def failures(found: Errors) -> list[str]:
         told.append(f"within 20 %: {found.within_20:.1%} is under {LEAST_WITHIN:.0%}")
     for name, inside in (("step", found.inside or 0), ("first token", found.inside_ttft or 0)):
         if not INSIDE[0] <= inside <= INSIDE[1]:
-            told.append(f"the 80 % range of a {name} holds {inside:.1%}")
+            told.append(f"the 80% range of a {name} holds {inside:.1%}")
     return told
 
 

@@ -4,6 +4,7 @@ Errors are told on folds that leave whole groups out of the fit: model × engine
 constants of every fold are kept, so that ``make accuracy`` can judge the formulas again without fitting anything. The
 sealed campaigns take no part but in the last fit: they are judged once by constants, offsets and ranges made without
 them; then the constants and offsets that ship are made from all rows. ``COMMUNITY=FILE.csv`` adds reported rows.
+What the constants of before predict of new shipped rows is written into their ledger first.
 """
 
 import csv
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from app.benchmarks import shipped_ledger
 from app.benchmarks.accuracy import Row, by_group, errors_of, every, row_of, sealed, worst_groups
 from app.benchmarks.folds import FOLDS, KINDS, judged, left_out_of, offsets, residual
 from app.benchmarks.ranges import edges, lies
@@ -141,6 +143,7 @@ def judge_sealed(
 
 
 def main() -> None:
+    print(f"{shipped_ledger.write()} predictions of new rows written down before they are seen")
     rows = every_row()
     open_ = [i for i, row in enumerate(rows) if row.campaign not in sealed()]
     with ProcessPoolExecutor() as pool:

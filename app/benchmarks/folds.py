@@ -111,9 +111,7 @@ def offsets(rows: Sequence[Row], residuals: Sequence[Residual]) -> dict[str, dic
             for i in members
         ]
         firsts = [
-            (rows[i].campaign, lies, 1.0)
-            for i in members
-            if (lies := residuals[i][1]) is not None and lies <= WAITED
+            (rows[i].campaign, lies, 1.0) for i in members if (lies := residuals[i][1]) is not None and lies <= WAITED
         ]
         group[name] = [
             round(shared + _drawn(steps, 1.0), 5),

@@ -1,4 +1,4 @@
-"""The 80 % range of a prediction: where rows of groups lay that took no part in it, told by what a prediction rests on.
+"""The 80% range of a prediction: where rows of groups lay that took no part in it, told by what a prediction rests on.
 
 Rows of one group err alike, so the group, not the row, is what can be exchanged for one that nobody measured. Each
 group counts with the root of its rows, and one more group of mean weight, of which nothing is known, lies beyond every
@@ -43,9 +43,11 @@ def lies(
     for i, guess in [*guesses, *without_campaign(rows, constants, {})]:
         row = rows[i]
         unit = "|".join(row.campaign) if guess.rests_on == MEASURED else row.place
-        for time in TIMES:
-            if measured := getattr(row, time):
-                found.append(Lie(time, guess.rests_on, measured / getattr(guess.speed, time), row.place, unit))
+        found += [
+            Lie(time, guess.rests_on, measured / getattr(guess.speed, time), row.place, unit)
+            for time in TIMES
+            if (measured := getattr(row, time))
+        ]
     return found
 
 

@@ -1,7 +1,8 @@
-"""``inferencebench ledger``: what was predicted of reported measurements before they were published."""
+"""``inferencebench ledger``: what was predicted of measurements before the site saw them."""
 
 from typing import Annotated
 
+from app.benchmarks import shipped_ledger
 from app.cli.database import open_database
 from app.cli.options import group, whole
 from app.core.settings import Settings
@@ -12,17 +13,23 @@ app = group("ledger")
 
 
 @app.command
-def verify(line: Annotated[int | None, whole()] = None, /, *, settings: Settings) -> int:
-    """Check the chain and compute every line again, or one; exit status 1 where a line does not hold.
+def verify(line: Annotated[int | None, whole()] = None, /, *, shipped: bool = False, settings: Settings) -> int:
+    """Check the chain and compute every line again, or one; exit status 1 where a line does not hold. The lines of
+    reports are followed by those of rows that ship with the software.
 
     Args:
         line: the number of one line; all of them if not given
+        shipped: only the lines of shipped rows
     """
-    open_database(settings)
-    found = sqlite.run(ledger.verify(line))
-    for checked in found:
-        print(f"{checked.line} {checked.day} {checked.fault or 'holds'}: {checked.told}")
-    wrong = sum(bool(checked.fault) for checked in found)
-    empty = sum(checked.empty for checked in found)
+    found = []
+    if not shipped:
+        open_database(settings)
+        found = [("", checked) for checked in sqlite.run(ledger.verify(line))]
+    if shipped or line is None:
+        found += [("shipped ", checked) for checked in shipped_ledger.verify(line)]
+    for name, checked in found:
+        print(f"{name}{checked.line} {checked.day} {checked.fault or 'holds'}: {checked.told}")
+    wrong = sum(bool(checked.fault) for _, checked in found)
+    empty = sum(checked.empty for _, checked in found)
     print(f"{len(found)} {'line' if len(found) == 1 else 'lines'}, {empty} empty, {wrong} wrong")
     return 1 if wrong else 0

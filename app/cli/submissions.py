@@ -201,8 +201,7 @@ async def _decide(settings: Settings, ids: Sequence[str], action: str, reason: s
     async with transaction():  # all or none
         for report in reports:
             await store.decide(report, action, reason, asked[report.id])
-            if report.kind == "benchmark":
-                await (ledger.write(report) if action == "approve" else ledger.forget(report.id))
+            await (ledger.write(report) if action == "approve" else ledger.forget(report.id))
             keys |= set(report.keys)
     written = await publish.publish_prices()
     await cdn_purge.purge(settings, keys | written.keys)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from math import log
+from math import exp, log
 from typing import Any
 
-from app.benchmarks import accuracy, folds, told
+from app.benchmarks import accuracy, folds, ranges, shipped_ledger, told
 from app.benchmarks.query import PAGE_SIZE, SORTS, parse, select
 from app.calculator.presets import ELECTRICITY
 from app.calculator.sheet import RELOAD_HOURS
@@ -155,6 +155,7 @@ def _accuracy() -> dict[str, Any]:
         "family_shrink": folds.FAMILY_SHRINK,
         "full": folds.FULL,
         "full_first": folds.FULL_FIRST,
+        "waited": f"{exp(folds.WAITED):.0f}",
     }
 
 
@@ -182,7 +183,7 @@ async def methodology(ask: Ask) -> Answer:
         bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows()))
             for row in _rows()}),
         electricity=ELECTRICITY, reload_hours=RELOAD_HOURS, reserve=memory.RESERVE,
-        ledger=await ledger.summary(), **_accuracy(),
+        ledger=await ledger.summary(), shipped_ledger=shipped_ledger.summary(), covered=ranges.COVERED, **_accuracy(),
         title="Methodology",
         description="How predictions and costs are made: every formula, constant, source of data, and the measured "
                     "error by group.",

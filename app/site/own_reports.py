@@ -13,7 +13,7 @@ from app.core.errors import ConflictError
 from app.site.render import render
 from app.site.reports import form_page, known, refused_often, too_often, typed_in
 from app.storage.write_ahead_log import empty_log
-from app.submissions import plausible, publish, store, transitions
+from app.submissions import arrival, plausible, publish, store, transitions
 from app.submissions.export import STATES, as_csv, as_dict, labels
 from app.submissions.forms import CONTACT, FORMS, read
 from app.submissions.receipts import looks_right
@@ -107,7 +107,7 @@ async def _save(settings: Any, report: Submission, receipt: str, typed: dict[str
             ),
             status=422,
         )
-    if not await store.correct(report, values):
+    if not await arrival.correct(report, values):
         return unkept(
             await form_page(
                 settings,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from app.benchmarks import replay
 from app.cli.main import main
 from app.core.settings import load
 from app.process import prepare
 from app.storage import sqlite
-from app.submissions import ledger, store
+from app.submissions import arrival, ledger, publish, store
 from tests.submissions.test_reports import BENCHMARK
 
 VALUES = {name: value for name, value in BENCHMARK.items() if name != "contact"}
@@ -27,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def report(**change: str) -> str:
-    sent = sqlite.run(store.send("benchmark", {**VALUES, **change}, "1.0", "I agree"))
+    sent = sqlite.run(arrival.send("benchmark", {**VALUES, **change}, "1.0", "I agree"))
     assert sent
     return sent[0]
 
@@ -44,17 +45,48 @@ def change(folder: Path, statement: str, *values: object) -> None:
         connection.execute(statement, values)
 
 
-def test_what_was_predicted_is_written_when_a_report_is_approved(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+def test_what_was_predicted_is_written_when_a_report_comes_in_and_judged_when_it_is_published(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = report()
-    assert sqlite.run(ledger.summary()) == {"judged": 0, "held": 0, "withdrawn": 0}
-    assert main(["submissions", "approve", one]) == 0
-    status, text = verified(capsys)
-    assert status == 0
-    assert "holds: predicted" in text
-    assert "1 line, 0 empty, 0 wrong" in text
-    assert sqlite.run(ledger.summary())["judged"] == 1
+    for approved in (0, 1):
+        status, text = verified(capsys)
+        assert status == 0
+        assert "holds: predicted" in text
+        assert "1 line, 0 empty, 0 wrong" in text
+        assert sqlite.run(ledger.summary())["judged"] == approved
+        if not approved:  # what is predicted by then is not what was predicted before the report was seen
+            monkeypatch.setattr(replay, "added", lambda _: pytest.fail("predicted again"))
+            assert main(["submissions", "approve", one]) == 0
+
+
+def test_a_corrected_report_gets_a_line_of_its_own_when_the_correction_comes_in(folder: Path) -> None:
+    one = sqlite.run(store.by_id(report()))
+    assert one
+    assert sqlite.run(arrival.correct(one, {**VALUES, "concurrency": "12"}))
+    assert [bool(line.empty) for line in sqlite.run(ledger.verify())] == [True, False]
+
+
+def test_a_report_that_is_not_kept_leaves_no_line(folder: Path) -> None:
+    report()
+    assert sqlite.run(arrival.send("benchmark", VALUES, "1.0", "I agree")) is None  # the same again
+    assert len(sqlite.run(ledger.verify())) == 1
+
+
+def test_a_line_written_by_other_formulas_says_so_and_the_chain_still_guards_it(folder: Path) -> None:
+    body = json.loads(replay.content_of({**publish.as_row(one)})) if (one := sqlite.run(store.by_id(report()))) else {}
+    digest, constants = replay.constants_now()
+    body["predicted"]["predicted_tpot_ms"] = "1.0000"
+    assert "computed again" in replay.replayed(body, {digest: constants})[0]
+    fault, told = replay.replayed({**body, "formulas": "others"}, {digest: constants})
+    assert fault == ""
+    assert "the formulas of now predict" in told
+    known = json.loads(constants)
+    del known["constants"]["burst"]
+    old = json.dumps(known)
+    fault, told = replay.replayed({**body, "constants": replay.digest(old)}, {replay.digest(old): old})
+    assert fault == ""
+    assert "'burst'" in told
 
 
 @pytest.mark.parametrize(
@@ -106,15 +138,16 @@ def test_a_report_that_goes_leaves_an_empty_line_and_the_chain_holds(
     elif way == "reject":
         assert main(["submissions", "reject", first, "--reason", "not so"]) == 0
     else:
-        assert sqlite.run(store.correct(kept, {**VALUES, "concurrency": "12"}))
+        assert sqlite.run(arrival.correct(kept, {**VALUES, "concurrency": "12"}))
     status, text = verified(capsys)
     assert status == 0
-    assert "2 lines, 1 empty, 0 wrong" in text
+    lines = "3 lines" if way == "correct" else "2 lines"
+    assert f"{lines}, 1 empty, 0 wrong" in text
     summary = sqlite.run(ledger.summary())
-    assert (summary["judged"], summary["withdrawn"]) == (1, 1)
+    assert (summary["judged"], summary["withdrawn"]) == (1, 1)  # a corrected one waits
     with closing(sqlite3.connect(folder / "inferencebench.sqlite")) as connection:
         assert first not in json.dumps(connection.execute("SELECT * FROM ledger_line").fetchall())
-        assert [line for (line,) in connection.execute("SELECT line FROM ledger_entry")] == [2]
+        assert 1 not in [line for (line,) in connection.execute("SELECT line FROM ledger_entry")]
 
 
 def test_the_range_that_held_is_counted_and_the_one_that_did_not(folder: Path) -> None:

@@ -42,7 +42,7 @@ PRICE = {"provider": "coreweave", "gpu": "l4-24gb", "gpu_count": "1", "tier": "s
          "seen_on": "2026-11-20", "seen_where": "their console, MARKERWHERE",
          "link": "https://example.org/markerlink"}  # fmt: skip
 BENCHMARK = {"model": "meta-llama/Llama-3.1-8B-Instruct", "gpu": "h100-sxm-80gb", "tensor_parallel": "1",
-             "pipeline_parallel": "1", "engine": "vllm", "engine_version": "0.11.0",
+             "pipeline_parallel": "1", "engine": "vllm", "engine_version": "0.11.0-marker",
              "precision": "bf16", "input_tokens": "1024", "output_tokens": "256", "concurrency": "8",
              "ttft_ms": "61.25", "tpot_ms": "8.1", "measured_on": "2026-11-20",
              "how": "vllm bench serve, MARKERHOW"}  # fmt: skip
@@ -201,7 +201,8 @@ def test_approved_reports_are_shown_and_withdrawn_ones_are_gone_at_the_next_answ
         for place in places:
             answer = await client.get(place)
             assert answer.status_code == 200, place
-            if "markertext" in answer.text.casefold() or "us-marker-1" in answer.text or "61.2\xa0ms" in answer.text:
+            text = answer.text.casefold()
+            if any(marker in text for marker in ("markertext", "us-marker-1", "0.11.0-marker")):
                 found.add(place)
                 held = re.search(r"s-maxage=(\d+)", answer.headers["cache-control"])
                 assert held

@@ -1,0 +1,32 @@
+"""A report comes in, new or corrected: it is kept, and what was predicted of its measurement before it came is written
+into the ledger, both or neither."""
+
+from app.storage.sqlite import transaction
+from app.submissions import ledger, store
+from app.submissions.forms import Values
+from app.submissions.store import Submission
+
+
+async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[str, str] | None:
+    """:func:`app.submissions.store.send`, with the ledger's line."""
+    async with transaction():
+        kept = await store.send(kind, values, policy, consent)
+        if kept:
+            await _note(kept[0])
+    return kept
+
+
+async def correct(report: Submission, values: Values) -> bool:
+    """:func:`app.submissions.store.correct`, with the line of the new version; the one of the old version is
+    emptied."""
+    async with transaction():
+        done = await store.correct(report, values)
+        if done:
+            await _note(report.id)
+    return done
+
+
+async def _note(one: str) -> None:
+    report = await store.by_id(one)
+    if report is not None:
+        await ledger.write(report)

@@ -58,10 +58,16 @@ def expired(folder: Path, now: int) -> list[Path]:
 
 def delete_expired(folder: Path, now: int) -> int:
     """Delete the files that are due; returns how many went."""
-    gone = expired(folder, now)
-    for path in gone:
-        path.unlink(missing_ok=True)
-    return len(gone)
+    gone, failed = 0, None
+    for path in expired(folder, now):
+        try:
+            path.unlink(missing_ok=True)
+            gone += 1
+        except OSError as error:  # the others go all the same
+            failed = failed or error
+    if failed:
+        raise failed
+    return gone
 
 
 def read(folder: Path, now: int, since: int = 0, until: int | None = None, address: str = "") -> Iterator[Row]:

@@ -187,3 +187,48 @@ def test_the_commands_say_what_is_due_and_a_dry_run_erases_nothing(
         command.status(now="tomorrow", settings=settings)
     with pytest.raises(InferenceBenchError, match="no IP address"):
         command.abuse(address="here", settings=settings)
+
+
+NO_TIMES = ("garbage", b"\xff\x00", 2**62, -(9**18), 3.5, "{}", "9999-99-99", "2026-02-30")
+
+
+def test_what_has_no_readable_time_is_past_its_limit_and_takes_no_page_down(inside: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        now = clock.timestamp()
+        today = f"{clock.now():%Y-%m-%d}"
+        async with sqlite.transaction():
+            for number, value in enumerate([*NO_TIMES, now]):
+                await sqlite.execute("INSERT INTO moderation VALUES (?, 'r1', 'price', 'approve', '')", value)
+                day = today if value == now else value
+                await sqlite.execute(
+                    "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent, "
+                    "ended_on) VALUES (?1, 'price', ?2, ?1, 'rejected', '{}', ?1, '', '', ?3)",
+                    f"r{number}", today, day,
+                )  # fmt: skip
+        assert (await client.get("/status")).status_code == 200
+        assert await purge.next_due(inside.settings, now) == now
+        gone = await purge.run(inside.settings, now)
+        assert (gone["moderation"], gone["submissions"]) == (len(NO_TIMES), len(NO_TIMES))
+        assert await sqlite.fetch("SELECT at FROM moderation") == [(now,)]
+        assert await sqlite.fetch("SELECT ended_on FROM submission") == [(today,)]
+        assert await purge.next_due(inside.settings, now) != now
+
+    inside.run(work)
+
+
+def test_a_kind_that_cannot_be_erased_stands_in_no_others_way(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(_: httpx.AsyncClient) -> None:
+        async def fails(*_: object) -> int:
+            raise OSError("a file that nobody may delete")
+
+        async def only_log(kind: retention.Kind, *given: object) -> int:
+            return await fails() if kind.name == "access-log" else 0
+
+        monkeypatch.setattr(purge, "_files", only_log)
+        async with sqlite.transaction():
+            await sqlite.execute("INSERT INTO moderation VALUES (1, 'r1', 'price', 'approve', '')")
+        with pytest.raises(OSError, match="nobody may delete"):
+            await purge.run(inside.settings, clock.timestamp())
+        assert await sqlite.fetch("SELECT * FROM moderation") == []
+
+    inside.run(work)

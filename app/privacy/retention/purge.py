@@ -21,6 +21,8 @@ AIM_S = 0.02
 PAUSE_S = 0.005
 """Between batches the lock is free so long, for whoever waits."""
 PAGE = 20_000
+MAX_INSTANT = 253_402_300_799
+"""The last second of the year 9999."""
 log = logs.get("purge")
 
 
@@ -69,10 +71,12 @@ async def _state(kind: Kind, settings: Settings, now: int, ran_at: int | None, e
     held, due_count, oldest, next_at = 0, 0, None, None
     for aged in kind.aged:
         limit = _limit(kind, aged)
-        for value, count in await fetch(f"SELECT {aged.column}, count(*) FROM {aged.table}{_where(aged)} GROUP BY 1"):  # noqa: S608
-            start = start_of(value)
-            ends = limit.ends(start)
+        for value, count in await fetch(f"SELECT +{aged.column}, count(*) FROM {aged.table}{_where(aged)} GROUP BY 1"):  # noqa: S608
             held += count
+            if (ends := _ends(limit, value)) is None:
+                due_count += count
+                continue
+            start = start_of(value)
             due_count += count * (ends <= now)
             oldest = start if oldest is None else min(oldest, start)
             if ends > now:
@@ -111,6 +115,22 @@ def _where(aged: Aged) -> str:
     return f" WHERE {aged.column} IS NOT NULL AND {aged.column} <> ''" + (f" AND {aged.where}" if aged.where else "")
 
 
+def _ends(limit: Limit, value: int | str) -> int | None:
+    """The second in which what is counted from ``value`` is gone; None where that is no time, as after a fault of the
+    disk: what can't be dated is past its limit."""
+    try:
+        return limit.ends(start_of(value))
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
+
+
+_NO_TIME = {
+    "instant": f"typeof({{0}}) <> 'integer' OR {{0}} NOT BETWEEN 0 AND {MAX_INSTANT}",
+    "day": "date({0}) IS NOT {0}",
+}
+"""What a column of each type must not hold."""
+
+
 def _limit(kind: Kind, aged: Aged) -> Limit:
     limit = aged.limit or kind.limit
     assert limit is not None, f"{kind.name} ages without a limit"
@@ -120,15 +140,21 @@ def _limit(kind: Kind, aged: Aged) -> Limit:
 async def run(settings: Settings, now: int) -> dict[str, int]:
     """Erase everything that is past its limit at ``now`` (seconds): kind → how many things went.
 
-    Safe to run at any time.
+    Safe to run at any time. A kind that can't be erased stands in no other's way; its failure is raised at the end.
     """
     gone: dict[str, int] = {}
+    failed: Exception | None = None
     for kind in KINDS:
         if not kind.ages:
             continue
-        erased = await _files(kind, settings, now)
-        for aged in kind.aged:
-            erased += await _erase(kind, aged, now)
+        try:
+            erased = await _files(kind, settings, now)
+            for aged in kind.aged:
+                erased += await _erase(kind, aged, now)
+        except Exception as error:
+            log.error("a kind of data could not be erased", extra={"data": kind.name, "why": type(error).__name__})
+            failed = failed or error
+            continue
         gone[kind.name] = erased
     await empty_log()  # also of what was erased at somebody's own wish since
     ran_at = clock.timestamp()
@@ -139,6 +165,8 @@ async def run(settings: Settings, now: int) -> dict[str, int]:
             [(name, ran_at, count) for name, count in gone.items()],
         )
     log.info("purged", extra={"erased": {name: count for name, count in gone.items() if count}})
+    if failed:
+        raise failed
     return gone
 
 
@@ -156,12 +184,13 @@ async def _due(aged: Aged, limit: Limit, now: int) -> AsyncIterator[list[int]]:
         latest = f"{datetime.fromtimestamp(int(latest), UTC):%Y-%m-%d}"
     past = -1
     statement = (
-        f"SELECT rowid AS number, {aged.column} AS start FROM {aged.table}{_where(aged)} "  # noqa: S608
-        f"AND {aged.column} <= ? AND rowid > ? ORDER BY rowid LIMIT {PAGE}"
+        f"SELECT rowid AS number, +{aged.column} AS start FROM {aged.table}{_where(aged)} "  # noqa: S608
+        f"AND ({aged.column} <= ? OR {_NO_TIME[aged.counts].format(aged.column)}) AND rowid > ? "
+        f"ORDER BY rowid LIMIT {PAGE}"
     )
     while page := await fetch(statement, latest, past):
         past = page[-1][0]
-        yield [number for number, start in page if limit.ends(start_of(start)) <= now]
+        yield [number for number, start in page if (ends := _ends(limit, start)) is None or ends <= now]
 
 
 async def delete_in_batches(table: str, keys: list[int]) -> int:

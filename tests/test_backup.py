@@ -20,7 +20,7 @@ from app.cli.main import main
 from app.core import data_folder
 from app.core.settings import Settings, load
 from app.policies.files import RECORD
-from app.process import backup
+from app.process import backup, prepare
 from app.submissions import erasure_journal
 from tests import plain
 from tests.conftest import ROOT, free_port, serve
@@ -257,6 +257,34 @@ def test_the_data_folder_and_all_in_it_is_readable_by_its_owner_alone(tmp_path: 
     assert {
         name: mode for name, mode in modes.items() if mode != ("0o700" if (data / name).is_dir() else "0o600")
     } == {}
+
+
+def test_what_is_no_message_stops_no_backup(home: Settings, tmp_path: Path) -> None:
+    new = home.data_dir / "mail" / "inbox" / "new"
+    (new / "folder").mkdir(parents=True)
+    os.mkfifo(new / "pipe")
+    (new / "link").symlink_to("/etc/hostname")
+    Path(os.fsdecode(os.fsencode(new) + b"/\xff odd")).write_bytes(b"words")
+    backup.backup(home, tmp_path / "b.tar")
+    shutil.rmtree(home.data_dir / "mail")
+    assert backup.restore(home, tmp_path / "b.tar")["messages"] == 1
+    assert (Path(os.fsdecode(os.fsencode(new) + b"/\xff odd"))).read_bytes() == b"words"
+
+
+def test_copies_that_killed_backups_and_restores_left_are_swept(home: Settings, tmp_path: Path) -> None:
+    kill = (
+        "import os, sys; from pathlib import Path; from app.core import data_folder\n"
+        "with data_folder.temporary(Path(sys.argv[1]), sys.argv[2]) as made:\n"
+        "    (made / 'whole').write_text('SECRETWORDS'); os.kill(os.getpid(), 9)"
+    )
+    for folder, prefix in ((tmp_path, ".backup-"), (home.data_dir, ".restore-")):
+        subprocess.run([sys.executable, "-c", kill, str(folder), prefix], cwd=ROOT, check=False)
+        assert list(folder.glob(f"{prefix}*/whole"))
+    with data_folder.temporary(home.data_dir, ".backup-") as alive:
+        prepare.prepare(home)
+        assert alive.exists(), "one that goes on is left alone"
+    backup.backup(home, tmp_path / "b.tar")
+    assert not [*tmp_path.glob(".backup-*"), *home.data_dir.glob(".restore-*"), *home.data_dir.glob(".backup-*")]
 
 
 def test_main_knows_the_commands(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

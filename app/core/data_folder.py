@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,28 @@ def make_private(folder: Path) -> None:
             wanted = FOLDER_MODE if path.is_dir() else FILE_MODE
             if told.st_uid == mine and not path.is_symlink() and told.st_mode & 0o777 != wanted:
                 path.chmod(wanted)
+
+
+TEMPORARY = (".backup-", ".restore-")
+"""How the names of folders begin in which a backup is made or unpacked."""
+
+
+def sweep(folder: Path) -> None:
+    """Delete what backups and restores that were killed left in ``folder``: whole copies of what is kept."""
+    for prefix in TEMPORARY:
+        for left in folder.glob(f"{prefix}*"):
+            with contextlib.suppress(OSError), (left / "lock").open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while whoever made it lives
+                shutil.rmtree(left, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def temporary(folder: Path, prefix: str) -> Iterator[Path]:
+    """A folder in ``folder`` for one of :data:`TEMPORARY`, gone at the end; what killed ones left is swept first."""
+    sweep(folder)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as made, (Path(made) / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield Path(made)
 
 
 LEAST_FREE = 20 * 2**20

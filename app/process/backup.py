@@ -13,7 +13,6 @@ import os
 import shutil
 import sqlite3
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,8 +45,7 @@ def backup(settings: Settings, target: Path) -> int:
             f"there is nothing to back up in {settings.data_dir}; INFERENCEBENCH_DATA_DIR names the folder"
         )
     try:
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=target.resolve().parent) as folder:
-            made = Path(folder)
+        with data_folder.temporary(target.resolve().parent, ".backup-") as made:
             _copy_database(settings.database_path, made / DATABASE)
             for name in (erasure_journal.FILE, RECORD):
                 with contextlib.suppress(FileNotFoundError):
@@ -103,7 +101,8 @@ def _mail(folder: Path) -> Iterator[Path]:
     """
     for part in ("new", "cur", "new"):
         for box in ("inbox", "outbox"):
-            yield from sorted((folder / MAIL / box / part).glob("*"))
+            found = (folder / MAIL / box / part).glob("*")
+            yield from sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes, at: int = 0) -> None:
@@ -130,9 +129,8 @@ def restore(settings: Settings, source: Path) -> dict[str, int]:
     with (
         data_folder.alone(settings.data_dir),
         sqlite.exclusive(settings.database_path),
-        tempfile.TemporaryDirectory(prefix=".restore-", dir=settings.data_dir) as folder,
+        data_folder.temporary(settings.data_dir, ".restore-") as made,
     ):
-        made = Path(folder)
         _unpack(source, made)
         _refuse_unsound(made / DATABASE)
         _join_journals(settings.data_dir, made)

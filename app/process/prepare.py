@@ -22,6 +22,7 @@ def prepare(settings: Settings) -> bool:
     """
     data_folder.make_private(settings.data_dir)
     data_folder.use(settings.data_dir)
+    data_folder.sweep(settings.data_dir)
     for part in ("inbox/new", "inbox/cur", "inbox/tmp", "outbox/new", "outbox/cur", "outbox/tmp"):
         (settings.data_dir / "mail" / part).mkdir(
             parents=True, exist_ok=True

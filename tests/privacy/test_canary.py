@@ -5,12 +5,12 @@ import base64
 import json
 import shutil
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
+import time_machine
 
 from app.cli import retention as commands
 from app.core import clock
@@ -24,6 +24,12 @@ from tests.conftest import Inside
 from tests.privacy.test_requests import dovecot  # noqa: F401
 from workers import jobs
 from workers.timetable import TIMETABLE
+
+
+def at_its_limit(one: canary.Canary) -> time_machine.travel:
+    """The clock stands at the second at which it is looked for, and goes on from there."""
+    return time_machine.travel(one.due_at + canary.AFTER_S, tick=True)
+
 
 AGEING = [kind for kind in KINDS if kind.ages]
 
@@ -52,10 +58,10 @@ def test_after_the_purge_at_its_limit_it_is_in_no_file_and_the_status_page_says_
     house: Inside, promise: str
 ) -> None:
     one = plant(house)
-    time.sleep(max(0, one.due_at - clock.timestamp()))
-    gone = sqlite.run(purge.run(house.settings, one.due_at))
-    assert {name for name, count in gone.items() if count} == {kind.name for kind in AGEING}
-    checked = sqlite.run(canary.check(house.settings, one))
+    with at_its_limit(one):
+        gone = sqlite.run(purge.run(house.settings, one.due_at))
+        assert {name for name, count in gone.items() if count} == {kind.name for kind in AGEING}
+        checked = sqlite.run(canary.check(house.settings, one))
     assert checked.found == []
     assert canary.last_death(house.settings) == checked.died_at
     page = httpx.Response(200)
@@ -75,17 +81,17 @@ def test_after_the_purge_at_its_limit_it_is_in_no_file_and_the_status_page_says_
 def test_a_purge_that_forgets_one_kind_is_found_out(house: Inside, monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
     one = plant(house)
     monkeypatch.setattr(purge, "KINDS", tuple(other for other in KINDS if other is not kind))
-    time.sleep(max(0, one.due_at - clock.timestamp()))
-    sqlite.run(purge.run(house.settings, one.due_at))
-    checked = sqlite.run(canary.check(house.settings, one))
-    assert checked.found
-    assert checked.died_at is None
-    assert canary.last_death(house.settings) is None
-    monkeypatch.undo()
-    sqlite.run(purge.run(house.settings, clock.timestamp()))
-    [again] = sqlite.run(canary.look_again(house.settings))
-    assert again.found == []
-    assert again.died_at
+    with at_its_limit(one):
+        sqlite.run(purge.run(house.settings, one.due_at))
+        checked = sqlite.run(canary.check(house.settings, one))
+        assert checked.found
+        assert checked.died_at is None
+        assert canary.last_death(house.settings) is None
+        monkeypatch.undo()
+        sqlite.run(purge.run(house.settings, clock.timestamp()))
+        [again] = sqlite.run(canary.look_again(house.settings))
+        assert again.found == []
+        assert again.died_at
 
 
 def test_text_that_only_the_write_ahead_log_or_a_free_page_holds_is_found(house: Inside) -> None:
@@ -164,8 +170,8 @@ def test_in_a_real_mailbox_it_is_planted_found_and_deleted(
     assert canary_reader.in_mailbox(url, one.mark) == ["imap:127.0.0.1"]
     opened = sqlite.run(sync.poll(settings))
     assert opened["cases"] == 0
-    time.sleep(max(0, one.due_at - clock.timestamp()))
-    sqlite.run(purge.run(settings, one.due_at))
-    assert sqlite.run(canary.check(settings, one)).found == []
+    with at_its_limit(one):
+        sqlite.run(purge.run(settings, one.due_at))
+        assert sqlite.run(canary.check(settings, one)).found == []
     away = canary_reader.in_mailbox("imap://u:p@127.0.0.1:9", one.mark)
     assert away == ["imap:127.0.0.1 (could not be asked: ConnectionRefusedError)"], "not asked is not gone"

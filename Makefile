@@ -18,7 +18,7 @@ run: $(VENV)/run.stamp ## install, migrate, load the shipped prices and serve on
 
 test: check ## install what the tests need and run all of them
 	@bash tools/need.sh chromium nginx openssl bwrap redis-server varnishd ps dovecot
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/test.stamp ## lint, format, types and the direction of imports
 	$(BIN)/ruff check .
@@ -33,7 +33,7 @@ docs: $(VENV)/run.stamp ## write the pages of docs/ that are made from the code
 coverage: $(VENV)/test.stamp ## how much of the code the tests run; fails below the floor in pyproject.toml, and raises it
 	@bash tools/need.sh chromium nginx openssl bwrap redis-server varnishd ps dovecot
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --skip-covered
 	$(BIN)/python -m tools.coverage_floor

@@ -7,6 +7,7 @@ stand in :mod:`tests.policies.test_pages`.
 import ast
 import sys
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,6 +15,7 @@ PAGE = ROOT / "docs" / "promises.md"
 POLICY = ROOT / "policies" / "privacy" / "2026-03-27.md"
 
 
+@cache
 def kept_by(folder: Path = ROOT / "tests") -> dict[str, list[str]]:
     """Promise → the tests that name it, as ``file::test``."""
     found: dict[str, list[str]] = defaultdict(list)

@@ -8,8 +8,10 @@ from app.core import clock
 from app.pricing.offers.disagreements import disagreements
 from app.pricing.offers.offer import Reason
 from app.pricing.refresh.authority import Standing, whose_word
+from app.pricing.refresh.refresh_source import refresh_many
 from app.storage import sqlite
 from tests import fake_clouds
+from tests.conftest import Inside
 from tests.pricing.conftest import Refreshing
 
 NOW = 1_000_000
@@ -59,6 +61,16 @@ def test_what_gave_way_is_kept_and_told_where_it_differs(refreshing: Refreshing)
     assert sqlite.run(disagreements(now, "runpod")) == [d for d in found.values() if d.provider == "runpod"]
     assert refreshing.raised(lambda: refreshing("gpu_price_feed")) & {"sources", "provider:runpod"} == set()
 
+    async def pages(client: Any) -> None:
+        for path in ("/status", "/providers/runpod"):
+            page = " ".join((await client.get(path)).text.split())
+            part = page[page.index("Where sources differ") :]
+            assert part.index("$2.39") < part.index("runpod, <time") < part.index("$2.69"), path
+            assert "gpu_price_feed, <time" in part
+            assert "+13%" in part
+
+    Inside(refreshing.settings).run(pages)
+
 
 def test_prices_within_a_twentieth_are_no_difference(refreshing: Refreshing) -> None:
     refreshing("runpod")
@@ -98,6 +110,36 @@ def test_a_better_source_that_has_been_silent_for_days_gives_way_and_comes_back(
     assert list(prices(refreshing, "runpod")) == ["gpu_price_feed"]
     refreshing("runpod")
     assert list(prices(refreshing, "runpod")) == ["runpod"]
+
+
+def test_of_sources_that_answer_at_once_one_speaks_for_each_provider(refreshing: Refreshing) -> None:
+    names = [name for name in fake_clouds.NAMES if name not in ("ecb", "gpuhunt_live")]
+    for _ in range(2):
+        outcomes = sqlite.run(refresh_many(names, refreshing.settings))
+        speaking = dict(
+            refreshing.rows(
+                "SELECT provider, count(DISTINCT source) FROM offer WHERE source IN (SELECT name FROM loaded_source "
+                "WHERE live = 1) GROUP BY provider"
+            )
+        )
+        assert set(speaking.values()) == {1}
+        assert not [one.note for one in outcomes if "an empty answer where" in one.note]
+
+
+def test_what_stands_of_a_source_that_gave_way_goes_without_a_fault(refreshing: Refreshing) -> None:
+    refreshing("runpod")
+
+    async def beside() -> None:  # as two processes may leave it
+        async with sqlite.transaction():
+            await sqlite.execute(
+                "UPDATE offer SET source = 'gpu_price_feed' WHERE id = (SELECT min(id) FROM offer WHERE "
+                "source = 'runpod')"
+            )
+
+    sqlite.run(beside())
+    outcome = refreshing("gpu_price_feed")
+    assert (outcome.state, outcome.note) == ("ok", "")
+    assert refreshing.rows("SELECT DISTINCT source FROM offer WHERE provider = 'runpod'") == [("runpod",)]
 
 
 def test_every_cloud_says_how_its_prices_come_or_that_no_program_can_read_them() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from app.core import clock, logs
 from app.core.http_client import Fault, FetchError
@@ -67,9 +68,16 @@ async def _refresh(source: Source, accept: bool) -> Outcome:
     known = await rates()
     now = clock.timestamp()
     batch = await asyncio.to_thread(normalise_batch, raws, known, now, await _medians(source.name))
+    async with _in_turn():
+        return await _written(source, batch, len(raws), now, accept)
+
+
+async def _written(source: Source, batch: Batch, stated: int, now: int, accept: bool) -> Outcome:
+    """Judge a normalised answer by what stands, and write it or keep what stands."""
     heard = await authorised(source.name, batch, now)
     batch = replace(heard.batch, offers=tuple(await with_reclaims(heard.batch.offers)))
-    stands = await _standing(source.name)
+    given_way = {offer.provider for offer in heard.gave_way}  # what stands of these goes: another speaks for them
+    stands = Counter({who: n for who, n in (await _standing(source.name)).items() if who not in given_way})
     verdicts = await _judge(source.name, batch, stands, accept)
     faults = {**source.faults, **{provider: verdict.fault for provider, verdict in verdicts.items() if verdict.fault}}
     keep = frozenset(provider for provider in faults if provider in stands)
@@ -92,7 +100,16 @@ async def _refresh(source: Source, accept: bool) -> Outcome:
     written.keys |= await claims.keep(source.name, claims.lowest(heard.gave_way), retired)
     await _remember(source.name, verdicts)
     state, note = ("failed", error) if error else ("ok", "")
-    return Outcome(source.name, state, note, len(raws) + source.left_out.total(), len(offers), written)
+    return Outcome(source.name, state, note, stated + source.left_out.total(), len(offers), written)
+
+
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+
+def _in_turn() -> asyncio.Lock:
+    """One source at a time is judged and written: of two that answer at once for a provider, the second sees what the
+    first wrote."""
+    return _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
 def _why_nothing(batch: Batch) -> str:

@@ -2,7 +2,7 @@
 const form = document.getElementById("rent-or-buy"), told = document.getElementById("rent-or-buy-told");
 const number = (name) => {
   const field = form.elements[name], value = Number(field.value);
-  field.setCustomValidity(field.value.trim() !== "" && Number.isFinite(value) && value >= Number(field.min)
+  field.setCustomValidity(Number.isFinite(value) && value >= Number(field.min)
     && value <= Number(field.max) ? "" : `from ${field.min} to ${Number(field.max).toLocaleString("en")}`);
   return value;
 };
@@ -22,6 +22,10 @@ const show = () => {
   if (!form.checkValidity()) {
     const wrong = [...form.elements].find((field) => field.validationMessage);
     told.textContent = `${wrong.labels[0].firstChild.textContent.trim()}: ${wrong.validationMessage}.`;
+    return;
+  }
+  if (!given.price) {
+    told.textContent = "Put in what the machine costs to buy.";
     return;
   }
   const found = rentOrBuy(given);

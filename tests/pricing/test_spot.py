@@ -13,6 +13,7 @@ from app.pricing.offers.reclaim import MONTH_HOURS, rate_per_hour, stretch
 from app.pricing.sources import spot_advisor, spotlake
 from app.pricing.sources.spot_bands import band
 from tests import fake_clouds
+from tests.conftest import Inside
 from tests.fake_clouds import as_json
 from tests.pricing.conftest import Refreshing
 from tests.pricing.test_more_clouds import broken
@@ -131,3 +132,20 @@ def test_the_calculators_spot_price_holds_what_reclaims_cost(refreshing: Refresh
     told = [offer for offer in json.loads(sqlite.run(sheet.sheet(clock.timestamp())))["offers"] if len(offer) == 9]
     assert [offer[8] for offer in told] == [sheet.spot_factor({**row, "reclaim_low": 95, "reclaim_high": 100,
                                                                "reclaim_hours": 730})]  # fmt: skip
+
+
+def test_the_price_table_and_its_data_tell_how_often_spot_is_taken(refreshing: Refreshing) -> None:
+    for name in ("skypilot", "spot_advisor", "vast"):
+        refreshing(name)
+
+    async def pages(client: Any) -> None:
+        page = (await client.get("/prices?provider=aws&tier=spot", follow_redirects=True)).text
+        assert "over 20&nbsp;% taken a month" in page
+        assert "host up 98.7%" in (await client.get("/prices?provider=vast-ai", follow_redirects=True)).text
+        [offer] = (await client.get("/api/prices?provider=aws&tier=spot")).json()["offers"]
+        assert [offer[name] for name in ("reclaim_low", "reclaim_high", "reclaim_hours")] == [20, None, MONTH_HOURS]
+        head, row = (await client.get("/prices.csv?provider=aws&tier=spot")).text.splitlines()
+        told = dict(zip(head.split(","), row.split(","), strict=True))
+        assert (told["reclaim_low"], told["reclaim_high"], told["reclaim_hours"]) == ("20", "", "730")
+
+    Inside(refreshing.settings).run(pages)

@@ -203,24 +203,7 @@ def resolve(
     async def go() -> str:
         case = await cases.known(reference)
         if extend:
-            if case.extended or not reason:
-                raise InferenceBenchError("a deadline is extended once, with a --reason that the person is told")
-            due = request.extended(case.received_at, case.deadline_at, case.law)
-            async with transaction(cases.CASES_KEY):
-                await cases.set_values(case.reference, deadline_at=due, extended=reason[:300])
-                await cases.note(case.reference, f"extended to {templates.day(due)}: {reason}")
-                told = (
-                    f"Your request {case.reference} takes longer: you get the answer by {templates.day(due)}. The"
-                    f" reason: {reason}"
-                )
-                await queue.write(
-                    settings,
-                    case,
-                    told,
-                    automatic=False,
-                    now=clock.timestamp(),
-                )
-            return f"due {templates.day(due)}; the notice waits to be sent"
+            return await _extend(settings, case, reason)
         if text:
             await queue.answer(settings, case.reference, text)
         if state == request.ANSWERED:
@@ -230,3 +213,17 @@ def resolve(
 
     print(sqlite.run(go()))
     return 0
+
+
+async def _extend(settings: Settings, case: cases.Case, reason: str) -> str:
+    """Extend a case's deadline and queue the letter that says why. Returns what to print."""
+    if case.extended or not reason:
+        raise InferenceBenchError("a deadline is extended once, with a --reason that the person is told")
+    due = request.extended(case.received_at, case.deadline_at, case.law)
+    day = templates.day(due)
+    letter = f"Your request {case.reference} takes longer: you get the answer by {day}. The reason: {reason}"
+    async with transaction(cases.CASES_KEY):
+        await cases.set_values(case.reference, deadline_at=due, extended=reason[:300])
+        await cases.note(case.reference, f"extended to {day}: {reason}")
+        await queue.write(settings, case, letter, automatic=False, now=clock.timestamp())
+    return f"due {day}; the notice waits to be sent"

@@ -1,6 +1,6 @@
 """The commands of ``inferencebench privacy`` that confirm who asks and carry out what is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,43 +49,53 @@ def verify(
         case = await cases.known(reference)
         async with transaction(cases.CASES_KEY):
             if kind or law:
-                right_kind, right_law = kind or case.kind, law or case.law
-                due = request.deadline(case.received_at, right_law)
-                due = request.extended(case.received_at, due, right_law) if case.extended else due
-                await cases.set_values(case.reference, kind=right_kind, law=right_law, deadline_at=due)
-                await cases.note(case.reference, f"confirmed as {right_kind} ({right_law})")
-                return f"filed as {right_kind} ({right_law}), due {templates.day(due)}"
+                return await _file_as(case, kind or case.kind, law or case.law)
             if proof:
-                now = clock.timestamp()
-                await cases.move(
-                    case.reference, request.VERIFIED, now, verified_at=now, code_hash="", proof=proof[:300]
-                )
-                await cases.note(case.reference, f"identity shown: {proof}")
-                return "identity recorded as shown"
+                return await _record_proof(case, proof)
             if code:
-                if not case.code_hash:
-                    raise InferenceBenchError("no code is open for this case; send one with --send-code")
-                right = await queue.try_codes(settings, case, request.codes_in(code) or [code])
-                return "the code is right" if right else "the code is wrong"
+                return await _try_code(settings, case, code)
             if send_code:
-                new = request.new_code()
-                text = templates.acknowledgement(case.reference, case.kind, case.law, case.deadline_at, new, "")
-                if not await queue.write(
-                    settings,
-                    case,
-                    text,
-                    automatic=False,
-                    now=clock.timestamp(),
-                ):
-                    raise InferenceBenchError("no address is known for this case")
-                code_hash = request.hash_of(new)
-                await cases.move(case.reference, request.WAITING, clock.timestamp(), code_hash=code_hash, wrong_codes=0)
-                return "a new code waits to be sent; the worker or inferencebench privacy poll sends it"
+                return await _send_code(settings, case)
         raise InferenceBenchError("say --code CODE, --proof TEXT, --send-code, or --kind and --law")
 
     done = sqlite.run(go())
     print(done)
-    return 1 if done == "the code is wrong" else 0
+    return 1 if done == _WRONG else 0
+
+
+_WRONG = "the code is wrong"
+
+
+async def _file_as(case: cases.Case, kind: str, law: str) -> str:
+    """Put kind and law right; the deadline follows the law. Returns what to print."""
+    due = request.deadline(case.received_at, law)
+    due = request.extended(case.received_at, due, law) if case.extended else due
+    await cases.set_values(case.reference, kind=kind, law=law, deadline_at=due)
+    await cases.note(case.reference, f"confirmed as {kind} ({law})")
+    return f"filed as {kind} ({law}), due {templates.day(due)}"
+
+
+async def _record_proof(case: cases.Case, proof: str) -> str:
+    now = clock.timestamp()
+    await cases.move(case.reference, request.VERIFIED, now, verified_at=now, code_hash="", proof=proof[:300])
+    await cases.note(case.reference, f"identity shown: {proof}")
+    return "identity recorded as shown"
+
+
+async def _try_code(settings: Settings, case: cases.Case, code: str) -> str:
+    if not case.code_hash:
+        raise InferenceBenchError("no code is open for this case; send one with --send-code")
+    right = await queue.try_codes(settings, case, request.codes_in(code) or [code])
+    return "the code is right" if right else _WRONG
+
+
+async def _send_code(settings: Settings, case: cases.Case) -> str:
+    now, code = clock.timestamp(), request.new_code()
+    text = templates.acknowledgement(case.reference, case.kind, case.law, case.deadline_at, code, "")
+    if not await queue.write(settings, case, text, automatic=False, now=now):
+        raise InferenceBenchError("no address is known for this case")
+    await cases.move(case.reference, request.WAITING, now, code_hash=request.hash_of(code), wrong_codes=0)
+    return "a new code waits to be sent; the worker or inferencebench privacy poll sends it"
 
 
 def export(
@@ -123,24 +133,23 @@ def export(
         async with transaction(cases.CASES_KEY):
             if logs:
                 await cases.note(reference.upper(), f"log rows of an address given on further proof: {ip_proof}")
-            await cases.note(reference.upper(), "exported: " + ", ".join(f"{what}: {n}" for what, n in counts.items()))
+            await cases.note(reference.upper(), f"exported: {_listed(counts)}")
         if send:
-            text = (
-                "Enclosed is what we hold about you, with a README that explains each file. What was not found is not"
-                " held."
-            )
-            await queue.answer(settings, reference, text, (f"{reference.upper()}.zip", bundle))
+            await queue.answer(settings, reference, _ENCLOSED, (f"{reference.upper()}.zip", bundle))
         return bundle, counts
 
     bundle, counts = sqlite.run(go())
     if output:
         Path(output).write_bytes(bundle)
-    print(
-        ", ".join(f"{what}: {count}" for what, count in counts.items())
-        + (f"; in {output}" if output else "")
-        + ("; waits to be sent" if send else "")
-    )
+    print(_listed(counts) + (f"; in {output}" if output else "") + ("; waits to be sent" if send else ""))
     return 0
+
+
+_ENCLOSED = "Enclosed is what we hold about you, with a README that explains each file. What was not found is not held."
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{what}: {count}" for what, count in counts.items())
 
 
 def restrict(

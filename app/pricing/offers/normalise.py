@@ -75,13 +75,26 @@ def _normalise(raw: RawOffer, rates: Mapping[str, Rate], now: int) -> Offer:
     price = _price(raw, count, rates)
     if not 0 < raw.fetched_at <= now + 300:
         raise _RefusedError(Reason.BAD_DATE, "it is not said when this was seen, or the date lies in the future")
+    return _offer(raw, provider, gpu.gpu, count, tier, months, price)
+
+
+def _offer(
+    raw: RawOffer,
+    provider: str,
+    gpu: str,
+    count: Fraction | None,
+    tier: Tier,
+    months: int | None,
+    price: _Price,
+) -> Offer:
+    """The offer that what was understood makes with what is taken as stated."""
     where = place(provider, _clean(raw.region, 80))
     facts = providers()[provider]
     return Offer(
-        id=_identity(raw, provider, gpu.gpu, count, tier, months),
+        id=_identity(raw, provider, gpu, count, tier, months),
         source=raw.source,
         provider=provider,
-        gpu=gpu.gpu,
+        gpu=gpu,
         gpu_count=count,
         tier=tier,
         provider_tier=_clean(raw.tier, 60),

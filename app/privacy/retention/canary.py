@@ -163,12 +163,28 @@ def _plant_log(folder: Path, mark: str, now: int) -> None:
 
 async def _plant_rows(canary: Canary, mark: str) -> None:
     """Rows in the database, inside the running transaction."""
-    now, due = canary.planted_at, canary.due_at
     counters = Limit(months=COUNTER_MONTHS)
     await execute(
         "INSERT INTO daily_counter (day, measure, page, bucket, count) VALUES (?, 'canary', ?, 0, 1)",
-        _last_day(counters, now), mark,
+        _last_day(counters, canary.planted_at), mark,
     )  # fmt: skip
+    await execute(
+        "INSERT INTO moderation (at, submission, kind, action, reason) VALUES (?, 'canary', 'canary', 'canary', ?)",
+        _start(counters, canary.due_at), mark,
+    )  # fmt: skip
+    await _plant_reports(canary.planted_at, mark)
+    await _plant_cases(canary.due_at, mark)
+    letter = _start(Limit(days=COPY_DAYS), canary.due_at)
+    await execute(
+        "INSERT INTO mail_out (id, reference, recipient, automatic, created_at, sent_at, message) "
+        "VALUES (?, NULL, ?, 1, ?, ?, ?)",
+        f"k{secrets.token_hex(8)}", f"{mark}@example.invalid", letter, letter, mark.encode(),
+    )  # fmt: skip
+    canary.rows |= {"counters": 1, "submissions": 2, "moderation": 1, "requests": 3}
+
+
+async def _plant_reports(now: int, mark: str) -> None:
+    """A rejected and a withdrawn report, each with an address."""
     for state, days in (("rejected", REJECTED_DAYS), ("withdrawn", WITHDRAWN_DAYS)):
         ended = _last_day(Limit(days=days), now)
         one = f"k{secrets.token_hex(7)}"
@@ -181,10 +197,10 @@ async def _plant_rows(canary: Canary, mark: str) -> None:
         await execute(
             "INSERT INTO submission_contact (submission, address) VALUES (?, ?)", one, f"{mark}@example.invalid"
         )
-    await execute(
-        "INSERT INTO moderation (at, submission, kind, action, reason) VALUES (?, 'canary', 'canary', 'canary', ?)",
-        _start(counters, due), mark,
-    )  # fmt: skip
+
+
+async def _plant_cases(due: int, mark: str) -> None:
+    """A resolved request and spam, each with a message, a note and an answer that was sent."""
     resolved = _start(Limit(months=CASE_MONTHS), due)
     spam = _start(Limit(days=SPAM_DAYS), due)
     for reference, state, at in ((_reference(), "resolved", resolved), (_reference(), "spam", spam)):
@@ -207,13 +223,6 @@ async def _plant_rows(canary: Canary, mark: str) -> None:
             "VALUES (?, ?, ?, 1, ?, ?, ?)",
             f"k{secrets.token_hex(8)}", reference, f"{mark}@example.invalid", at, at, mark.encode(),
         )  # fmt: skip
-    letter = _start(Limit(days=COPY_DAYS), due)
-    await execute(
-        "INSERT INTO mail_out (id, reference, recipient, automatic, created_at, sent_at, message) "
-        "VALUES (?, NULL, ?, 1, ?, ?, ?)",
-        f"k{secrets.token_hex(8)}", f"{mark}@example.invalid", letter, letter, mark.encode(),
-    )  # fmt: skip
-    canary.rows |= {"counters": 1, "submissions": 2, "moderation": 1, "requests": 3}
 
 
 def _reference() -> str:

@@ -4,8 +4,7 @@ import re
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 
 import brotli
@@ -15,8 +14,9 @@ from playwright.sync_api import sync_playwright
 from app.benchmarks.accuracy import load_rows
 from app.estimate.constants import fitted
 from app.estimate.speed import estimate as estimate_one
+from tests.conftest import free_port
+from tools.bench_site import Line, site
 
-Site = Callable[[Path, int], AbstractContextManager[str]]
 RUNS = 7
 _CHANGE = """async (n) => { const field = document.getElementById('c-output'), times = [];
   for (const box of ['c-spot', 'c-reserved']) document.getElementById(box).checked = true;
@@ -29,7 +29,7 @@ _CHANGE = """async (n) => { const field = document.getElementById('c-output'), t
   return times; }"""
 
 
-def estimate(folder: Path, site: Site, free_port: Callable[[], int]) -> Iterator[tuple[str, str, str]]:
+def estimate(folder: Path) -> Iterator[Line]:
     """Estimates a second over the measured rows; a field's change until the rows stand; sizes; a first render."""
     asked = [row.ask for row in load_rows()]
     constants = fitted()["constants"]

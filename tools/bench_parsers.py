@@ -25,8 +25,8 @@ from app.site.estimate_api import _given
 from app.submissions import free_text
 from app.telemetry.user_agents import families
 from app.web.content_encoding import negotiate
+from tools.bench_site import Line
 
-Line = tuple[str, str, str]
 MEGABYTE = 1_000_000
 HEAD = "From: a@x.example\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\nContent-Type: {kind}\r\n\r\n"
 

@@ -7,20 +7,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
+from tests.conftest import free_port
+from tools.bench_site import Line, site
 from tools.bench_telemetry import latencies, read_answer
 
 POSTS, MESSAGES = 10_000, 100_000
-Line = tuple[str, str, str]
 
 
-def flood(
-    folder: Path, site: Callable[..., AbstractContextManager[str]], free_port: Callable[[], int]
-) -> Iterator[Line]:
+def flood(folder: Path) -> Iterator[Line]:
     """Ten thousand posts of a whole report within a minute, while somebody reads /prices."""
     data, port = folder / "site", free_port()
     form = {

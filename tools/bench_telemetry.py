@@ -8,10 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from tests.conftest import free_port
+from tools.bench_site import Line, running, site, wait_for, wrk
 
 ROUNDS, SECONDS, RATE = 7, 6, 2_000
 ROWS, DAYS = 10_000_000, 10
@@ -21,60 +24,54 @@ REQUEST = (
     b"GET /prices HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:133.0)"
     b" Gecko/20100101 Firefox/133.0\r\n\r\n"
 )
-Line = tuple[str, str, str]
 
 
-def access_log(
-    folder: Path,
-    running: Callable[..., AbstractContextManager[Any]],
-    wait_for: Callable[[str], None],
-    wrk: Callable[[str], float],
-    free_port: Callable[[], int],
-) -> Iterator[Line]:
+def access_log(folder: Path) -> Iterator[Line]:
     """CPU at a steady rate and throughput at saturation, with the log and without, in turns."""
-    ports = {"app": free_port(), "tools.bench_unlogged": free_port()}
-    commands = {
-        "app": [sys.executable, "-m", "app", "serve"],
-        "tools.bench_unlogged": [sys.executable, "-m", "tools.bench_unlogged"],
-    }
-    settings = {
-        name: {"INFERENCEBENCH_DATA_DIR": str(folder / name), "INFERENCEBENCH_PORT": str(port)}
-        for name, port in ports.items()
-    }
-    with (
-        running(commands["app"], **settings["app"]) as logged,
-        running(commands["tools.bench_unlogged"], **settings["tools.bench_unlogged"]) as bare,
-    ):
-        for port in ports.values():
-            wait_for(f"http://127.0.0.1:{port}/prices")
-        pairs = []
-        for turn in range(ROUNDS + 1):
-            order = [(logged, ports["app"]), (bare, ports["tools.bench_unlogged"])]
-            costs = {}
-            for process, port in order if turn % 2 else reversed(order):
-                costs[port] = cpu_at_rate(process.pid, port)
-            if turn:
-                pairs.append((costs[ports["app"]], costs[ports["tools.bench_unlogged"]]))
-        ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
-        more = statistics.median(a / b for a, b in pairs) - 1
-        points = statistics.median(a - b for a, b in pairs) * 100
-        yield (
-            f"CPU of the web process at {RATE:,} requests/s, with the log against without",
-            f"{points:+.1f} % of a core ({ours:.1%} against {theirs:.1%}; relative {more:+.1%})",
-            "≤ 3 % more",
-        )
-        urls = [f"http://127.0.0.1:{port}/prices" for port in ports.values()]
-        [wrk(url) for url in urls]
-        rates = [(wrk(urls[0]), wrk(urls[1])) for _ in range(ROUNDS)]
-        ratio = statistics.median(a / b for a, b in rates)
-        yield (
-            "throughput of /prices at saturation, with the log ÷ without",
-            (
-                f"{ratio:.2f} ({statistics.median(a for a, _ in rates):,.0f} ÷ "
-                f"{statistics.median(b for _, b in rates):,.0f} requests/s)"
-            ),
-            "≥ 0.90",
-        )
+    with _served(folder / "logged", "app", "serve") as logged, _served(folder / "bare", "tools.bench_unlogged") as bare:
+        yield _steady(logged, bare)
+        yield _saturated(logged[1], bare[1])
+
+
+@contextmanager
+def _served(folder: Path, *module: str) -> Iterator[tuple[int, int]]:
+    """A site in a process of its own: the process and the port."""
+    port = free_port()
+    command = [sys.executable, "-m", *module]
+    with running(command, INFERENCEBENCH_DATA_DIR=str(folder), INFERENCEBENCH_PORT=str(port)) as process:
+        wait_for(f"http://127.0.0.1:{port}/prices")
+        yield process.pid, port
+
+
+def _steady(logged: tuple[int, int], bare: tuple[int, int]) -> Line:
+    """Shares of a core at a steady rate."""
+    pairs = []
+    for turn in range(ROUNDS + 1):
+        costs = {one: cpu_at_rate(*one) for one in ((logged, bare) if turn % 2 else (bare, logged))}
+        if turn:
+            pairs.append((costs[logged], costs[bare]))
+    ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
+    more = statistics.median(a / b for a, b in pairs) - 1
+    points = statistics.median(a - b for a, b in pairs) * 100
+    return (
+        f"CPU of the web process at {RATE:,} requests/s, with the log against without",
+        f"{points:+.1f} % of a core ({ours:.1%} against {theirs:.1%}; relative {more:+.1%})",
+        "≤ 3 % more",
+    )
+
+
+def _saturated(*ports: int) -> Line:
+    """Requests a second of the site on the first port against that on the second."""
+    urls = [f"http://127.0.0.1:{port}/prices" for port in ports]
+    for url in urls:
+        wrk(url)
+    rates = [(wrk(urls[0]), wrk(urls[1])) for _ in range(ROUNDS)]
+    ours, theirs = (statistics.median(side) for side in zip(*rates, strict=True))
+    return (
+        "throughput of /prices at saturation, with the log ÷ without",
+        f"{statistics.median(a / b for a, b in rates):.2f} ({ours:,.0f} ÷ {theirs:,.0f} requests/s)",
+        "≥ 0.90",
+    )
 
 
 def cpu_at_rate(pid: int, port: int) -> float:
@@ -124,9 +121,7 @@ def cpu(pid: int) -> float:
     return sum(spent.get(one, 0) for one in mine)
 
 
-def purge(
-    folder: Path, site: Callable[..., AbstractContextManager[str]], free_port: Callable[[], int]
-) -> Iterator[Line]:
+def purge(folder: Path) -> Iterator[Line]:
     """Ten million rows of the log past their limit, and a million rows of counters, go while pages are read."""
     from app.core import clock
     from app.core.settings import load
@@ -148,34 +143,36 @@ def purge(
         took = time.perf_counter() - began
         left = len(list((data / "logs").glob("access-2020*")))
         yield (
-            (
-                f"{ROWS:,} expired rows of the access log deleted while /prices is read: time, slowest request during, "
-                "before"
-            ),
+            f"{ROWS:,} expired rows of the access log deleted: time, slowest /prices during, before",
             f"{took:.2f} s, {max(busy or [0]) * 1e3:.1f} ms, {max(calm) * 1e3:.1f} ms; {left} files left",
             "the site serves",
         )
         sqlite.use(settings.database_path)
         fill_counters(settings.database_path)
-        waits: list[float] = []
-        watch = threading.Event()
-        watcher = threading.Thread(target=write_beside, args=(str(settings.database_path), waits, watch))
-        watcher.start()
-        began = time.perf_counter()
-        busy = latencies(port, lambda: sqlite.run(privacy_purge.run(settings, now)))
-        took = time.perf_counter() - began
-        watch.set()
-        watcher.join()
-        waits.sort()
+        waits, busy, took = _waits_during(
+            settings.database_path, lambda: latencies(port, lambda: sqlite.run(privacy_purge.run(settings, now)))
+        )
         yield (
-            (
-                f"{COUNTERS:,} expired rows of counters deleted: time; the write lock as another writer waits for it,"
-                " p99 and longest"
-            ),
+            f"{COUNTERS:,} expired rows of counters deleted: time; another writer's wait for the lock, p99 and longest",
             f"{took:.1f} s; {waits[int(len(waits) * 0.99)] * 1e3:.0f} ms, {waits[-1] * 1e3:.0f} ms",
             "< 50 ms",
         )
         yield ("slowest /prices during that deletion", f"{max(busy) * 1e3:.1f} ms of {len(busy):,}", "the site serves")
+
+
+def _waits_during(path: Path, work: Callable[[], list[float]]) -> tuple[list[float], list[float], float]:
+    """Seconds that another writer waited for the write lock while ``work`` ran, sorted; what ``work`` returned; and
+    the seconds it took."""
+    waits: list[float] = []
+    done = threading.Event()
+    watcher = threading.Thread(target=write_beside, args=(str(path), waits, done))
+    watcher.start()
+    began = time.perf_counter()
+    found = work()
+    took = time.perf_counter() - began
+    done.set()
+    watcher.join()
+    return sorted(waits), found, took
 
 
 def fill_log(folder: Path) -> None:

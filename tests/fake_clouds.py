@@ -491,7 +491,8 @@ def catalogue_zip(name: str, rows: list[tuple[Any, ...]]) -> bytes:
 def gpuhunt(asked: Asked) -> Reply:
     _, _, name, *rest = asked.path.split("/")
     if rest == ["version"]:
-        return Reply(b"20261123-1\n", headers={"content-type": "text/plain"})
+        today = datetime.fromtimestamp(time.time(), UTC).strftime("%Y%m%d-1\n")
+        return Reply(today.encode(), headers={"content-type": "text/plain"})
     return Reply(catalogue_zip(name, GPUHUNT[name]), headers={"content-type": "application/zip"})
 
 

@@ -15,7 +15,7 @@ from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import PriceQuery
 from app.pricing.refresh.exchange_rates import rates
 from app.pricing.search.parse_query import parse, unknown_parameter
-from app.site.bill_schema import LIMITS, BillFilters, Bills, bill_of
+from app.site.bill_schema import LIMITS, NEVER, BillFilters, Bills, Even, bill_of
 from app.site.price_api import to_json
 from app.site.render import render
 from app.web.answers import JSON, Answer, Ask
@@ -77,7 +77,7 @@ async def data(ask: Ask) -> Answer:
     ask.settle(asked.address("/api/bill"))
     asked, bills = await _bills(asked, await store.counts_by("gpu"), ask.now)
     even = _even(bills)
-    rows = [bill_of(one, even.get(one.row["id"]), ask.now) for one in bills[:MOST_BILLS]]
+    rows = [bill_of(one, even.get(one.row["id"], NEVER), ask.now) for one in bills[:MOST_BILLS]]
     return Answer(to_json(Bills(count=len(bills), bills=rows)), JSON, await store.next_stale(ask.now))
 
 
@@ -91,9 +91,8 @@ async def _bills(asked: Asked, counts: dict[str, int], now: int) -> tuple[Asked,
     return asked, bill.ranked(fit, asked.wish, await market(), now)
 
 
-def _even(bills: list[bill.Bill]) -> dict[str, int | None]:
-    """Offer id of each commitment → the month from which on it is cheaper than its provider's own price on demand of as
-    many cards, or than the cheapest of all where it has none."""
+def _even(bills: list[bill.Bill]) -> dict[str, Even]:
+    """Offer id of each commitment → when it pays."""
     own: dict[tuple[str, str], int] = {}
     for one in bills:
         if one.row["tier"] == "on-demand" and not one.missing:
@@ -102,8 +101,9 @@ def _even(bills: list[bill.Bill]) -> dict[str, int | None]:
     found = {}
     for one in bills:
         if one.row["tier"] == "reserved":
-            price = own.get((one.row["gpu"], one.row["provider"])) or own.get((one.row["gpu"], ""))
-            found[one.row["id"]] = bill.break_even(one, round(price * one.gpus)) if price else None
+            prices = [own.get((one.row["gpu"], who)) for who in (one.row["provider"], "")]
+            months = [bill.break_even(one, round(price * one.gpus)) if price else None for price in prices]
+            found[one.row["id"]] = Even(months[0], months[1], prices[0] is not None)
     return found
 
 

@@ -1,5 +1,6 @@
 """The types with which a month's bill is asked for and answered: one source for the answer and its description."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
@@ -53,7 +54,11 @@ class OfferBill(Struct, kw_only=True):
     stale: Annotated[bool, Meta(description="True once the price is older than its source's freshness limit.")]
     source: Annotated[str, Meta(description="What said so.")]
     breaks_even_in_month: Annotated[
-        int | None, Meta(description="The month from which on a commitment is cheaper than on demand.")
+        int | None,
+        Meta(description="The month from which on a commitment is cheaper than on demand from the same provider."),
+    ]
+    breaks_even_against_cheapest: Annotated[
+        int | None, Meta(description="The same against the cheapest on demand of all; null where it never is.")
     ]
     parts: list[BillPart]
 
@@ -65,7 +70,20 @@ class Bills(Struct, kw_only=True):
     bills: list[OfferBill]
 
 
-def bill_of(one: bill.Bill, even: int | None, now: int) -> OfferBill:
+@dataclass(frozen=True, slots=True)
+class Even:
+    """The month from which on a commitment is cheaper than as many cards on demand: of its ``own`` provider, where
+    that has such a price (``has_own``), and of the ``cheapest`` of all; ``None`` is never."""
+
+    own: int | None
+    cheapest: int | None
+    has_own: bool
+
+
+NEVER = Even(None, None, has_own=False)
+
+
+def bill_of(one: bill.Bill, even: Even, now: int) -> OfferBill:
     """A bill as it is published at ``now`` (seconds since 1970)."""
     row = one.row
     rent = BillPart(part="rent", told=bill.INCLUDED, usd_per_month=to_decimal(one.rent_micro), at_the_median=False)
@@ -73,7 +91,8 @@ def bill_of(one: bill.Bill, even: int | None, now: int) -> OfferBill:
         offer=row["id"], provider=row["provider"], gpu=row["gpu"], tier=row["tier"],
         commitment_months=row["commitment_months"], region=row["region"] or None, machines=one.nodes,
         gpus=float(one.gpus), usd_per_month=to_decimal(one.total_micro), is_least=one.missing,
-        stale=row["stale_at"] <= now, source=row["source"], breaks_even_in_month=even,
+        stale=row["stale_at"] <= now, source=row["source"], breaks_even_in_month=even.own,
+        breaks_even_against_cheapest=even.cheapest,
         parts=[rent, *(
             BillPart(part=part.name, told=part.word, at_the_median=part.is_median,
                      usd_per_month=None if part.micro is None else to_decimal(part.micro))

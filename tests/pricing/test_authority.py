@@ -142,6 +142,28 @@ def test_what_stands_of_a_source_that_gave_way_goes_without_a_fault(refreshing: 
     assert refreshing.rows("SELECT DISTINCT source FROM offer WHERE provider = 'runpod'") == [("runpod",)]
 
 
+def test_a_catalogue_that_is_no_longer_renewed_turns_stale_and_gives_way(refreshing: Refreshing) -> None:
+    from app.pricing.sources.gpuhunt_catalogue import made_at
+
+    def frozen(asked: Any) -> Any:
+        return fake_clouds.Reply(b"20261001-3") if asked.path.endswith("version") else fake_clouds.gpuhunt(asked)
+
+    refreshing.server.answers["/v3/*"] = frozen
+    refreshing("gpuhunt")
+    last = clock.parse_instant("2026-10-01T23:59:59Z").timestamp()
+    newest = "SELECT max(fetched_at) FROM offer WHERE source = 'gpuhunt'"
+    assert refreshing.rows(newest) in ([(last,)], [(None,)])
+    refreshing("karpenter")
+    assert refreshing.rows("SELECT DISTINCT source FROM offer WHERE provider = 'aws'") == [("karpenter",)]
+    refreshing("gpuhunt")
+    assert refreshing.rows("SELECT DISTINCT source FROM offer WHERE provider = 'aws'") == [("karpenter",)]
+    del refreshing.server.answers["/v3/*"]
+    refreshing.server.answers["/v3/*"] = fake_clouds.gpuhunt
+    refreshing("gpuhunt")
+    assert refreshing.rows("SELECT DISTINCT source FROM offer WHERE provider = 'aws'") == [("gpuhunt",)]
+    assert made_at("v1", 7) == made_at("20269999-1", 7) == made_at("20300101-1", 7) == 7
+
+
 def test_every_cloud_says_how_its_prices_come_or_that_no_program_can_read_them() -> None:
     from app.catalog.facts import providers
     from app.pricing.snapshot import files

@@ -152,7 +152,11 @@ def test_page_and_data_say_the_same_and_refuse_in_words(inside: Inside) -> None:
         first = found["bills"][0]
         assert first["usd_per_month"] == pytest.approx(sum(part["usd_per_month"] for part in first["parts"]))
         assert f"{round(first['usd_per_month']):,}" in page.text
-        assert any(one["breaks_even_in_month"] for one in found["bills"])
+        own, cheapest = ([one[name] for one in found["bills"] if one[name]]
+                         for name in ("breaks_even_in_month", "breaks_even_against_cheapest"))  # fmt: skip
+        assert own
+        assert len(cheapest) <= len(own)
+        assert "against its own price on" in page.text
         for wrong in ("gpus=0", "disk=-1", "traffic=much", "currency=XAU", "gpus=1025", "gpu=nothing-such"):
             assert (await client.get(f"/bill?{wrong}")).status_code == 400, wrong
             assert (await client.get(f"/api/bill?{wrong}")).status_code == 400, wrong

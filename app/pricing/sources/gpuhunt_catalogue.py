@@ -2,16 +2,20 @@
 
 Shape read in gpuhunt 0.1.34 (``Catalog._load_provider`` and ``storage``): for each provider ``version`` holds the name
 of the newest catalogue, ``{version}/catalog.zip`` one CSV. Our own client fetches them, so that its limits hold; the
-library reads the rows.
+library reads the rows. A version is named after the day on which it was made (``20261123-1``): that day is its
+prices', so that a catalogue that is no longer renewed turns stale and gives way.
 """
 
 import asyncio
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+from app.core import clock
 from app.core.http_client import Fault, Fetcher, FetchError, Limits
+from app.core.units import DAY_S
 from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import NO_GPU, LeftOut, Source
 
@@ -55,9 +59,9 @@ class GpuhuntCatalogue(Source):
             raise FetchError(Fault.SCHEMA, f"{name}: {version[:40]!r} is not the name of a version")
         packed, _ = await fetcher.read(f"/v3/{name}/{version}/catalog.zip")
         text = await asyncio.to_thread(_unpack, packed, name)
-        return await asyncio.to_thread(self._rows, text, name)
+        return await asyncio.to_thread(self._rows, text, name, made_at(version, clock.timestamp()))
 
-    def _rows(self, text: str, name: str) -> list[RawOffer]:
+    def _rows(self, text: str, name: str, made: int) -> list[RawOffer]:
         import csv
 
         from gpuhunt._internal.storage import item_from_row
@@ -69,14 +73,15 @@ class GpuhuntCatalogue(Source):
         def read(row: dict[str, str]) -> Iterator[RawOffer | LeftOut]:
             item = item_from_row(row, provider=name)
             if item.gpu_count or item.gpu_name:  # a share of a card is listed as none: it is set aside, not lost
-                yield self.of_item(item, PROVIDERS[name], row["price"])
+                yield self.of_item(item, PROVIDERS[name], row["price"], made)
             else:
                 yield LeftOut(NO_GPU)
 
         return self.each(rows, read, PROVIDERS[name])
 
-    def of_item(self, item: Any, provider: str, price: str) -> RawOffer:
-        """A raw offer of one of the library's items. ``price`` is the text the catalogue holds, not its float."""
+    def of_item(self, item: Any, provider: str, price: str, made: int) -> RawOffer:
+        """A raw offer of one of the library's items. ``price`` is the text the catalogue holds, not its float, ``made``
+        when the catalogue was made."""
         vendor = item.gpu_vendor.value if item.gpu_vendor else ""
         spelling = (
             f"tpu-{item.gpu_name}" if vendor == "google" and not str(item.gpu_name).startswith("tpu") else item.gpu_name
@@ -89,7 +94,18 @@ class GpuhuntCatalogue(Source):
             else None, amount_per_instance_hour=price, region=item.location, product=item.instance_name, vcpus=item.cpu,
             ram_gb=round(item.memory) if item.memory else None, disk_gb=item.disk_size,
             min_nodes=min(pods) if isinstance(pods, list) and pods else None, price_includes="gpu+host",
+            fetched_at=made,
         )  # fmt: skip
+
+
+def made_at(version: str, now: int) -> int:
+    """The last second of the day after which a version is named, and not after ``now``; ``now`` where it names none."""
+    found = re.match(r"(20\d{2})(\d{2})(\d{2})(?!\d)", version)
+    try:
+        day = clock.parse_instant("-".join(found.groups())) if found else None
+    except ValueError:
+        day = None
+    return now if day is None else min(now, int(day.timestamp()) + DAY_S - 1)
 
 
 def _unpack(packed: bytes, name: str) -> str:

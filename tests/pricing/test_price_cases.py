@@ -146,7 +146,7 @@ def test_two_markets_of_one_cloud_are_two_offers() -> None:
 @pytest.mark.parametrize("count", ["0", "0.0", "-1"])
 def test_a_row_with_a_card_and_no_count_is_set_aside_and_not_lost(count: str) -> None:
     text = (DATA / "price" / "gpuhunt_aws_g6f.csv").read_text().replace(",8,0,L4", f",8,{count},L4")
-    found = batch(GpuhuntCatalogue(load({}))._rows(text, "aws"))
+    found = batch(GpuhuntCatalogue(load({}))._rows(text, "aws", 1))
     assert not found.offers
     assert len(found.set_aside) == 1
     assert found.set_aside[0].reason in (Reason.BAD_COUNT, Reason.MEMORY_CONTRADICTS, Reason.UNREADABLE)

@@ -43,7 +43,7 @@ FACTS = (
 @public("/gpus", shows=(OFFERS_KEY,))
 async def gpu_list(ask: Ask) -> Answer:
     """Every accelerator with its facts and best prices."""
-    ask.settle("/gpus")
+    ask.redirect_to_canonical("/gpus")
     counts = await store.counts_by("gpu")
     groups = [(name, [gpu for gpu in gpus().values() if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
     body = render(
@@ -77,7 +77,7 @@ async def gpu_page(ask: Ask) -> Answer:
 @public("/providers", shows=(OFFERS_KEY, SOURCES_KEY))
 async def provider_list(ask: Ask) -> Answer:
     """Every provider: kind, how many offers, how fresh."""
-    ask.settle("/providers")
+    ask.redirect_to_canonical("/providers")
     counts = await store.counts_by("provider")
     body = render(
         "providers/list.html", settings=ask.settings, path="/providers", canonical="/providers", now=ask.now,
@@ -92,7 +92,7 @@ async def provider_list(ask: Ask) -> Answer:
 async def provider_page(ask: Ask) -> Answer:
     """One provider: its offers, their source, freshness and last error."""
     provider: Provider = _known(ask.parts["provider"], providers(), "provider", "/providers")
-    ask.settle(f"/providers/{provider.slug}")
+    ask.redirect_to_canonical(f"/providers/{provider.slug}")
     offers = await store.offers_of(OfferRow.provider, provider.slug)
     authorities = _authorities(provider.slug)
     names = dict.fromkeys((*authorities, *sorted({row["source"] for row in offers})))
@@ -149,7 +149,7 @@ def _asked(ask: Ask, gpu: Gpu) -> tuple[str, int | None]:
     micro = to_micro(price) if price is not None else None
     pairs = [("days", window)] if window else []
     pairs += [("below", plain(micro))] if micro else []
-    ask.settle(f"/gpus/{gpu.slug}{'?' if pairs else ''}{encode(pairs)}")
+    ask.redirect_to_canonical(f"/gpus/{gpu.slug}{'?' if pairs else ''}{encode(pairs)}")
     return window, micro
 
 

@@ -34,14 +34,14 @@ WATCHED = {OFFERS_KEY: "prices", HISTORY_KEY: "price history", SOURCES_KEY: "sou
 @public("/", shows=(OFFERS_KEY,))
 async def home(ask: Ask) -> Answer:
     """The best current price of every GPU that somebody offers."""
-    ask.settle("/")
+    ask.redirect_to_canonical("/")
     best = await best_prices.best_by_gpu(ask.now)
     dearest = await best_prices.price_range_by_gpu()
     offered = [gpu for gpu in gpus().values() if (gpu.slug, "on-demand") in best or (gpu.slug, "spot") in best]
     groups = [(segment, name, [gpu for gpu in offered if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
     body = render(
         "site/home.html", settings=ask.settings, path="/", canonical="/", now=ask.now, best=best, groups=groups,
-        dearest=dearest, tries=await examples.links(), example=await examples.words(),
+        dearest=dearest, tries=await examples.links(), example=await examples.search_text(),
         extent=await store.freshness(ask.now), offered=await store.offered(),
         title="What a GPU costs, and from whom",
         description="GPU cloud prices compared per GPU-hour: on demand, spot and reserved, each with its source and "
@@ -54,7 +54,7 @@ async def home(ask: Ask) -> Answer:
 @public("/status", shows=(OFFERS_KEY, SOURCES_KEY, HISTORY_KEY, TELEMETRY_KEY, RETENTION_KEY, cases.CASES_KEY))
 async def status(ask: Ask) -> Answer:
     """How fresh everything is, and what was set aside and why: every row a source stated is accounted for."""
-    ask.settle("/status")
+    ask.redirect_to_canonical("/status")
     aside, reasons = await store.set_aside(SHOWN_ASIDE)
     counts, spans = await store.counts_by("provider"), await store.seen_spans()
     sources = await source_status.of_sources(None, ask.settings)
@@ -68,7 +68,7 @@ async def status(ask: Ask) -> Answer:
         reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()],
         aside_count=sum(reasons.values()), rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],
         history=await queries.history_extent(), counts=await report(ask.now),
-        kept=await purge.states(ask.settings, ask.now),
+        kept=await purge.held_by_kind(ask.settings, ask.now),
         canary_died=await asyncio.to_thread(canary.last_death, ask.settings),
         requests=await cases.figures(ask.now), oldest_row=await asyncio.to_thread(log_rows.oldest_row,
             ask.settings.data_dir / FOLDER, ask.now),

@@ -34,7 +34,7 @@ async def prices_csv(ask: Ask) -> Answer:
     given, pairs = _taken(ask.pairs(), ("as_of",))
     query = data_query(pairs, also=("as_of",))
     day = await _day(given, ask.now)
-    ask.settle(_with("/prices.csv", [*query.pairs(), *_said(day)]))
+    ask.redirect_to_canonical(_with("/prices.csv", [*query.pairs(), *_said(day)]))
     rows = await (market(query, day, ask.now) if day else store.all_rows(query))
     name = f"prices-{day}.csv" if day else "prices.csv"
     more = (str(day),) if day else ()
@@ -59,7 +59,7 @@ async def prices_json(ask: Ask) -> Answer:
     offset = _offset(cursor, total)
     extra = [("limit", str(limit))] if limit != MAX_LIMIT else []
     here = [*query.pairs(), *_said(day), *extra]
-    ask.settle(_with("/api/prices", [*here, *([("cursor", cursor)] if cursor else [])]))
+    ask.redirect_to_canonical(_with("/api/prices", [*here, *([("cursor", cursor)] if cursor else [])]))
     rows = past[offset : offset + limit] if day else await store.rows_between(query, offset, limit)
     after = offset + len(rows)
     following = _with("/api/prices", [*here, ("cursor", _cursor(after, total))]) if after < total else None

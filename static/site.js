@@ -68,6 +68,10 @@
     }
     if (board()) tell(board());
   });
+  // The filters lie over the page on a phone; the button that counts what they leave closes them.
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest?.("#filters .done")) document.getElementById("show-filters").checked = false;
+  });
   const fail = () => {
     trouble.hidden = false;
   };

@@ -9,7 +9,7 @@ from app.core import client_address, clock
 from app.core.errors import QueryError
 from app.telemetry.counters import MEASURES, Key
 from app.web import same_origin
-from app.web.rate_limit import RateLimit
+from app.web.rate_limit import Limit
 
 LONGEST = 200
 MOST_AN_HOUR = 200
@@ -47,6 +47,6 @@ async def beacon(request: Request[Any, Any, Any]) -> Response[None]:
     return Response(None, status_code=204, headers={"cache-control": "no-store"})
 
 
-def limit() -> RateLimit:
+def limit() -> Limit:
     """How many views of one address are counted in an hour."""
-    return RateLimit(MOST_AN_HOUR, 3_600)
+    return Limit(MOST_AN_HOUR, 3_600)

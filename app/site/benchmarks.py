@@ -7,10 +7,11 @@ from functools import cache
 from math import exp, log
 from typing import Any
 
-from app.benchmarks import accuracy, calibration_report, folds, ranges, shipped_ledger
+from app.benchmarks import accuracy, folds, ranges, shipped_ledger, told
 from app.benchmarks.query import PAGE_SIZE, SORTS, parse, select
 from app.calculator.presets import ELECTRICITY
 from app.calculator.sheet import RELOAD_HOURS
+from app.core.addresses import encode
 from app.core.errors import QueryError
 from app.estimate import inputs, memory, plan, speed
 from app.estimate.constants import CONSTANTS, fitted
@@ -51,7 +52,7 @@ def _rows() -> tuple[dict[str, Any], ...]:
     """Every measured row with a prediction that no row of its model, engine and generation took part in."""
     found = []
     for row, (tpot, ttft, throughput, running, limited_by, rests_on) in zip(
-        calibration_report.shown_rows(), calibration_report.calibration_report()["rows"], strict=True
+        told.shown_rows(), told.told()["rows"], strict=True
     ):
         (low, high), first = (fitted()["ranges"][time][rests_on] for time in ("tpot", "ttft"))
         error = tpot / row.tpot - 1 if row.tpot else throughput / row.throughput - 1
@@ -76,7 +77,7 @@ def _choices() -> dict[str, tuple[str, ...]]:
 
 
 def plot(rows: list[Any]) -> dict[str, Any] | None:
-    """Predicted against measured on logarithmic axes: one path of small squares, the diagonal, and ±20%."""
+    """Predicted against measured on logarithmic axes: one path of dots, the diagonal, and ±20%."""
     if len(rows) < 2:
         return None
     width, height, left, bottom = _PLOT
@@ -91,7 +92,9 @@ def plot(rows: list[Any]) -> dict[str, Any] | None:
 
     dots = {(round(x), round(y)) for x, y in (place(row["tpot"], row["guess_tpot"]) for row in rows)}
     ticks = [t / 1e3 for t in (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if low <= log(t / 1e3) <= high]
-    path = "".join(f"M{x} {y}h3v3h-3z" for x, y in sorted(dots))
+    order = sorted(dots)
+    steps = zip([(0, 0), *order], order, strict=False)
+    path = "M0 0" + "".join(f"m{x - before_x} {y - before_y}h0" for (before_x, before_y), (x, y) in steps)
     shown = (("same", 1.0), ("over", 1.2), ("under", 1 / 1.2))
     line = {name: [place(t, t * factor) for t in (min(values), max(values))] for name, factor in shown}
     return {
@@ -117,7 +120,7 @@ def errors_of(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, Errors]]:
 async def benchmarks(ask: Ask) -> Answer:
     """Measured results with our prediction for the same row and its error."""
     query = parse(ask.pairs(), _choices())
-    ask.redirect_to_canonical(query.address())
+    ask.settle(query.address())
     found = select(_rows(), query)
     pages = max(1, -(-len(found) // PAGE_SIZE))
     if query.page > pages:
@@ -144,7 +147,7 @@ async def benchmarks(ask: Ask) -> Answer:
 
 
 def _accuracy() -> dict[str, Any]:
-    found = calibration_report.calibration_report()
+    found = told.told()
     return {
         "summary": [(FOLD_WORDS[kind], errors) for kind, errors in found["summary"].items()],
         "groups": found["groups"],
@@ -171,7 +174,7 @@ def plain_text(docstring: str) -> str:
 async def methodology(ask: Ask) -> Answer:
     """Every formula, constant, source, error and known weakness, from the code and the file that predictions are
     made with."""
-    ask.redirect_to_canonical("/methodology")
+    ask.settle("/methodology")
     formulas = (shape_of, *speed.FORMULAS, plan.hold, plan.cost)
     body = render(
         "benchmarks/methodology.html", settings=ask.settings, path="/methodology", canonical="/methodology",
@@ -187,5 +190,23 @@ async def methodology(ask: Ask) -> Answer:
         title="Methodology",
         description="How predictions and costs are made: every formula, constant, source of data, and the measured "
                     "error by group.",
+    )  # fmt: skip
+    return Answer(body)
+
+
+@public("/methodology/errors", shows=(COMMUNITY,))
+async def errors_by_group(ask: Ask) -> Answer:
+    """The errors of every group of measurements, by one kind of group at a time."""
+    accuracy_found = _accuracy()
+    kinds = list(accuracy_found["groups"])
+    asked = [value for name, value in ask.pairs() if name == "by" and value]
+    if asked and asked[0] not in kinds:
+        raise QueryError("by", f"by={asked[0][:40]!r} is no kind of group.", f"One of {', '.join(kinds)}.")
+    by = asked[0] if asked else kinds[0]
+    ask.settle("/methodology/errors" if by == kinds[0] else f"/methodology/errors?{encode([('by', by)])}")
+    body = render(
+        "benchmarks/errors.html", settings=ask.settings, path="/methodology", by=by, fitted=fitted(), **accuracy_found,
+        canonical="/methodology/errors", title="Errors of predictions by group",
+        description="How far predictions lie from measurements, by model, engine, GPU, weight format and source.",
     )  # fmt: skip
     return Answer(body)

@@ -34,7 +34,7 @@ async def prices_csv(ask: Ask) -> Answer:
     given, pairs = _taken(ask.pairs(), ("as_of",))
     query = data_query(pairs, also=("as_of",))
     day = await _day(given, ask.now)
-    ask.redirect_to_canonical(_with("/prices.csv", [*query.pairs(), *_said(day)]))
+    _settle(ask, _with("/prices.csv", [*query.pairs(), *_said(day)]))
     rows = await (market(query, day, ask.now) if day else store.all_rows(query))
     name = f"prices-{day}.csv" if day else "prices.csv"
     more = (str(day),) if day else ()
@@ -59,7 +59,7 @@ async def prices_json(ask: Ask) -> Answer:
     offset = _offset(cursor, total)
     extra = [("limit", str(limit))] if limit != MAX_LIMIT else []
     here = [*query.pairs(), *_said(day), *extra]
-    ask.redirect_to_canonical(_with("/api/prices", [*here, *([("cursor", cursor)] if cursor else [])]))
+    _settle(ask, _with("/api/prices", [*here, *([("cursor", cursor)] if cursor else [])]))
     rows = past[offset : offset + limit] if day else await store.rows_between(query, offset, limit)
     after = offset + len(rows)
     following = _with("/api/prices", [*here, ("cursor", _cursor(after, total))]) if after < total else None
@@ -67,6 +67,13 @@ async def prices_json(ask: Ask) -> Answer:
     if day:
         page.as_of, page.note = str(day), NOTE
     return Answer(to_json(page), JSON, await store.next_stale(ask.now), shows=(HISTORY_KEY,) if day else ())
+
+
+def _settle(ask: Ask, address: str) -> None:
+    """Send the asker to the canonical ``address``; words of a search are answered at once, since many programs follow
+    no redirect."""
+    if not any(name == "q" and value.strip() for name, value in ask.pairs()):
+        ask.settle(address)
 
 
 async def _day(given: dict[str, str], now: int) -> date | None:

@@ -6,7 +6,7 @@ from app.core.figures import percent
 from app.core.money import show
 from app.core.version_keys import HISTORY_KEY
 from app.pricing.history import queries
-from app.pricing.history.price_moves import PriceMove
+from app.pricing.history.price_moves import Change
 from app.pricing.offers import store
 from app.pricing.refresh.replace_offers import day_of
 from app.pricing.search.parse_query import parse
@@ -16,23 +16,25 @@ from app.web.answers import Answer, Ask
 from app.web.front import public
 
 MOST = 200
+SHOWN = 120
+"""Changes on the page; the feed holds up to :data:`MOST`."""
 NEVER_S = 1_767_225_600
 """When a feed without entries was last changed, if no price is known either: the beginning of 2026, in seconds."""
 
 
-async def _asked(ask: Ask, path: str) -> tuple[str, list[PriceMove]]:
+async def _asked(ask: Ask, path: str) -> tuple[str, list[Change]]:
     """The GPU that is asked for, or nothing for all, and its newest changes."""
     slugs = parse([pair for pair in ask.pairs() if pair[0] == "gpu"]).gpu
     if len(slugs) > 1:
         raise QueryError("gpu", "Changes are of one GPU, or of all.", f"For example {path}?gpu={slugs[0]}.")
     gpu = slugs[0] if slugs else ""
-    ask.redirect_to_canonical(f"{path}?gpu={gpu}" if gpu else path)
+    ask.settle(f"{path}?gpu={gpu}" if gpu else path)
     return gpu, [_change(row) for row in await queries.moves(gpu, MOST)]
 
 
-def _change(row: store.Row) -> PriceMove:
+def _change(row: store.Row) -> Change:
     names = ("provider", "gpu", "tier", "commitment_months", "region", "before_micro", "after_micro")
-    return PriceMove(day_of(row["at"]), *(row[name] for name in names))
+    return Change(day_of(row["at"]), *(row[name] for name in names))
 
 
 @public("/prices/changes", shows=(HISTORY_KEY,))
@@ -49,7 +51,8 @@ async def page(ask: Ask) -> Answer:
         canonical=f"/prices/changes{suffix}",
         feed=f"/prices/changes.atom{suffix}",
         gpu=gpu,
-        changes=found,
+        changes=found[:SHOWN],
+        most=SHOWN,
         span=span,
         title=f"{name} price changes",
         description=f"{name} prices that moved by five per cent or more, newest first, with a feed to follow.",
@@ -75,7 +78,7 @@ async def feed(ask: Ask) -> Answer:
     return feeds.atom(ask.settings, told)
 
 
-def _entry(change: PriceMove) -> feeds.Entry:
+def _entry(change: Change) -> feeds.Entry:
     gpu, provider = gpus()[change.gpu].name, providers()[change.provider].name
     tier = f"reserved, {months_text(change.commitment_months)}" if change.tier == "reserved" else change.tier
     where = f", {change.region}" if change.region else ""

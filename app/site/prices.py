@@ -1,26 +1,35 @@
 """The price table: the page, its fragment, and what both show."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from markupsafe import Markup
+
 from app.catalog.facts import CONTINENTS, countries, gpus, providers
+from app.core.addresses import encode
 from app.core.errors import QueryError
 from app.core.version_keys import OFFERS_KEY, TALLY_KEY, gpu_key
 from app.pricing.offers import store
-from app.pricing.offers.price_query import FILTERS, OR_NOT_STATED, PAGE_SIZE, SORTS, UNITS, PriceQuery
+from app.pricing.offers.price_query import FILTERS, NOWHERE, OR_NOT_STATED, PAGE_SIZE, RANKED, SORTS, UNITS, PriceQuery
 from app.pricing.search.parse_query import parse
+from app.site.offer_groups import group
 from app.site.render import count_text, place_name, render
 from app.web.answers import Answer, Ask
 from app.web.front import public
 from app.web.htmx import push_url
 
+LARGE_GB = 24
+"""Pages of prices open with GPUs of this much memory and more; the rest is a click away."""
+_OPENING = [("min_memory_gb", str(LARGE_GB))]
+MOST_PLACES = 40
+"""A list of more of the clouds' own regions than this is left out: a cloud or a country makes it short."""
 MEMORY_STEPS = (8, 16, 24, 40, 48, 80, 96, 141, 180, 288)
 TIERS = {"on-demand": "On demand", "spot": "Spot (may be interrupted)", "reserved": "Reserved for a term"}
 
 
 @dataclass(frozen=True, slots=True)
-class FilterChoice:
+class Choice:
     """One choice of a filter: its value and name, how many rows it leaves, whether it is chosen."""
 
     value: str
@@ -48,37 +57,67 @@ class Heading:
     address: str
     fragment: str
     state: str
+    column: str
 
 
-_COLUMNS = (("price", "USD per GPU"), ("gpu", "GPU"), ("count", "GPUs"), ("provider", "Provider"), ("tier", "Tier"),
-            ("region", "Region"), ("instance", "USD per instance"), ("seen", "Last seen"))  # fmt: skip
+_COLUMNS = (("price", "USD/GPU", "n main"), ("gpu", "GPU", "g"), ("count", "GPUs", "n k"),
+            ("provider", "Provider", "v"),
+            ("tier", "Tier", "r"), ("region", "Region", "l"), ("instance", "USD/instance", "n w"),
+            ("seen", "Last seen", "n d"))  # fmt: skip
 
 
 @public("/prices")
 async def prices(ask: Ask) -> Answer:
     """The whole page."""
-    query = parse(ask.pairs())
-    ask.redirect_to_canonical(query.address("/prices"))
+    query = page_query(ask.pairs())
+    ask.settle(address(query))
     values, valid_until = await _board(ask, query)
     title, description = _title(query, values["page"].total)
     body = render("prices/page.html", settings=ask.settings, path="/prices", title=title, description=description,
-                  canonical=query.with_(unit="hour").address("/prices"), **values)  # fmt: skip
+                  canonical=address(query.with_(unit="hour")), **values)  # fmt: skip
     return Answer(body, valid_until=valid_until, shows=shows(query))
 
 
 @public("/prices/table")
 async def table(ask: Ask) -> Answer:
     """The board alone, for htmx; the browser's address becomes the page's."""
-    query = parse(ask.pairs())
-    ask.redirect_to_canonical(query.address("/prices/table"))
+    query = page_query(ask.pairs())
+    ask.settle(address(query, "/prices/table"))
     values, valid_until = await _board(ask, query)
     body = render("prices/_board.html", settings=ask.settings, **values)
     return Answer(
         body,
         valid_until=valid_until,
         shows=shows(query),
-        headers=(push_url(query.address("/prices")),),
+        headers=(push_url(address(query)),),
     )
+
+
+def page_query(pairs: list[tuple[str, str]]) -> PriceQuery:
+    """What the page is asked. Without any filter it opens with cards of :data:`LARGE_GB` and more, as a chip that can
+    be taken away: ``min_memory_gb=0`` says so, and words that name a GPU, whose memory is its own. Data addresses know
+    no such beginning."""
+    unlimited = [pair for pair in pairs if pair == ("min_memory_gb", "0")]
+    query = parse([pair for pair in pairs if pair not in unlimited])
+    worded = any(name == "q" and value.strip() for name, value in pairs)
+    if worded and query.gpu and query.min_memory_gb == LARGE_GB:
+        return replace(query, min_memory_gb=None)
+    if query.has_filters or unlimited:
+        return query
+    return replace(query, min_memory_gb=LARGE_GB)
+
+
+def address(query: PriceQuery, path: str = "/prices") -> str:
+    """The canonical address of a page of prices, see :func:`page_query`."""
+    if _filters(query) == _OPENING:
+        return replace(query, min_memory_gb=None).address(path)
+    if not _filters(query):
+        return f"{path}?{encode([('min_memory_gb', '0'), *query.pairs()])}"
+    return query.address(path)
+
+
+def _filters(query: PriceQuery) -> list[tuple[str, str]]:
+    return [pair for pair in query.pairs() if pair[0] in FILTERS]
 
 
 def shows(query: PriceQuery) -> tuple[str, ...]:
@@ -89,20 +128,27 @@ def shows(query: PriceQuery) -> tuple[str, ...]:
 
 
 async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int | None]:
-    page = await store.offer_page(query)
+    page = await store.offer_page(query, ask.now)
     if query.page > page.pages:
         raise QueryError("page", f"There is no page {query.page}: {page.total:,} offers make {page.pages} pages.",
                          f"For example page={page.pages}.", status=404)  # fmt: skip
+    extent = await store.freshness(ask.now)
+    mixed = 0 < extent.fresh < extent.offers
+    ranked = query.sort in RANKED
     values = {
         "query": query,
         "watch": query.with_(unit="hour", sort="price", order="asc"),
         "page": page,
-        "extent": await store.freshness(ask.now),
+        "extent": extent,
+        "groups": group(page.rows, ask.now, mixed=mixed) if ranked else [(Markup(), page.rows)],
+        "mark": mixed and not ranked,
+        "address": address,
+        "asks": _filters(query) not in ([], _OPENING),
         "has_stock": await store.tells_stock(),
         "first": (query.page - 1) * PAGE_SIZE + 1,
         "chips": _chips(query),
         "facets": {name: _choices(query, name, page.facets[name]) for name in store.FACETS},
-        "headings": [_heading(query, key, label) for key, label in _COLUMNS],
+        "headings": [_heading(query, *column) for column in _COLUMNS],
         "looser": await _looser(query) if page.total == 0 else [],
         "memory_steps": MEMORY_STEPS,
         "units": UNITS,
@@ -112,16 +158,19 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int | Non
     return values, await store.next_stale(ask.now)
 
 
-def _choices(query: PriceQuery, name: str, counts: dict[str, int]) -> list[FilterChoice]:
+def _choices(query: PriceQuery, name: str, counts: dict[str, int]) -> list[Choice]:
     """The choices of a filter that leave rows, and the chosen ones even where they leave none."""
     held = getattr(query, name)
     chosen = {str(v) for v in (held if isinstance(held, tuple) else (held,) if held is not None else ())}
+    if name == "region":
+        own = [value for value in counts if _rank_of_place(value) == 2]
+        counts = counts if len(own) <= MOST_PLACES else {v: n for v, n in counts.items() if v not in own}
     values = {**dict.fromkeys(chosen, 0), **counts}
-    found = [FilterChoice(value, label_of(name, value), n, value in chosen) for value, n in values.items()]
+    found = [Choice(value, label_of(name, value), n, value in chosen) for value, n in values.items()]
     return sorted(found, key=lambda choice: _place_of(name, choice))
 
 
-def _place_of(name: str, choice: FilterChoice) -> tuple[object, ...]:
+def _place_of(name: str, choice: Choice) -> tuple[object, ...]:
     if name == "gpu":
         return (list(gpus()).index(choice.value),)
     if name == "tier":
@@ -129,17 +178,15 @@ def _place_of(name: str, choice: FilterChoice) -> tuple[object, ...]:
     if name == "gpu_count":
         return (Fraction(choice.value),)
     if name == "region":
-        rank = (
-            -1
-            if choice.value.endswith(OR_NOT_STATED)
-            else 0
-            if choice.value in CONTINENTS
-            else 1
-            if choice.value in countries()
-            else 2
-        )
-        return (rank, choice.label)
+        return (_rank_of_place(choice.value), choice.label)
     return (choice.label.casefold(),)
+
+
+def _rank_of_place(value: str) -> int:
+    """What may be there goes first, then continents, countries, and the clouds' own regions."""
+    if value.endswith(OR_NOT_STATED):
+        return -1
+    return 0 if value in CONTINENTS else 1 if value in countries() or value in (NOWHERE, "global") else 2
 
 
 def label_of(name: str, value: str) -> str:
@@ -155,30 +202,35 @@ def label_of(name: str, value: str) -> str:
     return count_text(value)
 
 
+def chip_label(name: str, value: str) -> str:
+    """An active filter for a reader: ``at most $2 per GPU-hour``."""
+    return {
+        "min_memory_gb": f"at least {value} GB",
+        "max_usd": f"at most ${value} per GPU-hour",
+        "gpu_count": f"{value} GPU{'' if value == '1' else 's'}",
+        "q": f"“{value}”",
+        "stock": f"{value} {'of ' if value == 'out' else ''}stock",
+    }.get(name) or label_of(name, value)
+
+
 def _chips(query: PriceQuery) -> list[Chip]:
     found = []
     for name, value in query.pairs():
         if name not in FILTERS:
             continue
-        label = {
-            "min_memory_gb": f"at least {value} GB",
-            "max_usd": f"at most ${value} per GPU-hour",
-            "gpu_count": f"{value} GPU{'' if value == '1' else 's'}",
-            "q": f"“{value}”",
-            "stock": f"{value} {'of ' if value == 'out' else ''}stock",
-        }.get(name) or label_of(name, value)
+        label = chip_label(name, value)
         rest = query.without(name, value)
-        found.append(Chip(name, label, rest.address("/prices"), rest.address("/prices/table")))
+        found.append(Chip(name, label, address(rest), address(rest, "/prices/table")))
     return found
 
 
-def _heading(query: PriceQuery, key: str, label: str) -> Heading:
+def _heading(query: PriceQuery, key: str, label: str, column: str) -> Heading:
     """A click sorts by the column, and the other way round where it already does."""
     held = query.sort == key
     order = "desc" if held and query.order == "asc" else "asc"
     to = query.with_(sort=key, order=order)
     state = {"asc": "ascending", "desc": "descending"}[query.order] if held else "none"
-    return Heading(key, label, to.address("/prices"), to.address("/prices/table"), state)
+    return Heading(key, label, address(to), address(to, "/prices/table"), state, column)
 
 
 async def _looser(query: PriceQuery) -> list[tuple[Chip, int]]:
@@ -191,7 +243,7 @@ async def _looser(query: PriceQuery) -> list[tuple[Chip, int]]:
             rest = rest.without(name, value)
         if count := await store.count(rest):
             words = ", ".join(chip.label for chip in chips if chip.name == name)
-            found.append((Chip(name, words, rest.address("/prices"), rest.address("/prices/table")), count))
+            found.append((Chip(name, words, address(rest), address(rest, "/prices/table")), count))
     return sorted(found, key=lambda item: -item[1])
 
 

@@ -34,7 +34,8 @@ def environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     made.filters.update(
-        usd=money.show, plain_usd=money.plain, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden,
+        usd=money.show, bare_usd=bare_usd, day_text=day_text, iso_day_text=iso_day_text,
+        plain_usd=money.plain, tight=tight, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden,
         figure=figure, percent=figures.percent, number=figures.number, fixed=figures.fixed, dollars=figures.dollars,
         grouped=grouped,
         thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,
@@ -101,6 +102,28 @@ def day(value: str | int) -> Markup:
         return Markup('<time datetime="{}">{}</time>').format(value, f"{read.day} {read:%b %Y}")
     instant = clock.from_timestamp(value)
     return Markup('<time datetime="{}">{}</time>').format(f"{instant:%Y-%m-%d}", f"{instant.day} {instant:%b %Y}")
+
+
+def tight(markup: Markup) -> Markup:
+    """Markup of many rows without the line breaks between them, which a table doesn't show."""
+    return Markup(re.sub(r"\s*\n\s*(?=<(?:t[dr]|label)[ >])", "", markup))  # noqa: S704 (takes away spaces alone)
+
+
+def day_text(seconds: int) -> str:
+    """As :func:`day`, without its element: for tables of many rows."""
+    instant = clock.from_timestamp(seconds)
+    return f"{instant.day} {instant:%b %Y}"
+
+
+def iso_day_text(value: str) -> str:
+    """As :func:`day_text`, from an ISO date."""
+    read = datetime.fromisoformat(value)
+    return f"{read.day} {read:%b %Y}"
+
+
+def bare_usd(micro: int, unit: str = "hour") -> str:
+    """As :func:`money.show`, without the sign: for a column whose heading says USD."""
+    return money.show(micro, unit).removeprefix("$")
 
 
 def moment(seconds: int) -> Markup:

@@ -23,10 +23,13 @@ def test_each_example_on_the_front_page_finds_offers(page: Page) -> None:
         page.goto(address)
         expect(page.locator("#board tbody tr").first).to_be_visible()
     page.goto("/")
-    field = page.locator("main input[name=q]")
-    field.fill(field.get_attribute("placeholder") or "")
-    field.press("Enter")
-    expect(page.locator("#board tbody tr").first).to_be_visible()
+    examples = (page.locator("main input[name=q]").get_attribute("placeholder") or "").split(", ")
+    assert len(examples) == 3
+    for words in examples:
+        page.locator("main input[name=q]").fill(words)
+        page.locator("main input[name=q]").press("Enter")
+        expect(page.locator(".head p").first).to_contain_text("Understood")
+        expect(page.locator("main tbody tr").first).to_be_visible()
 
 
 def test_no_link_of_a_page_that_people_start_from_leads_to_an_empty_one(site: Site) -> None:

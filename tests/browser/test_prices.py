@@ -6,20 +6,25 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Error, Page, Route, expect
 
+from app.catalog.facts import gpus
 from app.pricing.offers.offer import Tier
 from app.pricing.snapshot import files
 from tests.conftest import Site
 
 PAGES = ["/", "/prices", "/prices?tier=reserved", "/prices?gpu=h100-sxm-80gb", "/prices?provider=gcp", "/prices?q=zz",
-         "/gpus", "/gpus/h100-sxm-80gb", "/gpus/h100-sxm-80gb?days=all&below=2", "/gpus/tpu-v4-32gb", "/models",
+         "/gpus", "/gpus/h100-sxm-80gb", "/gpus/h100-sxm-80gb?days=all&below=2",
+         "/gpus/h100-sxm-80gb/history", "/search", "/search?q=8%20h100", "/search?q=llama%2070b", "/search?q=zebra",
+         "/prices/changes", "/gpus/tpu-v4-32gb", "/models",
          "/models?q=zzz", "/models/deepseek-ai--deepseek-v3", "/providers", "/providers/gcp",
          "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb&gpu=mi300x-192gb", "/status", "/api", "/calculator",
          "/calculator/hardware/deepseek-ai--deepseek-r1", "/benchmarks", "/benchmarks?engine=llama.cpp&sort=error",
          "/methodology", "/policies", "/policies/privacy", "/policies/terms/2026-03-27", "/privacy/rights", "/submit",
          "/submit/price", "/submit/benchmark", "/submit/experience", "/submissions", "/nothing"]  # fmt: skip
 
-ALL = len(files.offers())
-SPOT, RESERVED = (sum(offer.tier is tier for offer in files.offers()) for tier in (Tier.SPOT, Tier.RESERVED))
+LARGE = [offer for offer in files.offers() if (gpus()[offer.gpu].memory_gb or 0) >= 24]
+"""The offers that the page opens with; ``min_memory_gb=24`` is the chip that stands for it."""
+ALL, EVERY = len(LARGE), len(files.offers())
+SPOT, RESERVED = (sum(offer.tier is tier for offer in LARGE) for tier in (Tier.SPOT, Tier.RESERVED))
 
 
 def count(page: Page) -> int:
@@ -54,7 +59,7 @@ def test_a_filter_swaps_only_the_results_and_the_address_follows(page: Page) -> 
     page.goto("/prices")
     page.evaluate("window.stayed = true")
     page.get_by_role("checkbox", name="Spot (may be interrupted)").check()
-    settled(page, "/prices?tier=spot")
+    settled(page, "/prices?tier=spot&min_memory_gb=24")
     assert count(page) == SPOT
     assert page.evaluate("window.stayed") is True
     assert page.evaluate("document.activeElement.value") == "spot", "focus stays where it was"
@@ -67,18 +72,18 @@ def test_back_and_forward_give_the_same_rows(page: Page) -> None:
     page.goto("/prices")
     everything = first_rows(page)
     page.get_by_role("checkbox", name="Spot (may be interrupted)").check()
-    settled(page, "/prices?tier=spot")
+    settled(page, "/prices?tier=spot&min_memory_gb=24")
     spot = first_rows(page)
     page.locator("#sort-gpu").click()
-    settled(page, "/prices?tier=spot&sort=gpu")
-    travel(page, "back", "/prices?tier=spot")
+    settled(page, "/prices?tier=spot&min_memory_gb=24&sort=gpu")
+    travel(page, "back", "/prices?tier=spot&min_memory_gb=24")
     assert count(page) == SPOT
     assert first_rows(page) == spot
     travel(page, "back", "/prices")
     assert count(page) == ALL
     assert first_rows(page) == everything
     assert not page.get_by_role("checkbox", name="Spot (may be interrupted)").is_checked()
-    travel(page, "forward", "/prices?tier=spot")
+    travel(page, "forward", "/prices?tier=spot&min_memory_gb=24")
     assert count(page) == SPOT
 
 
@@ -99,8 +104,24 @@ def test_chips_show_the_active_filters_and_take_them_away(page: Page) -> None:
     settled(page, "/prices?tier=spot")
     assert page.locator(".chips li").count() == 1
     page.get_by_role("link", name="Remove the filter Spot").click()
-    settled(page, "/prices")
+    settled(page, "/prices?min_memory_gb=0")
+    assert count(page) == EVERY
     assert not page.get_by_role("checkbox", name="Spot (may be interrupted)").is_checked()
+
+
+def test_the_page_opens_with_large_cards_and_data_with_all(page: Page) -> None:
+    page.goto("/prices")
+    assert count(page) == ALL < EVERY
+    page.get_by_role("link", name="Remove the filter at least 24 GB").click()
+    settled(page, "/prices?min_memory_gb=0")
+    assert count(page) == EVERY
+    assert page.locator(".chips li").count() == 0
+    assert page.request.get("/api/prices?limit=1").json()["count"] == EVERY
+    page.goto("/prices")
+    page.locator("#q").fill("t4")  # less than 24 GB: words that name a GPU are not narrowed by how the page opens
+    page.keyboard.press("Enter")
+    settled(page, "/prices?gpu=t4-16gb")
+    assert count(page) > 0
 
 
 def test_the_words_of_a_search_become_filters_however_slowly_they_are_typed(page: Page) -> None:
@@ -154,7 +175,7 @@ def test_a_server_error_is_never_swapped_in_and_offers_to_try_again(page: Page) 
     assert count(page) == ALL
     broken = False
     page.get_by_role("button", name="Try again").click()
-    settled(page, "/prices?tier=spot")
+    settled(page, "/prices?tier=spot&min_memory_gb=24")
     expect(page.locator("#trouble")).to_be_hidden()
     assert count(page) == SPOT
 
@@ -185,7 +206,7 @@ def test_the_keyboard_alone_is_enough(page: Page) -> None:
         page.keyboard.press("Tab")
     page.get_by_role("checkbox", name="Spot (may be interrupted)").focus()
     page.keyboard.press("Space")
-    settled(page, "/prices?tier=spot")
+    settled(page, "/prices?tier=spot&min_memory_gb=24")
     assert page.evaluate("document.activeElement.value") == "spot"
 
 
@@ -195,16 +216,16 @@ def test_without_javascript_everything_works(browser: Browser, site: Site) -> No
     page.goto("/prices")
     page.get_by_role("checkbox", name="Spot (may be interrupted)").check()
     page.get_by_role("button", name="Show").click()
-    page.wait_for_url("**/prices?tier=spot")
+    page.wait_for_url("**/prices?tier=spot&min_memory_gb=24")
     assert count(page) == SPOT
     page.locator("#sort-gpu").click()
-    page.wait_for_url("**/prices?tier=spot&sort=gpu")
+    page.wait_for_url("**/prices?tier=spot&min_memory_gb=24&sort=gpu")
     page.locator("#q").fill("l4")
-    page.get_by_role("button", name="Search").click()
+    page.locator("#q").press("Enter")
     page.wait_for_url("**/prices?gpu=l4-24gb&tier=spot&sort=gpu")
     page.get_by_role("link", name="Clear all").click()
     page.get_by_role("link", name="Next").click()
-    page.wait_for_url("**/prices?page=2")
+    page.wait_for_url("**/prices?min_memory_gb=0&page=2")
     context.close()
 
 
@@ -239,16 +260,20 @@ def test_nothing_scrolls_sideways(page: Page, path: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width
 
 
-def test_on_a_phone_a_row_reads_as_a_card_and_filters_fold(page: Page) -> None:
+def test_on_a_phone_a_row_is_three_lines_and_filters_lie_over_the_page(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/prices")
-    assert page.evaluate("getComputedStyle(document.querySelector('table.offers tbody tr')).display") == "grid"
+    rows = page.locator("table.offers tbody tr:not(.group)")
+    assert rows.nth(1).bounding_box()["height"] <= 80  # type: ignore[index]
     expect(page.locator(".filters")).to_be_hidden()
-    page.get_by_text("Filters", exact=True).click()
+    page.locator(".toggle").click()
     expect(page.locator(".filters")).to_be_visible()
     page.get_by_role("checkbox", name="Spot (may be interrupted)").check()
-    settled(page, "/prices?tier=spot")
+    settled(page, "/prices?tier=spot&min_memory_gb=24")
     expect(page.locator(".filters")).to_be_visible()
+    page.get_by_role("button", name=f"Show {SPOT:,} offers").click()
+    expect(page.locator(".filters")).to_be_hidden()
+    assert count(page) == SPOT
 
 
 AXE = {"resultTypes": ["violations"], "preload": False}  # style sheets are read for no rule that is on
@@ -263,6 +288,8 @@ ONE_OF_A_KIND = """() => { const seen = {}
   } }"""
 """Leaves two of the rows, items and marks that differ only in their words and figures: of two thousand elements some
 hundred, in which every kind of row is."""
+TARGETS = {"rules": {"target-size": {"enabled": True}}}
+"""Every rule, and the size of what is clicked, which axe leaves out unless it is asked."""
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -271,7 +298,7 @@ def test_axe_finds_no_violation(page: Page, path: str) -> None:
     for scheme, width in (("light", 1280), ("light", 390), ("dark", 390), ("dark", 1280)):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.set_viewport_size({"width": width, "height": 900})
-        results = Axe().run(page, options={**AXE, **(COLOUR if scheme == "dark" else {})})
+        results = Axe().run(page, options={**AXE, **(COLOUR if scheme == "dark" else TARGETS)})
         found = [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in results.response["violations"]]
         assert not found, (scheme, width, found)
         page.evaluate(ONE_OF_A_KIND)
@@ -299,4 +326,5 @@ def test_a_chart_reads_as_a_table_too(page: Page) -> None:
     page.goto("/gpus/h100-sxm-80gb")
     expect(page.get_by_role("img", name=re.compile("H100 SXM: USD per GPU-hour"))).to_be_visible()
     page.get_by_text("Show as table").click()
-    assert 20 <= page.locator("details table tbody tr").count() <= 100
+    page.wait_for_url("**/gpus/h100-sxm-80gb/history?days=*")
+    assert 20 <= page.locator("table.days tbody tr").count() <= 100

@@ -148,7 +148,7 @@ def test_a_month_of_simulated_clock(month: tuple[Inside, Clouds]) -> None:
         feed = page(inside, "/prices/changes.atom?gpu=h100-sxm-80gb")
         assert feed.count("at Verda") == 2
         assert "\u221250.0%" in feed
-        assert page(inside, "/prices/changes?gpu=h100-sxm-80gb").count('data-label="Change"') >= 2
+        assert page(inside, "/prices/changes?gpu=h100-sxm-80gb").count('class="n c"') >= 2
         shown = page(inside, "/gpus/h100-sxm-80gb?days=30&below=1.1")
         assert "Share of time with spot at or below $1.10" in shown
         levels = rows(

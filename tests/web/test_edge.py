@@ -12,7 +12,8 @@ from app.pricing.refresh import replace_offers
 from app.pricing.snapshot import files
 from app.storage import sqlite
 from app.web import page_cache
-from app.web.http_cache import Life, life, matches
+from app.web.front import matches
+from app.web.page_cache import Life, life
 from tests.conftest import Inside
 
 
@@ -130,8 +131,8 @@ def test_a_stale_price_is_never_best_while_a_fresh_one_exists(inside: Inside) ->
         ]
         await replace_offers.replace_source("daily-list", "t", fresh, [], clock.timestamp())
         page = (await client.get("/gpus/h100-sxm-80gb")).text
-        best = page[page.index('class="bests"') : page.index("</ul>", page.index('class="bests"'))]
-        first = best[: best.index("</li>")]
+        best = page[page.index('class="figures"') : page.index("</dl>", page.index('class="figures"'))]
+        first = best[: best.index("</div>")]
         assert "Cheapest on demand" in first
         assert "stale" not in first
         assert "stale" in page, "the older, cheaper ones are still shown, marked"

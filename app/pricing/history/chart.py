@@ -1,14 +1,17 @@
 """A price chart as geometry: from daily prices to lines and ticks. Pure; the template draws it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
 WIDTH, HEIGHT = 720, 240
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 28
+TOP, BOTTOM = 12, 8
+APART = 16
+"""Names at the ends of two lines are at least so far apart, in units of the height."""
 
 Day = tuple[str, int | None, int | None, int | None]
 """(ISO day, lowest on demand, median on demand, lowest spot), in micro-dollars per GPU-hour."""
@@ -16,11 +19,13 @@ Day = tuple[str, int | None, int | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the chart: ``path`` is SVG path data; a day of which nothing is known is a gap in the line."""
+    """One line of the chart: ``path`` is SVG path data; a day of which nothing is known is a gap in the line. Its
+    ``label`` stands at the height ``end``."""
 
     key: str
     label: str
     path: str
+    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,11 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawn chart and the same figures as a table: rows of (day, lowest on demand, median, lowest spot)."""
+    """A drawn chart and the same figures as a table: rows of (day, lowest on demand, median, lowest spot).
+
+    Lines are in units of ``width`` × ``height``, stretched to the room there is; letters stand beside them, so that
+    they keep their size. ``x_ticks`` are evenly spaced.
+    """
 
     lines: tuple[Line, ...]
     x_ticks: tuple[Tick, ...]
@@ -43,7 +52,7 @@ class Chart:
     height: int = HEIGHT
 
 
-_SERIES = (("low", "lowest on demand"), ("mid", "median on demand"), ("spot", "lowest spot"))
+_SERIES = (("low", "lowest"), ("mid", "median"), ("spot", "spot"))
 
 
 def daily(points: Iterable[dict[str, Any]]) -> tuple[Day, ...]:
@@ -78,7 +87,7 @@ def draw(rows: tuple[Day, ...]) -> Chart | None:
 
     @cache
     def x(day: str) -> float:
-        return round(LEFT + (date.fromisoformat(day) - first).days / span * (WIDTH - LEFT - RIGHT), 1)
+        return round((date.fromisoformat(day) - first).days / span * WIDTH, 1)
 
     def y(price: int) -> float:
         return round(HEIGHT - BOTTOM - price / top * (HEIGHT - TOP - BOTTOM), 1)
@@ -88,10 +97,23 @@ def draw(rows: tuple[Day, ...]) -> Chart | None:
     for (key, label), column in zip(_SERIES, columns, strict=True):
         path = _path(list(zip((row[0] for row in rows), column, strict=True)), x, y)
         if path:
-            lines.append(Line(key, label, path))
+            lines.append(Line(key, label, path, y(next(price for price in reversed(column) if price is not None))))
     x_ticks = tuple(Tick(x(day.isoformat()), f"{day.day} {day:%b}") for day in _days(first, last))
     y_ticks = tuple(Tick(y(price), _dollars(price)) for price in range(0, top + 1, step))
-    return Chart(tuple(lines), x_ticks, y_ticks, rows)
+    return Chart(_apart(lines), x_ticks, y_ticks, rows)
+
+
+def _apart(lines: list[Line]) -> tuple[Line, ...]:
+    """The lines with the names at their ends moved, the least that keeps them legible and inside the chart."""
+    order = sorted(range(len(lines)), key=lambda i: lines[i].end)
+    ends = [line.end for line in lines]
+    for before, i in pairwise(order):
+        ends[i] = max(ends[i], ends[before] + APART)
+    floor = HEIGHT - BOTTOM
+    for i in reversed(order):
+        ends[i] = min(ends[i], floor)
+        floor = int(ends[i]) - APART
+    return tuple(replace(line, end=ends[i]) for i, line in enumerate(lines))
 
 
 def _path(points: list[tuple[str, int | None]], x: Any, y: Any) -> str:

@@ -11,7 +11,7 @@ THRESHOLD = Fraction(5, 100)
 
 
 @dataclass(frozen=True, slots=True)
-class PriceMove:
+class Change:
     """A provider's lowest price of a GPU, tier and region that differs from the recorded day before.
 
     Prices in micro-dollars per GPU-hour; ``commitment_months`` 0 is a binding term of unknown length.
@@ -39,7 +39,7 @@ class PriceMove:
         )
 
 
-def price_moves(points: Iterable[dict[str, Any]]) -> list[PriceMove]:
+def changes(points: Iterable[dict[str, Any]]) -> list[Change]:
     """The changes among daily prices, newest first, larger before smaller.
 
     A provider may sell one GPU in several machine types; its lowest price of the day is what counts.
@@ -54,10 +54,10 @@ def price_moves(points: Iterable[dict[str, Any]]) -> list[PriceMove]:
     return sorted(found, key=lambda c: (c.day, abs(c.percent), c.key), reverse=True)
 
 
-def _of_one(kind: tuple[Any, ...], days: dict[str, int]) -> Iterable[PriceMove]:
+def _of_one(kind: tuple[Any, ...], days: dict[str, int]) -> Iterable[Change]:
     ordered = sorted(days)
     for earlier, later in pairwise(ordered):
         before, after = days[earlier], days[later]
         if abs(Fraction(after - before, before)) >= THRESHOLD:
             provider, gpu, tier, months, region = kind
-            yield PriceMove(later, provider, gpu, tier, months, region, before, after)
+            yield Change(later, provider, gpu, tier, months, region, before, after)

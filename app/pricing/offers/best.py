@@ -1,10 +1,10 @@
 """The best prices, of providers' own and not of reported ones: any fresh price goes before every stale one, and
 terms never rank against each other."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from piccolo.columns.combination import And
-from piccolo.query.functions import Max, Min
+from piccolo.query.functions import Min
 
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.store import Row
@@ -57,26 +57,36 @@ def _is_part(row: Row) -> bool:
     return row["gpu_count_number"] is not None and row["gpu_count_number"] < 1
 
 
-async def price_range_by_gpu() -> dict[str, tuple[int, int]]:
-    """GPU → the lowest and the highest on-demand price, where two providers or more offer it."""
-    rows = await (
-        OfferRow.select(
-            OfferRow.gpu,
-            Min(OfferRow.usd_per_gpu_hour_micro, alias="low"),
-            Max(OfferRow.usd_per_gpu_hour_micro, alias="high"),
-            Min(OfferRow.provider, alias="first"),
-            Max(OfferRow.provider, alias="last"),
-        )
-        .where((OfferRow.tier == "on-demand") & (OfferRow.source != COMMUNITY))
-        .group_by(OfferRow.gpu)
-        .run()
-    )
-    return {row["gpu"]: (row["low"], row["high"]) for row in rows if row["first"] != row["last"]}
+async def asked_prices(gpu: str = "") -> list[Row]:
+    """What providers ask on demand and as spot, of one ``gpu`` or of all: the columns that prices are compared by."""
+    wanted = OfferRow.tier.is_in(["on-demand", "spot"]) & (OfferRow.source != COMMUNITY)
+    if gpu:
+        wanted &= OfferRow.gpu == gpu
+    columns = (OfferRow.gpu, OfferRow.tier, OfferRow.provider, OfferRow.usd_per_gpu_hour_micro,
+               OfferRow.gpu_count_number, OfferRow.stale_at, OfferRow.source)  # fmt: skip
+    return list(await OfferRow.select(*columns).where(wanted).run())
 
 
-def price_range_of(rows: Iterable[Row]) -> tuple[int, int] | None:
-    """Lowest and highest on-demand price of one GPU's offers (micro-dollars a GPU-hour), as
-    :func:`price_range_by_gpu`: of what providers themselves ask, where two or more do."""
-    asked = [row for row in rows if row["tier"] == "on-demand" and row["source"] != COMMUNITY]
-    prices = [row["usd_per_gpu_hour_micro"] for row in asked]
-    return (min(prices), max(prices)) if len({row["provider"] for row in asked}) > 1 else None
+def prices_by_gpu(asked: Iterable[Row]) -> dict[str, dict[str, list[int]]]:
+    """GPU → tier → prices of :func:`asked_prices`, in micro-dollars per GPU-hour."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for row in asked:
+        found.setdefault(row["gpu"], {}).setdefault(row["tier"], []).append(row["usd_per_gpu_hour_micro"])
+    return found
+
+
+def widest_market(asked: Iterable[Row], among: Collection[str], now: int) -> tuple[str, int, int] | None:
+    """The GPU of ``among`` that the most providers rent out whole on demand, and what the cheapest and the dearest of
+    them ask (micro-dollars per GPU-hour). Where any of its prices is current, stale ones don't count. ``None`` where
+    no GPU has two providers."""
+    held: dict[str, list[Row]] = {}
+    for row in asked:
+        if row["tier"] == "on-demand" and row["gpu"] in among and not _is_part(row):
+            held.setdefault(row["gpu"], []).append(row)
+    fresh = {gpu: [row for row in rows if row["stale_at"] > now] or rows for gpu, rows in held.items()}
+    sellers = {gpu: len({row["provider"] for row in rows}) for gpu, rows in fresh.items()}
+    gpu = max(sorted(sellers), key=lambda slug: sellers[slug], default="")
+    if not gpu or sellers[gpu] < 2:
+        return None
+    prices = [row["usd_per_gpu_hour_micro"] for row in fresh[gpu]]
+    return gpu, min(prices), max(prices)

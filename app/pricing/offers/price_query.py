@@ -19,6 +19,8 @@ SORTS = {
     "seen": "last seen",
 }
 """Sort key → what it sorts by, in words."""
+RANKED = ("price", "instance")
+"""Sort keys by which offers rank; terms of different length never rank against each other."""
 ORDERS = ("asc", "desc")
 UNITS = tuple(HOURS_PER)
 NOWHERE = "not-stated"

@@ -15,7 +15,7 @@ from piccolo.querystring import QueryString
 
 from app.catalog.facts import CONTINENTS, countries, providers
 from app.pricing.offers.offer import COMMUNITY, Offer, Tier
-from app.pricing.offers.price_query import NOWHERE, OR_NOT_STATED, PAGE_SIZE, PriceQuery
+from app.pricing.offers.price_query import NOWHERE, OR_NOT_STATED, PAGE_SIZE, RANKED, PriceQuery
 from app.pricing.offers.tables import OfferRow, OfferTally, SetAsideRow
 from app.storage.sqlite import fetch
 from app.upstream.tables import LoadedSource
@@ -71,10 +71,10 @@ class Freshness:
     newest: int | None
 
 
-async def offer_page(query: PriceQuery) -> OfferPage:
+async def offer_page(query: PriceQuery, now: int | None = None) -> OfferPage:
     """The rows of the asked page, the number of all, and the facets."""
     total = await count(query)
-    rows = await rows_between(query, (query.page - 1) * PAGE_SIZE, PAGE_SIZE)
+    rows = await rows_between(query, (query.page - 1) * PAGE_SIZE, PAGE_SIZE, now)
     return OfferPage(rows, total, await _facets(query))
 
 
@@ -90,9 +90,9 @@ async def count(query: PriceQuery) -> int:
     return int(found["n"] or 0) if found else 0
 
 
-async def rows_between(query: PriceQuery, offset: int, limit: int) -> list[Row]:
-    """At most ``limit`` offers that answer ``query``, from the ``offset``-th, in the asked order."""
-    return list(await _asked(query).limit(limit).offset(offset).run())
+async def rows_between(query: PriceQuery, offset: int, limit: int, now: int | None = None) -> list[Row]:
+    """At most ``limit`` offers from the ``offset``-th, in the asked order; with ``now``, current rank before stale."""
+    return list(await _asked(query, now).limit(limit).offset(offset).run())
 
 
 async def all_rows(query: PriceQuery) -> list[Row]:
@@ -100,16 +100,17 @@ async def all_rows(query: PriceQuery) -> list[Row]:
     return list(await _asked(query).run())
 
 
-def _asked(query: PriceQuery) -> Any:
-    return _ordered(_narrowed(OfferRow.select(), _where(query)), query)
+def _asked(query: PriceQuery, now: int | None = None) -> Any:
+    select = _narrowed(OfferRow.select(), _where(query))
+    if now is not None and query.sort in RANKED:
+        select = select.order_by(QueryString('"stale_at" <= {}', now))
+    return _ordered(select, query)
 
 
 async def offers_of(column: Column, value: str, limit: int = 1000) -> list[Row]:
     """The offers of one GPU or provider, by rank group and price."""
-    select = OfferRow.select().where(column == value)
-    return list(
-        await select.order_by(OfferRow.rank_group, OfferRow.usd_per_gpu_hour_micro, OfferRow.id).limit(limit).run()
-    )
+    select = OfferRow.select().where(column == value).order_by(OfferRow.rank_group, OfferRow.usd_per_gpu_hour_micro)
+    return list(await select.order_by(OfferRow.id).limit(limit).run())
 
 
 async def counts_by(name: str) -> dict[str, int]:
@@ -186,7 +187,7 @@ def _ordered(select: Any, query: PriceQuery) -> Any:
     """The asked order; prices rank within their group only, unknown values come last, ties have one order."""
     column = SORT_COLUMNS[query.sort]
     ascending = query.order == "asc"
-    if query.sort in ("price", "instance"):
+    if query.sort in RANKED:
         select = select.order_by(OfferRow.rank_group)
     if column._meta.null:
         select = select.order_by(QueryString(f'"{column._meta.name}" IS NULL'))

@@ -26,8 +26,11 @@ _LIMIT = re.compile(
 )
 _MEMORY = re.compile(r"(?<![\w.-])(\d{1,4}) ?(?:gb|gib|g)(?= |$)")
 _COUNT = re.compile(r"(?<![\w.-])(?:(\d{1,3}) ?x(?= |$)|x ?(\d{1,3})(?= |$)|(\d{1,3}) gpus?(?= |$))")
+_TIMES = re.compile(r"(?<![\w.-])(\d{1,3}) ?[x×*] ?(?=[a-z])")
+"""A count that is written onto the name: ``8xh100``, ``8 × h100``."""
+_MAKERS = {"nvidia", "amd"}
 _FILLER = {"gpu", "gpus", "in", "with", "from", "on", "at", "the", "a", "an", "for", "per", "hour", "price", "prices",
-           "cheapest", "cheap", "cloud", "nvidia", "amd", "and", "or", "memory", "vram"}  # fmt: skip
+           "cheapest", "cheap", "cloud", "and", "or", "memory", "vram"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,13 @@ class Said:
 
 def understand(text: str) -> Said:
     """Read a search of at most some hundred characters. What is not understood stays in ``rest``, in order."""
-    left = " ".join(text.casefold().replace(",", " ").split())
+    left = _TIMES.sub(r"\1x ", " ".join(text.casefold().replace(",", " ").split()))
     left, limit = _take(_LIMIT, left)
     left, memory = _take(_MEMORY, left)
     left, count = _take(_COUNT, left)
-    words = left.split()
+    words = [word for word in left.split() if word not in _MAKERS]
+    if not count:
+        count, words = _counted(words, _gpu_names())
     families, words = _named(words, _gpu_names())
     providers, words = _named(words, provider_spellings())
     tiers, words = _named(words, _TIERS)
@@ -81,6 +86,25 @@ def _take(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
     return " ".join(rest.split()), next(group for group in match.groups() if group)
 
 
+def _counted(words: list[str], names: dict[str, str]) -> tuple[str, list[str]]:
+    """A bare number right before a GPU's name, as in ``8 h100`` or ``2 rtx 4090``, or glued behind it, as in
+    ``h100x8``; and the words without it. A number that is a part of the name, as in ``a 100``, is none."""
+    for at, word in enumerate(words):
+        glued = re.fullmatch(r"(.+)x(\d{1,3})", word)
+        if glued and word not in names and glued[1] in names:
+            return glued[2], [*words[:at], glued[1], *words[at + 1 :]]
+        named = any(_spelled(run, names) for run in (words[max(at - 1, 0) : at + 1], words[at : at + 2]))
+        follows = any(_spelled(words[at + 1 : at + 1 + length], names) for length in range(1, 5))
+        if re.fullmatch(r"[1-9]\d{0,2}", word) and follows and not named:
+            return word, [*words[:at], *words[at + 1 :]]
+    return "", words
+
+
+def _spelled(run: list[str], names: dict[str, str]) -> str | None:
+    """What a run of words names, also where it is written apart or with a hyphen: ``h-100``, ``run pod``."""
+    return names.get(" ".join(run)) or names.get(re.sub(r"[-_]", "", "".join(run)))
+
+
 def _named(words: list[str], names: dict[str, str]) -> tuple[list[str], list[str]]:
     """Values of ``names`` that runs of up to four words spell, longest first; and the words left over."""
     found: list[str] = []
@@ -88,7 +112,7 @@ def _named(words: list[str], names: dict[str, str]) -> tuple[list[str], list[str
     at = 0
     while at < len(words):
         for length in range(min(4, len(words) - at), 0, -1):
-            if value := names.get(" ".join(words[at : at + length])):
+            if value := _spelled(words[at : at + length], names):
                 found.append(value)
                 at += length
                 break
@@ -120,7 +144,8 @@ def _gpu_names() -> dict[str, str]:
         for brand in ("rtx ", "gtx "):
             if name.startswith(brand):
                 found[name.removeprefix(brand)] = gpu.slug
-    return found
+    apart = sorted(found, key=lambda name: " " in name)  # a name as it is written goes before a slug's beginning
+    return {re.sub(r"[-_ ]", "", name): found[name] for name in apart} | found
 
 
 @cache

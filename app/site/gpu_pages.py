@@ -1,0 +1,216 @@
+"""One accelerator: a page with its prices, offers, history and facts, and its history as a table."""
+
+from collections.abc import Iterable
+from statistics import median
+from typing import Any
+
+from app.calculator import choices
+from app.catalog.facts import Gpu, gpus, providers
+from app.core.addresses import encode
+from app.core.clock import from_timestamp
+from app.core.errors import QueryError
+from app.core.money import parse_decimal, plain, show, to_micro
+from app.core.units import DAY_S
+from app.core.version_keys import MODELS_KEY
+from app.pricing.history import chart, queries
+from app.pricing.history import levels as history
+from app.pricing.offers import best as best_prices
+from app.pricing.offers import store
+from app.pricing.offers.offer import COMMUNITY
+from app.pricing.offers.tables import OfferRow
+from app.site.gpus_and_providers import SHOWN_OFFERS, known_thing
+from app.site.offer_groups import first_of
+from app.site.render import day_text, figure, months_text, render
+from app.site.strips import strips_of
+from app.web.answers import Answer, Ask
+from app.web.front import public
+
+SHOWN_MODELS = 10
+FACTS = (
+    ("Memory", "memory_gb", "GB"), ("Memory type", "memory_type", ""), ("Memory bandwidth", "bandwidth_gb_s", "GB/s"),
+    ("FP16 / BF16, dense", "fp16_tflops", "TFLOPS"), ("FP8, dense", "fp8_tflops", "TFLOPS"),
+    ("INT8, dense", "int8_tops", "TOPS"), ("FP4, dense", "fp4_tflops", "TFLOPS"), ("Power", "tdp_w", "W"),
+    ("Interconnect", "interconnect", ""), ("Interconnect, per direction", "interconnect_gb_s", "GB/s"),
+    ("Form", "form_factor", ""),
+)  # fmt: skip
+
+
+@public("/gpus/{gpu:str}", shows=("gpu:{gpu}", MODELS_KEY))
+async def gpu_page(ask: Ask) -> Answer:
+    """One accelerator: its prices and offers, their history, what it runs, all facts."""
+    gpu: Gpu = known_thing(ask.parts["gpu"], gpus(), "GPU", "/gpus")
+    window, below = _asked(ask, gpu)
+    offers = await store.offers_of(OfferRow.gpu, gpu.slug)
+    past = await _past(gpu.slug, window, below, ask.now)
+    best = best_prices.best_of(offers, ask.now)
+    body = render(
+        "gpus/page.html", settings=ask.settings, path="/gpus", canonical=f"/gpus/{gpu.slug}", now=ask.now, gpu=gpu,
+        facts=FACTS, line=facts_line(gpu), figures=_figures(best, offers, ask.now),
+        **first_of(offers, ask.now, SHOWN_OFFERS),
+        **strips_of([gpu], best_prices.prices_by_gpu(row for row in offers if row["source"] != COMMUNITY)),
+        **past, charted=whose_prices(past["drawn"], offers), kin=_kin(gpu),
+        stock=_stock(offers), preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
+        description=_describe(gpu, offers, ask.now), runs=(await choices.for_gpu(gpu, ask.now))[:SHOWN_MODELS],
+    )  # fmt: skip
+    return Answer(body, valid_until=await store.next_stale(ask.now))
+
+
+@public("/gpus/{gpu:str}/history", shows=("gpu:{gpu}",))
+async def gpu_history(ask: Ask) -> Answer:
+    """The figures of the chart as a table."""
+    gpu: Gpu = known_thing(ask.parts["gpu"], gpus(), "GPU", "/gpus")
+    window, _ = _asked(ask, gpu, "/history")
+    past = await _past(gpu.slug, window, None, ask.now)
+    body = render(
+        "gpus/history.html", settings=ask.settings, path="/gpus", gpu=gpu, **past,
+        canonical=f"/gpus/{gpu.slug}/history",
+        title=f"{gpu.name} price history", preview=f"/previews/gpus/{gpu.slug}.png",
+        description=f"{gpu.name}: lowest and median price on demand and lowest spot price by day, USD per GPU-hour.",
+    )  # fmt: skip
+    return Answer(body, valid_until=await store.next_stale(ask.now))
+
+
+def facts_line(gpu: Gpu) -> str:
+    """What one reads first of an accelerator: ``80 GB HBM3 at 3.35 TB/s · 989 TFLOPS FP16 · … · Hopper, 2022``."""
+    memory = f"{gpu.memory_gb} GB {gpu.memory_type}".strip() if gpu.memory_gb else ""
+    if memory and gpu.bandwidth_gb_s:
+        memory += f" at {gpu.bandwidth_gb_s / 1000:f}".rstrip("0").rstrip(".") + " TB/s"
+    parts = [
+        gpu.variant_note.capitalize(), memory, figure(gpu.fp16_tflops, "TFLOPS FP16") if gpu.fp16_tflops else "",
+        f"{figure(gpu.fp8_tflops)} FP8" if gpu.fp8_tflops else "", f"{gpu.tdp_w:,} W" if gpu.tdp_w else "",
+        gpu.interconnect, f"{gpu.vendor} {gpu.architecture}" + (f", {gpu.year}" if gpu.year else ""),
+    ]  # fmt: skip
+    return " · ".join(part for part in parts if part)
+
+
+def _figures(
+    best: dict[tuple[str, int | None], store.Row], offers: list[store.Row], now: int
+) -> list[tuple[str, int, str, bool]]:
+    """Up to four (label, micro-dollars per GPU-hour, whose and when, whether stale): the cheapest on
+    demand, as spot and for the longest known term, and the median on demand beside the dearest."""
+    named = [(f"Cheapest {name}", best[tier, None]) for tier, name in (("on-demand", "on demand"), ("spot", "spot"))
+             if (tier, None) in best]  # fmt: skip
+    term = max((months for tier, months in best if tier == "reserved" and months), default=None)
+    if term:
+        named.append((f"Reserved, {months_text(term)}", best["reserved", term]))
+    found = [(label, row["usd_per_gpu_hour_micro"], _whose(row), row["stale_at"] <= now) for label, row in named]
+    asked = [row for row in offers if row["tier"] == "on-demand" and row["source"] != COMMUNITY]
+    asked = [row for row in asked if row["stale_at"] > now] or asked
+    if len({row["provider"] for row in asked}) > 1:
+        dearest = max(asked, key=lambda row: row["usd_per_gpu_hour_micro"])
+        middle = int(median(row["usd_per_gpu_hour_micro"] for row in asked))
+        top = show(dearest["usd_per_gpu_hour_micro"])
+        found.append(("Median on demand", middle, f"dearest {top}, {providers()[dearest['provider']].name}", False))
+    return found
+
+
+def _whose(row: store.Row) -> str:
+    return f"{providers()[row['provider']].name}, {day_text(row['fetched_at'])}"
+
+
+def _kin(gpu: Gpu) -> list[Gpu]:
+    """Others of the same chip, to compare with."""
+    family = gpu.slug.split("-")[0]
+    if family in ("rtx", "gtx", "quadro", "tpu"):
+        return []
+    return [other for other in gpus().values() if other is not gpu and other.slug.split("-")[0] == family]
+
+
+def _asked(ask: Ask, gpu: Gpu, page: str = "") -> tuple[str, int | None]:
+    """The chart's window and the price that the reader picked, from the address."""
+    given = {name: value for name, value in ask.pairs() if value}
+    window, below = given.get("days", ""), given.get("below", "")
+    if window and window not in history.WINDOWS:
+        raise QueryError(
+            "days", f"days={window[:20]!r} is no window of the chart.", f"One of {', '.join(history.WINDOWS)}."
+        )
+    price = parse_decimal(below) if below else None
+    if below and (price is None or not 0 < price <= 100_000):
+        raise QueryError(
+            "below", f"below={below[:20]!r} is not a price in dollars per GPU-hour.", "For example below=1.50."
+        )
+    micro = to_micro(price) if price is not None else None
+    pairs = [("days", window)] if window else []
+    pairs += [("below", plain(micro))] if micro and not page else []
+    ask.settle(f"/gpus/{gpu.slug}{page}{'?' if pairs else ''}{encode(pairs)}")
+    return window, micro
+
+
+async def _past(gpu: str, window: str, below: int | None, now: int) -> dict[str, Any]:
+    """The chart of the asked window, or of the smallest that holds something, and how spot behaved in it."""
+    choices = [window] if window else ["30", "90", "365", "all"]
+    for choice in choices:
+        days = history.WINDOWS[choice]
+        since = now - days * DAY_S if days else 0
+        by_day = days is None or days > history.FINE_DAYS
+        levels = await (queries.levels_by_day if by_day else queries.levels)(gpu, since)
+        step = history.step_of(levels, now)
+        drawn = chart.draw(history.days_of(levels, now, step))
+        if drawn:
+            break
+    return {
+        "drawn": await queries.charted_providers(gpu, since),
+        "chart": drawn, "window": choice, "windows": await _windows(gpu, choice, now), "below": below, "by_day": by_day,
+        "step": step, "table": history.thinned(drawn.table) if drawn else [],
+        "spread": history.spread(levels, "spot", now, below),
+        "rentable": {tier: history.rentable(levels, tier, now, below) for tier in ("on-demand", "spot")},
+        "has_history": bool(drawn) or bool(await queries.levels(gpu)),
+    }  # fmt: skip
+
+
+async def _windows(gpu: str, chosen: str, now: int) -> dict[str, str]:
+    """The windows that hold two days with a price, so that no choice leads to an empty chart; and the chosen one."""
+    rows = history.days_of(await queries.levels_by_day(gpu), now, 1)
+    days = [row[0] for row in rows if any(price is not None for price in row[1:])]
+    first = {key: days_ago(now, length) if length else "" for key, length in history.WINDOWS.items()}
+    return {
+        key: name
+        for key, name in history.WINDOW_NAMES.items()
+        if key == chosen or sum(day >= first[key] for day in days) > 1
+    }
+
+
+def days_ago(now: int, days: int) -> str:
+    """The ISO day ``days`` before the second ``now``."""
+    return f"{from_timestamp(now - days * DAY_S):%Y-%m-%d}"
+
+
+def whose_prices(drawn: set[str], offers: Iterable[store.Row]) -> str:
+    """Whose prices a chart shows, beside the figures above it, which are of every provider with an offer."""
+    offering = {
+        row["provider"] for row in offers if row["tier"] in ("on-demand", "spot") and row["source"] != COMMUNITY
+    }
+    if offering == drawn:
+        return (
+            f"The chart covers {'the one provider' if len(drawn) == 1 else f'all {len(drawn)} providers'} with offers."
+        )
+    names = sorted(providers()[slug].name if slug in providers() else slug for slug in drawn)
+    listed = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else "none"
+    missing, gone = len(offering - drawn), len(drawn - offering)
+    rest = (
+        [f"of {missing} {'other' if missing == 1 else 'others'} with offers no history is recorded"] if missing else []
+    )
+    rest += [f"{gone} of them {'has' if gone == 1 else 'have'} no offer now"] if gone else []
+    return f"Only {listed}: {'; '.join(rest)}."
+
+
+def _stock(offers: list[store.Row]) -> dict[str, Any] | None:
+    """In how many regions it is in stock, of how many told, and when that was seen; ``None`` where nobody tells."""
+    told = [row for row in offers if row["stock"]]
+    if not told:
+        return None
+    regions = {(row["provider"], row["region"]) for row in told}
+    stocked = {(row["provider"], row["region"]) for row in told if row["stock"] == "in"}
+    return {"regions": len(stocked), "told": len(regions), "at": max(row["fetched_at"] for row in told)}
+
+
+def _describe(gpu: Gpu, offers: list[store.Row], now: int) -> str:
+    best = best_prices.best_of(offers, now).get(("on-demand", None))
+    facts = f"{gpu.memory_gb} GB, " if gpu.memory_gb else ""
+    if best is None:
+        return f"{gpu.name}: {facts}{gpu.architecture}. {len(offers)} offers."
+    price = show(best["usd_per_gpu_hour_micro"])
+    return (
+        f"{gpu.name}: {facts}{gpu.architecture}. On demand from {price} an hour, {len(offers)} offers with source and"
+        " date."
+    )

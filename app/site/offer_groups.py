@@ -1,0 +1,51 @@
+"""The groups that a table of offers is shown in: current before stale, and each term of a reserved price apart."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from app.pricing.offers.store import Row
+from app.site.render import months_text
+
+
+def group(rows: Iterable[Row], now: int, *, mixed: bool) -> list[tuple[Markup, list[Row]]]:
+    """(heading, rows) in the order that ``rows`` have within each group. ``mixed`` is true where current and stale
+    offers are among all that the table shows; else age makes no group. The heading of offers on demand and spot alone
+    is empty."""
+    found: dict[tuple[bool, int], list[Row]] = {}
+    for row in rows:
+        found.setdefault((mixed and row["stale_at"] <= now, row["rank_group"]), []).append(row)
+    return [(_heading(old, held[0], mixed), held) for (old, _), held in sorted(found.items(), key=lambda item: item[0])]
+
+
+def first_of(rows: Iterable[Row], now: int, most: int) -> dict[str, Any]:
+    """The first ``most`` of one GPU's or provider's offers for a page: ``found`` are their groups, ``shown`` of
+    ``total``; ``all_stale`` where one sentence says so for all, ``stale_count`` of them else."""
+    held = list(rows)
+    mixed = is_mixed(held, now)
+    order = sorted(held, key=lambda row: (
+        mixed and row["stale_at"] <= now, row["rank_group"], row["usd_per_gpu_hour_micro"], row["id"]
+    ))[:most]  # fmt: skip
+    seen = [row["fetched_at"] for row in held]
+    return {
+        "found": group(order, now, mixed=mixed), "shown": len(order), "total": len(held),
+        "all_stale": bool(held) and not mixed and held[0]["stale_at"] <= now,
+        "stale_count": sum(row["stale_at"] <= now for row in held) if mixed else 0,
+        "seen_from": min(seen, default=None), "seen_to": max(seen, default=None),
+    }  # fmt: skip
+
+
+_STALE = Markup('<span class="stale">Stale</span>')
+
+
+def _heading(old: bool, first: Row, mixed: bool) -> Markup:
+    if not first["rank_group"]:
+        return (_STALE + ": past their sources' freshness limit" if old else Markup("Current")) if mixed else Markup()
+    term = escape(f"Reserved, {months_text(first['commitment_months'])}")
+    return term + ", " + (_STALE.lower() if old else "current") if mixed else term
+
+
+def is_mixed(rows: Iterable[Row], now: int) -> bool:
+    """True where some of ``rows`` are current and some stale."""
+    return len({row["stale_at"] <= now for row in rows}) > 1

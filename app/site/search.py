@@ -1,0 +1,103 @@
+"""One search over GPUs, models and providers, which says what it understood."""
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+from app.catalog.facts import Gpu, gpus, providers
+from app.core.addresses import encode
+from app.core.version_keys import MODELS_KEY, OFFERS_KEY
+from app.models import query as model_query
+from app.models import store as models
+from app.models.architecture import describe
+from app.models.relatives import nearest_relative
+from app.pricing.offers import best as best_prices
+from app.pricing.offers import store
+from app.pricing.offers.price_query import FILTERS, PriceQuery
+from app.pricing.search.parse_query import parse
+from app.site import examples
+from app.site.offer_groups import group, is_mixed
+from app.site.prices import chip_label
+from app.site.render import render
+from app.site.strips import strips_of
+from app.web.answers import Answer, Ask
+from app.web.front import public
+
+SHOWN_OFFERS = 20
+SHOWN_MODELS = 20
+_LEAST = 2
+"""Letters and figures that words need to be looked for among models; one is in almost every name."""
+_HOW_LIKE = 0.75
+"""How like a name a word must be (0 to 1, :func:`difflib.get_close_matches`) to be taken for a slip of the keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What the words of a search name: ``query`` for the prices, ``names`` for a reader, and ``rest``, the words that
+    name nothing here."""
+
+    query: PriceQuery
+    names: tuple[str, ...]
+    rest: str
+
+
+@public("/search", shows=(OFFERS_KEY, MODELS_KEY))
+async def search(ask: Ask) -> Answer:
+    """GPUs, offers, providers and models that the words of ``q`` name."""
+    text = parse_words(ask.pairs())
+    ask.settle(f"/search?{encode([('q', text)])}" if text else "/search")
+    understood = read(text)
+    query, rest = understood.query, understood.rest
+    rows = await models.every_model()
+    asked_model = model_query.ModelQuery(q=rest)
+    says = sum(char.isalnum() for char in rest) >= _LEAST
+    named = model_query.select(rows, asked_model) if says else []
+    relative = nearest_relative(rest, rows) if says and not named else None
+    known = relative is not None or named
+    total = await store.count(query) if query.has_filters else 0
+    body = render(
+        "site/search.html", settings=ask.settings, path="/search", now=ask.now, text=text, understood=understood,
+        models=named[:SHOWN_MODELS], models_address=asked_model.address(), models_total=len(named), relative=relative,
+        words=describe, missed="" if known else rest, guess="" if known else _guess(text, rest),
+        whose=[providers()[slug] for slug in query.provider], counts=await store.counts_by("provider"),
+        total=total, tries=await examples.links(), title=f"Search: {text}" if text else "Search",
+        description="GPUs, models and providers by words.", **await _prices(query, total, ask.now),
+    )  # fmt: skip
+    return Answer(body, valid_until=await store.next_stale(ask.now))
+
+
+def parse_words(pairs: list[tuple[str, str]]) -> str:
+    """The words that are asked for, on one line; the limits of a search of the prices hold. Raises
+    :class:`QueryError`."""
+    given = [pair for pair in pairs if pair[0] == "q"]
+    parse(given)
+    return " ".join(given[0][1].split()) if given else ""
+
+
+def read(text: str) -> Understood:
+    """What ``text`` names."""
+    found = parse([("q", text)] if text else [])
+    query = found.with_(q="")
+    names = tuple(chip_label(name, value) for name, value in query.pairs() if name in FILTERS)
+    return Understood(query, names, found.q)
+
+
+async def _prices(query: PriceQuery, total: int, now: int) -> dict[str, Any]:
+    """The GPUs that the words name and their best prices, and the first offers."""
+    named: list[Gpu] = [gpus()[slug] for slug in query.gpu]
+    rows = await store.rows_between(query, 0, SHOWN_OFFERS, now) if total else []
+    return {
+        "named": named, "best": await best_prices.best_by_gpu(now) if named else {},
+        "offer_counts": await store.counts_by("gpu"), "shown": len(rows), "offers_address": query.address("/prices"),
+        "found": group(rows, now, mixed=is_mixed(rows, now)), "all_stale": all(r["stale_at"] <= now for r in rows),
+        **strips_of(named, best_prices.prices_by_gpu(await best_prices.asked_prices()) if named else {}),
+    }  # fmt: skip
+
+
+def _guess(text: str, rest: str) -> str:
+    """``text`` with the words that nothing is called replaced by the nearest name, where there is one."""
+    names = [*{name.casefold() for p in providers().values() for name in (p.slug, p.name)}, *gpus(), "spot", "europe"]
+    for word in rest.split():
+        for near in difflib.get_close_matches(word.casefold()[:40], names, n=1, cutoff=_HOW_LIKE):
+            return " ".join(near if part.casefold() == word.casefold() else part for part in text.split())
+    return ""

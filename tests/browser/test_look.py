@@ -1,0 +1,171 @@
+"""The look, measured: rows above the fold, page weight, layout shift, what the comparison and the search do."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.conftest import Site
+
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+ROWS = """() => [...document.querySelectorAll("main tbody tr:not(.group)")].filter((row) => {
+    const box = row.getBoundingClientRect();
+    return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight; }).length"""
+SHIFT = """() => new Promise((done) => { let sum = 0;
+    new PerformanceObserver((list) => { for (const e of list.getEntries()) sum += e.value; })
+      .observe({type: "layout-shift", buffered: true});
+    setTimeout(() => done(sum), 100); })"""
+OWN = ["/", "/prices", "/prices?min_memory_gb=0", "/prices?gpu=h100-sxm-80gb", "/gpus", "/gpus/h100-sxm-80gb",
+       "/gpus/l4-24gb", "/gpus/h100-sxm-80gb/history", "/providers", "/providers/gcp", "/status", "/status/rejected",
+       "/benchmarks", "/compare", "/methodology", "/methodology/errors", "/prices/changes", "/api",
+       "/search?q=h100"]  # fmt: skip
+FIRST = ("/", "/prices", "/gpus", "/gpus/h100-sxm-80gb")
+ABOVE = [("/", 16, 4), ("/prices", 20, 6), ("/gpus/h100-sxm-80gb", 12, 0), ("/benchmarks", 12, 0)]
+"""Page, rows wholly above the fold at 1280 × 900, and at 390 × 844."""
+RAW = 60_000
+"""Bytes of a page as it is written."""
+PACKED_FIRST_VIEW = 14_000
+"""Bytes of a page and its style sheet as a browser gets them that knows Brotli."""
+
+
+@pytest.fixture(scope="module")
+def visitor(browser: Browser, site: Site) -> Iterator[BrowserContext]:
+    made = browser.new_context(base_url=site.url, viewport=DESK)  # type: ignore[arg-type]
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def view(visitor: BrowserContext) -> Iterator[Page]:
+    page = visitor.new_page()
+    yield page
+    page.evaluate("localStorage.clear()")
+    page.close()
+
+
+@pytest.mark.parametrize(("path", "desk", "phone"), ABOVE)
+def test_rows_above_the_fold(view: Page, path: str, desk: int, phone: int) -> None:
+    for size, least in ((DESK, desk), (PHONE, phone)):
+        view.set_viewport_size(size)  # type: ignore[arg-type]
+        view.goto(path)
+        assert view.evaluate(ROWS) >= least, size
+        assert round(view.evaluate(SHIFT), 4) == 0, size
+
+
+def test_a_row_is_one_line_on_a_desk_and_headings_are_whole(view: Page) -> None:
+    for path in ("/", "/prices", "/gpus", "/gpus/h100-sxm-80gb", "/providers/gcp", "/benchmarks", "/prices/changes"):
+        view.goto(path)
+        height = "(rows) => rows.map((row) => row.getBoundingClientRect().height)"
+        heights = view.eval_on_selector_all("main tbody tr", height)
+        assert heights, path
+        assert max(heights) <= 33, path
+        cut = view.eval_on_selector_all(
+            "main thead th:not(.strip)", "(all) => all.filter((th) => th.scrollWidth > th.clientWidth + 1)"
+            ".map((th) => th.innerText)")  # fmt: skip
+        assert not cut, path
+
+
+def test_a_phone_needs_half_of_the_scrolling_of_before(view: Page) -> None:
+    """Heights of the pages before this look, in pixels at 390: 26,470 and 26,185."""
+    view.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    for path, before in (("/gpus", 26_470), ("/gpus/h100-sxm-80gb", 26_185)):
+        view.goto(path)
+        assert view.evaluate("document.documentElement.scrollHeight") <= before / 2, path
+
+
+@pytest.mark.parametrize("path", OWN)
+def test_a_page_is_light(http: httpx.Client, path: str) -> None:
+    page = http.get(path, follow_redirects=True)
+    assert len(page.content) < RAW
+    sheet = re.search(r'href="(/static/site[^"]+\.css)"', page.text)
+    assert sheet
+    packed = 0
+    for address in (path, sheet[1]):
+        with http.stream("GET", address, headers={"accept-encoding": "br"}, follow_redirects=True) as answer:
+            packed += sum(len(part) for part in answer.iter_raw())
+    assert packed < (PACKED_FIRST_VIEW if path in FIRST else 20_000)
+
+
+def test_where_every_price_is_stale_one_sentence_says_so(http: httpx.Client) -> None:
+    for path in ("/", "/prices", "/gpus", "/gpus/h100-sxm-80gb", "/providers/gcp", "/providers"):
+        rows = http.get(path).text.partition("<tbody>")[2].partition('id="runs"')[0]
+        assert http.get(path).text.count('class="stale"') >= 1, path
+        assert 'class="stale"' not in rows, path
+
+
+def test_a_strip_is_told_in_words_too(view: Page) -> None:
+    view.goto("/gpus/h100-sxm-80gb")
+    words = r"\d+ on demand from \$[\d.]+ to \$[\d.]+, median .*; \d+ spot from"
+    strip = view.get_by_role("img", name=re.compile(words))
+    expect(strip.first).to_be_visible()
+
+
+def test_a_table_stays_a_table_on_a_phone(view: Page) -> None:
+    """Rows are laid out as grids there; what assistive software is told must not change."""
+    view.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    view.goto("/gpus/h100-sxm-80gb")
+    tree = view.context.new_cdp_session(view).send("Accessibility.getFullAXTree")["nodes"]
+    roles = [node["role"]["value"] for node in tree if not node.get("ignored")]
+    assert roles.count("table") >= 2
+    assert roles.count("row") > 50
+    assert roles.count("cell") + roles.count("gridcell") > 400
+
+
+def test_a_tick_on_any_page_puts_a_gpu_into_one_comparison_of_at_most_six(view: Page) -> None:
+    view.goto("/")
+    for box in view.locator('input[form="cmp"]').all()[:4]:
+        box.check()
+    view.goto("/gpus")  # the choice goes along
+    expect(view.locator('input[form="cmp"]:checked')).to_have_count(4)
+    for _ in range(2):
+        view.locator('input[form="cmp"]:not(:checked)').last.click()
+    expect(view.locator('input[form="cmp"]:checked')).to_have_count(6)
+    seventh = view.locator('input[form="cmp"]:not(:checked)').first
+    seventh.click()
+    expect(seventh).not_to_be_checked()
+    expect(view.locator("#cmp-said")).to_contain_text("six are the most")
+    view.get_by_role("button", name="Compare", exact=True).click()
+    view.wait_for_url(re.compile(r"/compare\?gpu="))
+    assert view.locator("thead th").count() == 6
+
+
+def test_a_comparison_is_chosen_without_javascript_too(browser: Browser, site: Site) -> None:
+    context = browser.new_context(base_url=site.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/gpus")
+    for box in page.locator('input[form="cmp"]').all()[:2]:
+        box.check()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.wait_for_url(re.compile(r"/compare\?gpu=.*&gpu="))
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "understood", "leads"),
+    [("h100 spot europe", "Spot", "main table.offers tbody tr"), ("8 h100", "8 GPUs", "main table.offers tbody tr"),
+     ("h-100", "H100 SXM", "main table.best tbody tr"), ("runpod", "RunPod", 'main a[href="/providers/runpod"]'),
+     ("llama 70b", "model", 'main a[href="/models/meta-llama--llama-3.3-70b-instruct"]'),
+     ("runpdo", "Did you mean", 'main a[href="/search?q=runpod"]')],
+)  # fmt: skip
+def test_the_masthead_finds_gpus_models_and_providers_and_says_what_it_understood(
+    view: Page, words: str, understood: str, leads: str
+) -> None:
+    view.goto("/status")
+    view.get_by_role("searchbox", name="GPU, model or provider").fill(words)
+    view.keyboard.press("Enter")
+    view.wait_for_url(re.compile("/search"))
+    expect(view.locator(".head p").first).to_contain_text(understood)
+    expect(view.locator(leads).first).to_be_visible()
+
+
+def test_letters_of_a_chart_keep_their_size_and_lines_are_named_at_their_ends(view: Page) -> None:
+    for size in (DESK, PHONE):
+        view.set_viewport_size(size)  # type: ignore[arg-type]
+        view.goto("/gpus/h100-sxm-80gb")
+        names = view.locator(".plotted .ends text")
+        assert names.count() == view.locator(".plotted .lines path.line").count() == 3
+        for text in view.locator(".plotted text").all():
+            scale = text.evaluate("(t) => t.getScreenCTM().a * parseFloat(getComputedStyle(t).fontSize)")
+            assert scale == pytest.approx(12)

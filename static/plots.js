@@ -65,21 +65,28 @@ const steps = (low, high) => {
   return found;
 };
 
-// Points on logarithmic axes; `front` are the indices on the Pareto front, `lines` are [name, points].
+// Points on logarithmic axes; `front` are the indices on the Pareto front, `lines` are [name, points]. It is drawn as
+// wide as it will stand, up to 720 px, so that its letters keep their 12 px.
+const LABEL = 60;
 export const scatter = ({ title, points = [], front = [], lines = [], xLabel, yLabel, xText, yText }) => {
   const all = [...points, ...lines.flatMap(([, values]) => values)].filter(([x, y]) => x > 0 && y > 0);
   if (all.length < 2) return null;
   const span = (values) => [Math.min(...values) / 1.15, Math.max(...values) * 1.15];
   const [x0, x1] = span(all.map(([x]) => x)), [y0, y1] = span(all.map(([, y]) => y));
-  const W = 720, H = 260, L = 64, B = 40, px = (x) => L + (W - L - 12) * Math.log(x / x0) / Math.log(x1 / x0);
+  const W = Math.max(288, Math.min(720, document.documentElement.clientWidth - 32)), H = 260;
+  const L = 64, B = 40, px = (x) => L + (W - L - 12) * Math.log(x / x0) / Math.log(x1 / x0);
   const py = (y) => H - B - (H - B - 12) * Math.log(y / y0) / Math.log(y1 / y0);
-  const drawn = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img" }, svg("title", {}, title));
+  const drawn = svg("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, role: "img" }, svg("title", {}, title));
   for (const y of steps(y0, y1)) {
     drawn.append(svg("line", { class: "grid", x1: L, x2: W - 12, y1: py(y), y2: py(y) }),
       svg("text", { x: L - 6, y: py(y) + 4, "text-anchor": "end" }, yText(y)));
   }
-  for (const x of steps(x0, x1)) drawn.append(svg("text", { x: px(x), y: H - B + 16, "text-anchor": "middle" },
-    xText(x)));
+  let last = -LABEL;
+  for (const x of steps(x0, x1)) {
+    if (px(x) - last < LABEL || px(x) > W - LABEL / 2) continue;
+    last = px(x);
+    drawn.append(svg("text", { x: last, y: H - B + 16, "text-anchor": "middle" }, xText(x)));
+  }
   drawn.append(svg("text", { x: (L + W) / 2, y: H - 4, "text-anchor": "middle" }, xLabel),
     svg("text", { x: L, y: 10 }, yLabel));
   const path = (values) => values.map(([x, y],

@@ -224,7 +224,7 @@ export const results = (E, P, sheet) => {
     };
     const of = (words) => (c) => c[2] ? words(c[2]) : "no GPU qualifies";
     const lines = [lineOf("Model", (c) => c[3]?.name ?? "not known"),
-      ...ASKED.map(([key, label]) => lineOf(label, (c) => said(c[1][key]))),
+      ...ASKED.map(([key, label]) => lineOf(label, (c) => Number(c[1][key]).toLocaleString("en"))),
       ...ALSO.map(([key, label, none]) => lineOf(label, (c) => said(c[1][key], none))).filter(([differs]) => differs),
       lineOf("Hardware", of(hardware)), lineOf("USD a month", of((r) => usd(r.cost.usd_month)),
         (r) => r.cost.usd_month),

@@ -1,0 +1,69 @@
+"""What the words of a search may ask to be done instead of found: compare, report, delete. Pure."""
+
+import re
+from dataclasses import dataclass
+
+from app.catalog.facts import gpus
+from app.core.addresses import encode
+from app.core.errors import QueryError
+from app.pricing.search.parse_query import parse
+
+MOST_COMPARED = 6
+_VERSUS = re.compile(r"\b(?:vs|versus|and|against|compare|with)\b|[,;&]", re.IGNORECASE)
+_ASKS_TO_COMPARE = re.compile(r"\b(?:vs|versus|compare)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something to do here: its name for a reader, and where."""
+
+    name: str
+    address: str
+
+
+_REPORTS = (Errand("Report a price you saw", "/submit/price"),
+            Errand("Report a benchmark you ran", "/submit/benchmark"),
+            Errand("Report an experience with a provider", "/submit/experience"))  # fmt: skip
+_RIGHTS = (Errand("Have your data deleted", "/privacy/rights#erasure"), Errand("Your rights", "/privacy/rights"),
+           Errand("Privacy policy", "/privacy"))  # fmt: skip
+_KNOWN: tuple[tuple[frozenset[str], tuple[Errand, ...]], ...] = (
+    (frozenset({"report", "submit", "contribute"}), _REPORTS),
+    (frozenset({"delete", "deletion", "erase", "erasure", "gdpr", "ccpa", "privacy", "rights"}), _RIGHTS),
+    (frozenset({"receipt", "withdraw"}), (Errand("Your reports, by their receipt", "/submissions"),)),
+    (frozenset({"changed", "changes", "moved"}), (Errand("What changed", "/prices/changes"),)),
+    (frozenset({"measured", "benchmark", "benchmarks", "accuracy"}),
+     (Errand("Measured beside predicted", "/benchmarks"),)),
+    (frozenset({"api", "csv", "json", "openapi"}), (Errand("Data and API", "/api"),)),
+    (frozenset({"status", "fresh", "freshness"}), (Errand("How fresh everything is", "/status"),)),
+    (frozenset({"calculator", "serve", "estimate"}), (Errand("The calculator", "/calculator"),)),
+)  # fmt: skip
+
+
+def errands(text: str) -> tuple[Errand, ...]:
+    """What ``text`` asks to be done, the nearest first; nothing where it only names things."""
+    words = set(re.findall(r"[a-z]+", text.casefold()))
+    found = [errand for triggers, offered in _KNOWN if triggers & words for errand in offered]
+    compared = _compared(text)
+    return (compared, *found) if compared else tuple(found)
+
+
+def _whole(slugs: list[str]) -> list[str]:
+    """Those whose variant is stated, since only they have all facts; all where none is."""
+    return [slug for slug in slugs if "not stated" not in gpus()[slug].name] or slugs
+
+
+def _compared(text: str) -> Errand | None:
+    """The comparison that ``h100 vs a100`` asks for: of each name the first GPU of the list that is called so."""
+    if not _ASKS_TO_COMPARE.search(text):
+        return None
+    slugs: dict[str, None] = {}
+    for part in _VERSUS.split(text):
+        try:
+            named = parse([("q", part.strip())]).gpu if part.strip() else ()
+        except QueryError:
+            return None
+        slugs |= dict.fromkeys(_whole([slug for slug in gpus() if slug in named])[:1])
+    if not 2 <= len(slugs) <= MOST_COMPARED:
+        return None
+    names = ", ".join(gpus()[slug].name for slug in slugs)
+    return Errand(f"Compare {names}", f"/compare?{encode([('gpu', slug) for slug in slugs])}")

@@ -1,0 +1,71 @@
+// A log of one's own: its worker, the progress, what it shows, and the figures to compute with. Loaded when asked for.
+
+const DAY = 86400;
+const whole = (n) => Math.round(n).toLocaleString("en");
+const short = (n) => n >= 100 ? whole(n) : String(+n.toPrecision(3));
+const percent = (share) => `${Math.round(share * 100)}%`;
+const date = (seconds) => new Date(seconds * 1e3).toISOString().slice(0, 16).replace("T", " ");
+
+const span = (seconds) => seconds >= 2 * DAY ? `${short(seconds / DAY)} days` : seconds >= 7200
+  ? `${short(seconds / 3600)} hours` : `${short(seconds / 60)} minutes`;
+
+const tokens = (l, spread) => `${whole(l.mean)} on average`
+  + (spread ? `; half are up to ${whole(l.p50)}, 95% up to ${whole(l.p95)}, the longest ${whole(l.max)}` : "");
+
+// How much more gaps vary than those of independent arrivals do, in words
+const burst = (variation) => variation < 0.7 ? "steadier than independent arrivals"
+  : variation < 1.5 ? "like independent arrivals"
+    : `in bursts: gaps vary ${short(variation)} times as much as those of independent arrivals`;
+
+export const factsOf = (log) => [
+  ["Requests", whole(log.requests) + (log.span ? ` in ${span(log.span)}` : "")],
+  ["Input tokens", tokens(log.input, !log.counted)], ["Output tokens", tokens(log.output, !log.counted)],
+  ...(log.rate ? [["Rate", `${short(log.rate.mean)} a second on average, ${short(log.rate.busiest)} in the busiest `
+    + `hour (from ${date(log.rate.from)} UTC)`],
+  ...(log.rate.burst === null ? [] : [["Arrivals", burst(log.rate.burst)]])]
+    : log.mean ? [["Rate", `${short(log.mean)} a second on average`]] : [["Rate", "the file states no times"]]),
+  ...(log.cached === null ? [] : [["Cached", `${percent(log.cached)} of the input tokens came from a prefix cache`]]),
+  ...(log.prefix ? [["Shared beginnings", `${percent(log.prefix.share)} of the prompts stand at the beginning of an `
+    + `earlier one${log.prefix.full ? " among those that could be kept in mind" : ""}: what a prefix cache could save `
+    + "at most"]] : []),
+  ...(log.skipped ? [["Left out", `${whole(log.skipped)} lines that can’t be read; the first is ${log.firstFault}`]]
+    : []),
+];
+
+// The figures to compute with: mean lengths, and the rate of the busiest hour where the log states times
+export const figuresOf = (log) => ({ input: Math.max(Math.round(log.input.mean), 1),
+  output: Math.max(Math.round(log.output.mean), 1),
+  ...(log.rate || log.mean ? { rate: +(log.rate?.busiest ?? log.mean).toPrecision(4) } : {}) });
+
+export const panel = ({ html, worker, use }) => {
+  const bar = html("progress", { max: 1, value: 0, hidden: true, "aria-label": "Reading the log" });
+  const said = html("div", { role: "status", id: "log-said" });
+  let reading = null;
+  const stop = () => { reading?.terminate(); reading = null; bar.hidden = true; };
+  const shown = (log) => said.replaceChildren(html("dl", { class: "facts" }, ...factsOf(log).map(([name, text]) =>
+    html("div", {}, html("dt", {}, name), html("dd", {}, text)))),
+    html("p", {}, html("button", { type: "button", onclick: () => use(figuresOf(log)) }, "Compute with these figures")),
+    html("p", { class: "source" }, "Mean lengths and the rate of the busiest hour go into the fields above. The file "
+      + "was read in this browser and is not kept."));
+  const file = html("input", { type: "file", id: "log-file", accept: ".jsonl,.ndjson,.json,.csv,.log,.txt",
+    onchange: (event) => {
+      const [chosen] = event.target.files;
+      event.target.value = "";
+      if (!chosen) return;
+      stop();
+      said.textContent = `Reading ${chosen.name.slice(0, 80)}…`;
+      bar.value = 0; bar.hidden = false;
+      reading = new Worker(worker, { type: "module" });
+      reading.onerror = () => { stop(); said.textContent = "The file can’t be read in this browser."; };
+      reading.onmessage = ({ data }) => {
+        if (data.share !== undefined) { bar.value = data.share; return; }
+        stop();
+        if (data.told) shown(data.told);
+        else said.replaceChildren(html("p", { class: "fault" }, `This is no log that can be read: ${data.fault}.`));
+      };
+      reading.postMessage(chosen);
+    } });
+  return [html("p", { class: "source" }, "A usage log in JSON Lines or CSV, with a line for each request: OpenAI, "
+    + "LiteLLM, vLLM, SGLang, and the public traces of Azure, BurstGPT and Mooncake."),
+    html("div", { class: "field" }, html("label", { for: "log-file" }, "Log file"), file), bar, said];
+};

@@ -1,0 +1,217 @@
+"""A log of one's own, and the commands that check an answer: read and written in the browser, by the page's modules."""
+
+import json
+import random
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from app.web.assets import address
+from tests.conftest import Site
+
+Rows = list[tuple[float, int, int, int]]
+"""Seconds since 1970, input tokens, output tokens, input tokens that came from a prefix cache."""
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    opened = browser.new_page(base_url=site.url)
+    opened.goto("/robots.txt")
+    yield opened
+    opened.close()
+
+
+def rows(count: int) -> Rows:
+    draw, now, found = random.Random(19), 1_760_000_000.0, []
+    for _ in range(count):
+        now += draw.expovariate(0.05)
+        tokens = int(draw.lognormvariate(6, 1)) + 1
+        found.append((round(now, 3), tokens, int(draw.expovariate(1 / 300)) + 1, draw.randint(0, tokens)))
+    return found
+
+
+def json_lines(row: Callable[[float, int, int, int], Any]) -> Callable[[Rows], str]:
+    return lambda found: "\n".join(json.dumps(row(*one)) for one in found) + "\n"
+
+
+def csv(head: str, row: Callable[[float, int, int, int], list[Any]]) -> Callable[[Rows], str]:
+    return lambda found: "\n".join([head, *(",".join(map(str, row(*one))) for one in found)])
+
+
+OPENAI = json_lines(
+    lambda at, i, o, c: {
+        "created": at,
+        "usage": {"prompt_tokens": i, "completion_tokens": o, "prompt_tokens_details": {"cached_tokens": c}},
+    }
+)
+FORMATS: dict[str, Callable[[Rows], str]] = {
+    "usage objects": OPENAI,
+    "OpenAI's batch output": json_lines(
+        lambda at, i, o, c: {
+            "custom_id": "a",
+            "created": at,
+            "response": {
+                "body": {"usage": {"input_tokens": i, "output_tokens": o, "input_tokens_details": {"cached_tokens": c}}}
+            },
+        }
+    ),
+    "LiteLLM's spend log": csv(
+        "request_id,startTime,model,prompt_tokens,completion_tokens,cached_tokens",
+        lambda at, i, o, c: ["a", int(at * 1000), '"a ""model"", with a comma"', i, o, c],
+    ),
+    "SGLang's request log": json_lines(
+        lambda at, i, o, c: {
+            "timestamp": int(at * 1e9),
+            "event": "request.finished",
+            "out": {"meta_info": {"prompt_tokens": i, "completion_tokens": o, "cached_tokens": c}},
+        }
+    ),
+}
+
+
+def read(page: Page, text: str) -> dict[str, Any]:
+    found: dict[str, Any] = page.evaluate(
+        """async ([module, text]) => { const { readLog } = await import(module);
+        try { return await readLog(new Blob([text])); } catch (error) { return { fault: error.message }; } }""",
+        [address("traffic_log.js"), text],
+    )
+    return found
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_kind_of_log_tells_the_same_traffic(page: Page, name: str) -> None:
+    given = rows(2_000)
+    told = read(page, FORMATS[name](given))
+    assert told["requests"] == len(given)
+    assert told["skipped"] == 0
+    for at, key in ((1, "input"), (2, "output")):
+        lengths = sorted(row[at] for row in given)
+        assert told[key]["mean"] == pytest.approx(statistics.mean(lengths), rel=1e-9)
+        assert told[key]["p50"] == pytest.approx(lengths[len(lengths) // 2], rel=0.02, abs=1)
+        assert told[key]["p95"] == pytest.approx(lengths[int(len(lengths) * 0.95)], rel=0.03)
+        assert told[key]["max"] == lengths[-1]
+    assert told["cached"] == pytest.approx(sum(row[3] for row in given) / sum(row[1] for row in given), rel=1e-9)
+    times = [row[0] for row in given]
+    assert told["span"] == pytest.approx(times[-1] - times[0], abs=1)
+    busiest = max(sum(1 for other in times if at <= other <= at + 3600) for at in times)
+    assert told["rate"]["busiest"] == pytest.approx(busiest / 3600, rel=0.01)
+    assert told["rate"]["mean"] == pytest.approx(len(times) / (times[-1] - times[0]), rel=1e-3)
+    assert 0.5 < told["rate"]["burst"] < 2  # independent arrivals
+
+
+def test_the_order_of_a_log_does_not_matter(page: Page) -> None:
+    given = rows(500)
+    shuffled = random.Random(1).sample(given, len(given))
+    assert read(page, OPENAI(given)) == read(page, OPENAI(shuffled))
+
+
+def test_arrivals_in_bursts_are_told_from_independent_ones(page: Page) -> None:
+    given = [(1_760_000_000.0 + 60 * (n // 20) + 0.01 * (n % 20), 100, 100, 0) for n in range(1_000)]
+    assert read(page, OPENAI(given))["rate"]["burst"] > 5
+
+
+def test_shared_beginnings_are_found_by_text_and_by_the_blocks_of_a_trace(page: Page) -> None:
+    system = "You are a helpful assistant. " * 100
+    told = read(
+        page,
+        "\n".join(
+            json.dumps({
+                "messages": [{"role": "system", "content": system}, {"role": "user", "content": f"{n} {'x' * 400}"}],
+                "usage": {"prompt_tokens": 900, "completion_tokens": 10},
+            })
+            for n in range(50)
+        ),
+    )  # fmt: skip
+    assert 0.75 < told["prefix"]["share"] < len(system) / (len(system) + 400)
+    different = "\n".join(
+        json.dumps({"prompt": f"{n} {system}", "usage": {"prompt_tokens": 900, "completion_tokens": 10}})
+        for n in range(50)
+    )
+    assert read(page, different)["prefix"]["share"] == 0
+    trace = '{"timestamp": %d, "input_length": 1024, "output_length": 9, "hash_ids": [1, %d]}'
+    assert read(page, "\n".join(trace % (n, n + 2) for n in range(1, 5)))["prefix"]["share"] == 0.375
+
+
+def test_counts_of_a_time_span_give_means_alone(page: Page) -> None:
+    told = read(
+        page,
+        "start_time,num_model_requests,input_tokens,output_tokens\n1760000000,10,5000,1000\n1760086400,30,9000,3000",
+    )
+    assert (told["requests"], told["input"]["mean"], told["output"]["mean"]) == (40, 350, 100)
+    assert told["counted"]
+    assert told["rate"] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "line 1: the file holds no request"),
+        ("hello\nworld", "line 1: neither a JSON object nor the header of a CSV file"),
+        ("[1, 2]", "line 1: one JSON list"),
+        ('{"a": 1}\n' * 3, "line 1: no numbers of input and output tokens"),
+        ("prompt_tokens,completion_tokens\n1,2,3\n" * 2, "line 2: 3 columns where the first line has 2"),
+        (OPENAI(rows(20)) + "{broken\n", "line 21: not JSON; 1 of 21 lines can't be read"),
+        ('{"usage": {"prompt_tokens": -1, "completion_tokens": "x"}}', "line 1: no numbers"),
+        ("x" * (9 << 20), "line 1: longer than 8 MB"),
+        ("\x00\x01\x02" * 100, "line 1: neither"),
+    ],
+)
+def test_a_file_that_is_no_log_is_refused_with_the_line_that_failed(page: Page, text: str, why: str) -> None:
+    assert why in read(page, text)["fault"]
+
+
+def recipe(page: Page, **given: Any) -> dict[str, Any]:
+    layout = {"precision": "bf16", "tensor": 1, "data": 1, "pipeline": 1, "experts_split": False, "kv_bytes": 2}
+    asked = {"engine": "vllm", "name": "a/model", "stored": "bf16", "input": 1000, "output": 300, "load": 64} | given
+    asked["layout"] = layout | given.get("layout", {})
+    found: dict[str, Any] = page.evaluate(
+        "async ([module, asked]) => (await import(module)).recipe(asked)", [address("recipe.js"), asked]
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ({"layout": {"tensor": 4}}, "--tensor-parallel-size 4"),
+        ({"layout": {"precision": "fp8", "kv_bytes": 1}}, "--quantization fp8 --kv-cache-dtype fp8"),
+        ({"layout": {"data": 8, "experts_split": True}},
+         "--data-parallel-size 8 --enable-expert-parallel --max-num-seqs 8"),
+        ({"engine": "sglang", "layout": {"data": 8, "experts_split": True}},
+         "--tp-size 8 --dp-size 8 --enable-dp-attention --ep-size 8 --max-running-requests 64"),
+        ({"engine": "sglang", "layout": {"kv_bytes": 1}}, "--kv-cache-dtype fp8_e4m3 --disable-radix-cache"),
+        ({"engine": "trtllm", "layout": {"tensor": 8, "pipeline": 2, "kv_bytes": 1}},
+         "dtype: fp8 --tp_size 8 --pp_size 2 --max_batch_size 64"),
+    ],
+)  # fmt: skip
+def test_the_commands_say_what_was_assumed(page: Page, given: dict[str, Any], options: str) -> None:
+    told = recipe(page, **given)
+    words = told["serve"].replace("\\\n", " ").split()
+    assert [word for word in options.split() if word not in words] == []
+    assert "a/model" in words
+    for option in ("--random-input-len 1000", "--random-output-len 300", "--max-concurrency 64", "--save-result"):
+        assert option in told["bench"]
+
+
+def test_weights_that_the_hub_does_not_hold_so_are_said(page: Page) -> None:
+    assert "name a copy of it in nvfp4" in " ".join(recipe(page, layout={"precision": "nvfp4"})["notes"])
+    assert "name a copy" not in " ".join(recipe(page, layout={"precision": "fp8"})["notes"])
+    assert recipe(page, name="a/b'; rm -rf ~ #")["serve"].startswith("vllm serve 'a/b'\\''; rm -rf ~ #'")
+
+
+def test_a_result_file_is_held_against_the_prediction(page: Page) -> None:
+    def result(text: str) -> Any:
+        return page.evaluate(
+            "async ([module, text]) => (await import(module)).resultOf(text)", [address("recipe.js"), text]
+        )
+
+    row = {"completed": 100, "total_input_tokens": 100_000, "total_output_tokens": 30_000, "max_concurrency": 64,
+           "median_tpot_ms": 21.5, "median_ttft_ms": 240.0}  # fmt: skip
+    expected = {"tpot": 21.5, "ttft": 240, "load": 64, "input": 1000, "output": 300}
+    assert result(json.dumps(row)) == expected
+    assert result(json.dumps(row | {"median_tpot_ms": 99}) + "\n" + json.dumps(row)) == expected  # the last of a sweep
+    assert "no JSON" in result("hello")["fault"]
+    assert "no TPOT" in result('{"completed": 3}')["fault"]

@@ -1,6 +1,7 @@
 """A log of one's own, and the commands that check an answer: read and written in the browser, by the page's modules."""
 
 import json
+import math
 import random
 import statistics
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from app.calculator.day import Unit, cheapest_day
 from app.web.assets import address
 from tests.conftest import Site
 
@@ -155,12 +157,20 @@ def test_counts_of_a_time_span_give_means_alone(page: Page) -> None:
         ("prompt_tokens,completion_tokens\n1,2,3\n" * 2, "line 2: 3 columns where the first line has 2"),
         (OPENAI(rows(20)) + "{broken\n", "line 21: not JSON; 1 of 21 lines can't be read"),
         ('{"usage": {"prompt_tokens": -1, "completion_tokens": "x"}}', "line 1: no numbers"),
-        ("x" * (9 << 20), "line 1: longer than 8 MB"),
         ("\x00\x01\x02" * 100, "line 1: neither"),
     ],
 )
 def test_a_file_that_is_no_log_is_refused_with_the_line_that_failed(page: Page, text: str, why: str) -> None:
     assert why in read(page, text)["fault"]
+
+
+def test_a_line_without_end_is_given_up(page: Page) -> None:
+    fault = page.evaluate(
+        """async (module) => { const { readLog } = await import(module);
+        try { return await readLog(new Blob(["{}\\n", "x".repeat(9 << 20)])); } catch (e) { return e.message; } }""",
+        address("traffic_log.js"),
+    )
+    assert fault == "line 2: longer than 8 MB"
 
 
 def recipe(page: Page, **given: Any) -> dict[str, Any]:
@@ -215,3 +225,39 @@ def test_a_result_file_is_held_against_the_prediction(page: Page) -> None:
     assert result(json.dumps(row | {"median_tpot_ms": 99}) + "\n" + json.dumps(row)) == expected  # the last of a sweep
     assert "no JSON" in result("hello")["fault"]
     assert "no TPOT" in result('{"completed": 3}')["fault"]
+
+
+def test_python_and_the_browser_plan_the_same_days(page: Page) -> None:
+    draw = random.Random(3)
+
+    def units() -> list[tuple[int, float, int]]:
+        return [(draw.choice([1, 2, 4, 8]), draw.uniform(1, 30), draw.choice([2, 9, 400]))
+                for _ in range(draw.randint(0, 3))]  # fmt: skip
+
+    days: list[dict[str, Any]] = [
+        {
+            "rates": [draw.choice([0, draw.uniform(0, 30)]) for _ in range(24)], "replicaRate": draw.uniform(0.5, 2),
+            "base": units(), "burst": units(), "usdRequest": draw.choice([None, 1e-4, 2e-3]),
+            "least": draw.randint(1, 3), "spare": draw.randint(0, 2),
+        }
+        for _ in range(100)
+    ]  # fmt: skip
+    theirs = page.evaluate(
+        """async ([module, days]) => { const { cheapestDay } = await import(module);
+        const units = (rows) => rows.map(([replicas, usd, most]) => ({ replicas, usd, most }));
+        return days.map((d) => cheapestDay({ ...d, base: units(d.base), burst: units(d.burst),
+          usdRequest: d.usdRequest ?? Infinity })); }""",
+        [address("day.js"), days],
+    )
+    for day, their in zip(days, theirs, strict=True):
+        mine = cheapest_day(
+            day["rates"], day["replicaRate"], [Unit(*unit) for unit in day["base"]],
+            [Unit(*unit) for unit in day["burst"]], day["usdRequest"] or math.inf, day["least"], day["spare"],
+        )  # fmt: skip
+        assert (mine is None) == (their is None)
+        if mine:
+            assert their["usd"] == pytest.approx(mine.usd_day, rel=1e-12)
+            assert their["overflow"] == pytest.approx(mine.overflow, rel=1e-12)
+            assert their["base"] == list(mine.base)
+            assert their["burst"] == [list(counts) for counts in mine.burst]
+    assert sum(their is not None for their in theirs) > 50

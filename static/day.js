@@ -62,7 +62,10 @@ export const cheapestDay = ({ rates, replicaRate, base, burst, usdRequest = Infi
   }
   if (!best) return null;
   let rest = 0, total = 0;
-  rates.forEach((rate, h) => { rest += left(rate, replicaRate, best.standing + best.chosen[h], spare); total += rate; });
+  rates.forEach((rate, h) => {
+    rest += left(rate, replicaRate, best.standing + best.chosen[h], spare);
+    total += rate;
+  });
   return { base: wholeDay[best.standing][1], burst: best.chosen.map((more) => byHour[more][1]),
     overflow: total ? rest / total : 0, usd: best.usd };
 };

@@ -234,7 +234,7 @@ const show = (input, n, model, [rows, reasons]) => {
   $("answer").replaceChildren(...view.answer(model, rows, reasons.length));
   $("stuck").textContent = rows.length ? `${R.hardware(rows[0])}: ${usd(rows[0].cost.usd_month)} a month` : "";
   const how = { n, chosen, published: model.precision, shown: all ? Infinity : SHOWN, set, pick,
-    all: () => { all = true; render(); }, detail: (row) => view.detail(input, n, model, row) };
+    all: () => { all = true; render(); }, detail: (row) => [...view.detail(input, n, model, row), folded(row)] };
   $("rows").replaceChildren(root.querySelector("#rows thead"), ...view.groups(rows, reasons, how));
   if (focused) $("rows").querySelector(`[data-row="${CSS.escape(focused)}"]`)?.focus();
   const drawn = view.front(rows);
@@ -255,7 +255,10 @@ const render = () => {
   $("mine").textContent = own ? `TPOT ${ms(own.speed.tpot)} predicted for it: yours is ${own.errors[0].toFixed(2)} `
     + "times that. GPUs of its generation are predicted accordingly."
     : "With model, engine and weights as chosen above; it stays in this browser.";
-  show(input, n, model, rank(input, n, model));
+  const ranked = rank(input, n, model);
+  asked = { input, n, model, rows: ranked[0] };
+  show(input, n, model, ranked);
+  refold();
 };
 
 // Which models run: in slices, so that the page stays awake
@@ -279,6 +282,31 @@ const findModels = async () => {
     $("answer").scrollIntoView();
   }));
 };
+
+// Parts that are folded until asked for, and loaded only then. What they are filled from is the question as it stands.
+let asked = null;
+const openPart = async (place, row) => {
+  if (!asked) return;
+  const now = { ...asked, row, sheet, html, usd, ms, hardware: R.hardware,
+    precisions: Object.keys(sheet.bytes), cheapest: (input) => { const n = numbersOf(input, asked.model);
+      return n ? rank(input, n, asked.model, false)[0] : []; }, set: (values) => { write(values); render(); },
+    calibrate: (values) => { write(values); render();
+      tell("Predictions for this generation of GPUs now follow your measurement, in this browser alone."); } };
+  await (await import(root.dataset.further)).open(place, now);
+};
+const folded = (row) => {
+  const made = html("details", { id: "check", "data-part": "check", "data-panel": root.dataset.recipe,
+    ontoggle: () => { if (made.open) openPart(made, row); } },
+  html("summary", {}, "Check it: commands that serve and measure this"), html("div", { class: "inside" }));
+  return made;
+};
+const refold = () => {
+  for (const place of root.querySelectorAll("details[data-part]")) {
+    if (place.id === "lower") place.open = false;
+    else if (place.open && place.id === "day") openPart(place, dayRow());
+  }
+};
+const dayRow = () => asked?.rows.find((row) => row.key === chosen) ?? asked?.rows[0];
 
 const tell = (text) => { $("said").textContent = text; };
 // What a scenario is called that was given no name: what it asks for
@@ -384,6 +412,9 @@ $("ask").addEventListener("input", (event) => {
 });
 root.querySelector(".presets").addEventListener("click", (event) => { const key =
   event.target.closest("[data-preset]")?.dataset.preset; if (key && sheet) preset(key); });
+for (const place of root.querySelectorAll("details[data-part]")) {
+  place.addEventListener("toggle", () => { if (place.open) openPart(place, dayRow()); });
+}
 $("find").addEventListener("click", () => { if (sheet) findModels(); });
 $("compare").addEventListener("click", () => openKept($("kept").hidden));
 $("save").addEventListener("click", () => {

@@ -43,7 +43,7 @@ export const ranked = async (tried, best, progress = () => {}) => {
 
 export const panel = ({ html, now, tried, best, usd, use }) => {
   const bar = html("progress", { max: 1, value: 0, "aria-label": "Trying changes" });
-  const said = html("div", { role: "status", id: "cheaper-said" });
+  const said = html("div", { role: "status", id: "lower-said" });
   const run = async () => {
     const rows = await ranked(tried, best, (share) => { bar.value = share; });
     bar.remove();

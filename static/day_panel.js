@@ -58,9 +58,10 @@ export const sentences = (plan, base, burst) => {
     ...(plan.overflow ? [`${short(plan.overflow * 100)}% of the requests go to the API.`] : [])];
 };
 
-// `units(spotHours)` gives { base, burst } of machines as { replicas, usd, most, name }; `rate` is the mean rate asked
-// for, `api` { usd, name } of a request or null, `byHour` 24 rates of a log or null
-export const panel = ({ html, D, units, rate, replicaRate, least, spare, api, byHour, usd }) => {
+// `units(atSpot)` gives { base, burst } of machines as { replicas, usd, name }, where `atSpot` turns a spot price into
+// that of an hour of work done; `rate` is the mean rate asked for, `api` { usd, name } of a request or null, `byHour`
+// 24 rates of a log or null, `drawn` the hours drawn before as shares of the mean, which `keep` keeps
+export const panel = ({ html, D, units, rate, replicaRate, least, spare, api, byHour, usd, drawn, keep }) => {
   const said = html("div", { role: "status", id: "day-said" }), sliders = [];
   const field = (id, label, value, unit) => [html("label", { for: id }, label), " ",
     html("input", { type: "number", id, value, min: 0.01, step: "any", class: "w5", oninput: () => solve() }),
@@ -78,6 +79,7 @@ export const panel = ({ html, D, units, rate, replicaRate, least, spare, api, by
   };
   const solve = () => {
     const every = number("day-every"), reload = number("day-reload"), lost = number("day-lost") ?? 0, hours = rates();
+    keep(hours, rate);
     const { base, burst } = units((price) => every && reload ? D.interrupted(price, every, reload / 60, lost / 60)
       : Infinity);
     const asked = { rates: hours, replicaRate, least, spare, usdRequest: api?.usd ?? Infinity };
@@ -113,6 +115,6 @@ export const panel = ({ html, D, units, rate, replicaRate, least, spare, api, by
   made.push(shapes, html("div", { class: "sliders" }, ...sliders), html("p", {}, ...field("day-every",
     "A spot machine is taken away every", 48, "hours,"), " ", ...field("day-reload", "takes", 10,
     "minutes to load again"), " ", ...field("day-lost", "and loses", 1, "minutes of work.")), said);
-  queueMicrotask(solve);
+  queueMicrotask(() => drawn ? draw(drawn.map((share) => share * rate)) : solve());
   return made;
 };

@@ -37,7 +37,7 @@ export const figuresOf = (log) => ({ input: Math.max(Math.round(log.input.mean),
   output: Math.max(Math.round(log.output.mean), 1),
   ...(log.rate || log.mean ? { rate: +(log.rate?.busiest ?? log.mean).toPrecision(4) } : {}) });
 
-export const panel = ({ html, worker, use }) => {
+export const panel = ({ html, worker, use, keep }) => {
   const bar = html("progress", { max: 1, value: 0, hidden: true, "aria-label": "Reading the log" });
   const said = html("div", { role: "status", id: "log-said" });
   let reading = null;
@@ -60,7 +60,7 @@ export const panel = ({ html, worker, use }) => {
       reading.onmessage = ({ data }) => {
         if (data.share !== undefined) { bar.value = data.share; return; }
         stop();
-        if (data.told) shown(data.told);
+        if (data.told) { keep(data.told); shown(data.told); }
         else said.replaceChildren(html("p", { class: "fault" }, `This is no log that can be read: ${data.fault}.`));
       };
       reading.postMessage(chosen);

@@ -64,7 +64,7 @@ def serve(data: Path, port: int, **more: str) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment, start_new_session=True
     )
-    for _ in range(200):
+    for _ in range(1200):  # a busy machine takes its time
         try:
             if plain.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
                 return process

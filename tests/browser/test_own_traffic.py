@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from app.calculator.day import Unit, cheapest_day
 from app.web.assets import address
@@ -261,3 +261,87 @@ def test_python_and_the_browser_plan_the_same_days(page: Page) -> None:
             assert their["base"] == list(mine.base)
             assert their["burst"] == [list(counts) for counts in mine.burst]
     assert sum(their is not None for their in theirs) > 50
+
+
+@pytest.fixture(scope="module")
+def calculator(browser: Browser, site: Site) -> Iterator[tuple[Page, list[str]]]:
+    """The calculator, ready, and every address that it asked for since."""
+    opened = browser.new_page(base_url=site.url, viewport={"width": 1280, "height": 900})
+    opened.goto("/calculator")
+    expect(opened.locator("#answer")).to_contain_text("a month")
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    yield opened, asked
+    ours = (f"{site.url}/static/", f"{site.url}/calculator/sheet.json?v=", "blob:")
+    assert [url for url in asked if not url.startswith(ours) and url != f"{site.url}/calculator"] == []
+    opened.close()
+
+
+def value(page: Page, key: str) -> float:
+    return float(page.locator(f"#c-{key}").input_value())
+
+
+def test_a_dropped_log_fills_the_sentence_and_nothing_of_it_is_sent(calculator: tuple[Page, list[str]]) -> None:
+    page, asked = calculator
+    page.locator("#log > summary").click()
+    given = rows(2_000)
+    log = OPENAI(given)
+    page.locator("#log-file").set_input_files({"name": "x.jsonl", "mimeType": "text/plain", "buffer": log.encode()})
+    page.get_by_role("button", name="Compute with these figures").click()
+    assert value(page, "input") == round(statistics.mean(row[1] for row in given))
+    assert value(page, "output") == round(statistics.mean(row[2] for row in given))
+    assert 0.05 < value(page, "rate") < 0.1
+    assert len([url for url in asked if "traffic_log" in url]) == 1
+    assert not any(store in page.evaluate("JSON.stringify({ ...localStorage, ...sessionStorage })")
+                   for store in ("x.jsonl", str(given[7][1])))  # fmt: skip
+    page.locator("#log-file").set_input_files({"name": "x.txt", "mimeType": "text/plain", "buffer": b"hello"})
+    expect(page.locator("#log-said")).to_contain_text("line 1: neither a JSON object nor the header")
+
+
+def test_a_day_is_planned_and_a_flat_one_costs_what_the_answer_says(calculator: tuple[Page, list[str]]) -> None:
+    page, _ = calculator
+    page.reload()
+    expect(page.locator("#answer")).to_contain_text("a month")
+    best = page.locator("#rows tbody tr .usd").first.inner_text().strip()
+    page.locator("#day > summary").click()
+    said = page.locator("#day-said strong")
+    flat = float(said.inner_text().removeprefix("$").split()[0].replace(",", ""))
+    assert flat <= float(best.removeprefix("$").replace(",", "")) * 1.001  # a term, spot or an API can only be cheaper
+    page.get_by_role("button", name="Office hours").click()
+    expect(page.locator("#day-said")).to_contain_text("09:00 to 18:00")
+    assert page.locator("#day-said svg .base").count() == 24
+    sliders = page.locator(".sliders input")
+    assert sliders.count() == 24
+    sliders.nth(3).focus()
+    before = sliders.nth(3).input_value()
+    page.keyboard.press("End")
+    assert sliders.nth(3).input_value() != before
+
+
+def test_what_would_lower_the_cost_is_ranked_and_can_be_tried(calculator: tuple[Page, list[str]]) -> None:
+    page, _ = calculator
+    page.locator("#lower > summary").click()
+    expect(page.locator("#lower-said li").first).to_be_visible(timeout=60_000)
+    costs = [float(text.split("$")[1].split(" ")[0].replace(",", ""))
+             for text in page.locator("#lower-said li").all_inner_texts()]  # fmt: skip
+    assert costs == sorted(costs)
+    page.locator("#lower-said li button").first.click()
+    now = page.locator("#rows tbody tr .usd").first.inner_text().strip()
+    assert float(now.removeprefix("$").replace(",", "")) == pytest.approx(costs[0], rel=0.01)
+
+
+def test_an_answer_is_checked_with_a_result_file_that_calibrates_the_page(calculator: tuple[Page, list[str]]) -> None:
+    page, _ = calculator
+    page.locator("#rows .pick").first.click()
+    page.locator("#check > summary").click()
+    expect(page.locator("#check pre").first).to_contain_text("vllm serve")
+    row = {"completed": 100, "total_input_tokens": 100_000, "total_output_tokens": 30_000, "max_concurrency": 64,
+           "median_tpot_ms": 500.0, "median_ttft_ms": 240.0}  # fmt: skip
+    page.locator("#result-file").set_input_files(
+        {"name": "result.json", "mimeType": "application/json", "buffer": json.dumps(row).encode()}
+    )
+    expect(page.locator("#checked")).to_contain_text("TPOT 500 ms measured")
+    expect(page.locator("#checked")).to_contain_text("slower than predicted")
+    page.get_by_role("button", name="Calibrate this page with it").click()
+    assert value(page, "minetpot") == 500
+    expect(page.locator("#said")).to_contain_text("follow your measurement")

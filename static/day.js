@@ -3,11 +3,13 @@
 const HOURS = 24;
 export const MOST_REPLICAS = 400;
 
-// USD for an hour of work done on a machine that is taken away once in `every` hours, each time with `reload` hours to
-// load the model anew and `lost` hours of work to do again
-export const interrupted = (usd, every, reload, lost) => {
-  const useful = every - reload - lost;
-  return useful > 0 ? usd * every / useful : Infinity;
+const LONGEST = 700;
+
+// Hours that are paid for an hour of work done on a machine that is taken away once in `every` hours, each time with
+// `reload` hours until the work goes on, from points that are `lost` hours apart: app/pricing/offers/reclaim.py
+export const stretch = (every, reload, lost = 0) => {
+  if (reload / every + lost / every > LONGEST) return Infinity;
+  return Math.max(1, Math.exp(reload / every) * (lost > 0 ? Math.expm1(lost / every) * every / lost : 1));
 };
 
 // For each number of replicas from 0 to `most`: [USD an hour, units of each kind]

@@ -78,9 +78,9 @@ export const panel = ({ html, D, units, rate, replicaRate, least, spare, api, by
     return parts.map((part) => part / mean * rate);
   };
   const solve = () => {
-    const every = number("day-every"), reload = number("day-reload"), lost = number("day-lost") ?? 0, hours = rates();
+    const every = number("day-every"), reload = number("day-reload"), hours = rates();
     keep(hours, rate);
-    const { base, burst } = units((price) => every && reload ? D.interrupted(price, every, reload / 60, lost / 60)
+    const { base, burst } = units((price) => every && reload ? price * D.stretch(every, reload / 60)
       : Infinity);
     const asked = { rates: hours, replicaRate, least, spare, usdRequest: api?.usd ?? Infinity };
     const plan = D.cheapestDay({ ...asked, base, burst });
@@ -113,8 +113,8 @@ export const panel = ({ html, D, units, rate, replicaRate, least, spare, api, by
     + "Machines of the chosen GPU are taken for the whole day or by the hour"
     + (api ? `; ${api.name} takes what is left where that costs less.` : "."))];
   made.push(shapes, html("div", { class: "sliders" }, ...sliders), html("p", {}, ...field("day-every",
-    "A spot machine is taken away every", 48, "hours,"), " ", ...field("day-reload", "takes", 10,
-    "minutes to load again"), " ", ...field("day-lost", "and loses", 1, "minutes of work.")), said);
+    "A spot machine is taken away every", 48, "hours,"), " ", ...field("day-reload", "and takes", 10,
+    "minutes to serve again; requests in flight are sent again.")), said);
   queueMicrotask(() => drawn ? draw(drawn.map((share) => share * rate)) : solve());
   return made;
 };

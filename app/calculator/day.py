@@ -32,16 +32,6 @@ class Plan:
     usd_day: float
 
 
-def interrupted(usd_hour: float, every_hours: float, reload_hours: float, lost_hours: float) -> float:
-    """USD for an hour of work done on a machine that is taken away once in ``every_hours``.
-
-    Each time ``lost_hours`` of work are done again and the model is loaded anew: of ``every_hours`` that are paid,
-    so much less is of use. Infinite where nothing is left.
-    """
-    useful = every_hours - reload_hours - lost_hours
-    return usd_hour * every_hours / useful if useful > 0 else inf
-
-
 def cheapest_cover(units: Sequence[Unit], most: int) -> list[tuple[float, tuple[int, ...]]]:
     """For each number of replicas from 0 to ``most``: the least USD an hour for at least as many, and of which units.
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.calculator.day import Unit, cheapest_day
+from app.pricing.offers.reclaim import stretch
 from app.web.assets import address
 from tests.conftest import Site
 
@@ -225,6 +226,17 @@ def test_a_result_file_is_held_against_the_prediction(page: Page) -> None:
     assert result(json.dumps(row | {"median_tpot_ms": 99}) + "\n" + json.dumps(row)) == expected  # the last of a sweep
     assert "no JSON" in result("hello")["fault"]
     assert "no TPOT" in result('{"completed": 3}')["fault"]
+
+
+def test_python_and_the_browser_tell_the_same_of_reclaims(page: Page) -> None:
+    cases = [(every, reload, lost) for every in (0.01, 1, 48, 5_000) for reload in (0, 0.2, 9) for lost in (0, 0.5, 7)]
+    theirs = page.evaluate(
+        """async ([module, cases]) => { const { stretch } = await import(module);
+        return cases.map((c) => { const s = stretch(...c); return s === Infinity ? null : s; }); }""",
+        [address("day.js"), cases],
+    )
+    for (every, reload, lost), found in zip(cases, theirs, strict=True):
+        assert (math.inf if found is None else found) == pytest.approx(stretch(1 / every, reload, lost), rel=1e-9)
 
 
 def test_python_and_the_browser_plan_the_same_days(page: Page) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.calculator.day import MOST_REPLICAS, Unit, cheapest_cover, cheapest_day, interrupted
+from app.calculator.day import MOST_REPLICAS, Unit, cheapest_cover, cheapest_day
 from app.estimate.inputs import Layout
 from app.estimate.plan import Found, Need, cost
 from app.estimate.speed import NO_PARTS, Speed
@@ -107,7 +107,5 @@ def test_a_little_above_the_machines_goes_to_the_api() -> None:
     assert plan.usd_day == pytest.approx(24 + 0.05 * 3600 * 1e-3)
 
 
-def test_a_machine_that_is_taken_away_costs_what_is_done_again() -> None:
-    assert interrupted(1.0, 10.0, 0.5, 0.5) == pytest.approx(10 / 9)
-    assert interrupted(1.0, 0.5, 0.4, 0.2) == inf
+def test_more_replicas_than_are_planned_for_are_refused() -> None:
     assert cheapest_day([float(MOST_REPLICAS + 1)] * 24, 1.0, [], [Unit(1, 1.0)], inf) is None

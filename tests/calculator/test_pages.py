@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.calculator.presets import PRESETS
+from app.core import figures
 from app.estimate.constants import CONSTANTS, fitted
 from app.site.estimate_schema import EXAMPLE, FIELDS
 from tests import plain
@@ -141,7 +142,7 @@ def test_the_methodology_states_every_constant_as_it_is_used(site: Site) -> None
     text = get(site, "/methodology").text
     for constant in CONSTANTS:
         assert f"<code>{constant.name}</code>" in text
-        assert f"{fitted()['constants'][constant.name]:.4g}".replace("-", "−") in text
+        assert figures.number(fitted()["constants"][constant.name], 4) in text
         assert constant.source in unescape(text)
     for words in (
         "arXiv:1909.08053",

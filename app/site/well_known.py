@@ -76,6 +76,7 @@ async def sitemap(ask: Ask) -> Answer:
         "/",
         "/prices",
         "/prices/changes",
+        "/index",
         "/bill",
         "/gpus",
         "/models",

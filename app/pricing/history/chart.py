@@ -74,8 +74,11 @@ def daily(points: Iterable[dict[str, Any]]) -> tuple[Day, ...]:
     return tuple(rows)
 
 
-def draw(rows: tuple[Day, ...]) -> Chart | None:
-    """The chart of :func:`daily` rows, from zero, so that heights compare; ``None`` under two days."""
+def draw(rows: tuple[Day, ...], series: tuple[tuple[str, str], ...] = _SERIES) -> Chart | None:
+    """The chart of :func:`daily` rows, from zero, so that heights compare; ``None`` under two days.
+
+    ``series`` gives key and label of each of a row's three columns.
+    """
     prices = [price for row in rows for price in row[1:] if price is not None]
     if sum(1 for row in rows if row[1:] != (None, None, None)) < 2:
         return None
@@ -94,7 +97,7 @@ def draw(rows: tuple[Day, ...]) -> Chart | None:
 
     lines = []
     columns = zip(*(row[1:] for row in rows), strict=True)
-    for (key, label), column in zip(_SERIES, columns, strict=True):
+    for (key, label), column in zip(series, columns, strict=True):
         path = _path(list(zip((row[0] for row in rows), column, strict=True)), x, y)
         if path:
             lines.append(Line(key, label, path, y(next(price for price in reversed(column) if price is not None))))

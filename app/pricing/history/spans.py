@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from app.catalog.facts import CONTINENTS, countries, gpus, place, providers
+from app.core.units import DAY_S
 from app.pricing.history.sweep import Span
 from app.pricing.history.watch import Event
 from app.pricing.offers import store
@@ -93,3 +94,17 @@ def is_in(value: str, provider: str, region: str) -> bool:
     if value in CONTINENTS:
         return where.continent == value
     return where.region == ("" if value == NOWHERE else value)
+
+
+async def last_day(now: int) -> int:
+    """The last whole UTC day, counted from 1970, at whose end a price is known to stand: yesterday, while sources are
+    read."""
+    found = await fetch("SELECT max(CASE WHEN valid_to IS NULL THEN 1 ELSE 0 END), max(valid_to) FROM price_span")
+    still, ended = found[0]
+    yesterday = now // DAY_S - 1
+    return yesterday if still or not ended else min(yesterday, int(ended) // DAY_S - 1)
+
+
+async def slices() -> set[str]:
+    """The offers of a part of a card: nobody can rent the whole at their price."""
+    return {offer for (offer,) in await fetch("SELECT id FROM offer WHERE gpu_count_number < 1")}

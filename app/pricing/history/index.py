@@ -1,0 +1,62 @@
+"""A price index: for each GPU and tier the median, over providers, of each one's lowest price, day by day. Pure.
+
+Instants are seconds since 1970, money is micro-dollars per GPU-hour. Each provider counts once, however many machine
+types it sells; the median of an even number is the mean of the middle two.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from app.core.units import DAY_S
+from app.pricing.history.sweep import Span, grouped, lowest
+
+LEAST_PROVIDERS = 3
+"""A median of fewer providers is no statement about a market, and is not made."""
+TIERS = ("on-demand", "spot")
+"""Reserved prices are of terms of different length, and do not make one market."""
+CARRIED_DAYS = 30
+"""A price counts for so many days after it was last known to stand, unless the provider's next is known: lists of
+prices come weeks apart, and a provider that is missing for a week has not left the market."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The index at the end of a UTC day, ``day`` counted from 1970: the median over ``providers`` providers, the lowest
+    and the highest among them."""
+
+    day: int
+    providers: int
+    median_micro: int
+    low_micro: int
+    high_micro: int
+
+
+def points(spans: Iterable[Span], first: int, last: int, step: int = 1) -> list[Point]:
+    """The index of one GPU and tier at the ends of the days ``first`` to ``last``, every ``step``-th back from the
+    last. A provider counts with the lowest price of it that is known to stand at a day's end, or did within
+    :data:`CARRIED_DAYS` before."""
+    levels = [_prices(found) for _, found in grouped(spans, lambda span: span.provider)]
+    made = []
+    for day in range(last, first - 1, -step):
+        prices = sorted(price for series in levels if (price := _at(series, (day + 1) * DAY_S - 1)) is not None)
+        if len(prices) >= LEAST_PROVIDERS:
+            made.append(Point(day, len(prices), round(median(prices)), prices[0], prices[-1]))
+    return made[::-1]
+
+
+Prices = tuple[list[int], list[int | None]]
+
+
+def _prices(spans: Sequence[Span]) -> Prices:
+    levels = lowest(spans)
+    return [at for at, _ in levels], [span.micro if span else None for _, span in levels]
+
+
+def _at(prices: Prices, at: int) -> int | None:
+    times, found = prices
+    place = bisect_right(times, at) - 1
+    if place > 0 and found[place] is None and at - times[place] < CARRIED_DAYS * DAY_S:
+        return found[place - 1]
+    return found[place] if place >= 0 else None

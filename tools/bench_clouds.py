@@ -43,7 +43,7 @@ def _gpuhunt(price: Price) -> Callable[[fake_clouds.Asked], fake_clouds.Reply]:
     rows = {
         name: [(f"{name}-{n}", f"region-{n % 40}", price(GPUS[n % 6][2]), 8, 64.0, 1, GPUS[n % 6][0],
                 float(GPUS[n % 6][1]), n % 3 == 0, "", "nvidia", "", "x86", "{}") for n in range(count)]
-        for name, count in (("aws", 9000), ("gcp", 7000), ("oci", 4000), ("nebius", 3000), ("cloudrift", 1000))
+        for name, count in (("aws", 9000), ("gcp", 7000), ("oci", 4000), ("nebius", 5000), ("cloudrift", 1000))
     }  # fmt: skip
     packed = {
         name: fake_clouds.catalogue_zip(name, rows.get(name, []))

@@ -23,6 +23,7 @@ from app.web.front import public
 
 SHOWN = 40
 MOST_ROWS = 5_000
+"""So many offers with the lowest rent are looked at."""
 MOST_BILLS = 1_000
 FILTERS = ("gpu", "provider", "region", "tier")
 WORDS = {"gpus": "cards", "disk": "GB of disk for each machine", "traffic": "GB of traffic out a month"}
@@ -57,7 +58,8 @@ async def page(ask: Ask) -> Answer:
     gpu = gpus()[asked.query.gpu[0]] if asked.query.gpu else None
     body = render(
         "prices/bill.html", settings=ask.settings, path="/bill", canonical=asked.address("/bill"), now=ask.now,
-        asked=asked, bills=bills[:SHOWN], total=len(bills), offered=offered, gpu=gpu, data=asked.address("/api/bill"),
+        asked=asked, bills=bills[:SHOWN], total=len(bills), is_cut=len(bills) >= MOST_ROWS,
+        offered=offered, gpu=gpu, data=asked.address("/api/bill"),
         currencies=sorted(known), rate=known[asked.currency], market=await market(), extras=published_extras(),
         even=_even(bills), cheapest=round(to_decimal(bills[0].total_micro)) if bills else 0,
         watts=(gpu.tdp_w or 0) * asked.wish.gpus if gpu else 0, title=f"{gpu.name if gpu else 'GPU'} a month, all told",

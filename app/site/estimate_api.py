@@ -20,7 +20,10 @@ from app.estimate.shape import shape_of
 from app.models import store as models
 from app.models.architecture.naming import same_architecture, slug_of, stated_precision
 from app.site.estimate_schema import EXAMPLE, FIELDS, Estimate, NearestMeasurement
+from app.web import same_origin
 
+MOST_BYTES = 200_000
+"""A body may have so many bytes; the twelve fields need a fraction of that."""
 _HINT = f"For example {json.dumps(EXAMPLE)}"
 
 
@@ -150,7 +153,7 @@ def _nearest(model: str, ask: Question, running: float) -> list[NearestMeasureme
 @post("/api/estimate", status_code=200)
 async def estimate(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Predict one set-up. 400 for a body that is no JSON object, 422 for what can't be, said with its field."""
-    given = _given(await request.body())
+    given = _given(await same_origin.read_body(request, MOST_BYTES))
     try:
         model, ask = await _question(given)
         found = _answer(model, ask, predict(ask))

@@ -7,8 +7,6 @@ import sqlite3
 from typing import Any
 
 from litestar import Request, Response, post
-from litestar.datastructures import UploadFile
-from litestar.exceptions import HTTPException
 
 from app.catalog.facts import gpus, providers
 from app.core import client_address, clock, limited_process
@@ -25,7 +23,7 @@ from app.submissions import arrival, plausible, store
 from app.submissions.forms import CONTACT, FORMS, Form, Known, read
 from app.web import same_origin
 from app.web.answers import Answer, Ask, unkept
-from app.web.bodies import BodyError
+from app.web.form_body import fields_and_file
 from app.web.front import public
 from app.web.rate_limit import Limit
 
@@ -113,19 +111,7 @@ async def form(ask: Ask) -> Answer:
 async def typed_in(request: Request[Any, Any, Any]) -> tuple[dict[str, str], bytes]:
     """The fields of a post, and an uploaded file's bytes. Raises :class:`QueryError` for what is no form."""
     same_origin.refuse_foreign(request.scope, request.app.state.settings)
-    try:
-        data = await request.form()
-        file = b""
-        fields = {}
-        for name, value in data.items():
-            if isinstance(value, UploadFile):
-                file = await value.read()
-            else:
-                fields[str(name)] = str(value)
-    except (HTTPException, BodyError):
-        raise
-    except Exception:  # whatever the parser stumbles over is no form
-        raise QueryError("body", "This is no form that can be read.", "Send the fields as the page does.") from None
+    fields, file = await fields_and_file(request)
     if sum(map(len, fields.values())) > MOST_TYPED and "pasted" not in fields:
         raise QueryError(
             "body", f"That is more text than {MOST_TYPED:,} characters.", "Shorten the longest field.", status=422

@@ -4,6 +4,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from stdnum import iban, luhn, numdb
@@ -161,9 +162,15 @@ def _in_decimal(folded: str, start: int, end: int) -> bool:
 def _begins_with_iban(text: str) -> bool:
     """True if an account's number stands at the beginning, whatever words follow it."""
     joined = re.sub(r"[ -]", "", text)
-    structure = numdb.get("iban").info(joined.upper())[0][1].get("bban", "")
-    length = 4 + sum(map(int, re.findall(r"\d+", structure)))
-    return length > 4 and iban.is_valid(joined[:length])
+    length = _iban_length(joined[:2].upper())
+    return 4 < length <= len(joined) and iban.is_valid(joined[:length])
+
+
+@lru_cache(maxsize=26 * 26)
+def _iban_length(country: str) -> int:
+    """Characters of a country's account numbers; 4 where it has none."""
+    structure = numdb.get("iban").info(f"{country}00")[0][1].get("bban", "")
+    return 4 + sum(map(int, re.findall(r"\d+", structure)))
 
 
 def _is_card(digits: str) -> bool:

@@ -5,6 +5,7 @@ import asyncio
 import re
 import resource
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from app.site.routes import HANDLERS
-from app.web import bodies, front
+from app.web import bodies, form_body, front
 from app.web.rate_limit import Limit
 from tests import plain
 from tests.conftest import Inside, Site, free_port, serve
@@ -277,3 +278,33 @@ def test_options_and_allow_say_the_same_of_each_address(http: httpx.Client) -> N
         assert refused.status_code == 405
         assert set(options.headers["allow"].split(", ")) == set(refused.headers["allow"].split(", "))
         assert ("HEAD" in options.headers["allow"]) is ("GET" in options.headers["allow"])
+
+
+@pytest.mark.parametrize("path", ["/submit/experience", "/submit/benchmark", "/submissions"])
+def test_fields_are_counted_before_a_form_is_read(inside: Inside, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """A hundred thousand fields took the site's one loop a second; now none of them is looked at."""
+    read, real = [], form_body._url_encoded
+
+    def noted(body: bytes) -> dict[str, str]:
+        read.append(threading.current_thread() is threading.main_thread())
+        return real(body)
+
+    monkeypatch.setattr(form_body, "_url_encoded", noted)
+
+    async def work(client: httpx.AsyncClient) -> None:
+        sent = {"content-type": "application/x-www-form-urlencoded"}
+        for body in (b"a=&" * 300_000, b"&" * form_body.MOST_FIELDS):
+            assert (await client.post(path, content=body, headers=sent)).status_code == 422
+        assert read == []
+        answer = await client.post(path, content=b"text=%41%00&text=B%FF&receipt=x", headers=sent)
+        assert answer.status_code == 422
+        assert read == [False], "read beside the loop"
+
+    inside.run(work)
+    assert real(b"a=1&a=%42+%C3%A9&b=&c") == {"a": "B é", "b": "", "c": ""}
+
+
+def test_an_estimate_asks_no_more_than_its_fields_need(http: httpx.Client) -> None:
+    answer = http.post("/api/estimate", content=b'{"model":"' + b"x" * 300_000 + b'"}')
+    assert answer.status_code == 413
+    assert "200,000" in answer.text

@@ -49,9 +49,10 @@ def test_every_processor_is_named_with_country_and_safeguard(site: Site, promise
     from tests.conftest import ROOT
 
     page = unescape(plain.get(f"{site.url}/policies/privacy").text)
+    listed = page.split('id="processors"')[1].split("</section>")[0]  # the policy's text may link the same address
     rows = json.loads((ROOT / "policies" / "processors.json").read_text())
     assert rows
     for row in rows:
         for field in ("name", "does", "data", "country", "safeguard"):
-            assert row[field] in page
-        assert f'href="{row["privacy"]}"' in page
+            assert row[field] in listed
+        assert f'href="{row["privacy"]}"' in listed

@@ -339,7 +339,12 @@ def test_what_the_site_prints_holds_no_address_query_header_or_body(
                 client.get(path)
             client.post("/api/estimate", content=b"markerbody" * 200_000)
             client.post("/beacon", content=b"page=markerpage")
-            client.post("/beacon", content=b"page=/prices&load=1&paint=1&shift=0&errors=0")
+            seen = client.post(
+                "/beacon",
+                content=b"page=/prices&load=1&paint=1&shift=0&errors=0",
+                headers={"origin": f"http://127.0.0.1:{port}"},
+            )
+            assert seen.status_code == 204  # taken, not refused before anything could be printed
             client.request("PUT", "/prices", content=b"markerput")
         (data / "inferencebench.sqlite").rename(data / "away.sqlite")  # a fault in the middle
         plain.get(f"http://127.0.0.1:{port}/prices?max_usd=3&q=markerfault", headers=said)

@@ -20,6 +20,11 @@ def provider_key(provider: str) -> str:
     return f"provider:{provider}"
 
 
+def model_key(model: str) -> str:
+    """The key of everything that shows the model with the slug ``model``."""
+    return f"model:{model}"
+
+
 def source_key(source: str) -> str:
     """The key of everything that says how the source called ``source`` stands."""
     return f"source:{source}"

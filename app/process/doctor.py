@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 
-from app.core.settings import PREFIX, Settings
+from app.core.settings import PREFIX, Settings, is_loopback
 from app.process import prepare
 
 Finding = tuple[str, str]
@@ -39,7 +39,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
                 f"public"
             ),
         )
-    if settings.host not in ("127.0.0.1", "::1", "localhost") and not settings.trusted_proxies:
+    if not is_loopback(settings.host) and not settings.trusted_proxies:
         yield (
             "note",
             f"listening on {settings.host} with no {PREFIX}TRUSTED_PROXIES: forwarded client addresses are ignored",

@@ -7,6 +7,7 @@ from litestar import Request, Response, post
 
 from app.core import client_address, clock
 from app.core.errors import QueryError
+from app.core.units import HOUR_S
 from app.telemetry.counters import MEASURES, Key
 from app.web import same_origin
 from app.web.rate_limit import Limit
@@ -49,4 +50,8 @@ async def beacon(request: Request[Any, Any, Any]) -> Response[None]:
 
 def limit() -> Limit:
     """How many views of one address are counted in an hour."""
+<<<<<<< HEAD
     return Limit(MOST_AN_HOUR, 3_600)
+=======
+    return RateLimit(MOST_AN_HOUR, HOUR_S)
+>>>>>>> 0b663e4 (This machine's own names, a model's key and an hour are written once)

@@ -12,7 +12,7 @@ from app.catalog.facts import gpus, providers
 from app.core import client_address, clock, limited_process
 from app.core.errors import NotFoundError, QueryError
 from app.core.settings import Settings
-from app.core.units import DAY_S
+from app.core.units import DAY_S, HOUR_S
 from app.core.version_keys import MODELS_KEY
 from app.models.store import every_model
 from app.policies.documents import Version
@@ -39,7 +39,11 @@ FULL = "Many reports wait for a look at the moment. Nothing you typed is lost: p
 
 def limits() -> dict[str, Limit]:
     """The limits of one web process, in memory only."""
+<<<<<<< HEAD
     return {"sent": Limit(MOST_SENT, 3_600), "posts": Limit(MOST_POSTS, 3_600)}
+=======
+    return {"sent": RateLimit(MOST_SENT, HOUR_S), "posts": RateLimit(MOST_POSTS, HOUR_S)}
+>>>>>>> 0b663e4 (This machine's own names, a model's key and an hour are written once)
 
 
 async def known() -> Known:
@@ -175,7 +179,9 @@ async def _keep(
             await form_page(settings, found, typed, notice=NO_ROOM), status=503, headers={"retry-after": "600"}
         )
     except store.FullError:
-        return unkept(await form_page(settings, found, typed, notice=FULL), status=429, headers={"retry-after": "3600"})
+        return unkept(
+            await form_page(settings, found, typed, notice=FULL), status=429, headers={"retry-after": str(HOUR_S)}
+        )
     return unkept(
         render(
             "submissions/received.html",

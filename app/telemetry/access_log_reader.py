@@ -8,10 +8,10 @@ from pathlib import Path
 
 from app.core import clock
 from app.core.retention import ACCESS_LOG_DAYS
-from app.core.units import DAY_S
+from app.core.units import DAY_S, HOUR_S
 from app.telemetry.access_log import COLUMNS
 
-MARGIN_S = 2 * 3_600
+MARGIN_S = 2 * HOUR_S
 """A file goes so long before its first row reaches the limit: the deletion comes by every hour."""
 KINDS = ("access", "reports")
 

@@ -15,22 +15,22 @@ DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One route: requests and the shares of them that failed, views and their quantiles; None where too few to say.
+    """One route, as readers may see it: requests and the shares of them that were refused (4xx) or failed (5xx),
+    views, their quantiles, and the share of them with an error of a script.
 
-    Times in milliseconds, each the upper edge of its bucket; ``shift`` is the 75th percentile of layout shift.
+    Times in milliseconds, each the upper edge of its bucket, ``load`` at 50, 75 and 95 per cent and None where there
+    are too few views; ``shift`` is the 75th percentile of layout shift.
     """
 
     route: str
     requests: str
-    wrong: float | None
-    broken: float | None
+    refused: str
+    failed: str
     views: str
     load: tuple[str, str, str] | None
     paint: str
     shift: str
-    script_errors: float | None
-    told: tuple[str, str, str]
-    """``wrong``, ``broken`` and ``script_errors`` as readers may see them."""
+    script_errors: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +55,18 @@ async def report(now: int) -> Report:
 
 def _page(route: str, asked: Histogram, said: dict[str, Histogram]) -> Page:
     requests, views = sum(asked.values()), sum(said.get("load", {}).values())
-    enough, seen = requests >= FEW, views >= FEW
-    errors = said.get("errors", {})
+    seen = views >= FEW
+    without_errors = said.get("errors", {}).get(ERRORS.index(0), 0)
     return Page(
         route,
         hidden(requests),
-        asked.get(4, 0) / requests if enough else None,
-        asked.get(5, 0) / requests if enough else None,
+        share(asked.get(4, 0), requests),
+        share(asked.get(5, 0), requests),
         hidden(views),
         (_time(said, "load", 0.5), _time(said, "load", 0.75), _time(said, "load", 0.95)) if seen else None,
         _time(said, "paint", 0.75) if seen else "",
         _shift(said) if seen else "",
-        1 - errors.get(ERRORS.index(0), 0) / views if seen else None,
-        (
-            share(asked.get(4, 0), requests),
-            share(asked.get(5, 0), requests),
-            share(views - errors.get(ERRORS.index(0), 0), views),
-        ),
+        share(views - without_errors, views),
     )
 
 

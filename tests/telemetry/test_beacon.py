@@ -120,8 +120,8 @@ def counted(inside: Inside) -> Inside:
             for page, n in (("/prices", 50), ("/gpus", 9))
         }
         asked = {
-            (day, "requests", "/prices", 2): 90,
-            (day, "requests", "/prices", 4): 9,
+            (day, "requests", "/prices", 2): 96,
+            (day, "requests", "/prices", 4): 23,
             (day, "requests", "/prices", 5): 1,
             (day, "requests", "/gpus", 2): 9,
         }
@@ -136,9 +136,10 @@ def test_small_counts_are_hidden_and_no_figure_is_made_of_them(counted: Inside, 
     async def work(client: httpx.AsyncClient) -> None:
         found = {page.route: page for page in (await report.report(clock.timestamp())).pages}
         assert found["/prices"].load == (f"{TIMES_MS[3]} ms", f"{TIMES_MS[3]} ms", "5,000 ms")
-        assert (found["/prices"].requests, found["/prices"].wrong, found["/prices"].broken) == ("100", 0.09, 0.01)
+        assert (found["/prices"].requests, found["/prices"].refused) == ("120", "19.2%")
+        assert (found["/prices"].failed, found["/prices"].script_errors) == ("fewer than 10", "0.0%")
         assert (found["/gpus"].requests, found["/gpus"].views) == ("fewer than 10", "fewer than 10")
-        assert (found["/gpus"].wrong, found["/gpus"].load, found["/gpus"].script_errors) == (None, None, None)
+        assert (found["/gpus"].refused, found["/gpus"].load, found["/gpus"].script_errors) == ("–", None, "–")
         page = (await client.get("/status")).text
         row = re.search(r'<td role="cell" class="what">/gpus</td>.*?</tr>', page, re.DOTALL)
         assert row

@@ -8,13 +8,12 @@ from typing import Any
 from app.core import clock
 from app.core.http_client import Fault, FetchError
 from app.core.settings import Settings
-from app.core.version_keys import MODELS_KEY, SOURCES_KEY
+from app.core.version_keys import MODELS_KEY, SOURCES_KEY, model_key
 from app.models.architecture.config import UnreadableError
 from app.models.architecture.naming import slug_of, understood
 from app.models.architecture.serialise import to_plain
 from app.models.hub import leaderboard
 from app.models.hub.client import Hub, HubError, HubModel
-from app.models.hub.seed import model_key
 from app.models.tables import EvaluationRow, ModelRow, SpeedRow
 from app.storage.sqlite import execute_many, fetch, insert_many, transaction
 from app.upstream.outcome import Outcome, as_fault, counted, failed, record_answer

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from app.core.version_keys import MODELS_KEY
+from app.core.version_keys import MODELS_KEY, model_key
 from app.models.architecture.naming import family_of, short_name, slug_of
 from app.models.architecture.serialise import from_plain
 from app.models.tables import ModelRow
@@ -13,11 +13,6 @@ from app.storage.sqlite import insert_many, transaction
 SHIPPED = Path(__file__).with_name("shipped.json")
 _COLUMNS = ("slug", "model", "name", "family", "based_on", "architecture", "parameters", "active_parameters", "context",
             "precision", "licence", "gated", "last_modified", "from_hub", "fault")  # fmt: skip
-
-
-def model_key(slug: str) -> str:
-    """The version and surrogate key of everything that shows a model."""
-    return f"model:{slug}"
 
 
 def shipped_models() -> list[dict[str, Any]]:

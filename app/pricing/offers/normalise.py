@@ -13,6 +13,7 @@ from fractions import Fraction
 from app.catalog.aliases import Unresolved, resolve
 from app.catalog.facts import place, provider_spellings, providers
 from app.core.money import parse_decimal, to_micro
+from app.core.units import HOUR_S
 from app.pricing.offers.cards import of_whole_cards
 from app.pricing.offers.offer import Offer, Per, Rate, RawOffer, Reason, SetAside, Tier
 
@@ -119,7 +120,7 @@ def _offer(
         source_url=raw.source_url if raw.source_url.startswith("https://") else facts.pricing_page,
         fetched_at=raw.fetched_at,
         price_since=raw.price_since,
-        stale_at=raw.fetched_at + facts.freshness_hours * 3600,
+        stale_at=raw.fetched_at + facts.freshness_hours * HOUR_S,
         stock=raw.stock if raw.stock in ("in", "out") else "",
         disk_gb=_optional_whole(raw.disk_gb),
         disk_usd_per_gb_month_micro=_optional_micro(raw.disk_usd_per_gb_month),

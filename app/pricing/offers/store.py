@@ -14,6 +14,7 @@ from piccolo.query.functions.aggregate import Count, Sum
 from piccolo.querystring import QueryString
 
 from app.catalog.facts import CONTINENTS, countries, providers
+from app.core.units import HOUR_S
 from app.pricing.offers.offer import COMMUNITY, Offer, Tier
 from app.pricing.offers.price_query import NOWHERE, OR_NOT_STATED, PAGE_SIZE, RANKED, PriceQuery
 from app.pricing.offers.tables import OfferRow, OfferTally, SetAsideRow
@@ -22,7 +23,7 @@ from app.upstream.tables import LoadedSource
 
 Row = dict[str, Any]
 
-CONFIRMATION_STEP_S = 6 * 3600
+CONFIRMATION_STEP_S = 6 * HOUR_S
 """Pages show when a price was confirmed rounded down to this, so that confirming it empties no cache."""
 
 FACETS = ("gpu", "provider", "tier", "region", "gpu_count")

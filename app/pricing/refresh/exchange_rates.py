@@ -5,6 +5,7 @@ from decimal import Decimal
 from app.core import clock
 from app.core.http_client import Fault, FetchError
 from app.core.settings import Settings
+from app.core.units import HOUR_S
 from app.core.version_keys import SOURCES_KEY, source_key
 from app.pricing.offers.offer import Rate
 from app.pricing.offers.tables import ExchangeRateRow
@@ -13,7 +14,7 @@ from app.pricing.sources.base import Source
 from app.storage.sqlite import fetch, transaction
 from app.upstream.outcome import Outcome, as_fault, failed, record_answer
 
-RATES_AGE_S = 20 * 3600
+RATES_AGE_S = 20 * HOUR_S
 """Exchange rates older than this are fetched anew before a source that needs them."""
 RATE_LEAP = Decimal("1.25")
 """A rate that moves by more than this factor from one day to the next is taken for an error."""

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from app.core import clock
 from app.core.http_client import Fault, Fetcher, FetchError, Limits
+from app.core.units import HOUR_S
 from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import LeftOut, Source, listed, mapped, text
 
@@ -28,7 +29,7 @@ PAGE = 100
 MAX_PAGES = 300
 AT_A_TIME = 4
 LOOK_BACK = timedelta(hours=36)
-ONE_SNAPSHOT_S = 2 * 3600
+ONE_SNAPSHOT_S = 2 * HOUR_S
 """Rows of one collection are stamped within this time of each other."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from app.core import clock, logs
-from app.core.settings import Settings
+from app.core.settings import Settings, is_loopback
 from app.privacy.mail import automatic_limits, queue
 from app.privacy.mail.mailbox import OUTBOX, outbox
 from app.privacy.requests import cases
@@ -112,7 +112,7 @@ def _hand_over(settings: Settings, one: str, recipient: str, automatic: bool, ra
     else:
         client = smtplib.SMTP(host, parts.port or 587, timeout=TIMEOUT_S)
     with client:
-        if parts.scheme == "smtp" and host not in ("127.0.0.1", "::1", "localhost"):
+        if parts.scheme == "smtp" and not is_loopback(host):
             client.starttls(context=context)
         if parts.username:
             client.login(unquote(parts.username), unquote(parts.password or ""))

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from app.core.settings import Settings
+from app.core.settings import Settings, is_loopback
 
 PAGES = (
     "/",
@@ -81,7 +81,7 @@ def in_mailbox(url: str, mark: str) -> list[str]:
             box: imaplib.IMAP4 = imaplib.IMAP4_SSL(host, parts.port or 993, timeout=TIMEOUT_S)
         else:
             box = imaplib.IMAP4(host, parts.port or 143, timeout=TIMEOUT_S)
-            if host not in ("127.0.0.1", "::1", "localhost"):
+            if not is_loopback(host):
                 box.starttls(ssl.create_default_context())
         with box:
             box.login(unquote(parts.username or ""), unquote(parts.password or ""))

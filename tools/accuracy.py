@@ -18,7 +18,7 @@ from app.benchmarks.accuracy import (
     open_rows,
     worst_groups,
 )
-from app.benchmarks.told import judged_folds
+from app.benchmarks.calibration_report import judged_folds
 
 LIMITS = {"tpot": 0.095, "worst": 0.16, "ttft": 0.26}
 """The largest errors allowed with model × engine × generation left out: what was reached, with little room."""

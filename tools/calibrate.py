@@ -23,9 +23,9 @@ import numpy as np
 
 from app.benchmarks import shipped_ledger
 from app.benchmarks.accuracy import Row, by_group, errors_of, every, row_of, sealed, worst_groups
+from app.benchmarks.calibration_report import REPORT, compute_report
 from app.benchmarks.folds import FOLDS, KINDS, judged, left_out_of, offsets, residual
 from app.benchmarks.ranges import edges, lies
-from app.benchmarks.told import TOLD, computed
 from app.core import clock
 from app.estimate.constants import CONSTANTS, FITTED, frozen
 from app.estimate.speed import estimate
@@ -173,9 +173,9 @@ def main() -> None:
         "sealed": judge_sealed(rows, kept_rows, named(without), ranges),
     }  # fmt: skip
     FITTED.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
-    found = computed()
+    found = compute_report()
     lines = ",\n".join(json.dumps(row) for row in found.pop("rows"))
-    TOLD.write_text(json.dumps(found, indent=1)[:-2] + f',\n "rows": [\n{lines}\n ]\n}}\n', encoding="utf-8")
+    REPORT.write_text(json.dumps(found, indent=1)[:-2] + f',\n "rows": [\n{lines}\n ]\n}}\n', encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def _places() -> tuple[_Place, ...]:
     )  # fmt: skip
 
 
-def told(row: Row) -> dict[str, object]:
+def measurement_fields(row: Row) -> dict[str, object]:
     """A measured row for programs: what was run, what came out in milliseconds, when, and whose measurement it is."""
     layout, traffic, plain = row.ask.layout, row.ask.traffic, row.plain
     return {

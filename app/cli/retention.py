@@ -46,7 +46,7 @@ def status(*, now: str = "", settings: Settings) -> int:
     at = instant(now, "now") if now else clock.timestamp()
     open_database(settings)
     table = Table("kind", "kept", "held", "oldest", "due now", "next due", "last purge", box=None)
-    for state in sqlite.run(purge.states(settings, at)):
+    for state in sqlite.run(purge.held_by_kind(settings, at)):
         table.add_row(
             state.kind.name, state.kind.kept, f"{state.held:,}" if state.kind.ages else "-", _day(state.oldest),
             f"{state.due:,}" if state.kind.ages else "-", _moment(state.next_at), _moment(state.ran_at),
@@ -66,7 +66,7 @@ def run(*, now: str = "", dry_run: bool = False, settings: Settings) -> int:
     at = instant(now, "now") if now else clock.timestamp()
     open_database(settings)
     if dry_run:
-        for state in sqlite.run(purge.states(settings, at)):
+        for state in sqlite.run(purge.held_by_kind(settings, at)):
             if state.due:
                 print(f"{state.kind.name}: {state.due:,} would go ({state.kind.erased})")
         print("nothing was erased: this was a dry run")
@@ -132,7 +132,7 @@ def abuse(
     return 0
 
 
-def _of_address(found: Iterator[access_log_reader.Row]) -> Iterator[str]:
+def _of_address(found: Iterator[access_log_reader.LogRow]) -> Iterator[str]:
     count = 0
     for row in found:
         count += 1
@@ -144,7 +144,7 @@ def _of_address(found: Iterator[access_log_reader.Row]) -> Iterator[str]:
     yield f"{count:,} rows"
 
 
-def _of_all(found: Iterator[access_log_reader.Row], top: int) -> Iterator[str]:
+def _of_all(found: Iterator[access_log_reader.LogRow], top: int) -> Iterator[str]:
     asked: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     bursts: Counter[tuple[str, int]] = Counter()

@@ -17,7 +17,7 @@ from app.site import beacon, error_pages
 from app.storage import sqlite
 from app.telemetry.access_log import AccessLog
 from app.telemetry.counters import Counters
-from app.telemetry.log_paths import Places
+from app.telemetry.log_paths import LogPaths
 from app.web import assets
 from app.web.front import PAGES, Front
 from app.web.page_cache import Prepared
@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None) -> Front:
     from app.site import reports, routes
 
     counters = Counters()
-    places = Places(path for handler in routes.HANDLERS for path in handler.paths)
+    places = LogPaths(path for handler in routes.HANDLERS for path in handler.paths)
     access = AccessLog(settings, places, counters)
     methods: dict[str, set[str]] = defaultdict(set)
     for handler in routes.HANDLERS:

@@ -30,7 +30,7 @@ async def badge(ask: Ask) -> Answer:
     if gpu is None:
         raise NotFoundError("There is no such badge.", (("The GPUs; each page offers its own badge", "/gpus"),))
     tier = _tier(ask)
-    ask.settle(f"/badge/{gpu.slug}.svg" + ("" if tier == "on-demand" else f"?tier={tier}"))
+    ask.redirect_to_canonical(f"/badge/{gpu.slug}.svg" + ("" if tier == "on-demand" else f"?tier={tier}"))
     offers = await store.offers_of(OfferRow.gpu, gpu.slug)
     best = best_prices.best_of(offers, ask.now).get((tier, None))
     body = render("site/badge.svg", settings=ask.settings, **texts(gpu.name, TIERS[tier], best))

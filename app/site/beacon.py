@@ -10,7 +10,7 @@ from app.core.errors import QueryError
 from app.core.units import HOUR_S
 from app.telemetry.counters import MEASURES, Key
 from app.web import same_origin
-from app.web.rate_limit import Limit
+from app.web.rate_limit import RateLimit
 
 LONGEST = 200
 MOST_AN_HOUR = 200
@@ -48,10 +48,6 @@ async def beacon(request: Request[Any, Any, Any]) -> Response[None]:
     return Response(None, status_code=204, headers={"cache-control": "no-store"})
 
 
-def limit() -> Limit:
+def limit() -> RateLimit:
     """How many views of one address are counted in an hour."""
-<<<<<<< HEAD
-    return Limit(MOST_AN_HOUR, 3_600)
-=======
     return RateLimit(MOST_AN_HOUR, HOUR_S)
->>>>>>> 0b663e4 (This machine's own names, a model's key and an hour are written once)

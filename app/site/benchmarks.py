@@ -7,7 +7,7 @@ from functools import cache
 from math import exp, log
 from typing import Any
 
-from app.benchmarks import accuracy, folds, ranges, shipped_ledger, told
+from app.benchmarks import accuracy, calibration_report, folds, ranges, shipped_ledger
 from app.benchmarks.query import PAGE_SIZE, SORTS, parse, select
 from app.calculator.presets import ELECTRICITY
 from app.calculator.sheet import RELOAD_HOURS
@@ -52,7 +52,7 @@ def _rows() -> tuple[dict[str, Any], ...]:
     """Every measured row with a prediction that no row of its model, engine and generation took part in."""
     found = []
     for row, (tpot, ttft, throughput, running, limited_by, rests_on) in zip(
-        told.shown_rows(), told.told()["rows"], strict=True
+        calibration_report.shown_rows(), calibration_report.calibration_report()["rows"], strict=True
     ):
         (low, high), first = (fitted()["ranges"][time][rests_on] for time in ("tpot", "ttft"))
         error = tpot / row.tpot - 1 if row.tpot else throughput / row.throughput - 1
@@ -120,7 +120,7 @@ def errors_of(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, Errors]]:
 async def benchmarks(ask: Ask) -> Answer:
     """Measured results with our prediction for the same row and its error."""
     query = parse(ask.pairs(), _choices())
-    ask.settle(query.address())
+    ask.redirect_to_canonical(query.address())
     found = select(_rows(), query)
     pages = max(1, -(-len(found) // PAGE_SIZE))
     if query.page > pages:
@@ -147,7 +147,7 @@ async def benchmarks(ask: Ask) -> Answer:
 
 
 def _accuracy() -> dict[str, Any]:
-    found = told.told()
+    found = calibration_report.calibration_report()
     return {
         "summary": [(FOLD_WORDS[kind], errors) for kind, errors in found["summary"].items()],
         "groups": found["groups"],
@@ -174,7 +174,7 @@ def plain_text(docstring: str) -> str:
 async def methodology(ask: Ask) -> Answer:
     """Every formula, constant, source, error and known weakness, from the code and the file that predictions are
     made with."""
-    ask.settle("/methodology")
+    ask.redirect_to_canonical("/methodology")
     formulas = (shape_of, *speed.FORMULAS, plan.hold, plan.cost)
     body = render(
         "benchmarks/methodology.html", settings=ask.settings, path="/methodology", canonical="/methodology",
@@ -203,7 +203,9 @@ async def errors_by_group(ask: Ask) -> Answer:
     if asked and asked[0] not in kinds:
         raise QueryError("by", f"by={asked[0][:40]!r} is no kind of group.", f"One of {', '.join(kinds)}.")
     by = asked[0] if asked else kinds[0]
-    ask.settle("/methodology/errors" if by == kinds[0] else f"/methodology/errors?{encode([('by', by)])}")
+    ask.redirect_to_canonical(
+        "/methodology/errors" if by == kinds[0] else f"/methodology/errors?{encode([('by', by)])}"
+    )
     body = render(
         "benchmarks/errors.html", settings=ask.settings, path="/methodology", by=by, fitted=fitted(), **accuracy_found,
         canonical="/methodology/errors", title="Errors of predictions by group",

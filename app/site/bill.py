@@ -51,7 +51,7 @@ async def page(ask: Ask) -> Answer:
     """The cheapest months of the asked cards, with what is in each price."""
     known = await _currencies()
     asked = _asked(ask.pairs(), known)
-    ask.settle(asked.address("/bill"))
+    ask.redirect_to_canonical(asked.address("/bill"))
     counts = await store.counts_by("gpu")
     offered = sorted((gpu for gpu in gpus().values() if counts.get(gpu.slug)), key=lambda gpu: gpu.name.casefold())
     asked, bills = await _bills(asked, counts, ask.now)
@@ -76,7 +76,7 @@ async def data(ask: Ask) -> Answer:
         if value.strip() and name not in BillFilters.__struct_fields__:
             raise unknown_parameter(name, BillFilters.__struct_fields__)
     asked = _asked(ask.pairs(), {"USD": Decimal(1)})
-    ask.settle(asked.address("/api/bill"))
+    ask.redirect_to_canonical(asked.address("/api/bill"))
     asked, bills = await _bills(asked, await store.counts_by("gpu"), ask.now)
     even = _even(bills)
     rows = [bill_of(one, even.get(one.row["id"], NEVER), ask.now) for one in bills[:MOST_BILLS]]

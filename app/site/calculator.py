@@ -25,7 +25,7 @@ async def _sheet(ask: Ask) -> tuple[bytes, str]:
 @public("/calculator", shows=(MODELS_KEY, OFFERS_KEY))
 async def calculator(ask: Ask) -> Answer:
     """The calculator. What is chosen on it stays in the browser: nothing of it is in any address."""
-    ask.settle("/calculator")
+    ask.redirect_to_canonical("/calculator")
     _, name = await _sheet(ask)
     body = render(
         "calculator/page.html", settings=ask.settings, path="/calculator", canonical="/calculator", now=ask.now,
@@ -59,7 +59,7 @@ async def model_hardware(ask: Ask) -> Answer:
     row = await known_model(ask.parts["model"])
     found = await choices.for_model(row, ask.now)
     here = f"/calculator/hardware/{row['slug']}"
-    ask.settle(here)
+    ask.redirect_to_canonical(here)
     body = render(
         "calculator/hardware.html", settings=ask.settings, path="/calculator", canonical=here, now=ask.now, model=row,
         **found, title=f"Hardware for {row['name']}",

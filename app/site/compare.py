@@ -60,7 +60,7 @@ async def compare(ask: Ask) -> Answer:
     if len(slugs) > MOST:
         raise QueryError("gpu", f"{len(slugs)} GPUs are too many to compare.", f"Name at most {MOST}.")
     pairs = [("gpu", slug) for slug in slugs]
-    ask.settle(f"/compare?{encode(pairs)}" if pairs else "/compare")
+    ask.redirect_to_canonical(f"/compare?{encode(pairs)}" if pairs else "/compare")
     chosen = [gpus()[slug] for slug in slugs]
     best = await best_prices.best_by_gpu(ask.now)
     names = ", ".join(gpu.name for gpu in chosen)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, post
 
-from app.benchmarks.nearest import SetUp, nearest, told
+from app.benchmarks.nearest import SetUp, measurement_fields, nearest
 from app.benchmarks.predict import Prediction, predict
 from app.benchmarks.rows import Question, engine_name, question
 from app.core.errors import QueryError
@@ -147,7 +147,7 @@ def _nearest(model: str, ask: Question, running: float) -> list[NearestMeasureme
     like = SetUp(
         model, ask.gpu.slug, layout.precision, layout.engine, layout.gpus, traffic.input, traffic.output, concurrency
     )
-    return [msgspec.convert(told(row), NearestMeasurement) for row in nearest(like)]
+    return [msgspec.convert(measurement_fields(row), NearestMeasurement) for row in nearest(like)]
 
 
 @post("/api/estimate", status_code=200)

@@ -36,7 +36,7 @@ async def links() -> list[Example]:
     return found
 
 
-async def words() -> str:
+async def search_text() -> str:
     """What the search field shows as an example: words that find an offer; ``""`` while there is none."""
     for text in _WORDS:
         if await store.count(parse([("q", text)])):

@@ -132,7 +132,7 @@ def _asked(ask: Ask, gpu: Gpu, page: str = "") -> tuple[str, int | None]:
     micro = to_micro(price) if price is not None else None
     pairs = [("days", window)] if window else []
     pairs += [("below", plain(micro))] if micro and not page else []
-    ask.settle(f"/gpus/{gpu.slug}{page}{'?' if pairs else ''}{encode(pairs)}")
+    ask.redirect_to_canonical(f"/gpus/{gpu.slug}{page}{'?' if pairs else ''}{encode(pairs)}")
     return window, micro
 
 

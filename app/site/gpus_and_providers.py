@@ -28,7 +28,7 @@ SHOWN_DIFFERING = 25
 @public("/gpus", shows=(OFFERS_KEY,))
 async def gpu_list(ask: Ask) -> Answer:
     """Every accelerator with its facts and best prices."""
-    ask.settle("/gpus")
+    ask.redirect_to_canonical("/gpus")
     counts = await store.counts_by("gpu")
     groups = [(name, [gpu for gpu in gpus().values() if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
     body = render(
@@ -43,7 +43,7 @@ async def gpu_list(ask: Ask) -> Answer:
 @public("/providers", shows=(OFFERS_KEY, SOURCES_KEY))
 async def provider_list(ask: Ask) -> Answer:
     """Every provider: kind, how many offers, how fresh."""
-    ask.settle("/providers")
+    ask.redirect_to_canonical("/providers")
     counts = await store.counts_by("provider")
     body = render(
         "providers/list.html", settings=ask.settings, path="/providers", canonical="/providers", now=ask.now,
@@ -59,7 +59,7 @@ async def provider_list(ask: Ask) -> Answer:
 async def provider_page(ask: Ask) -> Answer:
     """One provider: its offers, their source, freshness and last error."""
     provider: Provider = known_thing(ask.parts["provider"], providers(), "provider", "/providers")
-    ask.settle(f"/providers/{provider.slug}")
+    ask.redirect_to_canonical(f"/providers/{provider.slug}")
     offers = await store.offers_of(OfferRow.provider, provider.slug)
     authorities = _authorities(provider.slug)
     names = dict.fromkeys((*authorities, *sorted({row["source"] for row in offers})))

@@ -36,7 +36,7 @@ WATCHED = {OFFERS_KEY: "prices", HISTORY_KEY: "price history", SOURCES_KEY: "sou
 @public("/", shows=(OFFERS_KEY,))
 async def home(ask: Ask) -> Answer:
     """The best current price of every GPU of 24 GB and more that somebody offers, and how far its prices spread."""
-    ask.settle("/")
+    ask.redirect_to_canonical("/")
     best, asked = await best_prices.best_by_gpu(ask.now), await best_prices.asked_prices()
     offered = [gpu for gpu in gpus().values() if (gpu.slug, "on-demand") in best or (gpu.slug, "spot") in best]
     large = [gpu for gpu in offered if (gpu.memory_gb or 0) >= LARGE_GB]
@@ -45,7 +45,7 @@ async def home(ask: Ask) -> Answer:
         "site/home.html", settings=ask.settings, path="/", canonical="/", now=ask.now, best=best, groups=groups,
         fact=best_prices.widest_market(asked, {gpu.slug for gpu in large if not gpu.is_open_variant}, ask.now),
         **strips_of(large, best_prices.prices_by_gpu(asked)), counts=await store.counts_by("gpu"),
-        tries=await examples.links(), example=await examples.words(), smaller=len(offered) - len(large),
+        tries=await examples.links(), example=await examples.search_text(), smaller=len(offered) - len(large),
         large_gb=LARGE_GB,
         extent=await store.freshness(ask.now), offered=await store.offered(),
         title="What a GPU costs, and from whom",
@@ -59,7 +59,7 @@ async def home(ask: Ask) -> Answer:
 @public("/status", shows=(OFFERS_KEY, SOURCES_KEY, HISTORY_KEY, TELEMETRY_KEY, RETENTION_KEY, cases.CASES_KEY))
 async def status(ask: Ask) -> Answer:
     """How fresh everything is, and what was set aside and why: every row a source stated is accounted for."""
-    ask.settle("/status")
+    ask.redirect_to_canonical("/status")
     aside, reasons = await store.set_aside(SHOWN_ASIDE)
     counts, spans = await store.counts_by("provider"), await store.seen_spans()
     sources = await source_status.of_sources(None, ask.settings)
@@ -73,7 +73,7 @@ async def status(ask: Ask) -> Answer:
         reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()],
         aside_count=sum(reasons.values()), rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],
         history=await queries.history_extent(), counts=await report(ask.now),
-        kept=await purge.states(ask.settings, ask.now),
+        kept=await purge.held_by_kind(ask.settings, ask.now),
         canary_died=await asyncio.to_thread(canary.last_death, ask.settings),
         requests=await cases.figures(ask.now), oldest_row=await asyncio.to_thread(log_rows.oldest_row,
             ask.settings.data_dir / FOLDER, ask.now),
@@ -87,7 +87,7 @@ async def status(ask: Ask) -> Answer:
 @public("/status/rejected", shows=(OFFERS_KEY, SOURCES_KEY))
 async def rejected(ask: Ask) -> Answer:
     """The rows that were set aside, each with its reason."""
-    ask.settle("/status/rejected")
+    ask.redirect_to_canonical("/status/rejected")
     aside, reasons = await store.set_aside(SHOWN_ASIDE)
     body = render(
         "site/rejected.html", settings=ask.settings, path="/status", canonical="/status/rejected", aside=aside,

@@ -14,7 +14,7 @@ TEXT = "text/plain; charset=utf-8"
 @public("/llms.txt", shows=(OFFERS_KEY,))
 async def llms_txt(ask: Ask) -> Answer:
     """What the site answers, the addresses for programs with their filters, and how a price is dated and sourced."""
-    ask.settle("/llms.txt")
+    ask.redirect_to_canonical("/llms.txt")
     offers, gpu_count, provider_count = await store.offered()
     body = render(
         "site/llms.txt", settings=ask.settings, base=ask.settings.base_url,

@@ -30,7 +30,7 @@ async def model_list(ask: Ask) -> Answer:
     keys = {SEPARATOR.join(key): count for key, count in await store.score_keys()}
     families = sorted({row["family"] for row in rows})
     query = parse(ask.pairs(), families, list(keys))
-    ask.settle(query.address())
+    ask.redirect_to_canonical(query.address())
     scores = await store.scores(_key(query.score)) if query.score else {}
     found = select([{**row, "score": scores.get(row["slug"])} for row in rows], query)
     relative = nearest_relative(query.q, rows) if query.q and not found else None
@@ -60,7 +60,7 @@ def _label(score: str) -> str:
 async def model_page(ask: Ask) -> Answer:
     """One model: what it is made of, what memory it needs, how it scores, on which GPUs it fits and for how much."""
     row = await known_model(ask.parts["model"])
-    ask.settle(f"/models/{row['slug']}")
+    ask.redirect_to_canonical(f"/models/{row['slug']}")
     architecture = store.architecture_of(row)
     if not row["fault"] and (doubt := store.doubt_of(row)):
         row = {**row, "fault": doubt}

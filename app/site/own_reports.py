@@ -25,7 +25,7 @@ from app.web.front import public
 @public("/submissions")
 async def submissions(ask: Ask) -> Answer:
     """Where a receipt is typed in."""
-    ask.settle("/submissions")
+    ask.redirect_to_canonical("/submissions")
     return Answer(_page(ask.settings, canonical="/submissions"))
 
 

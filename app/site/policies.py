@@ -104,7 +104,7 @@ def _page(ask: Ask, version: Version, here: str) -> Answer:
 @public("/policies")
 async def policy_list(ask: Ask) -> Answer:
     """Every policy, with what is in force and what is announced."""
-    ask.settle("/policies")
+    ask.redirect_to_canonical("/policies")
     standing = policies(ask.settings).standing(ask.now)
     body = render(
         "policies/list.html", settings=ask.settings, path="/policies", canonical="/policies", standing=standing,
@@ -124,7 +124,7 @@ async def policy_page(ask: Ask) -> Answer:
         raise NotFoundError(
             "There is no such policy.", tuple((title, f"/policies/{name}") for name, title in POLICIES.items())
         )
-    ask.settle(f"/policies/{policy}")
+    ask.redirect_to_canonical(f"/policies/{policy}")
     return _page(ask, current, f"/policies/{policy}")
 
 
@@ -134,7 +134,7 @@ async def policy_version(ask: Ask) -> Answer:
     policy, name = ask.parts["policy"], ask.parts["version"]
     version = _version(policies(ask.settings), policy, name.removesuffix(".md"), ask.now)
     here = f"/policies/{policy}/{name}"
-    ask.settle(here)
+    ask.redirect_to_canonical(here)
     if name.endswith(".md"):
         return Answer(
             f"# {version.title}\n\nEffective {version.effective}.\n\n{_filled(version, ask.settings)}".encode(),
@@ -149,7 +149,7 @@ async def policy_changes(ask: Ask) -> Answer:
     all_ = policies(ask.settings)
     old, new = (_version(all_, ask.parts["policy"], ask.parts[which], ask.now) for which in ("old", "new"))
     here = f"/policies/{new.policy}/changes/{old.name}/{new.name}"
-    ask.settle(here)
+    ask.redirect_to_canonical(here)
     body = render(
         "policies/changes.html", settings=ask.settings, path="/policies", canonical=here, old=old, new=new,
         changes=difference(old, new), anchor=anchor,
@@ -162,7 +162,7 @@ async def policy_changes(ask: Ask) -> Answer:
 @public("/policies/changes.atom")
 async def policy_feed(ask: Ask) -> Answer:
     """Every announced version as an Atom feed (RFC 4287), the newest first."""
-    ask.settle("/policies/changes.atom")
+    ask.redirect_to_canonical("/policies/changes.atom")
     told = _public_versions(policies(ask.settings), ask.now)
     told.sort(key=lambda version: (version.announced, version.policy), reverse=True)
     newest = str(told[0].announced) if told else f"{clock.from_timestamp(0):%Y-%m-%d}"

@@ -73,7 +73,7 @@ def _settle(ask: Ask, address: str) -> None:
     """Send the asker to the canonical ``address``; words of a search are answered at once, since many programs follow
     no redirect."""
     if not any(name == "q" and value.strip() for name, value in ask.pairs()):
-        ask.settle(address)
+        ask.redirect_to_canonical(address)
 
 
 async def _day(given: dict[str, str], now: int) -> date | None:

@@ -6,7 +6,7 @@ from app.core.figures import percent
 from app.core.money import show
 from app.core.version_keys import HISTORY_KEY
 from app.pricing.history import queries
-from app.pricing.history.price_moves import Change
+from app.pricing.history.price_moves import PriceMove
 from app.pricing.offers import store
 from app.pricing.refresh.replace_offers import day_of
 from app.pricing.search.parse_query import parse
@@ -22,19 +22,19 @@ NEVER_S = 1_767_225_600
 """When a feed without entries was last changed, if no price is known either: the beginning of 2026, in seconds."""
 
 
-async def _asked(ask: Ask, path: str) -> tuple[str, list[Change]]:
+async def _asked(ask: Ask, path: str) -> tuple[str, list[PriceMove]]:
     """The GPU that is asked for, or nothing for all, and its newest changes."""
     slugs = parse([pair for pair in ask.pairs() if pair[0] == "gpu"]).gpu
     if len(slugs) > 1:
         raise QueryError("gpu", "Changes are of one GPU, or of all.", f"For example {path}?gpu={slugs[0]}.")
     gpu = slugs[0] if slugs else ""
-    ask.settle(f"{path}?gpu={gpu}" if gpu else path)
+    ask.redirect_to_canonical(f"{path}?gpu={gpu}" if gpu else path)
     return gpu, [_change(row) for row in await queries.moves(gpu, MOST)]
 
 
-def _change(row: store.Row) -> Change:
+def _change(row: store.Row) -> PriceMove:
     names = ("provider", "gpu", "tier", "commitment_months", "region", "before_micro", "after_micro")
-    return Change(day_of(row["at"]), *(row[name] for name in names))
+    return PriceMove(day_of(row["at"]), *(row[name] for name in names))
 
 
 @public("/prices/changes", shows=(HISTORY_KEY,))
@@ -78,7 +78,7 @@ async def feed(ask: Ask) -> Answer:
     return feeds.atom(ask.settings, told)
 
 
-def _entry(change: Change) -> feeds.Entry:
+def _entry(change: PriceMove) -> feeds.Entry:
     gpu, provider = gpus()[change.gpu].name, providers()[change.provider].name
     tier = f"reserved, {months_text(change.commitment_months)}" if change.tier == "reserved" else change.tier
     where = f", {change.region}" if change.region else ""

@@ -104,7 +104,7 @@ def _asked(ask: Ask, path: str) -> PriceQuery:
     if len(query.tier) > 1 or not set(query.tier) <= set(TIERS):
         raise QueryError("tier", "The index is of on-demand or of spot prices.", f"For example {path}?tier=spot.")
     pairs = query.pairs()
-    ask.settle(f"{path}?{encode(pairs)}" if pairs else path)
+    ask.redirect_to_canonical(f"{path}?{encode(pairs)}" if pairs else path)
     return query
 
 

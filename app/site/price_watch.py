@@ -30,7 +30,7 @@ MOST = 100
 async def feed(ask: Ask) -> Answer:
     """A new lowest price, stock that came back, a change of five per cent, of what the filters leave (RFC 4287)."""
     query = data_query(ask.pairs()).with_(sort="price", order="asc")
-    ask.settle(query.address("/prices.atom"))
+    ask.redirect_to_canonical(query.address("/prices.atom"))
     span = await queries.history_extent()
     last = span["last"] or NEVER_S
     found = (await happened(query, last))[:MOST]

@@ -29,7 +29,7 @@ TIERS = {"on-demand": "On demand", "spot": "Spot (may be interrupted)", "reserve
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FilterChoice:
     """One choice of a filter: its value and name, how many rows it leaves, whether it is chosen."""
 
     value: str
@@ -70,7 +70,7 @@ _COLUMNS = (("price", "USD/GPU", "n main"), ("gpu", "GPU", "g"), ("count", "GPUs
 async def prices(ask: Ask) -> Answer:
     """The whole page."""
     query = page_query(ask.pairs())
-    ask.settle(address(query))
+    ask.redirect_to_canonical(address(query))
     values, valid_until = await _board(ask, query)
     title, description = _title(query, values["page"].total)
     body = render("prices/page.html", settings=ask.settings, path="/prices", title=title, description=description,
@@ -82,7 +82,7 @@ async def prices(ask: Ask) -> Answer:
 async def table(ask: Ask) -> Answer:
     """The board alone, for htmx; the browser's address becomes the page's."""
     query = page_query(ask.pairs())
-    ask.settle(address(query, "/prices/table"))
+    ask.redirect_to_canonical(address(query, "/prices/table"))
     values, valid_until = await _board(ask, query)
     body = render("prices/_board.html", settings=ask.settings, **values)
     return Answer(
@@ -158,7 +158,7 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int | Non
     return values, await store.next_stale(ask.now)
 
 
-def _choices(query: PriceQuery, name: str, counts: dict[str, int]) -> list[Choice]:
+def _choices(query: PriceQuery, name: str, counts: dict[str, int]) -> list[FilterChoice]:
     """The choices of a filter that leave rows, and the chosen ones even where they leave none."""
     held = getattr(query, name)
     chosen = {str(v) for v in (held if isinstance(held, tuple) else (held,) if held is not None else ())}
@@ -166,11 +166,11 @@ def _choices(query: PriceQuery, name: str, counts: dict[str, int]) -> list[Choic
         own = [value for value in counts if _rank_of_place(value) == 2]
         counts = counts if len(own) <= MOST_PLACES else {v: n for v, n in counts.items() if v not in own}
     values = {**dict.fromkeys(chosen, 0), **counts}
-    found = [Choice(value, label_of(name, value), n, value in chosen) for value, n in values.items()]
+    found = [FilterChoice(value, label_of(name, value), n, value in chosen) for value, n in values.items()]
     return sorted(found, key=lambda choice: _place_of(name, choice))
 
 
-def _place_of(name: str, choice: Choice) -> tuple[object, ...]:
+def _place_of(name: str, choice: FilterChoice) -> tuple[object, ...]:
     if name == "gpu":
         return (list(gpus()).index(choice.value),)
     if name == "tier":

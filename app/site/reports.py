@@ -25,7 +25,7 @@ from app.web import same_origin
 from app.web.answers import Answer, Ask, unkept
 from app.web.form_body import fields_and_file
 from app.web.front import public
-from app.web.rate_limit import Limit
+from app.web.rate_limit import RateLimit
 
 MOST_SENT, MOST_POSTS = 10, 120
 """Reports, and posts of any kind, that one address may send in an hour."""
@@ -37,13 +37,9 @@ NO_ROOM = "The report could not be kept: our disk is full. Nothing you typed is 
 FULL = "Many reports wait for a look at the moment. Nothing you typed is lost: please send it again later."
 
 
-def limits() -> dict[str, Limit]:
+def limits() -> dict[str, RateLimit]:
     """The limits of one web process, in memory only."""
-<<<<<<< HEAD
-    return {"sent": Limit(MOST_SENT, 3_600), "posts": Limit(MOST_POSTS, 3_600)}
-=======
     return {"sent": RateLimit(MOST_SENT, HOUR_S), "posts": RateLimit(MOST_POSTS, HOUR_S)}
->>>>>>> 0b663e4 (This machine's own names, a model's key and an hour are written once)
 
 
 async def known() -> Known:
@@ -95,7 +91,7 @@ async def form_page(settings: Settings, form: Form, typed: dict[str, str], **mor
 @public("/submit")
 async def submit(ask: Ask) -> Answer:
     """What can be reported, and what becomes of it."""
-    ask.settle("/submit")
+    ask.redirect_to_canonical("/submit")
     return Answer(render(
         "submissions/start.html", settings=ask.settings, path="/submit", canonical="/submit", forms=FORMS.values(),
         title="Report", description="Report a GPU price, a benchmark or an experience: no account, a receipt instead.",
@@ -107,7 +103,7 @@ async def form(ask: Ask) -> Answer:
     """An empty form."""
     found = _form(ask.parts["kind"])
     here = f"/submit/{found.kind}"
-    ask.settle(here)
+    ask.redirect_to_canonical(here)
     midnight = ask.now - ask.now % DAY_S + DAY_S  # the latest day that a date may be
     return Answer(await form_page(ask.settings, found, {}, canonical=here), valid_until=midnight)
 
@@ -126,7 +122,7 @@ async def typed_in(request: Request[Any, Any, Any]) -> tuple[dict[str, str], byt
 def too_often(request: Request[Any, Any, Any], name: str) -> int:
     """Seconds to wait if the visitor's address did it too often, 0 if it may."""
     state, now = request.app.state, clock.timestamp()
-    limit: Limit = state.submit_limits[name]
+    limit: RateLimit = state.submit_limits[name]
     return (
         0 if limit.allows(client_address.of(request.scope, state.settings.trusted_proxies), now) else limit.wait_s(now)
     )

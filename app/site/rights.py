@@ -24,7 +24,7 @@ def _page(settings: Any, *, cleared: bool, **more: Any) -> bytes:
 @public(HERE)
 async def rights(ask: Ask) -> Answer:
     """What each right means, ready-made mail links, and what to expect."""
-    ask.settle(HERE)
+    ask.redirect_to_canonical(HERE)
     return Answer(_page(ask.settings, cleared=False, canonical=HERE))
 
 

@@ -45,7 +45,7 @@ class Understood:
 async def search(ask: Ask) -> Answer:
     """GPUs, offers, providers and models that the words of ``q`` name."""
     text = parse_words(ask.pairs())
-    ask.settle(f"/search?{encode([('q', text)])}" if text else "/search")
+    ask.redirect_to_canonical(f"/search?{encode([('q', text)])}" if text else "/search")
     understood = read(text)
     query, rest = understood.query, understood.rest
     rows = await models.every_model()

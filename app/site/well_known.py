@@ -62,7 +62,7 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
 @public("/robots.txt")
 async def robots(ask: Ask) -> Answer:
     """Everything may be read; only the fragments and the endless combinations of filters are left out."""
-    ask.settle("/robots.txt")
+    ask.redirect_to_canonical("/robots.txt")
     lines = ("User-agent: *", "Disallow: /prices/table", "Disallow: /prices?*&", "Disallow: /api/prices?", "Allow: /",
              f"Sitemap: {ask.settings.base_url}/sitemap.xml", "")  # fmt: skip
     return Answer("\n".join(lines).encode(), TEXT)
@@ -71,7 +71,7 @@ async def robots(ask: Ask) -> Answer:
 @public("/sitemap.xml", shows=(MODELS_KEY,))
 async def sitemap(ask: Ask) -> Answer:
     """Every page with an address of its own."""
-    ask.settle("/sitemap.xml")
+    ask.redirect_to_canonical("/sitemap.xml")
     fixed = [
         "/",
         "/prices",
@@ -108,7 +108,7 @@ async def sitemap(ask: Ask) -> Answer:
 @public("/.well-known/security.txt")
 async def security_txt(ask: Ask) -> Answer:
     """Whom to tell of a weakness (RFC 9116). It expires in half a year; asked again, it has moved on."""
-    ask.settle("/.well-known/security.txt")
+    ask.redirect_to_canonical("/.well-known/security.txt")
     midnight = ask.now - ask.now % DAY_S
     expires = clock.from_timestamp(midnight) + timedelta(days=182)
     lines = (f"Contact: mailto:{ask.settings.contact_email}", f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
@@ -119,21 +119,21 @@ async def security_txt(ask: Ask) -> Answer:
 @public("/.well-known/gpc.json")
 async def gpc(ask: Ask) -> Answer:
     """That Global Privacy Control is honoured: nothing is sold or shared, with the signal and without it."""
-    ask.settle("/.well-known/gpc.json")
+    ask.redirect_to_canonical("/.well-known/gpc.json")
     return Answer(to_json({"gpc": True, "lastUpdate": "2026-03-27"}), JSON)
 
 
 @public("/favicon.ico")
 async def favicon(ask: Ask) -> Answer:
     """The mark, for those who ask without reading the page."""
-    ask.settle("/favicon.ico")
+    ask.redirect_to_canonical("/favicon.ico")
     return Answer(assets.assets()["mark.svg"].body, "image/svg+xml")
 
 
 @public("/previews/home.png", shows=(OFFERS_KEY,))
 async def home_preview(ask: Ask) -> Answer:
     """The picture that stands beside a shared link."""
-    ask.settle("/previews/home.png")
+    ask.redirect_to_canonical("/previews/home.png")
     offers, gpu_count, provider_count = await store.offered()
     line = f"{offers:,} offers, {gpu_count} GPUs, {provider_count} providers"
     return Answer(await preview.draw("What a GPU costs, and from whom", line, ""), "image/png")
@@ -151,7 +151,7 @@ def _pictured(name: str, things: dict[str, Any]) -> Any:
 async def gpu_preview(ask: Ask) -> Answer:
     """The picture of one GPU's page, with its best price."""
     gpu: Gpu = _pictured(ask.parts["name"], gpus())
-    ask.settle(f"/previews/gpus/{gpu.slug}.png")
+    ask.redirect_to_canonical(f"/previews/gpus/{gpu.slug}.png")
     offers = await store.offers_of(OfferRow.gpu, gpu.slug)
     best = best_prices.best_of(offers, ask.now).get(("on-demand", None))
     price = (
@@ -167,7 +167,7 @@ async def gpu_preview(ask: Ask) -> Answer:
 async def provider_preview(ask: Ask) -> Answer:
     """The picture of one provider's page."""
     provider: Provider = _pictured(ask.parts["name"], providers())
-    ask.settle(f"/previews/providers/{provider.slug}.png")
+    ask.redirect_to_canonical(f"/previews/providers/{provider.slug}.png")
     offers = (await store.counts_by("provider")).get(provider.slug, 0)
     line = f"{offers:,} GPU offers, each with its source and date"
     return Answer(await preview.draw(provider.name, line, ""), "image/png")
@@ -176,7 +176,7 @@ async def provider_preview(ask: Ask) -> Answer:
 @public("/api", shows=(OFFERS_KEY,))
 async def api(ask: Ask) -> Answer:
     """The API's documentation for people."""
-    ask.settle("/api")
+    ask.redirect_to_canonical("/api")
     barren = {name for name, (_, example) in MEANINGS.items() if name in FILTERS and not await finds(name, example)}
     body = render("site/api.html", settings=ask.settings, path="/api", canonical="/api", title="Data and API",
                   description="Every price as CSV and JSON, with the same filters as the page; no key needed.",
@@ -187,5 +187,5 @@ async def api(ask: Ask) -> Answer:
 @public("/api/openapi.json")
 async def openapi(ask: Ask) -> Answer:
     """The API's documentation for programs."""
-    ask.settle("/api/openapi.json")
+    ask.redirect_to_canonical("/api/openapi.json")
     return Answer(to_json(description(ask.settings)), JSON)

@@ -17,7 +17,7 @@ from app.core.settings import Settings
 from app.core.units import HOUR_S
 from app.telemetry import user_agents
 from app.telemetry.counters import DROPPED, REQUESTS, Counters, Key
-from app.telemetry.log_paths import EMBEDDED, Places
+from app.telemetry.log_paths import EMBEDDED, LogPaths
 
 COLUMNS = ("time", "address", "browser", "system", "referrer", "method", "route", "path", "status", "ms")
 FOLDER = "logs"
@@ -34,7 +34,7 @@ log = logs.get("access")
 class AccessLog:
     """The log of one web process."""
 
-    def __init__(self, settings: Settings, places: Places, counters: Counters) -> None:
+    def __init__(self, settings: Settings, places: LogPaths, counters: Counters) -> None:
         self.folder = settings.data_dir / FOLDER
         self._settings = settings
         self._places = places

@@ -17,7 +17,7 @@ KINDS = ("access", "reports")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LogRow:
     """One request as it was noted; ``at`` in seconds since 1970, ``ms`` None where the hour alone was noted."""
 
     at: int
@@ -70,7 +70,7 @@ def delete_expired(folder: Path, now: int) -> int:
     return gone
 
 
-def read(folder: Path, now: int, since: int = 0, until: int | None = None, address: str = "") -> Iterator[Row]:
+def read(folder: Path, now: int, since: int = 0, until: int | None = None, address: str = "") -> Iterator[LogRow]:
     """The rows from ``since`` to before ``until``, of one address where it is given; never one past its limit."""
     oldest = max(since, now - ACCESS_LOG_DAYS * DAY_S + 1)
     until = now + 1 if until is None else until
@@ -85,14 +85,14 @@ def read(folder: Path, now: int, since: int = 0, until: int | None = None, addre
                     yield row
 
 
-def parse(line: str) -> Row | None:
+def parse(line: str) -> LogRow | None:
     """One line; None for a heading or one that was cut off."""
     parts = line.rstrip("\n").split("\t")
     if len(parts) != len(COLUMNS) or parts[0] == COLUMNS[0]:
         return None
     try:
         at = int(clock.parse_instant(parts[0]).timestamp())
-        return Row(at, *parts[1:8], int(parts[8]), None if parts[9] == "-" else float(parts[9]))  # type: ignore[arg-type, call-arg]
+        return LogRow(at, *parts[1:8], int(parts[8]), None if parts[9] == "-" else float(parts[9]))  # type: ignore[arg-type, call-arg]
     except ValueError:
         return None
 

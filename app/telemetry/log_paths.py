@@ -15,7 +15,7 @@ LONGEST = 200
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 
-class Places:
+class LogPaths:
     """The routes of the site."""
 
     def __init__(self, routes: Iterable[str]) -> None:

@@ -34,7 +34,7 @@ class Ask:
         """The query's (name, value) pairs, decoded; bytes that are no UTF-8 become replacement characters."""
         return parse_qsl(self.query_string, keep_blank_values=True, max_num_fields=None)
 
-    def settle(self, address: str) -> None:
+    def redirect_to_canonical(self, address: str) -> None:
         """Send the visitor to the canonical ``address`` if this is not it."""
         here = f"{self.path}?{self.query_string}" if self.query_string else self.path
         if here != address:

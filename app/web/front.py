@@ -23,17 +23,8 @@ from app.web import security
 from app.web.answers import MOVED, ROUTE, Answer, Ask
 from app.web.bodies import BodyError, BoundedBody
 from app.web.content_encoding import encode, negotiate
-from app.web.page_cache import (
-    COMPRESS_IN_THREAD_BYTES,
-    IMMUTABLE,
-    SHARED_LIFE_S,
-    STALE_IF_ERROR_S,
-    Kept,
-    Prepared,
-    Render,
-    cache_headers,
-    life,
-)
+from app.web.http_cache import IMMUTABLE, SHARED_LIFE_S, STALE_IF_ERROR_S, cache_headers, etag, life, matches
+from app.web.page_cache import COMPRESS_IN_THREAD_BYTES, Kept, Prepared, Render
 
 PAGES: set[str] = set()
 """The routes of public pages: what a page may say of itself names one of them."""
@@ -49,18 +40,6 @@ async def body_of(kept: Kept, coding: str) -> bytes:
             body = encode(kept.answer.body, coding, best=kept.answer.immutable)
         kept.bodies[coding] = body
     return body
-
-
-def etag_of(kept: Kept, coding: str) -> str:
-    """A strong validator: the content's hash and the coding, the same for everyone."""
-    return f'"{kept.digest}"' if coding == "identity" else f'"{kept.digest}-{coding}"'
-
-
-def matches(if_none_match: str, etag: str) -> bool:
-    """True if a request's ``If-None-Match`` names ``etag`` (weak comparison, as RFC 9110 §13.1.2 asks)."""
-    if if_none_match.strip() == "*":
-        return True
-    return etag in [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
 
 
 def public(path: str, *, shows: tuple[str, ...] = ()) -> Callable[[Render], HTTPRouteHandler]:
@@ -117,7 +96,7 @@ async def send_kept(kept: Kept, settings: Settings, scope: Any, send: Send) -> i
     if body is None:
         body = await body_of(kept, coding)
     head = _head(kept, settings, scope["path"], coding, len(body))
-    if if_none_match and matches(if_none_match, etag_of(kept, coding)):
+    if if_none_match and matches(if_none_match, etag(kept.digest, coding)):
         head = [pair for pair in head if pair[0] not in (b"content-length", b"content-type", b"content-encoding")]
         await send({"type": "http.response.start", "status": 304, "headers": head})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -135,7 +114,7 @@ def _head(kept: Kept, settings: Settings, path: str, coding: str, length: int) -
     pairs = [
         ("content-type", kept.answer.media_type),
         ("content-length", str(length)),
-        ("etag", etag_of(kept, coding)),
+        ("etag", etag(kept.digest, coding)),
         *(IMMUTABLE if kept.answer.immutable else cache_headers(span, kept.shows)),
         *kept.answer.headers,
     ]

@@ -3,18 +3,13 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from app.core.errors import BusyError
-from app.core.units import DAY_S
 from app.storage.sqlite import VersionWatch
 from app.web.answers import Answer, Ask
 
-SHARED_LIFE_S = 60
-STALE_WHILE_REVALIDATE_S = 60
-STALE_IF_ERROR_S = DAY_S
-IMMUTABLE = [("cache-control", "public, max-age=31536000, immutable"), ("vary", "Accept-Encoding")]
 MAX_KEPT = 4_000
 MAX_KEPT_BYTES = 128 * 2**20
 MAX_RENDERS = 8
@@ -50,35 +45,6 @@ class Kept:
             return False
         self.seen = versions
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """How long an edge may keep an answer, in seconds: fresh, then while it asks anew, then while we are down."""
-
-    shared: int
-    while_revalidating: int
-    if_error: int
-
-
-def life(valid_until: int | None, now: int) -> Life:
-    """The life of an answer; nothing is served past ``valid_until``, not even by an edge that can't reach us."""
-    if valid_until is None:
-        return Life(SHARED_LIFE_S, STALE_WHILE_REVALIDATE_S, STALE_IF_ERROR_S)
-    left = max(0, valid_until - now)
-    shared = min(SHARED_LIFE_S, left)
-    return Life(shared, min(STALE_WHILE_REVALIDATE_S, left - shared), min(STALE_IF_ERROR_S, left - shared))
-
-
-def cache_headers(span: Life, shows: Iterable[str]) -> list[tuple[str, str]]:
-    """The headers that tell browsers, and apart from them edges, how long an answer holds and what it shows."""
-    return [
-        ("cache-control", f"public, max-age=0, must-revalidate, s-maxage={span.shared}"),
-        ("cdn-cache-control", (f"public, max-age={span.shared}, stale-while-revalidate={span.while_revalidating}, "
-                              f"stale-if-error={span.if_error}")),
-        ("surrogate-key", " ".join(shows)),
-        ("vary", "Accept-Encoding"),
-    ]  # fmt: skip
 
 
 class Prepared:

@@ -13,7 +13,7 @@ WIDENING = ((64, 1), (56, 4), (48, 16))
 as much."""
 
 
-class Limit:
+class RateLimit:
     """At most ``most`` in each window of ``window_s`` seconds for each IPv4 address or IPv6 /64, and a few times that
     for the networks around it.
 

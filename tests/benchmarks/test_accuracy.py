@@ -5,18 +5,18 @@ from collections import Counter
 from dataclasses import asdict
 
 from app.benchmarks.accuracy import SEALED, doubtful, errors_of, every, open_rows, sealed
+from app.benchmarks.calibration_report import calibration_report, compute_report
 from app.benchmarks.folds import KINDS, fold_groups, judged, left_out, load_folds, offsets, residual
 from app.benchmarks.measured import every_row
 from app.benchmarks.ranges import edges, lies
-from app.benchmarks.told import computed, told
 from app.estimate.constants import CONSTANTS, fitted, frozen
 from app.estimate.offsets import RESTS_ON
 from tools.accuracy import failures, main
 
 
 def test_what_pages_tell_is_what_the_formulas_say_now() -> None:
-    found = json.loads(json.dumps(computed()))
-    assert found == told()
+    found = json.loads(json.dumps(compute_report()))
+    assert found == calibration_report()
 
 
 def test_errors_on_left_out_groups_stay_within_what_was_reached() -> None:

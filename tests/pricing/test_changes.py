@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import httpx
 import pytest
 
-from app.pricing.history.price_moves import changes
+from app.pricing.history.price_moves import price_moves
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -23,12 +23,14 @@ def point(day: str, micro: int, provider: str = "aws", region: str = "us-east-1"
 
 
 def test_a_move_under_five_per_cent_is_not_told_and_one_of_five_is() -> None:
-    found = changes([point("2026-06-01", 1_000_000), point("2026-06-02", 1_049_999), point("2026-06-03", 1_102_499)])
+    found = price_moves(
+        [point("2026-06-01", 1_000_000), point("2026-06-02", 1_049_999), point("2026-06-03", 1_102_499)]
+    )
     assert [(c.day, c.before_micro, c.after_micro) for c in found] == [("2026-06-03", 1_049_999, 1_102_499)]
 
 
 def test_the_lowest_price_of_a_day_counts_and_regions_stay_apart() -> None:
-    found = changes(
+    found = price_moves(
         [
             point("2026-06-01", 2_000_000),
             point("2026-06-01", 1_000_000),
@@ -41,7 +43,7 @@ def test_the_lowest_price_of_a_day_counts_and_regions_stay_apart() -> None:
 
 
 def test_a_fall_is_negative_and_the_newest_comes_first() -> None:
-    found = changes([point("2026-06-01", 1_000_000), point("2026-06-02", 500_000), point("2026-06-05", 600_000)])
+    found = price_moves([point("2026-06-01", 1_000_000), point("2026-06-02", 500_000), point("2026-06-05", 600_000)])
     assert [(c.day, round(c.percent, 3)) for c in found] == [("2026-06-05", 20.0), ("2026-06-02", -50.0)]
 
 

@@ -116,11 +116,11 @@ def test_the_reader_sees_through_base64(tmp_path: Path, shift: int) -> None:
 
 def test_it_is_counted_in_no_figure(house: Inside) -> None:
     now = clock.timestamp()
-    before = {state.kind.name: state.held for state in sqlite.run(purge.states(house.settings, now))}
+    before = {state.kind.name: state.held for state in sqlite.run(purge.held_by_kind(house.settings, now))}
     figures = sqlite.run(cases.figures(now))
     plant(house, 600)
     assert sqlite.run(cases.figures(now)) == figures
-    after = {state.kind.name: state.held for state in sqlite.run(purge.states(house.settings, now))}
+    after = {state.kind.name: state.held for state in sqlite.run(purge.held_by_kind(house.settings, now))}
     assert {name: after[name] - before[name] for name in after if name != "contacts"} == dict.fromkeys(
         (name for name in after if name != "contacts"), 0
     )

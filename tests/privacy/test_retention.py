@@ -117,9 +117,9 @@ def test_counters_go_at_their_limit_to_the_second_and_leave_no_trace_in_any_file
         await counter_store.write({(day, "load", "/MarkerRoute", n): 1 for n in range(5)})
         await counter_store.write({("2027-02-01", "load", "/prices", 1): 1})
         assert (await purge.run(inside.settings, end - 1))["counters"] == 0
-        assert (await purge.states(inside.settings, end))[1].due == 5
+        assert (await purge.held_by_kind(inside.settings, end))[1].due == 5
         assert (await purge.run(inside.settings, end))["counters"] == 5
-        state = (await purge.states(inside.settings, end))[1]
+        state = (await purge.held_by_kind(inside.settings, end))[1]
         assert (state.held, state.due, state.erased) == (1, 0, 5)
         assert state.next_at == at("2028-03-01T00:00:00")
 

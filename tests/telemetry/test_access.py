@@ -18,7 +18,7 @@ from app.core.settings import load
 from app.telemetry import access_log, access_log_reader, user_agents
 from app.telemetry.access_log import COLUMNS, AccessLog
 from app.telemetry.counters import DROPPED, REQUESTS, Counters
-from app.telemetry.log_paths import Places
+from app.telemetry.log_paths import LogPaths
 from tests import plain
 from tests.conftest import Inside, Site, free_port, serve
 
@@ -136,7 +136,7 @@ def test_a_forwarded_address_is_believed_from_trusted_peers_alone(
 
 
 def log_in(folder: Path, counters: Counters | None = None) -> AccessLog:
-    return AccessLog(load({"INFERENCEBENCH_DATA_DIR": str(folder)}), Places(ROUTES), counters or Counters())
+    return AccessLog(load({"INFERENCEBENCH_DATA_DIR": str(folder)}), LogPaths(ROUTES), counters or Counters())
 
 
 def scope(path: str = "/prices", method: str = "GET", **headers: str) -> dict[str, object]:

@@ -13,7 +13,7 @@ from app.site import beacon
 from app.telemetry import counter_store, report
 from app.telemetry.counters import FEW, MEASURES, TIMES_MS, bucket, hidden, percentile
 from app.telemetry.report import share
-from app.web.rate_limit import Limit
+from app.web.rate_limit import RateLimit
 from tests import plain
 from tests.conftest import Inside, Site
 
@@ -87,19 +87,19 @@ def test_one_sender_counts_for_no_more_than_its_share(inside: Inside) -> None:
 
 
 def test_a_limit_counts_an_ipv6_network_as_one_forgets_with_its_window_and_is_bounded() -> None:
-    limit = Limit(2, 3600, addresses=3)
+    limit = RateLimit(2, 3600, addresses=3)
     assert [limit.allows(f"2001:db8:0:1::{n}", 0) for n in range(4)] == [True, True, False, False]
     assert limit.allows("2001:db8:0:2::1", 0)
     assert limit.allows("2001:db8:0:1::1", 3600)
     assert limit.wait_s(3500) == 100
-    fresh = Limit(5, 3600, addresses=3)
+    fresh = RateLimit(5, 3600, addresses=3)
     assert [fresh.allows(f"192.0.2.{n}", 0) for n in range(5)] == [True] * 5, "whoever is new is let in"
     assert len(fresh._counts) == 3, "the least recent are forgotten"
 
 
 @pytest.mark.parametrize("promise", ["P-2.2c"])
 def test_a_limit_keeps_no_address_and_its_salt_turns_over_with_the_day(promise: str) -> None:
-    limit = Limit(5, 3600)
+    limit = RateLimit(5, 3600)
     limit.allows("198.51.100.77", 0)
     first = (limit._salt, set(limit._counts))
     assert b"198.51" not in repr(vars(limit)).encode()

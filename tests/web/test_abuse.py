@@ -15,7 +15,7 @@ import pytest
 
 from app.site.routes import HANDLERS
 from app.web import bodies, form_body, front
-from app.web.rate_limit import Limit
+from app.web.rate_limit import RateLimit
 from tests import plain
 from tests.conftest import Inside, Site, free_port, serve
 from tests.submissions.test_reports import EXPERIENCE, send
@@ -199,7 +199,7 @@ def test_a_connection_that_says_nothing_is_closed(narrow: Site) -> None:
 
 
 def test_a_wide_network_has_its_limit_and_stops_nobody_else() -> None:
-    limit = Limit(10, 3600, addresses=1_000)
+    limit = RateLimit(10, 3600, addresses=1_000)
     allowed = sum(limit.allows(f"2001:db8:{n // 256:x}:{n % 256:x}::1", 1) for n in range(3))
     assert allowed == 3
     flood = sum(limit.allows(f"2001:db8:1:{n:x}::{n:x}", 1) for n in range(65_536))

@@ -12,8 +12,7 @@ from app.pricing.refresh import replace_offers
 from app.pricing.snapshot import files
 from app.storage import sqlite
 from app.web import page_cache
-from app.web.front import matches
-from app.web.page_cache import Life, life
+from app.web.http_cache import Life, life, matches
 from tests.conftest import Inside
 
 

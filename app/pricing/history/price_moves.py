@@ -11,7 +11,7 @@ THRESHOLD = Fraction(5, 100)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PriceMove:
     """A provider's lowest price of a GPU, tier and region that differs from the recorded day before.
 
     Prices in micro-dollars per GPU-hour; ``commitment_months`` 0 is a binding term of unknown length.
@@ -39,7 +39,7 @@ class Change:
         )
 
 
-def changes(points: Iterable[dict[str, Any]]) -> list[Change]:
+def price_moves(points: Iterable[dict[str, Any]]) -> list[PriceMove]:
     """The changes among daily prices, newest first, larger before smaller.
 
     A provider may sell one GPU in several machine types; its lowest price of the day is what counts.
@@ -54,10 +54,10 @@ def changes(points: Iterable[dict[str, Any]]) -> list[Change]:
     return sorted(found, key=lambda c: (c.day, abs(c.percent), c.key), reverse=True)
 
 
-def _of_one(kind: tuple[Any, ...], days: dict[str, int]) -> Iterable[Change]:
+def _of_one(kind: tuple[Any, ...], days: dict[str, int]) -> Iterable[PriceMove]:
     ordered = sorted(days)
     for earlier, later in pairwise(ordered):
         before, after = days[earlier], days[later]
         if abs(Fraction(after - before, before)) >= THRESHOLD:
             provider, gpu, tier, months, region = kind
-            yield Change(later, provider, gpu, tier, months, region, before, after)
+            yield PriceMove(later, provider, gpu, tier, months, region, before, after)

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from app.core.units import DAY_S
-from app.pricing.history.price_moves import THRESHOLD, Change
+from app.pricing.history.price_moves import THRESHOLD, PriceMove
 from app.pricing.offers.offer import COMMUNITY
 from app.storage.sqlite import execute_many, fetch
 
@@ -102,7 +102,7 @@ async def tell_returns(offers: Iterable[Priced], now: int) -> None:
     )
 
 
-async def tell_all(changes: Iterable[Change], at: Any) -> None:
+async def tell_all(changes: Iterable[PriceMove], at: Any) -> None:
     """Record changes that are known already; ``at`` gives the instant of a change's day."""
     for change in changes:
         kind = (change.provider, change.gpu, change.tier, change.commitment_months, change.region)

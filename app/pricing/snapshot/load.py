@@ -8,7 +8,7 @@ from app.core.clock import parse_instant
 from app.core.units import DAY_S
 from app.core.version_keys import HISTORY_KEY, gpu_key
 from app.pricing.history import chart, record
-from app.pricing.history.price_moves import changes
+from app.pricing.history.price_moves import price_moves
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.snapshot import files
@@ -52,7 +52,7 @@ async def _load_history() -> None:
         await _load_series(kinds)
         await _load_offer_spans()
         firsts = [_at(span.begin, span) for span in spans]
-        await record.tell_all(changes(firsts), _midnight)
+        await record.tell_all(price_moves(firsts), _midnight)
         gpus: dict[str, list[PriceSpan]] = {}
         for span in spans:
             gpus.setdefault(span.gpu, []).append(span)

@@ -41,7 +41,7 @@ async def _rest(settings: Settings, counts: dict[str, int]) -> None:
     failure afterwards."""
     failed: Exception | None = None
     parts: tuple[tuple[str, Callable[[], Awaitable[int]]], ...] = (
-        ("settled", lambda: cases.settle(clock.timestamp())),
+        ("settled", lambda: cases.close_silent(clock.timestamp())),
         ("reminded", lambda: remind(settings)),
         ("sent", lambda: delivery.deliver(settings)),
         ("copies", lambda: let_go(settings)),

@@ -127,7 +127,7 @@ async def open_case(kind: str, law: str, received: int, address: str, way: str, 
     return reference
 
 
-async def settle(now: int) -> int:
+async def close_silent(now: int) -> int:
     """Resolve answered cases in which nobody wrote for 60 days, neither they nor we; returns how many."""
     async with transaction(CASES_KEY):
         rows = await fetch(

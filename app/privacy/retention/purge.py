@@ -40,7 +40,7 @@ class State:
     erased: int | None
 
 
-async def states(settings: Settings, now: int) -> list[State]:
+async def held_by_kind(settings: Settings, now: int) -> list[State]:
     """Every kind, in the table's order."""
     runs = {
         name: (ran_at, erased) for name, ran_at, erased in await fetch("SELECT kind, ran_at, erased FROM purge_run")

@@ -12,12 +12,12 @@ from app.benchmarks.accuracy import GROUPS, Guess, Row, by_group, doubtful, erro
 from app.benchmarks.folds import KINDS, left_out, load_folds, unseen
 from app.benchmarks.ranges import lies, nested
 
-TOLD = Path(__file__).with_name("told.json")
+REPORT = Path(__file__).with_name("calibration_report.json")
 FIGURES = ("tpot", "ttft", "throughput", "running", "limited_by")
 
 
 def shown_rows() -> tuple[Row, ...]:
-    """The rows that ``/benchmarks`` shows, in the order of the predictions in :func:`told`."""
+    """The rows that ``/benchmarks`` shows, in the order of the predictions in :func:`calibration_report`."""
     return (*every(), *doubtful())
 
 
@@ -39,7 +39,7 @@ def judged_folds() -> dict[str, list[Guess]]:
     return {kind: nested(rows, left_out(rows, folds, kind), found) for kind in KINDS}
 
 
-def computed() -> dict[str, Any]:
+def compute_report() -> dict[str, Any]:
     """Errors by what was left out and by group; and of every shown row the prediction that no row like it took part in:
     seconds, tokens/s, sequences, the resource, and what it rests on."""
     rows, shown = open_rows(), shown_rows()
@@ -58,7 +58,7 @@ def _short(value: float | str) -> float | str:
 
 
 @cache
-def told() -> dict[str, Any]:
-    """What :func:`computed` was at the last calibration."""
-    found: dict[str, Any] = json.loads(TOLD.read_text(encoding="utf-8"))
+def calibration_report() -> dict[str, Any]:
+    """What :func:`compute_report` was at the last calibration."""
+    found: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
     return found

@@ -1,0 +1,52 @@
+"""What caches between us and a reader are told: validators (RFC 9110) and how long an answer holds (RFC 9111). Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.core.units import DAY_S
+
+SHARED_LIFE_S = 60
+STALE_WHILE_REVALIDATE_S = 60
+STALE_IF_ERROR_S = DAY_S
+IMMUTABLE = [("cache-control", "public, max-age=31536000, immutable"), ("vary", "Accept-Encoding")]
+
+
+def etag(digest: str, coding: str) -> str:
+    """A strong validator: the content's hash and the coding, the same for everyone."""
+    return f'"{digest}"' if coding == "identity" else f'"{digest}-{coding}"'
+
+
+def matches(if_none_match: str, etag: str) -> bool:
+    """True if a request's ``If-None-Match`` names ``etag`` (weak comparison, as RFC 9110 §13.1.2 asks)."""
+    if if_none_match.strip() == "*":
+        return True
+    return etag in [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How long an edge may keep an answer, in seconds: fresh, then while it asks anew, then while we are down."""
+
+    shared: int
+    while_revalidating: int
+    if_error: int
+
+
+def life(valid_until: int | None, now: int) -> Life:
+    """The life of an answer; nothing is served past ``valid_until``, not even by an edge that can't reach us."""
+    if valid_until is None:
+        return Life(SHARED_LIFE_S, STALE_WHILE_REVALIDATE_S, STALE_IF_ERROR_S)
+    left = max(0, valid_until - now)
+    shared = min(SHARED_LIFE_S, left)
+    return Life(shared, min(STALE_WHILE_REVALIDATE_S, left - shared), min(STALE_IF_ERROR_S, left - shared))
+
+
+def cache_headers(span: Life, shows: Iterable[str]) -> list[tuple[str, str]]:
+    """The headers that tell browsers, and apart from them edges, how long an answer holds and what it shows."""
+    return [
+        ("cache-control", f"public, max-age=0, must-revalidate, s-maxage={span.shared}"),
+        ("cdn-cache-control", (f"public, max-age={span.shared}, stale-while-revalidate={span.while_revalidating}, "
+                              f"stale-if-error={span.if_error}")),
+        ("surrogate-key", " ".join(shows)),
+        ("vary", "Accept-Encoding"),
+    ]  # fmt: skip

@@ -18,7 +18,7 @@ from app.estimate.offsets import generation
 from app.estimate.shape import shape_of
 from app.models import store as models
 from app.pricing.offers.offer import COMMUNITY
-from app.pricing.offers.reclaim import rate_per_hour, stretch
+from app.pricing.offers.reclaim import spot_factor
 from app.pricing.offers.store import Row
 from app.pricing.offers.tables import OfferRow
 
@@ -28,8 +28,6 @@ MOST_SCORES = 12
 _OFFER = (OfferRow.gpu, OfferRow.provider, OfferRow.tier, OfferRow.commitment_months, OfferRow.gpu_count_number,
           OfferRow.usd_per_gpu_hour_micro, OfferRow.fetched_at, OfferRow.stale_at, OfferRow.id,
           OfferRow.reclaim_low, OfferRow.reclaim_high, OfferRow.reclaim_hours)  # fmt: skip
-RELOAD_HOURS = 0.25
-"""How long it is taken to last until work on spot goes on after a reclaim: another machine, its start, the model."""
 
 
 def known_cards() -> dict[str, tuple[Gpu, Card]]:
@@ -60,15 +58,6 @@ async def best_offers(now: int) -> list[Row]:
             continue
         best.setdefault((row["gpu"], row["tier"], row["commitment_months"], int(count or 0)), row)
     return sorted(best.values(), key=lambda row: (row["gpu"], row["usd_per_gpu_hour_micro"], row["id"]))
-
-
-def spot_factor(row: Row) -> float:
-    """Hours of rent for each hour of use of an offer, to four places: above 1 for spot whose reclaims are told, where
-    each costs :data:`RELOAD_HOURS` and what was under way is sent again."""
-    if row["tier"] != "spot" or row["reclaim_low"] is None or not row["reclaim_hours"]:
-        return 1.0
-    taken = rate_per_hour(row["reclaim_low"], row["reclaim_high"], row["reclaim_hours"])
-    return round(stretch(taken, RELOAD_HOURS, 0), 4)
 
 
 async def sheet(now: int) -> bytes:

@@ -10,7 +10,6 @@ from typing import Any
 from app.benchmarks import accuracy, calibration_report, folds, ranges, shipped_ledger
 from app.benchmarks.query import PAGE_SIZE, SORTS, parse, select
 from app.calculator.presets import ELECTRICITY
-from app.calculator.sheet import RELOAD_HOURS
 from app.core.addresses import encode
 from app.core.errors import QueryError
 from app.estimate import inputs, memory, plan, speed
@@ -19,6 +18,7 @@ from app.estimate.offsets import RESTS_ON
 from app.estimate.shape import shape_of
 from app.models.architecture.naming import short_name, slug_of
 from app.pricing.offers.offer import COMMUNITY
+from app.pricing.offers.reclaim import RELOAD_HOURS
 from app.site.render import render
 from app.submissions import ledger
 from app.submissions.publish import benchmark_rows

@@ -32,7 +32,7 @@ class BillFilters(Struct, kw_only=True):
 class BillPart(Struct, kw_only=True):
     """A part of a month's bill."""
 
-    part: Annotated[str, Meta(description="rent, host, disk or network.")]
+    part: Annotated[str, Meta(description="rent, reclaims (of spot), host, disk or network.")]
     told: Annotated[str, Meta(description="included in the rent, extra, or not told.")]
     usd_per_month: Annotated[Decimal | None, Meta(description="What it adds; null where nobody says a price.")]
     at_the_median: Annotated[bool, Meta(description="True where the market's median stands for what is not told.")]
@@ -87,13 +87,16 @@ def bill_of(one: bill.Bill, even: Even, now: int) -> OfferBill:
     """A bill as it is published at ``now`` (seconds since 1970)."""
     row = one.row
     rent = BillPart(part="rent", told=bill.INCLUDED, usd_per_month=to_decimal(one.rent_micro), at_the_median=False)
+    reclaims = [
+        BillPart(part="reclaims", told=bill.EXTRA, usd_per_month=to_decimal(one.reclaims_micro), at_the_median=False)
+    ] * (one.reclaims_micro > 0)
     return OfferBill(
         offer=row["id"], provider=row["provider"], gpu=row["gpu"], tier=row["tier"],
         commitment_months=row["commitment_months"], region=row["region"] or None, machines=one.nodes,
         gpus=float(one.gpus), usd_per_month=to_decimal(one.total_micro), is_least=one.missing,
         stale=row["stale_at"] <= now, source=row["source"], breaks_even_in_month=even.own,
         breaks_even_against_cheapest=even.cheapest,
-        parts=[rent, *(
+        parts=[rent, *reclaims, *(
             BillPart(part=part.name, told=part.word, at_the_median=part.is_median,
                      usd_per_month=None if part.micro is None else to_decimal(part.micro))
             for part in one.parts[1:]

@@ -132,3 +132,11 @@ def test_every_provider_has_a_site_a_price_page_and_a_freshness_limit() -> None:
         assert provider.freshness_hours > 0
         assert not provider.country or provider.country in countries(), provider.slug
         assert all(where in {*countries(), *CONTINENTS, "any"} for where in provider.data_centres), provider.slug
+
+
+def test_a_provider_has_data_centres_in_every_country_of_its_named_regions() -> None:
+    for row in read_rows("regions.csv"):
+        where = row["country"].lower()
+        if row["provider"] in providers():
+            told = {*providers()[row["provider"]].data_centres}
+            assert not told or {"any", where, countries()[where][1]} & told, (row["provider"], row["region"])

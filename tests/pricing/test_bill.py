@@ -19,6 +19,7 @@ from app.pricing.offers.bill import (
     ranked,
     usually_included,
 )
+from app.pricing.offers.reclaim import spot_factor
 from tests.conftest import Inside
 
 MARKET = Market(90_000, 80_000, 10_000, 5_000, 20.0, 200.0)
@@ -29,7 +30,8 @@ def offer(**facts: Any) -> dict[str, Any]:
             "usd_per_gpu_hour_micro": 2_000_000, "usd_per_instance_hour_micro": 16_000_000, "tier": "on-demand",
             "commitment_months": None, "price_includes": "gpu+host+disk+traffic", "price_excludes": "", "remark": "",
             "vcpus": None, "ram_gb": None, "disk_gb": None, "disk_usd_per_gb_month_micro": None,
-            "traffic_usd_per_gb_micro": None, "min_nodes": None, "stale_at": 10, **facts}  # fmt: skip
+            "traffic_usd_per_gb_micro": None, "min_nodes": None, "stale_at": 10,
+            "reclaim_low": None, "reclaim_high": None, "reclaim_hours": None, **facts}  # fmt: skip
 
 
 def parts(found: Bill) -> dict[str, tuple[str, int | None, bool]]:
@@ -101,6 +103,14 @@ def test_a_current_price_goes_before_every_stale_one() -> None:
     rows = [offer(id="stale", usd_per_instance_hour_micro=1, stale_at=5), offer(id="dear"),
             offer(id="cheap", usd_per_instance_hour_micro=9)]  # fmt: skip
     assert [one.row["id"] for one in ranked(rows, Wish(8), MARKET, 5)] == ["cheap", "dear", "stale"]
+
+
+def test_spot_that_is_taken_pays_for_the_time_it_loses() -> None:
+    taken = offer(tier="spot", reclaim_low=20, reclaim_hours=1)
+    found = bill(taken, Wish(8), MARKET)
+    assert found.reclaims_micro == round(found.rent_micro * (spot_factor(taken) - 1)) > 0
+    assert found.total_micro == found.rent_micro + found.reclaims_micro
+    assert bill(offer(tier="spot"), Wish(8), MARKET).reclaims_micro == 0
 
 
 def test_each_provider_counts_once_in_the_medians() -> None:

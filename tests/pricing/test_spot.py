@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.http_client import FetchError
-from app.pricing.offers.reclaim import MONTH_HOURS, rate_per_hour, stretch
+from app.pricing.offers.reclaim import MONTH_HOURS, RELOAD_HOURS, rate_per_hour, spot_factor, stretch
 from app.pricing.sources import spot_advisor, spotlake
 from app.pricing.sources.spot_bands import band
 from tests import fake_clouds
@@ -122,15 +122,15 @@ def test_the_calculators_spot_price_holds_what_reclaims_cost(refreshing: Refresh
 
     refreshing("skypilot")
     row = {"tier": "spot", "reclaim_low": 20, "reclaim_high": None, "reclaim_hours": 1}
-    assert sheet.spot_factor(row) == round(math.exp(-math.log(0.75) * sheet.RELOAD_HOURS), 4)
-    assert sheet.spot_factor({**row, "tier": "on-demand"}) == sheet.spot_factor({**row, "reclaim_low": None}) == 1
+    assert spot_factor(row) == round(math.exp(-math.log(0.75) * RELOAD_HOURS), 4)
+    assert spot_factor({**row, "tier": "on-demand"}) == spot_factor({**row, "reclaim_low": None}) == 1
     refreshing.server.answers["/spot-advisor-data.json"] = {
         **fake_clouds.ADVISOR,
         "ranges": [{"index": 4, "label": "95-100%"}],
     }
     refreshing("spot_advisor")
     told = [offer for offer in json.loads(sqlite.run(sheet.sheet(clock.timestamp())))["offers"] if len(offer) == 9]
-    assert [offer[8] for offer in told] == [sheet.spot_factor({**row, "reclaim_low": 95, "reclaim_high": 100,
+    assert [offer[8] for offer in told] == [spot_factor({**row, "reclaim_low": 95, "reclaim_high": 100,
                                                                "reclaim_hours": 730})]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any
 
 from app.core.money import HOURS_PER, to_micro
+from app.pricing.offers.reclaim import spot_factor
 
 Row = Mapping[str, Any]
 MONTH_HOURS = HOURS_PER["month"]
@@ -71,6 +72,7 @@ class Part:
 class Bill:
     """A month of an offer: ``nodes`` machines with ``gpus`` cards in all, and what each part adds.
 
+    ``reclaims_micro`` is the rent of the time that spot loses to reclaims, where it is told how often they come.
     ``missing`` is true where a part has no price at all: the total is then the least that it costs.
     """
 
@@ -79,10 +81,11 @@ class Bill:
     gpus: Fraction
     rent_micro: int
     parts: tuple[Part, ...]
+    reclaims_micro: int = 0
 
     @property
     def total_micro(self) -> int:
-        return self.rent_micro + sum(part.micro or 0 for part in self.parts)
+        return self.rent_micro + self.reclaims_micro + sum(part.micro or 0 for part in self.parts)
 
     @property
     def missing(self) -> bool:
@@ -163,7 +166,8 @@ def bill(row: Row, wish: Wish, market: Market) -> Bill:
         _disk(row, nodes * wish.disk_gb, nodes, extras, market),
         _network(row, wish.traffic_gb, extras, market),
     )
-    return Bill(row, nodes, count * nodes, hourly * MONTH_HOURS * nodes, parts)
+    rent = hourly * MONTH_HOURS * nodes
+    return Bill(row, nodes, count * nodes, rent, parts, round(rent * (spot_factor(row) - 1)))
 
 
 def _host(row: Row, count: Fraction, nodes: int, market: Market) -> Part:

@@ -10,11 +10,15 @@ C = 0.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 MONTH_HOURS = 730
 OPEN_END = 10
 """A band without an end is taken to reach so many per cent above its beginning: as wide again as two of the others."""
+RELOAD_HOURS = 0.25
+"""How long it is taken to last until work on spot goes on after a reclaim: another machine, its start, the model."""
 LONGEST = 700.0
 """Beyond this exponent the work never gets done."""
 
@@ -51,3 +55,12 @@ def stretch(taken_per_hour: float, reload_hours: float, lost_hours: float) -> fl
         return math.inf
     lost = math.expm1(lost_hours / between) * between / lost_hours if lost_hours > 0 else 1.0
     return max(1.0, math.exp(reload_hours / between) * lost)
+
+
+def spot_factor(row: Mapping[str, Any]) -> float:
+    """Hours of rent for each hour of use of an offer, to four places: above 1 for spot whose reclaims are told, where
+    each costs :data:`RELOAD_HOURS` and what was under way is sent again."""
+    if row["tier"] != "spot" or row["reclaim_low"] is None or not row["reclaim_hours"]:
+        return 1.0
+    taken = rate_per_hour(row["reclaim_low"], row["reclaim_high"], row["reclaim_hours"])
+    return round(stretch(taken, RELOAD_HOURS, 0), 4)

@@ -2,7 +2,7 @@
 // Seconds, bytes, dollars. A test compares both languages on random inputs.
 
 const ROUNDS = 8, RESERVE = 2e9, TIGHT_USE = 0.97, TIGHT_RESERVE = 1e9, TIGHT_SEQUENCES = 32, BUSIEST = 0.95,
-  CLOSE = 1e-3, MARGIN = 1.25, CHUNK = 8192;
+  CLOSE = 1e-4, MARGIN = 1.25, CHUNK = 8192;
 const LARGE_MEMORY = 70e9, STARTED = 256, STARTED_LARGE = 1024;
 const COUNTS = [1, 2, 4, 8], MACHINE = 8, MOST_IN_FLIGHT = 1024, HOURS_PER_MONTH = 730, HALVINGS = 4;
 const SHAPE = ["layers", "hidden", "context", "mixer_parameters", "shared_parameters", "head_parameters",
@@ -226,28 +226,27 @@ const inFlight = (t, flight, rate, k) => {
   return [running, own, step, parts];
 };
 
-// Requests in flight when so many arrive a second, at most those that fit; false where clearly more arrive than are
-// served
+// Requests in flight when so many arrive a second, at most those that fit; the rate that is served then; false where
+// clearly more arrive
 const loadOf = (t, rate, k) => {
-  const taken = (flight) => {
-    const [, own, step] = inFlight(t, flight, rate, k);
-    return rate * (own + step * (t.output - 1));
+  const taken = (flight, arriving) => {
+    const [, own, step] = inFlight(t, flight, arriving, k);
+    return arriving * (own + step * (t.output - 1));
   };
-  const all = taken(t.most);
-  if (t.most < all) return [t.most, all <= t.most * MARGIN];
-  let low = 0, high = t.most;
+  const all = taken(t.most, rate), full = all > t.most;
+  let low = 0, high = full ? rate : t.most;
   while (high - low > CLOSE * high) {
     const middle = (low + high) / 2;
-    if (middle >= taken(middle)) high = middle; else low = middle;
+    if (full ? taken(t.most, middle) > t.most : middle >= taken(middle, rate)) high = middle; else low = middle;
   }
-  return [high, true];
+  return full ? [t.most, low, all <= t.most * MARGIN] : [high, rate, true];
 };
 
-export const at = (t, given, rate, k) => {
+export const at = (t, given, arriving, k) => {
   const speed = { fits: t.most >= 1, ttft: 0, tpot: 0, prefill: 0, waiting: 0, running: 0, most: Math.max(t.most, 0),
     weights: t.stored, kv_sequence: t.sequence, parts: [0, 0, 0, 0, 0, 0, 0], throughput: 0, sustained: true };
   if (!speed.fits) return speed;
-  const [load, sustained] = rate ? loadOf(t, rate, k) : [given, true];
+  const [load, rate, sustained] = arriving ? loadOf(t, arriving, k) : [given, 0, true];
   const flight = Math.min(load, t.most);
   const [running, own, step, parts] = inFlight(t, flight, rate, k);
   const request = own + step * (t.output - 1), waiting = (load / flight - 1) * request, served = flight / request;

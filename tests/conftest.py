@@ -22,8 +22,8 @@ from app.storage import sqlite
 from app.telemetry.access_log import AccessLog
 from tests import plain
 
-hypothesis.settings.register_profile("explore")
-hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None)  # a busy machine is no fault
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 """A run is the same as the last; ``make test ARGS=--hypothesis-profile=explore`` looks for cases that nobody has
 seen."""

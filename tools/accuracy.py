@@ -18,7 +18,8 @@ from app.benchmarks.accuracy import (
     open_rows,
     worst_groups,
 )
-from app.benchmarks.calibration_report import judged_folds
+from app.benchmarks.calibration_report import calibration_report, judged_folds
+from app.benchmarks.regret import BY_GPU, BY_SET_UP, Regret, regret
 
 LIMITS = {"tpot": 0.095, "worst": 0.16, "ttft": 0.26}
 """The largest errors allowed with model × engine × generation left out: what was reached, with little room."""
@@ -26,6 +27,10 @@ LEAST_WITHIN = 0.82
 INSIDE = (0.76, 0.86)
 """The share of left-out rows that the stated 80% range may hold, of either time, where the range was made without
 their group too."""
+
+
+LEAST_FOUND, MOST_REGRET = 0.92, 0.02
+"""The share of measured questions whose cheapest GPU is found at least, and how much dearer what is taken is."""
 
 
 def failures(found: Errors) -> list[str]:
@@ -54,10 +59,24 @@ def told(rows: Sequence[Row], guesses: Mapping[str, Sequence[Guess]]) -> tuple[s
     return "\n".join(lines), errors_of(rows, places)
 
 
+def lost(name: str, found: Regret) -> str:
+    """What following the predictions costs, in words."""
+    return (
+        f"cheapest {name} of {found.questions} measured questions found: {found.found:.1%}; regret {found.mean:.1%} on "
+        f"average, {found.most:.1%} at most"
+    )
+
+
 def main() -> int:
     text, errors = told(open_rows(), judged_folds())
     print(text)
     found = failures(errors)
+    print()
+    for by in (BY_GPU, BY_SET_UP):
+        by_price = regret(open_rows(), judged_folds()["place"], calibration_report()["prices"], by)
+        print(lost(by, by_price))
+        if by_price.found < LEAST_FOUND or by_price.mean > MOST_REGRET:
+            found.append(lost(by, by_price))
     for words in found:
         print(f"worse than allowed: {words}", file=sys.stderr)
     return 1 if found else 0

@@ -29,6 +29,8 @@ from app.benchmarks.ranges import edges, lies
 from app.core import clock
 from app.estimate.constants import CONSTANTS, FITTED, frozen
 from app.estimate.speed import estimate
+from app.pricing.offers.offer import Tier
+from app.pricing.snapshot import files
 
 Vector = Any  # of numpy, which is there only to calibrate
 NAMES = [constant.name for constant in CONSTANTS]
@@ -142,6 +144,23 @@ def judge_sealed(
     }  # fmt: skip
 
 
+def prices() -> dict[str, float]:
+    """The cheapest shipped on-demand offer of each GPU that was measured, USD per GPU-hour."""
+    measured = {row.ask.gpu.slug for row in every_row()}
+    found: dict[str, int] = {}
+    for offer in files.offers():
+        if offer.gpu in measured and offer.tier is Tier.ON_DEMAND:
+            found[offer.gpu] = min(offer.usd_per_gpu_hour_micro, found.get(offer.gpu, offer.usd_per_gpu_hour_micro))
+    return {gpu: micro / 1e6 for gpu, micro in sorted(found.items())}
+
+
+def tell() -> None:
+    """Write what pages tell of the rows that folds left out."""
+    found = compute_report(prices())
+    lines = ",\n".join(json.dumps(row) for row in found.pop("rows"))
+    REPORT.write_text(json.dumps(found, indent=1)[:-2] + f',\n "rows": [\n{lines}\n ]\n}}\n', encoding="utf-8")
+
+
 def main() -> None:
     print(f"{shipped_ledger.write()} predictions of new rows written down before they are seen")
     rows = every_row()
@@ -173,9 +192,7 @@ def main() -> None:
         "sealed": judge_sealed(rows, kept_rows, named(without), ranges),
     }  # fmt: skip
     FITTED.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
-    found = compute_report()
-    lines = ",\n".join(json.dumps(row) for row in found.pop("rows"))
-    REPORT.write_text(json.dumps(found, indent=1)[:-2] + f',\n "rows": [\n{lines}\n ]\n}}\n', encoding="utf-8")
+    tell()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 none."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from app.benchmarks.accuracy import GROUPS, Guess, Row, by_group, doubtful, errors_of, every, open_rows, worst_groups
 from app.benchmarks.folds import KINDS, left_out, load_folds, unseen
 from app.benchmarks.ranges import lies, nested
+from app.benchmarks.regret import BY_GPU, BY_SET_UP, regret
 
 REPORT = Path(__file__).with_name("calibration_report.json")
 FIGURES = ("tpot", "ttft", "throughput", "running", "limited_by")
@@ -39,14 +40,17 @@ def judged_folds() -> dict[str, list[Guess]]:
     return {kind: nested(rows, left_out(rows, folds, kind), found) for kind in KINDS}
 
 
-def compute_report() -> dict[str, Any]:
-    """Errors by what was left out and by group; and of every shown row the prediction that no row like it took part in:
-    seconds, tokens/s, sequences, the resource, and what it rests on."""
+def compute_report(prices: Mapping[str, float]) -> dict[str, Any]:
+    """Errors by what was left out and by group; what following the predictions costs at ``prices`` (USD per GPU-hour by
+    slug); and of every shown row the prediction that no row like it took part in: seconds, tokens/s, sequences, the
+    resource, and what it rests on."""
     rows, shown = open_rows(), shown_rows()
     guesses = judged_folds()
     return {
         "summary": {kind: asdict(errors_of(rows, found)) for kind, found in guesses.items()},
         **_errors(rows, guesses["place"]),
+        "prices": dict(prices),
+        "regret": {by: asdict(regret(rows, guesses["place"], prices, by)) for by in (BY_GPU, BY_SET_UP)},
         "rows": [
             [*(_short(getattr(guess.speed, name)) for name in FIGURES), guess.rests_on] for guess in unseen(shown, rows)
         ],

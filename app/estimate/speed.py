@@ -31,7 +31,7 @@ ROUNDS = 8
 """Rounds of the fixed point between running sequences and the time they take."""
 BUSIEST = 0.95
 """Share of the time spent on prompts beyond which waiting is not told: it grows as long as the load lasts."""
-CLOSE = 1e-3
+CLOSE = 1e-4
 """How closely the load of an arrival rate is sought."""
 MARGIN = 1.25
 """Arrivals up to so many times what is predicted to be served are not called unsustained: the prediction errs by that
@@ -148,7 +148,7 @@ def at(t: Terms, traffic: Traffic, k: Mapping[str, float]) -> Speed:
         return Speed(False, 0.0, 0.0, 0.0, 0.0, 0.0, max(t.most, 0.0), t.stored, t.sequence, NO_PARTS)
     sustained = True
     if rate:
-        load, sustained = _load_of(t, rate, k)
+        load, rate, sustained = _load_of(t, rate, k)
     flight = min(load, t.most)
     running, own, step, parts = _in_flight(t, flight, rate, k)
     request = own + step * (t.output - 1)
@@ -162,28 +162,28 @@ def at(t: Terms, traffic: Traffic, k: Mapping[str, float]) -> Speed:
     )  # fmt: skip
 
 
-def _load_of(t: Terms, rate: float, k: Mapping[str, float]) -> tuple[float, bool]:
-    """Requests in flight when ``rate`` arrive a second, at most those that fit; false where clearly more arrive than
-    are served.
+def _load_of(t: Terms, rate: float, k: Mapping[str, float]) -> tuple[float, float, bool]:
+    """Requests in flight when ``rate`` arrive a second, at most those that fit; the rate that is served then; and
+    false where clearly more arrive.
 
-    In flight are as many as arrive while one is served: the least load that serves as much.
+    In flight are as many as arrive while one is served: the least load that serves as much. Where more arrive than
+    are served with every place taken, the rest waits for ever, and what is served does not feel it.
     """
 
-    def taken(flight: float) -> float:
-        _, own, step, _ = _in_flight(t, flight, rate, k)
-        return rate * (own + step * (t.output - 1))
+    def taken(flight: float, arriving: float) -> float:
+        _, own, step, _ = _in_flight(t, flight, arriving, k)
+        return arriving * (own + step * (t.output - 1))
 
-    every = taken(t.most)
-    if t.most < every:
-        return t.most, every <= t.most * MARGIN
-    low, high = 0.0, t.most
+    every = taken(t.most, rate)
+    full = every > t.most
+    low, high = 0.0, rate if full else t.most
     while high - low > CLOSE * high:
         middle = (low + high) / 2
-        if middle >= taken(middle):
+        if taken(t.most, middle) > t.most if full else middle >= taken(middle, rate):
             high = middle
         else:
             low = middle
-    return high, True
+    return (t.most, low, every <= t.most * MARGIN) if full else (high, rate, True)
 
 
 def estimate(

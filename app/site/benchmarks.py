@@ -152,6 +152,7 @@ def _accuracy() -> dict[str, Any]:
         "summary": [(FOLD_WORDS[kind], errors) for kind, errors in found["summary"].items()],
         "groups": found["groups"],
         "worst": found["worst"],
+        "regret": found["regret"],
         "sealed_rows": fitted()["sealed"]["all"]["rows"],
         "doubtful": len(accuracy.doubtful()),
         "sealed_rests_on": [(RESTS_ON[key], errors) for key, errors in fitted()["sealed"]["rests_on"].items()],

@@ -115,6 +115,52 @@ def test_a_rate_and_the_load_it_leads_to_agree_where_answers_take_the_time(
     assert 0.8 < told.tpot / fixed.tpot < 1.25
 
 
+@settings(max_examples=50)
+@given(shapes, cards, layouts(), tokens, st.integers(2, 4_000), st.floats(0.01, 1.5), st.floats(1.01, 2))
+def test_more_arrivals_are_never_answered_sooner_and_what_is_served_is_what_arrives(
+    shape: Shape, card: Card, layout: Layout, prompt: int, output: int, share: float, more: float
+) -> None:
+    t = terms(shape, card, layout, prompt, output, K)
+    assume(t.most >= 1)
+    rate = at(t, Traffic(prompt, output, t.most), K).throughput / output * share
+    now, then = (at(t, Traffic(prompt, output, rate=arriving), K) for arriving in (rate, rate * more))
+    assert then.ttft >= now.ttft * (1 - 2e-3)  # the load is sought to a thousandth
+    assert then.tpot >= now.tpot * (1 - 2e-3)
+    assert then.sustained <= now.sustained
+    each = now.ttft + now.tpot * (output - 1)
+    if rate * each < t.most * 0.99:  # Little's law: no more in flight than have a place
+        assert now.sustained
+        assert abs(now.throughput / output / rate - 1) < 1e-9
+
+
+@settings(max_examples=50)
+@given(shapes, cards, layouts(), tokens, st.integers(2, 4_000))
+def test_a_lone_request_waits_as_long_however_its_load_is_stated(
+    shape: Shape, card: Card, layout: Layout, prompt: int, output: int
+) -> None:
+    t = terms(shape, card, layout, prompt, output, K)
+    assume(t.most >= 1)
+    alone, rare = at(t, Traffic(prompt, output, 1.0), K), at(t, Traffic(prompt, output, rate=1e-9), K)
+    assert (
+        abs(rare.ttft - alone.ttft) <= rare.tpot / 2 + K["first_request"] + 1e-4 * alone.ttft
+    )  # half a step under way
+
+
+@settings(max_examples=50)
+@given(shapes, cards, layouts(), tokens, tokens, loads, st.integers(1, 64))
+def test_a_limit_on_running_requests_is_a_limit_of_memory(
+    shape: Shape, card: Card, layout: Layout, prompt: int, output: int, load: int, limit: int
+) -> None:
+    free, held = (
+        speed_of(shape, card, each, Traffic(prompt, output, load))
+        for each in (layout, replace(layout, max_running=limit))
+    )
+    assume(free.fits)
+    assert held.running <= min(limit, free.most) + 1e-9
+    assert held.tpot <= free.tpot * (1 + 1e-9)
+    assert held.throughput <= free.throughput * (1 + 1e-9)
+
+
 @given(shapes, cards, layouts())
 def test_splitting_never_needs_more_weight_memory_on_a_gpu(shape: Shape, card: Card, layout: Layout) -> None:
     now, then = (terms(shape, card, replace(layout, tensor=n), 100, 100, K) for n in (layout.tensor, layout.tensor * 2))

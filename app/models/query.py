@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from app.core.addresses import encode
 from app.core.errors import QueryError
+from app.core.list_query import ORDERS, ListQuery, given_once, one_of
 
 SORTS = {
     "name": ("name", False), "size": ("parameters", True), "active": ("active_parameters", True),
@@ -15,12 +15,11 @@ SORTS = {
     "score": ("score", True),
 }  # fmt: skip
 """Sort key → (what it sorts by, largest first unless asked otherwise)."""
-ORDERS = ("asc", "desc")
 SEPARATOR = "|"
 
 
 @dataclass(frozen=True, slots=True)
-class ModelQuery:
+class ModelQuery(ListQuery):
     """A checked question to the list. ``score`` is benchmark, task and setup, joined."""
 
     q: str = ""
@@ -29,47 +28,27 @@ class ModelQuery:
     sort: str = "size"
     order: str = ""
 
-    @property
-    def descending(self) -> bool:
-        return (self.order or ("desc" if SORTS[self.sort][1] else "asc")) == "desc"
+    PATH = "/models"
+    USUAL_SORT = "size"
+    LARGEST_FIRST = frozenset(key for key, (_, largest_first) in SORTS.items() if largest_first)
 
-    def address(self) -> str:
-        """The canonical address."""
-        usual = "desc" if SORTS[self.sort][1] else "asc"
-        given = (("q", self.q), ("family", self.family), ("score", self.score),
-                 ("sort", "" if self.sort == "size" else self.sort),
-                 ("order", "" if self.order in ("", usual) else self.order))  # fmt: skip
-        pairs = [(name, value) for name, value in given if value]
-        return f"/models?{encode(pairs)}" if pairs else "/models"
-
-    def by(self, sort: str) -> "ModelQuery":
-        """The same question sorted by another column, or the other way round where it already is."""
-        if sort != self.sort:
-            return replace(self, sort=sort, order="")
-        return replace(self, order="asc" if self.descending else "desc")
+    def filters(self) -> list[tuple[str, str]]:
+        return [("q", self.q), ("family", self.family), ("score", self.score)]
 
 
 def parse(pairs: Sequence[tuple[str, str]], families: Sequence[str], scores: Sequence[str]) -> ModelQuery:
     """Read the (name, value) pairs of an address; unknown names are dropped. Raises :class:`QueryError`."""
-    given: dict[str, str] = {}
-    for name, value in pairs:
-        text = " ".join(value.split())
-        if name in ("q", "family", "score", "sort", "order") and text:
-            if given.get(name, text) != text:
-                raise QueryError(name, f"{name} is given more than once.", f"Give {name} once.")
-            given[name] = text
+    given = given_once(pairs, ("q", "family", "score", "sort", "order"))
     if len(given.get("q", "")) > 100:
         raise QueryError("q", "A search of over 100 characters.", "For example q=qwen3.")
-    known = (
-        ("family", families, families),
-        ("sort", tuple(SORTS), tuple(SORTS)),
-        ("order", ORDERS, ORDERS),
-        ("score", scores, scores[:3]),
-    )
-    for name, choices, shown in known:
-        if name in given and given[name] not in choices:
-            hint = f"One of {', '.join(shown)}." if shown else "No model has a score yet."
-            raise QueryError(name, f"{name}={given[name][:60]!r} is not known.", hint)
+    for name, choices, most in (
+        ("family", families, len(families)),
+        ("sort", tuple(SORTS), len(SORTS)),
+        ("order", ORDERS, len(ORDERS)),
+        ("score", scores, 3),
+    ):
+        if name in given:
+            one_of(name, given[name], choices, "" if choices else "No model has a score yet.", most)
     query = ModelQuery(**given)
     if query.sort == "score" and not query.score:
         raise QueryError(

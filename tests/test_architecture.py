@@ -1,6 +1,7 @@
 """The arrows of the house point one way."""
 
 import ast
+import re
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(path for path in (ROOT / "app").rglob("*.py") if "migrations" not in path.parts)
+WORKERS = sorted((ROOT / "workers").glob("*.py"))
 NO_PYTHON = sorted(
     path
     for path in (*(ROOT / "static").iterdir(), *(ROOT / "templates").rglob("*"))
@@ -63,9 +65,63 @@ def test_stores_know_nothing_of_http_or_html(path: Path) -> None:
     assert not [up for up in ("litestar", "jinja2", "app.web", "app.site.routes") if reaches(imports(path), up)]
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name in ("site", "web")], ids=name)
-def test_pages_hold_no_sql(path: Path) -> None:
-    assert "SELECT " not in path.read_text()
+SQL = re.compile(
+    r"\b(SELECT\s|INSERT (OR \w+ )?INTO\s|UPDATE \w+ SET\s|DELETE FROM\s|(CREATE|ALTER|DROP) (TABLE|INDEX)\s"
+    r"|PRAGMA\s|VACUUM)"
+)
+ONE_ENGINE_ONLY = re.compile(r"\bINSERT OR |\browid\b|\bctid\b|\bGLOB\b|\binstr\(|\bifnull\(|\?|\bIS {}|\bstrftime\(")
+READS_DUMPS = "app/submissions/result_files/llama_bench.py"
+"""llama-bench writes its results as SQL if asked: what it says there is a file to read, and no statement of ours."""
+
+
+def is_store(path: Path) -> bool:
+    """True for the modules in which statements may stand: stores, and the queries of the price history."""
+    return path.stem == "store" or path.stem.endswith("_store") or name(path) == "app/pricing/history/queries.py"
+
+
+def texts(path: Path) -> list[str]:
+    """The strings of a module that are no docstrings; one that is put together counts whole."""
+    tree = ast.parse(path.read_text())
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [node.value for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in (*MODULES, *WORKERS) if not is_store(p) and "storage" not in p.parts and name(p) != READS_DUMPS],
+    ids=name,
+)
+def test_statements_stand_in_stores_only(path: Path) -> None:
+    assert [text for text in texts(path) if SQL.search(text)] == []
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if is_store(p)], ids=name)
+def test_statements_are_templates_that_either_engine_takes(path: Path) -> None:
+    """Values are never put into a statement, and nothing is said that SQLite alone understands."""
+    assert [text for text in texts(path) if ONE_ENGINE_ONLY.search(text)] == []
+
+
+@pytest.mark.parametrize("path", [p for p in (*MODULES, *WORKERS) if "storage" not in p.parts], ids=name)
+def test_what_one_engine_does_stands_in_storage(path: Path) -> None:
+    of_one = ("sqlite3", "aiosqlite", "asyncpg", "app.storage.sqlite", "app.storage.write_ahead_log")
+    assert [module for module in of_one if reaches(imports(path), module)] == []
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in (*MODULES, *WORKERS) if "result_files" not in p.parts], ids=name
+)  # a result file is what strangers make it
+def test_rows_are_read_by_name(path: Path) -> None:
+    """No ``row[4]``: what a row holds is a record with names."""
+    numbered = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int)
+        and ((isinstance(node.value, ast.Name) and node.value.id == "row")
+             or (isinstance(node.value, ast.Subscript) and ast.unparse(node.value).startswith("rows[")))
+    ]  # fmt: skip
+    assert numbered == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)

@@ -137,16 +137,16 @@ def history(folder: Path) -> Iterator[Line]:
     from app.catalog.facts import gpus
     from app.core.settings import load
     from app.process import application, prepare
-    from app.storage import sqlite
+    from app.storage import engine
 
     settings = load({"INFERENCEBENCH_DATA_DIR": str(folder)})
     prepare.prepare(settings)
     slugs = list(gpus())[:60]
-    sqlite.run(_a_years_prices(slugs))
+    engine.run(_a_years_prices(slugs))
     app = application.create_app(settings)
 
-    sqlite.run(_renders(app, slugs[:30], "30"))  # what does not depend on the window is computed once
-    week, year = sqlite.run(_renders(app, slugs[:30], "7")), sqlite.run(_renders(app, slugs[:30], "365"))
+    engine.run(_renders(app, slugs[:30], "30"))  # what does not depend on the window is computed once
+    week, year = engine.run(_renders(app, slugs[:30], "7")), engine.run(_renders(app, slugs[:30], "365"))
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) / 1e6
     yield "a year of 20,000 offers, 5 % change a day (365,000 changes): the data folder", f"{size:.0f} MB", "< 500 MB"
     yield (
@@ -159,21 +159,21 @@ def history(folder: Path) -> Iterator[Line]:
 async def _a_years_prices(slugs: list[str]) -> None:
     from app.core import clock
     from app.pricing.history import record
-    from app.storage import sqlite
+    from app.storage import engine
 
     now, dice = clock.timestamp(), random.Random(3)
-    async with sqlite.transaction("history"):
+    async with engine.transaction("history"):
         series = [
             (n, f"bench-{n}", "aws", slugs[n % 60], ("on-demand", "spot")[n % 2], None, f"region-{n % 30}")
             for n in range(100_000, 120_000)
         ]
-        await sqlite.execute_many(
+        await engine.execute_many(
             "INSERT INTO price_series (id, offer, provider, gpu, tier, commitment_months, region) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "VALUES ({}, {}, {}, {}, {}, {}, {})",
             series,
         )
-        await sqlite.execute_many("INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) "
-                                  "VALUES (?, ?, ?, ?)",
+        await engine.execute_many("INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) "
+                                  "VALUES ({}, {}, {}, {})",
                                     ((100_000 + dice.randrange(20_000), now - day * 86_400, now - day * 86_400
                                       + 20 * 86_400, dice.randrange(10**6, 10**7)) for day in range(365)
                                       for _ in range(1000)))  # fmt: skip
@@ -181,8 +181,9 @@ async def _a_years_prices(slugs: list[str]) -> None:
                    dice.randrange(2 * 10**6, 3 * 10**6))
                   for slug in slugs for tier in ("on-demand", "spot") for day in range(1, 366)
                   for hour in range(0, 24, 4))  # fmt: skip
-        await sqlite.execute_many(
-            "INSERT OR REPLACE INTO price_level (gpu, tier, at, low_micro, median_micro) VALUES (?, ?, ?, ?, ?)",
+        await engine.execute_many(
+            "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro) VALUES ({}, {}, {}, {}, {}) "
+            "ON CONFLICT (gpu, tier, at) DO UPDATE SET low_micro = excluded.low_micro",
             levels,
         )
         await record.roll_up(now)  # as the worker does every day

@@ -11,7 +11,7 @@ from app.core import clock, logs
 from app.core.settings import Settings
 from app.pricing.history import record
 from app.pricing.refresh.refresh_source import refresh
-from app.storage.sqlite import transaction
+from app.storage.engine import transaction
 from app.web import cdn_purge
 from workers.timetable import JITTER_S
 
@@ -79,7 +79,7 @@ async def purge_when_due(settings: Settings, for_s: int = 0) -> dict[str, int]:
     written to. What can't be erased, such as a copy in a mailbox that does not answer, is left to the hourly purge.
     """
     from app.privacy.retention.purge import next_due, run
-    from app.storage.sqlite import VersionWatch
+    from app.storage.engine import VersionWatch
 
     gone: Counter[str] = Counter()
     over = clock.timestamp() + for_s if for_s else (clock.timestamp() // MINUTE_S + 1) * MINUTE_S

@@ -11,9 +11,10 @@ from typing import Any
 from app.core import clock, data_folder, logs
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings, load
+from app.privacy.retention.store import first_run
 from app.process import prepare
-from app.storage import sqlite
-from app.storage.sqlite import fetch
+from app.storage import engine
+from app.upstream.store import last_tries
 from workers import queue
 from workers.timetable import PURGE, Entry, due
 
@@ -38,9 +39,9 @@ def main() -> int:
         print(f"inferencebench: {error}", file=sys.stderr)
         return 2
     logs.configure()
-    sqlite.use(settings.database_path)
+    engine.use(settings.database_path)
     with contextlib.suppress(asyncio.CancelledError):
-        sqlite.run(_until_stopped(settings))
+        engine.run(_until_stopped(settings))
     logs.get("worker").info("stopped")
     return 0
 
@@ -98,6 +99,5 @@ async def _clock_steps_back() -> None:
 
 async def _overdue() -> list[Entry]:
     """The lines of the timetable whose time came while no worker was there."""
-    tried = dict(await fetch("SELECT name, tried_at FROM loaded_source"))
-    tried |= dict(await fetch("SELECT ?, min(ran_at) FROM purge_run", PURGE))
-    return due(tried, clock.timestamp())
+    tried = await last_tries()
+    return due({**tried, PURGE: await first_run()}, clock.timestamp())

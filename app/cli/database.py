@@ -2,10 +2,10 @@
 
 from app.core.settings import Settings
 from app.process import prepare
-from app.storage import sqlite
+from app.storage import engine
 
 
 def open_database(settings: Settings) -> None:
     """Prepare the data folder as a start would, and use its database."""
     prepare.prepare(settings)
-    sqlite.use(settings.database_path)
+    engine.use(settings.database_path)

@@ -6,7 +6,7 @@ from app.benchmarks import shipped_ledger
 from app.cli.database import open_database
 from app.cli.options import group, whole
 from app.core.settings import Settings
-from app.storage import sqlite
+from app.storage import engine
 from app.submissions import ledger
 
 app = group("ledger")
@@ -24,7 +24,7 @@ def verify(line: Annotated[int | None, whole()] = None, /, *, shipped: bool = Fa
     found = []
     if not shipped:
         open_database(settings)
-        found = [("", checked) for checked in sqlite.run(ledger.verify(line))]
+        found = [("", checked) for checked in engine.run(ledger.verify(line))]
     if shipped or line is None:
         found += [("shipped ", checked) for checked in shipped_ledger.verify(line)]
     for name, checked in found:

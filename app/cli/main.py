@@ -5,7 +5,6 @@ the parameter ``settings`` is handed over by :func:`main`. ``docs/cli.md`` is ma
 """
 
 import importlib
-import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -67,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has enough of it
         sys.stdout = None
         return 0
-    except (sqlite3.OperationalError, OSError) as error:
-        from app.storage.sqlite import is_disk_full
+    except Exception as error:
+        from app.storage.engine import is_disk_full
 
         if not is_disk_full(error):
             raise

@@ -15,10 +15,12 @@ from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.core.units import DAY_S
-from app.privacy.mail import identifiers, queue, reminders, sync, templates
+from app.privacy.mail import identifiers, queue, sync, templates
+from app.privacy.mail import store as mail_store
 from app.privacy.requests import cases, request
-from app.storage import sqlite
-from app.storage.sqlite import transaction
+from app.privacy.requests import store as requests_store
+from app.storage import engine
+from app.storage.engine import transaction
 
 app = group("privacy")
 Reference = Annotated[str, Parameter(help="the case, such as PR-7K3M9QXT")]
@@ -37,7 +39,7 @@ for _name, _help in FULFILMENT:
 def poll(*, settings: Settings) -> int:
     """Read the mailbox now, and send what waits."""
     open_database(settings)
-    for what, count in sqlite.run(sync.poll(settings)).items():
+    for what, count in engine.run(sync.poll(settings)).items():
         print(f"{what}: {count}")
     return 0
 
@@ -46,7 +48,7 @@ def poll(*, settings: Settings) -> int:
 def retry(*, settings: Settings) -> int:
     """Read again what was set aside because it could not be kept, and read the mailbox now."""
     open_database(settings)
-    print(f"{sqlite.run(sync.retry())} messages are read again")
+    print(f"{engine.run(sync.retry())} messages are read again")
     return poll(settings=settings)
 
 
@@ -96,8 +98,8 @@ def record(
                 )
         return reference
 
-    reference = sqlite.run(enter())
-    case = sqlite.run(cases.known(reference))
+    reference = engine.run(enter())
+    case = engine.run(cases.known(reference))
     print(f"{reference}: {case.kind} ({case.law}), due {templates.day(case.deadline_at)}")
     return 0
 
@@ -123,7 +125,7 @@ def listing(*, all: bool = False, settings: Settings) -> int:  # noqa: A002 -- t
 
     open_database(settings)
     now = clock.timestamp()
-    found = sqlite.run(cases.every(closed=all))
+    found = engine.run(cases.every(closed=all))
     table = Table("reference", "kind", "law", "state", "due", "left", box=None)
     for case in found:
         left = (case.deadline_at - now) // DAY_S
@@ -141,21 +143,21 @@ def listing(*, all: bool = False, settings: Settings) -> int:  # noqa: A002 -- t
     return 0
 
 
+async def _all_of(
+    reference: str,
+) -> tuple[cases.Case, list[dict[str, Any]], list[requests_store.Event], list[mail_store.Waiting]]:
+    """A case, its correspondence, its history, and the letters of it that wait."""
+    case = await cases.known(reference)
+    written, happened = await cases.correspondence(case.reference), await cases.events(case.reference)
+    return case, written, happened, await mail_store.waiting(case.reference)
+
+
 @app.command
 def show(reference: Reference, /, *, settings: Settings) -> int:
     """Print one case with its correspondence and history."""
     open_database(settings)
 
-    async def gather() -> tuple[cases.Case, list[dict[str, Any]], list[tuple[int, str]], list[tuple[int, int]]]:
-        case = await cases.known(reference)
-        return (
-            case,
-            await cases.correspondence(case.reference),
-            await cases.events(case.reference),
-            await reminders.waiting_letters(case.reference),
-        )
-
-    case, letters, history, waiting = sqlite.run(gather())
+    case, letters, history, waiting = engine.run(_all_of(reference))
     print(f"{case.reference}  {case.kind} ({case.law})  {case.state}\nfrom {case.address or 'nobody known'} by "
           f"{case.way}\ndue {templates.day(case.deadline_at)}"
           + (f", extended: {case.extended}" if case.extended else ""))  # fmt: skip
@@ -211,7 +213,7 @@ def resolve(
         await cases.close(case.reference, state, reason)
         return state
 
-    print(sqlite.run(go()))
+    print(engine.run(go()))
     return 0
 
 

@@ -16,8 +16,8 @@ from app.privacy.fulfilment import export as gather
 from app.privacy.fulfilment import fulfil
 from app.privacy.mail import queue, templates
 from app.privacy.requests import cases, request
-from app.storage import sqlite
-from app.storage.sqlite import transaction
+from app.storage import engine
+from app.storage.engine import transaction
 
 Reference = Annotated[str, Parameter(help="the case, such as PR-7K3M9QXT")]
 Receipts = Annotated[
@@ -58,7 +58,7 @@ def verify(
                 return await _send_code(settings, case)
         raise InferenceBenchError("say --code CODE, --proof TEXT, --send-code, or --kind and --law")
 
-    done = sqlite.run(go())
+    done = engine.run(go())
     print(done)
     return 1 if done == _WRONG else 0
 
@@ -138,7 +138,7 @@ def export(
             await queue.answer(settings, reference, _ENCLOSED, (f"{reference.upper()}.zip", bundle))
         return bundle, counts
 
-    bundle, counts = sqlite.run(go())
+    bundle, counts = engine.run(go())
     if output:
         Path(output).write_bytes(bundle)
     print(_listed(counts) + (f"; in {output}" if output else "") + ("; waits to be sent" if send else ""))
@@ -162,7 +162,7 @@ def restrict(
         dry_run: say how many reports it concerns, and change nothing
     """
     open_database(settings)
-    count = sqlite.run(fulfil.restrict(settings, reference, list(receipts), frozen=not end, dry=dry_run))
+    count = engine.run(fulfil.restrict(settings, reference, list(receipts), frozen=not end, dry=dry_run))
     print(f"{count} reports {'would be ' if dry_run else ''}{'set free' if end else 'frozen'}")
     return 0
 
@@ -181,7 +181,7 @@ def erase(reference: Reference, /, *, yes: bool = False, receipts: Receipts = ()
             await fulfil.conclude(settings, reference.upper(), counts, kept)
         return counts, kept
 
-    counts, kept = sqlite.run(go())
+    counts, kept = engine.run(go())
     print(templates.certificate(reference.upper(), counts, kept, clock.timestamp()))
     if not yes:
         print("\nNothing was erased: this was a dry run. Say --yes to erase.")

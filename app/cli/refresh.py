@@ -10,7 +10,7 @@ from app.core.settings import Settings
 from app.models.hub import refresh as models
 from app.pricing.sources import EVERY
 from app.process import prepare
-from app.storage import sqlite
+from app.storage import engine
 from app.upstream.outcome import Outcome
 from app.web import cdn_purge
 
@@ -38,8 +38,8 @@ def refresh(*sources: str, accept: Sequence[str] = (), settings: Settings) -> in
     prepare.prepare(settings)
     os.nice(NICE)
     logs.configure()
-    sqlite.use(settings.database_path)
-    outcomes = sqlite.run(_all(settings, list(dict.fromkeys(wanted)), accept))
+    engine.use(settings.database_path)
+    outcomes = engine.run(_all(settings, list(dict.fromkeys(wanted)), accept))
     return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
 
 

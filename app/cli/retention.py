@@ -14,7 +14,7 @@ from app.core.settings import Settings
 from app.core.units import DAY_S
 from app.privacy.retention import canary as canaries
 from app.privacy.retention import purge
-from app.storage import sqlite
+from app.storage import engine
 from app.telemetry import access_log, access_log_reader
 
 app = group("retention")
@@ -46,7 +46,7 @@ def status(*, now: str = "", settings: Settings) -> int:
     at = instant(now, "now") if now else clock.timestamp()
     open_database(settings)
     table = Table("kind", "kept", "held", "oldest", "due now", "next due", "last purge", box=None)
-    for state in sqlite.run(purge.held_by_kind(settings, at)):
+    for state in engine.run(purge.held_by_kind(settings, at)):
         table.add_row(
             state.kind.name, state.kind.kept, f"{state.held:,}" if state.kind.ages else "-", _day(state.oldest),
             f"{state.due:,}" if state.kind.ages else "-", _moment(state.next_at), _moment(state.ran_at),
@@ -66,12 +66,12 @@ def run(*, now: str = "", dry_run: bool = False, settings: Settings) -> int:
     at = instant(now, "now") if now else clock.timestamp()
     open_database(settings)
     if dry_run:
-        for state in sqlite.run(purge.held_by_kind(settings, at)):
+        for state in engine.run(purge.held_by_kind(settings, at)):
             if state.due:
                 print(f"{state.kind.name}: {state.due:,} would go ({state.kind.erased})")
         print("nothing was erased: this was a dry run")
         return 0
-    for name, count in sqlite.run(purge.run(settings, at)).items():
+    for name, count in engine.run(purge.run(settings, at)).items():
         print(f"{name}: {count:,} gone")
     return 0
 
@@ -90,14 +90,14 @@ def canary(*, wait: Annotated[int, whole()] = 0, settings: Settings) -> int:
     if wait and not 1 <= wait <= 3600:
         raise InferenceBenchError("--wait is a number of seconds from 1 to 3600; for example --wait 65")
     open_database(settings)
-    one = sqlite.run(canaries.plant(settings, wait or canaries.LEAST_WAIT_S))
+    one = engine.run(canaries.plant(settings, wait or canaries.LEAST_WAIT_S))
     print(
         f"planted {sum(one.rows.values())} artificial rows of {len(one.rows)} kinds; the last limit is at "
         f"{_moment(one.due_at)}"
     )
     for _ in track(range(max(0, one.due_at - clock.timestamp())), "waiting", transient=True):
         time.sleep(1)
-    checked = sqlite.run(canaries.check(settings, one))
+    checked = engine.run(canaries.check(settings, one))
     if checked.found:
         print("still there a second past the limit:")
         print("\n".join(f"  {place}" for place in checked.found))

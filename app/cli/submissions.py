@@ -17,9 +17,10 @@ from app.core import money
 from app.core.errors import InferenceBenchError
 from app.core.figures import percent
 from app.core.settings import Settings
-from app.storage import sqlite
-from app.storage.sqlite import fetch, transaction
-from app.submissions import ledger, plausible, publish, store
+from app.pricing.offers.store import offers_like
+from app.storage import engine
+from app.storage.engine import transaction
+from app.submissions import ledger, ledger_store, plausible, publish, store, version_store
 from app.submissions.export import STATES
 from app.submissions.forms import FORMS
 from app.submissions.store import Submission
@@ -41,7 +42,7 @@ def listing(
     from rich.table import Table
 
     open_database(settings)
-    found = sqlite.run(store.listed("" if state == EVERY_STATE else state, kind))
+    found = engine.run(store.listed("" if state == EVERY_STATE else state, kind))
     table = Table("number", "sent", "kind", "state", "what", box=None)
     for report in found:
         table.add_row(
@@ -79,7 +80,7 @@ def show(number: str, /, *, settings: Settings) -> int:
         number: the report's, as the list names it
     """
     open_database(settings)
-    return sqlite.run(_show(number))
+    return engine.run(_show(number))
 
 
 async def _show(number: str) -> int:
@@ -118,17 +119,11 @@ async def _beside(report: Submission) -> list[str]:
     if report.kind == "price":
         amount = Decimal(v["price"]) / (1 if v["per"] == "gpu-hour" else Decimal(v["gpu_count"]))
         lines.append(f"= {amount:.4f} USD per GPU-hour; known of {v['provider']}, {v['gpu']}, {v['tier']}:")
-        rows = await fetch(
-            "SELECT source, gpu_count, region, usd_per_gpu_hour_micro FROM offer WHERE provider = ? AND gpu = ? "
-            "AND tier = ? ORDER BY 4",
-            v["provider"],
-            v["gpu"],
-            v["tier"],
-        )
         lines += [
-            f"  {source}: {count} GPUs, {region or 'region not stated'}, {money.show(micro)} "
-            f"({percent(float(amount * 1_000_000 / micro - 1), signed=True)})"
-            for source, count, region, micro in rows
+            f"  {row['source']}: {row['gpu_count']} GPUs, {row['region'] or 'region not stated'}, "
+            f"{money.show(row['usd_per_gpu_hour_micro'])} "
+            f"({percent(float(amount * 1_000_000 / row['usd_per_gpu_hour_micro'] - 1), signed=True)})"
+            for row in await offers_like(v["provider"], v["gpu"], v["tier"])
         ] or ["  nothing"]
     elif report.kind == "benchmark":
         row = publish.as_row(report)
@@ -158,23 +153,23 @@ def approve(*numbers: Number, reason: str = "", settings: Settings) -> int:
         reason: what the sender reads
     """
     open_database(settings)
-    unseen = sqlite.run(_never_shown(numbers))
+    unseen = engine.run(_never_shown(numbers))
     for number in unseen:
-        sqlite.run(_show(number))
+        engine.run(_show(number))
     if (
         unseen
         and sys.stdin.isatty()
         and input(f"Publish {'it' if len(numbers) == 1 else 'all'}? [y/N] ").strip().casefold() not in ("y", "yes")
     ):
         raise InferenceBenchError("nothing was published")
-    return sqlite.run(_decide(settings, numbers, "approve", reason.strip()[:300]))
+    return engine.run(_decide(settings, numbers, "approve", reason.strip()[:300]))
 
 
 async def _never_shown(numbers: Sequence[str]) -> list[str]:
     """The reports among ``numbers`` of which no version is named or was shown, and that were never corrected."""
     found = []
     for one, version in map(_named, numbers):
-        if version is None and (await _known(one)).version == 1 and not await store.was_shown(one):
+        if version is None and (await _known(one)).version == 1 and not await version_store.was_shown(one):
             found.append(one)
     return found
 
@@ -191,7 +186,7 @@ def reject(*numbers: Number, reason: str = "", settings: Settings) -> int:
             "a rejection needs its reason: the sender reads it; for example --reason 'no such instance is sold'"
         )
     open_database(settings)
-    return sqlite.run(_decide(settings, numbers, "reject", reason.strip()[:300]))
+    return engine.run(_decide(settings, numbers, "reject", reason.strip()[:300]))
 
 
 async def _decide(settings: Settings, ids: Sequence[str], action: str, reason: str) -> int:
@@ -201,7 +196,7 @@ async def _decide(settings: Settings, ids: Sequence[str], action: str, reason: s
     async with transaction():  # all or none
         for report in reports:
             await store.decide(report, action, reason, asked[report.id])
-            await (ledger.write(report) if action == "approve" else ledger.forget(report.id))
+            await (ledger.write(report) if action == "approve" else ledger_store.forget(report.id))
             keys |= set(report.keys)
     written = await publish.publish_prices()
     await cdn_purge.purge(settings, keys | written.keys)
@@ -228,7 +223,7 @@ def benchmarks(output: str, /, *, settings: Settings) -> int:
         output: where they go, as CSV
     """
     open_database(settings)
-    rows = [publish.as_row(report) for report in sqlite.run(store.published("benchmark"))]
+    rows = [publish.as_row(report) for report in engine.run(store.published("benchmark"))]
     with Path(output).open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()

@@ -1,17 +1,60 @@
-"""Questions to the stored models. Rows come back as values; no HTML and no HTTP here."""
+"""Questions to the stored models, and what writes them. Rows come back as values; no HTML and no HTTP here."""
 
 import json
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from app.models.architecture.architecture import Architecture
 from app.models.architecture.check import mismatch
 from app.models.architecture.serialise import from_plain
 from app.models.tables import EvaluationRow, ModelRow, SpeedRow
-from app.storage.sqlite import fetch
+from app.storage.engine import fetch, fetch_pairs, insert_many
 
 Row = dict[str, Any]
 ScoreKey = tuple[str, str, str]
 """(benchmark, task, setup): what may be compared with each other."""
+
+
+class Scored(NamedTuple):
+    """How many models have a score of a benchmark, task and way of asking."""
+
+    benchmark: str
+    task: str
+    setup: str
+    models: int
+
+
+class Evaluation(NamedTuple):
+    """One evaluation result as a model's repository states it."""
+
+    benchmark: str
+    task: str
+    setup: str
+    value: float
+    day: str
+    source_name: str
+    source_url: str
+    verified: bool
+
+
+class MeasuredSpeed(NamedTuple):
+    """One measured run. Times in milliseconds, rates in tokens per second."""
+
+    slug: str
+    model: str
+    gpu: str
+    gpu_count: int
+    engine: str
+    engine_version: str
+    precision: str
+    attention: str
+    input_tokens: int | None
+    output_tokens: int | None
+    concurrency: int | None
+    ttft_ms: float | None
+    tpot_ms: float | None
+    output_tokens_per_s: float | None
+    file: str
 
 
 async def every_model() -> list[Row]:
@@ -55,16 +98,64 @@ async def speeds_of(slug: str, limit: int = 50) -> list[Row]:
 
 async def score_keys(least: int = 1) -> list[tuple[ScoreKey, int]]:
     """What models were scored by, with how many models, the most common first."""
-    rows = await fetch(
-        "SELECT benchmark, task, setup, count(DISTINCT slug) AS n FROM evaluation GROUP BY 1, 2, 3 HAVING n >= ?"
-        " ORDER BY n DESC, 1, 2, 3 LIMIT 200", least,
-    )  # fmt: skip
-    return [((row[0], row[1], row[2]), row[3]) for row in rows]
+    found = await fetch(
+        Scored,
+        "SELECT benchmark, task, setup, count(DISTINCT slug) AS models FROM evaluation GROUP BY 1, 2, 3 "
+        "HAVING count(DISTINCT slug) >= {} ORDER BY models DESC, 1, 2, 3 LIMIT 200",
+        least,
+    )
+    return [((row.benchmark, row.task, row.setup), row.models) for row in found]
 
 
 async def scores(key: ScoreKey) -> dict[str, float]:
     """Slug → the model's newest score under ``key``."""
-    rows = await fetch(
-        "SELECT slug, value FROM evaluation WHERE benchmark = ? AND task = ? AND setup = ? ORDER BY day, id", *key
+    return await fetch_pairs(
+        "SELECT slug, value FROM evaluation WHERE benchmark = {} AND task = {} AND setup = {} ORDER BY day, id", *key
     )
-    return {row[0]: row[1] for row in rows}
+
+
+async def tracked() -> list[str]:
+    """The repositories of every tracked model, by slug."""
+    return [row["model"] for row in await ModelRow.select(ModelRow.model).order_by(ModelRow.slug).run()]
+
+
+async def slugs() -> set[str]:
+    """The slugs of every tracked model."""
+    return {row["slug"] for row in await ModelRow.select(ModelRow.slug).run()}
+
+
+async def insert_models(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert models; each row has the columns of the first."""
+    found = list(rows)
+    names = tuple(found[0]) if found else ()
+    await insert_many(ModelRow, names, (tuple(row[name] for name in names) for row in found))
+
+
+async def update_model(slug: str, values: dict[Any, Any]) -> None:
+    """Put values into columns of a model."""
+    await ModelRow.update(values).where(ModelRow.slug == slug).run()
+
+
+async def stated_evaluations(slug: str) -> list[Evaluation]:
+    """The evaluation results of a model in the order in which they were stated."""
+    found = await fetch(
+        Evaluation, f"SELECT {', '.join(Evaluation._fields)} FROM evaluation WHERE slug = {{}} ORDER BY id", slug  # noqa: S608
+    )  # fmt: skip
+    return [row._replace(verified=bool(row.verified)) for row in found]
+
+
+async def replace_evaluations(slug: str, results: Iterable[Evaluation]) -> None:
+    """Put evaluation results in place of those that are kept of a model."""
+    await EvaluationRow.delete().where(EvaluationRow.slug == slug).run()
+    await insert_many(EvaluationRow, ("slug", *Evaluation._fields), ((slug, *row) for row in results))
+
+
+async def measured_speeds() -> list[MeasuredSpeed]:
+    """Every measured run in the order in which they were read."""
+    return await fetch(MeasuredSpeed, f"SELECT {', '.join(MeasuredSpeed._fields)} FROM measured_speed ORDER BY id")  # noqa: S608
+
+
+async def replace_speeds(rows: Iterable[MeasuredSpeed]) -> None:
+    """Put measured runs in place of all that are kept."""
+    await SpeedRow.delete(force=True).run()
+    await insert_many(SpeedRow, MeasuredSpeed._fields, rows)

@@ -1,9 +1,9 @@
 """The tables of models. Instants are seconds since 1970, days ISO dates."""
 
-from piccolo.columns import BigInt, Boolean, Integer, Real, Serial, Text, Varchar
+from piccolo.columns import BigInt, Boolean, DoublePrecision, Integer, Serial, Text, Varchar
 from piccolo.table import Table
 
-from app.storage.sqlite import ENGINE
+from app.storage.engine import ENGINE
 
 
 class ModelRow(Table, db=ENGINE, tablename="model"):
@@ -41,7 +41,7 @@ class EvaluationRow(Table, db=ENGINE, tablename="evaluation"):
     benchmark = Varchar(length=120)
     task = Varchar(length=120)
     setup = Varchar(length=120)
-    value = Real()
+    value = DoublePrecision()
     day = Varchar(length=10)
     source_name = Varchar(length=120)
     source_url = Varchar(length=300)
@@ -63,7 +63,7 @@ class SpeedRow(Table, db=ENGINE, tablename="measured_speed"):
     input_tokens = Integer(null=True, default=None)
     output_tokens = Integer(null=True, default=None)
     concurrency = Integer(null=True, default=None)
-    ttft_ms = Real(null=True, default=None)
-    tpot_ms = Real(null=True, default=None)
-    output_tokens_per_s = Real(null=True, default=None)
+    ttft_ms = DoublePrecision(null=True, default=None)
+    tpot_ms = DoublePrecision(null=True, default=None)
+    output_tokens_per_s = DoublePrecision(null=True, default=None)
     file = Varchar(length=160)

@@ -14,7 +14,7 @@ from app.core.settings import Settings, load
 from app.policies.files import policies
 from app.process import lifespan
 from app.site import beacon, error_pages
-from app.storage import sqlite
+from app.storage import engine
 from app.telemetry.access_log import AccessLog
 from app.telemetry.counters import Counters
 from app.telemetry.log_paths import LogPaths
@@ -28,9 +28,9 @@ def create_app(settings: Settings | None = None) -> Front:
     os.environ.setdefault("PICCOLO_CONF", "app.storage.piccolo_conf")
     settings = settings or load()
     logs.configure()
-    sqlite.use(settings.database_path)
+    engine.use(settings.database_path)
     policies(settings).show()
-    watch = sqlite.VersionWatch(str(settings.database_path))
+    watch = engine.VersionWatch(str(settings.database_path))
     prepared = Prepared(watch, policies(settings).next_change)
 
     from app.site import reports, routes
@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None) -> Front:
     async def beside(_: Litestar) -> AsyncIterator[None]:
         async with lifespan.beside(settings, access, counters):
             yield
-        await sqlite.ENGINE.close_reader()
+        await engine.close()
         watch.close()
 
     state = {

@@ -11,7 +11,6 @@ import io
 import json
 import os
 import shutil
-import sqlite3
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.policies.files import RECORD
 from app.process import prepare
-from app.storage import sqlite
+from app.storage import database_file, locks
 from app.submissions import erasure_journal
 
 MANIFEST, DATABASE, MAIL, SUMS = "backup.json", "inferencebench.sqlite", "mail", "sha256.json"
@@ -46,7 +45,7 @@ def backup(settings: Settings, target: Path) -> int:
         )
     try:
         with data_folder.temporary(target.resolve().parent, ".backup-") as made:
-            _copy_database(settings.database_path, made / DATABASE)
+            database_file.copy(settings.database_path, made / DATABASE)
             for name in (erasure_journal.FILE, RECORD):
                 with contextlib.suppress(FileNotFoundError):
                     shutil.copyfile(settings.data_dir / name, made / name)
@@ -55,20 +54,9 @@ def backup(settings: Settings, target: Path) -> int:
             os.link(made / "whole.tar", target)  # refuses a file that came to be there meanwhile
     except FileExistsError:
         raise BackupError(f"{target} exists already; name a new file") from None
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, database_file.UnreadableFileError) as error:
         raise BackupError(f"{target} could not be written: {error}") from None
     return target.stat().st_size
-
-
-def _copy_database(path: Path, target: Path) -> None:
-    source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    copy = sqlite3.connect(target)
-    try:
-        source.backup(copy)  # all pages in one read transaction: writers go on, and none of theirs is half in it
-        copy.execute("PRAGMA journal_mode = DELETE")
-    finally:
-        copy.close()
-        source.close()
 
 
 def _write(settings: Settings, made: Path, target: Path) -> None:
@@ -128,7 +116,7 @@ def restore(settings: Settings, source: Path) -> dict[str, int]:
     data_folder.make_private(settings.data_dir)
     with (
         data_folder.alone(settings.data_dir),
-        sqlite.exclusive(settings.database_path),
+        locks.exclusive(settings.database_path),
         data_folder.temporary(settings.data_dir, ".restore-") as made,
     ):
         _unpack(source, made)
@@ -137,16 +125,12 @@ def restore(settings: Settings, source: Path) -> dict[str, int]:
         _join_records(settings.data_dir, made)
         erased = erasure_journal.read(settings.data_dir).get("mail", set())
         came = _restore_mail(settings.data_dir, made, erased)
-        for suffix in ("-wal", "-shm"):  # they belong to the database that goes
-            Path(f"{settings.database_path}{suffix}").unlink(missing_ok=True)
-        (made / DATABASE).replace(settings.database_path)
+        database_file.put(made / DATABASE, settings.database_path)
     prepare.prepare(settings)
-    connection = sqlite3.connect(f"file:{settings.database_path}?mode=ro", uri=True)
     counts = {
-        name: int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 -- names of ours
+        name: database_file.count(settings.database_path, table)
         for name, table in (("reports", "submission"), ("privacy requests", "privacy_case"), ("offers", "offer"))
     }
-    connection.close()
     return {**counts, "messages": came}
 
 
@@ -194,21 +178,14 @@ def _known(name: str) -> bool:
 
 def _refuse_unsound(path: Path) -> None:
     try:
-        connection = sqlite3.connect(path)
-        try:
-            sound = connection.execute("PRAGMA quick_check").fetchone()[0]
-            done = {row[0] for row in connection.execute("SELECT name FROM migration")}
-            connection.execute("PRAGMA journal_mode = WAL")
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
+        fault, done = database_file.fault(path), database_file.migrations_done(path)
+        database_file.use_write_ahead_log(path)
+    except database_file.UnreadableFileError as error:
         raise BackupError(f"the backup's database can't be read: {error}") from None
-    if sound != "ok":
-        raise BackupError(f"the backup's database is damaged: {sound[:200]}")
+    if fault:
+        raise BackupError(f"the backup's database is damaged: {fault[:200]}")
     if newer := done - prepare.migration_ids():
         raise BackupError(f"the backup is of a newer version of the software: it has the tables of {max(newer)}")
-    for suffix in ("-wal", "-shm"):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def _join_journals(folder: Path, made: Path) -> None:

@@ -3,11 +3,11 @@
 import importlib.util
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
 
 from app.core.settings import PREFIX, Settings, is_loopback
 from app.process import prepare
+from app.storage import database_file
 
 Finding = tuple[str, str]
 """("ok", "note" or "fault", what)."""
@@ -73,11 +73,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _mail(settings: Settings) -> Iterator[Finding]:
     from app.privacy.mail import sync
-    from app.storage import sqlite
+    from app.storage import engine
 
     if prepare.is_ready(settings.database_path):
-        sqlite.use(settings.database_path)
-        for line in sqlite.run(sync.troubles()):
+        engine.use(settings.database_path)
+        for line in engine.run(sync.troubles()):
             yield "fault", line
 
 
@@ -130,17 +130,11 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield "note", "no database yet; the first start makes it and loads the shipped prices"
         return
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        result = connection.execute("PRAGMA quick_check").fetchone()[0]
-        offers = connection.execute("SELECT count(*) FROM offer").fetchone()[0]
-        connection.close()
-    except sqlite3.DatabaseError as error:
+        fault, offers = database_file.fault(path), database_file.count(path, "offer")
+    except database_file.UnreadableFileError as error:
         yield "fault", f"the database {path} can't be read: {error}; move it away and start again, or restore a copy"
         return
-    yield (
-        ("ok" if result == "ok" else "fault"),
-        f"the database is {'sound' if result == 'ok' else result}, {offers:,} offers",
-    )
+    yield ("fault" if fault else "ok"), f"the database is {fault or 'sound'}, {offers:,} offers"
     current = prepare.is_ready(path)
     yield (
         ("ok" if current else "note"),

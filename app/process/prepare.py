@@ -1,14 +1,12 @@
 """Making the data folder ready: the database, its migrations and the shipped snapshot."""
 
-import contextlib
 import os
 import re
-import sqlite3
 from pathlib import Path
 
 from app.core import data_folder
 from app.core.settings import Settings
-from app.storage import migrations
+from app.storage import database_file, locks, migrations
 
 os.environ.setdefault("PICCOLO_CONF", "app.storage.piccolo_conf")
 
@@ -30,11 +28,11 @@ def prepare(settings: Settings) -> bool:
     if is_ready(settings.database_path):
         _replay(settings)
         return False
-    from app.storage import sqlite
+    from app.storage import engine
 
-    sqlite.use(settings.database_path)
-    with sqlite.exclusive(settings.database_path):
-        loaded = sqlite.run(_prepare())
+    engine.use(settings.database_path)
+    with locks.exclusive(settings.database_path):
+        loaded = engine.run(_prepare())
     data_folder.make_private(settings.data_dir)
     _replay(settings)
     return loaded
@@ -47,19 +45,19 @@ def _replay(settings: Settings) -> None:
     back = erasure_journal.risen(settings.data_dir, settings.database_path)
     if back:
         from app.privacy.fulfilment import erase_again
-        from app.storage import sqlite
+        from app.storage import engine
 
-        sqlite.use(settings.database_path)
-        with sqlite.exclusive(settings.database_path):
-            sqlite.run(erase_again.erase_again(settings, back))
+        engine.use(settings.database_path)
+        with locks.exclusive(settings.database_path):
+            engine.run(erase_again.erase_again(settings, back))
 
 
 async def _prepare() -> bool:
     from app.models.hub.seed import load_models
     from app.pricing.snapshot.load import load_shipped
-    from app.storage import sqlite
+    from app.storage import engine
 
-    await sqlite.migrate()
+    await engine.migrate()
     await load_models()
     return await load_shipped()
 
@@ -67,10 +65,8 @@ async def _prepare() -> bool:
 def is_ready(path: Path) -> bool:
     """True if every migration has run on the database file and a source is loaded."""
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            done = {row[0] for row in connection.execute("SELECT name FROM migration")}
-            return migration_ids() <= done and bool(connection.execute("SELECT 1 FROM loaded_source").fetchone())
-    except sqlite3.DatabaseError:
+        return migration_ids() <= database_file.migrations_done(path) and database_file.count(path, "loaded_source") > 0
+    except database_file.UnreadableFileError:
         return False
 
 

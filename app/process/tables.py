@@ -20,8 +20,21 @@ from app.pricing.offers.tables import (
     SpanRow,
     StockReturnRow,
 )
+from app.privacy.mail.tables import AsideRow, CopyRow, HeldLetterRow, LetterRow
+from app.privacy.requests.tables import CaseRow, CorrespondenceRow, ErasureRow, EventRow
+from app.privacy.retention.tables import PurgeRunRow
 from app.storage import migrations
-from app.storage.sqlite import DataVersion
+from app.storage.engine import DataVersion
+from app.submissions.tables import (
+    ConstantsRow,
+    ContactRow,
+    EntryRow,
+    LineRow,
+    ModerationRow,
+    SubmissionRow,
+    VersionRow,
+)
+from app.telemetry.tables import CounterRow
 from app.upstream.tables import LoadedSource
 
 APP_CONFIG = AppConfig(
@@ -46,6 +59,23 @@ APP_CONFIG = AppConfig(
         SmallAnswerRow,
         SpanRow,
         StockReturnRow,
+        AsideRow,
+        CaseRow,
+        ConstantsRow,
+        ContactRow,
+        CopyRow,
+        CorrespondenceRow,
+        CounterRow,
+        EntryRow,
+        ErasureRow,
+        EventRow,
+        HeldLetterRow,
+        LetterRow,
+        LineRow,
+        ModerationRow,
+        PurgeRunRow,
+        SubmissionRow,
+        VersionRow,
     ],
     migration_dependencies=[],
     commands=[],

@@ -18,7 +18,7 @@ from app.core.errors import (
     UnavailableError,
 )
 from app.site.render import render
-from app.storage.sqlite import is_disk_full
+from app.storage.engine import is_disk_full
 from app.web import htmx, security
 from app.web.answers import MOVED, MovedError, unkept
 from app.web.bodies import BodyError

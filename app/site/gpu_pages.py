@@ -161,7 +161,7 @@ async def _past(gpu: str, window: str, below: int | None, now: int) -> dict[str,
 async def _windows(gpu: str, chosen: str, now: int) -> dict[str, str]:
     """The windows that hold two days with a price, so that no choice leads to an empty chart; and the chosen one."""
     rows = history.days_of(await queries.levels_by_day(gpu), now, 1)
-    days = [row[0] for row in rows if any(price is not None for price in row[1:])]
+    days = [row.day for row in rows if any(price is not None for price in row.prices)]
     first = {key: days_ago(now, length) if length else "" for key, length in history.WINDOWS.items()}
     return {
         key: name

@@ -11,6 +11,7 @@ from app.pricing.offers import store
 from app.pricing.offers.disagreements import disagreements
 from app.pricing.offers.tables import OfferRow
 from app.pricing.refresh import source_status
+from app.pricing.refresh.store import set_aside_of
 from app.pricing.snapshot import files
 from app.site.offer_groups import first_of
 from app.site.render import render
@@ -64,7 +65,7 @@ async def provider_page(ask: Ask) -> Answer:
     authorities = _authorities(provider.slug)
     names = dict.fromkeys((*authorities, *sorted({row["source"] for row in offers})))
     told = await experiences(provider.slug)
-    aside = await store.set_aside_of({provider.slug, *(spelling.casefold() for spelling in provider.spellings)})
+    aside = await set_aside_of({provider.slug, *(spelling.casefold() for spelling in provider.spellings)})
     body = render(
         "providers/page.html", settings=ask.settings, path="/providers", canonical=f"/providers/{provider.slug}",
         now=ask.now, provider=provider, aside=aside, **first_of(offers, ask.now, SHOWN_OFFERS),

@@ -13,6 +13,7 @@ from app.pricing.offers import store
 from app.pricing.offers.disagreements import disagreements
 from app.pricing.offers.offer import REASONS, Reason
 from app.pricing.refresh import source_status
+from app.pricing.refresh.store import set_aside
 from app.privacy.requests import cases
 from app.privacy.retention import canary, purge
 from app.site import examples
@@ -20,7 +21,7 @@ from app.site.gpus_and_providers import SEGMENTS
 from app.site.prices import LARGE_GB
 from app.site.render import day, render
 from app.site.strips import strips_of
-from app.storage.sqlite import data_versions
+from app.storage.engine import data_versions
 from app.telemetry import access_log_reader as log_rows
 from app.telemetry.access_log import FOLDER
 from app.telemetry.report import report
@@ -60,7 +61,7 @@ async def home(ask: Ask) -> Answer:
 async def status(ask: Ask) -> Answer:
     """How fresh everything is, and what was set aside and why: every row a source stated is accounted for."""
     ask.redirect_to_canonical("/status")
-    aside, reasons = await store.set_aside(SHOWN_ASIDE)
+    aside, reasons = await set_aside(SHOWN_ASIDE)
     counts, spans = await store.counts_by("provider"), await store.seen_spans()
     sources = await source_status.of_sources(None, ask.settings)
     body = render(
@@ -88,7 +89,7 @@ async def status(ask: Ask) -> Answer:
 async def rejected(ask: Ask) -> Answer:
     """The rows that were set aside, each with its reason."""
     ask.redirect_to_canonical("/status/rejected")
-    aside, reasons = await store.set_aside(SHOWN_ASIDE)
+    aside, reasons = await set_aside(SHOWN_ASIDE)
     body = render(
         "site/rejected.html", settings=ask.settings, path="/status", canonical="/status/rejected", aside=aside,
         aside_count=sum(reasons.values()), title="Rejected rows",

@@ -12,7 +12,7 @@ from app.core import clock
 from app.core.errors import ConflictError
 from app.site.render import render
 from app.site.reports import form_page, known, refused_often, too_often, typed_in
-from app.storage.write_ahead_log import empty_log
+from app.storage.engine import scrub
 from app.submissions import arrival, plausible, publish, store, transitions
 from app.submissions.export import STATES, as_csv, as_dict, labels
 from app.submissions.forms import CONTACT, FORMS, read
@@ -162,7 +162,7 @@ async def _erase(settings: Any, report: Submission, receipt: str, typed: dict[st
         )
     await store.erase(settings.data_dir, [report])
     await publish.publish_prices()
-    emptied = await empty_log(tries=ANSWER_TRIES)
+    emptied = await scrub(tries=ANSWER_TRIES)
     return await _shown(settings, None, "", notice=ERASED if emptied else ERASED_LATER)
 
 

@@ -131,7 +131,7 @@ def _chart(found: list[Series]) -> chart.Chart | None:
     if not days:
         return None
     rows: list[chart.Day] = [
-        (day_of(day), None, by_tier.get("on-demand", {}).get(day), by_tier.get("spot", {}).get(day))
+        chart.Day(day_of(day), None, by_tier.get("on-demand", {}).get(day), by_tier.get("spot", {}).get(day))
         for day in range(days[0], days[-1] + 1)
     ]
     return chart.draw(tuple(rows), _LINES)

@@ -3,7 +3,6 @@
 import hmac
 import json
 import secrets
-import sqlite3
 from typing import Any
 
 from litestar import Request, Response, post
@@ -18,7 +17,7 @@ from app.models.store import every_model
 from app.policies.documents import Version
 from app.policies.files import policies
 from app.site.render import render
-from app.storage.sqlite import is_disk_full
+from app.storage.engine import UNAVAILABLE, is_disk_full
 from app.submissions import arrival, plausible, store
 from app.submissions.forms import CONTACT, FORMS, Form, Known, read
 from app.web import same_origin
@@ -168,7 +167,7 @@ async def _keep(
         )
     try:
         kept = await arrival.send(found.kind, values, policy.name, f"{consent_words(policy)} {AGE}")
-    except sqlite3.OperationalError as error:
+    except UNAVAILABLE as error:
         if not is_disk_full(error):
             raise
         return unkept(

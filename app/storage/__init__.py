@@ -1,4 +1,6 @@
-"""Where things are kept: the SQLite file, its transactions and migrations.
+"""Where things are kept.
 
-What only one database engine does stands here.
+``engine`` is the one way in: statements as ``{}`` templates, rows as records with names, transactions, versions.
+``sqlite``, ``write_ahead_log`` and ``database_file`` are what SQLite alone does or understands; ``locks`` are between
+processes.
 """

@@ -6,17 +6,15 @@ What only SQLite does stands here; all else goes through Piccolo's tables.
 import asyncio
 import contextlib
 import errno
-import fcntl
 import io
 import os
 import sqlite3
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiosqlite
-from piccolo.columns import BigInt, Varchar
 from piccolo.engine.sqlite import SQLiteEngine, TransactionType, dict_factory
 from piccolo.table import Table
 
@@ -123,13 +121,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 _WRITERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
 
 
-class DataVersion(Table, db=ENGINE, tablename="data_version"):
-    """One counter for each thing that pages show: a write to it raises it."""
-
-    key = Varchar(length=120, primary_key=True)
-    version = BigInt()
-
-
 @contextlib.asynccontextmanager
 async def transaction(*changed: str) -> AsyncIterator[None]:
     """A writing transaction, all or nothing; on success the versions of the ``changed`` keys are raised with it."""
@@ -165,47 +156,51 @@ async def raise_versions(keys: Iterable[str]) -> None:
     """Raise the version of each key, inside the running transaction."""
     rows = [(key,) for key in dict.fromkeys(keys)]
     if rows:
-        await execute_many(
+        await write(
             "INSERT INTO data_version (key, version) VALUES (?, 1) ON CONFLICT (key) DO UPDATE "
-            "SET version = version + 1",
+            "SET version = data_version.version + 1",
             rows,
         )
 
 
-async def data_versions(names: Mapping[str, str]) -> list[tuple[str, str]]:
-    """(name, "version N") of the keys of ``names``, and of the tables."""
-    found = dict(await fetch("SELECT key, version FROM data_version"))
-    tables = await fetch("SELECT max(name) FROM migration")
-    return [*((name, f"version {found.get(key, 0):,}") for key, name in names.items()), ("tables", str(tables[0][0]))]
-
-
-async def execute_many(sql: str, rows: Iterable[Sequence[Any]]) -> None:
+async def write(sql: str, rows: Iterable[Sequence[Any]]) -> None:
     """Run one statement for many rows, inside the running transaction, without holding the rows in memory."""
     current = ENGINE.current_transaction.get()
-    assert current is not None, "execute_many belongs inside transaction()"
+    assert current is not None, "a write belongs inside transaction()"
     await current.connection.executemany(sql, rows)
 
 
-async def fetch(sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
-    """The rows of a statement that Piccolo's tables can't say, inside the running transaction if there is one."""
+async def read(sql: str, values: Sequence[Any]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """(names of the columns, rows) of a statement, inside the running transaction if there is one."""
     current = ENGINE.current_transaction.get()
     connection = current.connection if current is not None else await ENGINE._kept_reader()
-    async with connection.execute(sql, arguments) as cursor:
+    async with connection.execute(sql, values) as cursor:
         cursor.row_factory = None  # Piccolo's makes a dictionary of each row, which takes longer than reading it
         rows: Any = await cursor.fetchall()
-        return list(rows)
+        return tuple(column[0] for column in cursor.description or ()), rows
 
 
-async def execute(sql: str, *arguments: Any) -> None:
-    """Run one statement inside the running transaction."""
-    await execute_many(sql, [arguments])
+ROW = "rowid"
+"""The column in which a row of any table has its number."""
+MAX_INSTANT = 253_402_300_799
+"""The last second of the year 9999."""
+NO_TIME = {
+    "instant": f"typeof({{0}}) <> 'integer' OR {{0}} NOT BETWEEN 0 AND {MAX_INSTANT}",
+    "day": "date({0}) IS NOT {0}",
+}
+"""When a column holds no time, be it an instant or the text of a day: a damaged file may hold anything anywhere."""
 
 
-async def insert_many(table: type[Table], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Insert many rows into ``table``; ten times as quick as one object a row, and for any number of rows."""
-    names = ", ".join(f'"{column}"' for column in columns)
-    marks = ", ".join("?" * len(columns))
-    await execute_many(f'INSERT INTO "{table._meta.tablename}" ({names}) VALUES ({marks})', rows)  # noqa: S608
+def as_it_lies(column: str) -> str:
+    """A column without the type that it was declared with: Piccolo's reading of it would fail at what is no such
+    value."""
+    return f"+{column}"
+
+
+UNAVAILABLE = (sqlite3.OperationalError,)
+"""What is raised where the file can't be read or written now, as on a full disk: no fault of the data."""
+REFUSED = sqlite3.IntegrityError
+"""What is raised where a row breaks a rule of its table."""
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -228,16 +223,9 @@ def use(path: Path) -> None:
     ENGINE.path = str(path)
 
 
-@contextlib.contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock between processes, by a file beside the database, while it is brought up to date."""
-    with path.with_suffix(".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 async def migrate() -> None:
-    """Bring the file up to date. Safe to run twice and, inside :func:`exclusive`, from two processes at once."""
+    """Bring the file up to date. Safe to run twice and, inside :func:`app.storage.locks.exclusive`, from two processes
+    at once."""
     try:
         async with closing(await ENGINE.get_connection()) as connection:
             await connection.execute("PRAGMA journal_mode = WAL")

@@ -1,7 +1,7 @@
 """A report comes in, new or corrected: it is kept, and what was predicted of its measurement before it came is written
 into the ledger, both or neither."""
 
-from app.storage.sqlite import transaction
+from app.storage.engine import transaction
 from app.submissions import ledger, store
 from app.submissions.forms import Values
 from app.submissions.store import Submission

@@ -6,11 +6,11 @@ A line is a kind and an id, nothing else. It is on disk before an erasure is con
 import hashlib
 import os
 import re
-import sqlite3
 from collections import Counter
 from pathlib import Path
 
 from app.core.errors import DatabaseError
+from app.storage import database_file
 
 FILE = "erasures.journal"
 LONGEST_LINE = 400
@@ -79,21 +79,13 @@ def risen(folder: Path, database: Path) -> dict[str, list[str]]:
     if not erased or not database.exists():
         return {}
     back: dict[str, list[str]] = {}
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-    try:
-        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        for kind, ids in erased.items():
-            if TABLES.get(kind) in tables:
-                held = {row[0] for row in connection.execute(f"SELECT {KINDS[kind]} FROM {TABLES[kind]}")}  # noqa: S608
-                if (
-                    kind == "submission"
-                ):  # one that was withdrawn, and is so here, has its days left; the purge erases it
-                    waiting = {
-                        row[0] for row in connection.execute("SELECT id FROM submission WHERE state = 'withdrawn'")
-                    }
-                    held -= {one for one in waiting if ids[one] == 1}
-                if again := sorted(held & ids.keys()):
-                    back[kind] = again
-    finally:
-        connection.close()
+    for kind, ids in erased.items():
+        if kind not in TABLES:
+            continue
+        held = database_file.values(database, TABLES[kind], KINDS[kind])
+        if kind == "submission":  # one that was withdrawn, and is so here, has its days left; the purge erases it
+            withdrawn = database_file.values(database, "submission", "id", "state = ?", "withdrawn")
+            held -= {one for one in withdrawn if ids[one] == 1}
+        if again := sorted(held & ids.keys()):
+            back[kind] = again
     return back

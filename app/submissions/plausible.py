@@ -7,8 +7,7 @@ from app.benchmarks.predict import predict
 from app.benchmarks.rows import gpu_slug, question
 from app.core.money import show, to_micro
 from app.estimate.inputs import EstimateError
-from app.pricing.offers.offer import COMMUNITY
-from app.storage.sqlite import fetch
+from app.pricing.offers.store import known_prices
 from app.submissions.forms import Values
 from app.submissions.publish import as_row
 from app.submissions.store import Submission
@@ -26,24 +25,19 @@ async def doubts(kind: str, values: Values) -> dict[str, str]:
 
 
 async def _price(values: Values) -> dict[str, str]:
-    rows = await fetch(
-        "SELECT usd_per_gpu_hour_micro FROM offer WHERE gpu = ? AND tier = ? AND source <> ? ORDER BY 1",
-        values["gpu"],
-        values["tier"],
-        COMMUNITY,
-    )
+    known = await known_prices(values["gpu"], values["tier"])
     amount = Decimal(values["price"]) / (1 if values["per"] == "gpu-hour" else Decimal(values["gpu_count"]))
-    if len(rows) < FEWEST:
+    if len(known) < FEWEST:
         return {}
-    low, high, mine = rows[0][0], rows[-1][0], to_micro(amount)
+    low, high, mine = known[0], known[-1], to_micro(amount)
     if mine * FAR < low:
         return {
-            "price": f"That is {amount * 1_000_000 / low:.2f} times the lowest of {len(rows)} offers known "
+            "price": f"That is {amount * 1_000_000 / low:.2f} times the lowest of {len(known)} offers known "
             f"({show(low)} per GPU-hour): please check."
         }
     if mine > high * FAR:
         return {
-            "price": f"That is {amount * 1_000_000 / high:.1f} times the highest of {len(rows)} offers known "
+            "price": f"That is {amount * 1_000_000 / high:.1f} times the highest of {len(known)} offers known "
             f"({show(high)} per GPU-hour): please check."
         }
     return {}

@@ -15,8 +15,8 @@ from app.pricing.offers.normalise_batch import normalise_batch
 from app.pricing.offers.offer import COMMUNITY, RawOffer
 from app.pricing.refresh.exchange_rates import rates
 from app.pricing.refresh.replace_offers import replace_source
-from app.storage.sqlite import fetch
 from app.submissions.store import Submission, published
+from app.upstream.store import is_recorded
 from app.upstream.written import Written
 
 SOURCE, TITLE = COMMUNITY, "Reports of the community"
@@ -75,8 +75,7 @@ async def publish_prices() -> Written:
     """Bring the community's offers in line with the approved reports; nothing of them enters the history."""
     raws = [as_raw(report, agreeing) for report, agreeing in grouped(await published("price"))]
     batch = normalise_batch(raws, await rates(), clock.timestamp())
-    standing = await fetch("SELECT count(*) FROM loaded_source WHERE name = ?", SOURCE)
-    if not batch.offers and not standing[0][0]:
+    if not batch.offers and not await is_recorded(SOURCE):
         return Written(0, 0, 0, 0)
     return await replace_source(SOURCE, TITLE, list(batch.offers), [], clock.timestamp())
 

@@ -5,28 +5,50 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from app.core import clock, logs
 from app.core.errors import ConflictError
 from app.core.version_keys import QUEUE_KEY, gpu_key, provider_key
 from app.pricing.offers.offer import COMMUNITY
-from app.storage.sqlite import execute, fetch, transaction
-from app.submissions import erasure_journal, transitions
+from app.storage.engine import execute, fetch, fetch_column, fetch_one, fetch_value, transaction
+from app.submissions import erasure_journal, ledger_store, transitions, version_store
 from app.submissions.forms import CONTACT, FORMS, Values, is_sound
 from app.submissions.receipts import hash_of, new_id, new_receipt
 
 log = logs.get("reports")
 MOST_WAITING = 5_000
 """So many reports wait for a look at most; past that the site asks to try later, whoever sends."""
-_COLUMNS = (
-    "s.id, s.kind, s.day, s.state, s.restricted, s.body, s.policy, s.consent, s.ended_on, s.reason, c.address,"
-    " coalesce(v.version, 1)"
+_REPORTS = (
+    "SELECT s.id AS id, s.kind AS kind, s.day AS day, s.state AS state, s.restricted AS restricted, s.body AS body, "
+    "s.policy AS policy, s.consent AS consent, s.ended_on AS ended_on, s.reason AS reason, c.address AS contact, "
+    "coalesce(v.version, 1) AS version FROM submission s LEFT JOIN submission_contact c ON c.submission = s.id "
+    "LEFT JOIN submission_version v ON v.submission = s.id"
 )
-_FROM = (
-    "FROM submission s LEFT JOIN submission_contact c ON c.submission = s.id LEFT "
-    "JOIN submission_version v ON v.submission = s.id"
-)
+
+
+class StoredReport(NamedTuple):
+    """A report as its rows: the values are JSON, the contact address lies apart."""
+
+    id: str
+    kind: str
+    day: str
+    state: str
+    restricted: bool
+    body: str
+    policy: str
+    consent: str
+    ended_on: str | None
+    reason: str
+    contact: str | None
+    version: int
+
+
+class Standing(NamedTuple):
+    """Where a report stands in its life."""
+
+    state: str
+    restricted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +86,11 @@ class FullError(Exception):
     """So many reports wait that none is taken in for now."""
 
 
-def _read(row: tuple[Any, ...]) -> Submission:
+def _read(row: StoredReport) -> Submission:
     return Submission(
-        row[0],
-        row[1],
-        row[2],
-        row[3],
-        bool(row[4]),
-        _values(row[5]),
-        row[6],
-        row[7],
-        row[8] or "",
-        row[9],
-        row[10] or "",
-        row[11],
-    )
+        row.id, row.kind, row.day, row.state, bool(row.restricted), _values(row.body), row.policy, row.consent,
+        row.ended_on or "", row.reason, row.contact or "", row.version,
+    )  # fmt: skip
 
 
 def _values(body: str) -> Values:
@@ -101,46 +113,45 @@ async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[st
     receipt, one, contact = new_receipt(), new_id(), values.get(CONTACT.name, "")
     told = {name: value for name, value in values.items() if name != CONTACT.name}
     async with transaction(QUEUE_KEY):
-        if await fetch("SELECT 1 FROM submission WHERE fingerprint = ?", fingerprint(kind, values)):
+        if await fetch_column("SELECT 1 FROM submission WHERE fingerprint = {}", fingerprint(kind, values)):
             return None
-        if (await fetch("SELECT count(*) FROM submission WHERE state = 'waiting'"))[0][0] >= MOST_WAITING:
+        if await fetch_value("SELECT count(*) FROM submission WHERE state = 'waiting'") >= MOST_WAITING:
             raise FullError
         await execute(
             "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent) "
-            "VALUES (?, ?, ?, ?, 'waiting', ?, ?, ?, ?)",
+            "VALUES ({}, {}, {}, {}, 'waiting', {}, {}, {}, {})",
             one, kind, f"{clock.now():%Y-%m-%d}", hash_of(receipt), json.dumps(told, ensure_ascii=False),
             fingerprint(kind, values), policy, consent,
         )  # fmt: skip
         if contact:
-            await execute("INSERT INTO submission_contact (submission, address) VALUES (?, ?)", one, contact.casefold())
+            await _keep_contact(one, contact)
     return one, receipt
 
 
 async def by_receipt(receipt: str) -> Submission | None:
     """The report of a receipt."""
-    rows = await fetch(f"SELECT {_COLUMNS} {_FROM} WHERE s.receipt_hash = ?", hash_of(receipt))
-    return _read(rows[0]) if rows else None
+    row = await fetch_one(StoredReport, f"{_REPORTS} WHERE s.receipt_hash = {{}}", hash_of(receipt))
+    return _read(row) if row else None
 
 
 async def by_id(one: str) -> Submission | None:
     """The report of that number."""
-    rows = await fetch(f"SELECT {_COLUMNS} {_FROM} WHERE s.id = ?", one)
-    return _read(rows[0]) if rows else None
+    row = await fetch_one(StoredReport, f"{_REPORTS} WHERE s.id = {{}}", one)
+    return _read(row) if row else None
 
 
 async def by_contact(address: str) -> list[Submission]:
     """Every report with that contact address."""
-    rows = await fetch(f"SELECT {_COLUMNS} {_FROM} WHERE c.address = ? ORDER BY s.day, s.id", address.casefold())
-    return [_read(row) for row in rows]
+    found = await fetch(StoredReport, f"{_REPORTS} WHERE c.address = {{}} ORDER BY s.day, s.id", address.casefold())
+    return [_read(row) for row in found]
 
 
 async def listed(state: str = "", kind: str = "") -> list[Submission]:
-    """Reports by state and kind, the oldest first."""
-    rows = await fetch(
-        f"SELECT {_COLUMNS} {_FROM} WHERE (? = '' OR s.state = ?) AND (? = '' OR s.kind = ?) ORDER BY s.day, s.id",
-        state, state, kind, kind,
-    )  # fmt: skip
-    return [_read(row) for row in rows]
+    """Reports by state and kind, the oldest first; "" is any."""
+    wanted = {name: value for name, value in (("s.state", state), ("s.kind", kind)) if value}
+    where = " AND ".join(f"{name} = {{}}" for name in wanted)
+    asked = f"{_REPORTS}{' WHERE ' if where else ''}{where} ORDER BY s.day, s.id"
+    return [_read(row) for row in await fetch(StoredReport, asked, *wanted.values())]
 
 
 async def published(kind: str) -> list[Submission]:
@@ -156,10 +167,36 @@ async def _moved(one: str, action: str) -> str:
 
     Raises :class:`ConflictError` where there is no such transition, or no such report any more.
     """
-    rows = await fetch("SELECT state, restricted FROM submission WHERE id = ?", one)
-    if not rows:
+    now = await fetch_one(Standing, "SELECT state, restricted FROM submission WHERE id = {}", one)
+    if now is None:
         raise ConflictError("This report was erased.")
-    return transitions.after(action, rows[0][0], frozen=bool(rows[0][1]))
+    return transitions.after(action, now.state, frozen=bool(now.restricted))
+
+
+async def _keep_contact(one: str, address: str) -> None:
+    """Keep the address for questions of a report, inside the running transaction."""
+    await execute("INSERT INTO submission_contact (submission, address) VALUES ({}, {})", one, address.casefold())
+
+
+async def _forget_contact(one: str) -> None:
+    await execute("DELETE FROM submission_contact WHERE submission = {}", one)
+
+
+async def forget(one: str) -> None:
+    """Erase a report with its contact address and what the ledger says of it, inside the running transaction."""
+    await _forget_contact(one)
+    await ledger_store.forget(one)
+    await execute("DELETE FROM submission WHERE id = {}", one)
+
+
+async def is_held(one: str) -> bool:
+    """True if the report of that number is stored, in whatever state."""
+    return bool(await fetch_column("SELECT 1 FROM submission WHERE id = {}", one))
+
+
+async def has_contact(one: str) -> bool:
+    """True if an address for questions is stored of a report."""
+    return bool(await fetch_column("SELECT 1 FROM submission_contact WHERE submission = {}", one))
 
 
 async def correct(report: Submission, values: Values) -> bool:
@@ -170,25 +207,17 @@ async def correct(report: Submission, values: Values) -> bool:
     told = {name: value for name, value in values.items() if name != CONTACT.name}
     async with transaction(QUEUE_KEY, *report.keys):
         mark = fingerprint(report.kind, values)
-        if await fetch("SELECT 1 FROM submission WHERE fingerprint = ? AND id <> ?", mark, report.id):
+        if await fetch_column("SELECT 1 FROM submission WHERE fingerprint = {} AND id <> {}", mark, report.id):
             return False
         state = await _moved(report.id, "correct")
-        await execute("DELETE FROM ledger_entry WHERE submission = ?", report.id)
-        await execute("UPDATE submission SET body = ?, fingerprint = ?, state = ?, ended_on = NULL, reason = '' "
-                      "WHERE id = ?",
+        await ledger_store.forget(report.id)
+        await execute("UPDATE submission SET body = {}, fingerprint = {}, state = {}, ended_on = NULL, reason = '' "
+                      "WHERE id = {}",
                       json.dumps(told, ensure_ascii=False), mark, state, report.id)  # fmt: skip
-        await execute(
-            "INSERT INTO submission_version (submission, version) VALUES (?, 2) ON CONFLICT (submission) DO UPDATE "
-            "SET version = version + 1",
-            report.id,
-        )
-        await execute("DELETE FROM submission_contact WHERE submission = ?", report.id)
+        await version_store.raise_version(report.id)
+        await _forget_contact(report.id)
         if values.get(CONTACT.name):
-            await execute(
-                "INSERT INTO submission_contact (submission, address) VALUES (?, ?)",
-                report.id,
-                values[CONTACT.name].casefold(),
-            )
+            await _keep_contact(report.id, values[CONTACT.name])
     return True
 
 
@@ -200,9 +229,9 @@ async def withdraw(folder: Path, report: Submission) -> None:
     transitions.after("withdraw", report.state, frozen=report.restricted)
     await _journal(folder, [report.id])
     async with transaction(QUEUE_KEY, *report.keys):
-        await execute("DELETE FROM ledger_entry WHERE submission = ?", report.id)
+        await ledger_store.forget(report.id)
         await execute(
-            "UPDATE submission SET state = ?, ended_on = ? WHERE id = ?",
+            "UPDATE submission SET state = {}, ended_on = {} WHERE id = {}",
             await _moved(report.id, "withdraw"), f"{clock.now():%Y-%m-%d}", report.id,
         )  # fmt: skip
 
@@ -212,9 +241,7 @@ async def erase(folder: Path, reports: list[Submission]) -> None:
     await _journal(folder, [report.id for report in reports])
     async with transaction(QUEUE_KEY, *dict.fromkeys(key for report in reports for key in report.keys)):
         for report in reports:
-            await execute("DELETE FROM submission_contact WHERE submission = ?", report.id)
-            await execute("DELETE FROM ledger_entry WHERE submission = ?", report.id)
-            await execute("DELETE FROM submission WHERE id = ?", report.id)
+            await forget(report.id)
 
 
 async def _journal(folder: Path, ids: list[str]) -> None:
@@ -226,17 +253,7 @@ async def _journal(folder: Path, ids: list[str]) -> None:
 async def looked_at(report: Submission) -> None:
     """Remember that the operator saw this version of the report."""
     async with transaction():
-        await execute(
-            "INSERT INTO submission_version (submission, version, seen_version) VALUES (?1, ?2, ?2) "
-            "ON CONFLICT (submission) DO UPDATE SET seen_version = excluded.seen_version",
-            report.id,
-            report.version,
-        )
-
-
-async def was_shown(one: str) -> bool:
-    """True if the operator saw some version of the report."""
-    return bool(await fetch("SELECT 1 FROM submission_version WHERE submission = ? AND seen_version IS NOT NULL", one))
+        await version_store.mark_seen(report.id, report.version)
 
 
 async def decide(report: Submission, action: str, reason: str, version: int | None = None) -> None:
@@ -251,8 +268,7 @@ async def decide(report: Submission, action: str, reason: str, version: int | No
         state = await _moved(report.id, action)
         if action == "approve" and not report.sound:
             raise ConflictError(f"What is stored of {report.id} can't be read; it can only be erased.")
-        rows = await fetch("SELECT version, seen_version FROM submission_version WHERE submission = ?", report.id)
-        now, seen = rows[0] if rows else (1, None)
+        now, seen = await version_store.version_of(report.id)
         looked = version or (seen or 1 if action == "approve" else report.version)
         if not looked == report.version == now:
             raise ConflictError(
@@ -260,10 +276,14 @@ async def decide(report: Submission, action: str, reason: str, version: int | No
                 f"Look again: inferencebench submissions show {report.id}"
             )
         await execute(
-            "UPDATE submission SET state = ?, ended_on = ?, reason = ? WHERE id = ?", state, ended, reason, report.id
+            "UPDATE submission SET state = {}, ended_on = {}, reason = {} WHERE id = {}",
+            state,
+            ended,
+            reason,
+            report.id,
         )
         await execute(
-            "INSERT INTO moderation (at, submission, kind, action, reason) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO moderation (at, submission, kind, action, reason) VALUES ({}, {}, {}, {}, {})",
             clock.timestamp(), report.id, report.kind, action, reason,
         )  # fmt: skip
 
@@ -276,4 +296,4 @@ async def restrict(reports: list[Submission], frozen: bool) -> None:
     async with transaction(QUEUE_KEY, *dict.fromkeys(key for report in reports for key in report.keys)):
         for report in reports:
             await _moved(report.id, "freeze" if frozen else "unfreeze")
-            await execute("UPDATE submission SET restricted = ? WHERE id = ?", int(frozen), report.id)
+            await execute("UPDATE submission SET restricted = {} WHERE id = {}", frozen, report.id)

@@ -2,11 +2,29 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from app.core import clock
 from app.core.version_keys import TELEMETRY_KEY
-from app.storage.sqlite import execute_many, fetch, transaction
+from app.storage.engine import execute_many, fetch, fetch_pairs, fetch_value, transaction
 from app.telemetry.counters import DROPPED, MEASURES, REQUESTS, SOURCE, Histogram, Key
+
+
+class SourceTries(NamedTuple):
+    """How many tries of a source went well, and how many failed."""
+
+    source: str
+    well: int
+    failed: int
+
+
+class Counted(NamedTuple):
+    """How often a bucket of a page's measure was counted."""
+
+    page: str
+    measure: str
+    bucket: int
+    times: int
 
 
 async def write(counts: Mapping[Key, int], *, tell: bool = True) -> None:
@@ -15,8 +33,8 @@ async def write(counts: Mapping[Key, int], *, tell: bool = True) -> None:
         return
     async with transaction(*[TELEMETRY_KEY][: int(tell)]):
         await execute_many(
-            "INSERT INTO daily_counter (day, measure, page, bucket, count) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (day, measure, page, bucket) DO UPDATE SET count = count + excluded.count",
+            "INSERT INTO daily_counter (day, measure, page, bucket, count) VALUES ({}, {}, {}, {}, {}) "
+            "ON CONFLICT (day, measure, page, bucket) DO UPDATE SET count = daily_counter.count + excluded.count",
             [(*key, count) for key, count in counts.items()],
         )
 
@@ -28,54 +46,56 @@ async def tried(source: str, *, well: bool) -> None:
 
 async def tries(since: str) -> dict[str, tuple[int, int]]:
     """Source → (tries that went well, tries that failed), from the day ``since`` on."""
-    rows = await fetch(
-        "SELECT page, sum(count * (bucket = 0)), sum(count * (bucket = 1)) FROM daily_counter WHERE day >= ? "
-        "AND measure = ? GROUP BY page",
-        since,
-        SOURCE,
-    )
-    return {page: (well, failed) for page, well, failed in rows}
+    found = await fetch(
+        SourceTries,
+        "SELECT page AS source, sum(CASE bucket WHEN 0 THEN count ELSE 0 END) AS well, "
+        "sum(CASE bucket WHEN 1 THEN count ELSE 0 END) AS failed FROM daily_counter WHERE day >= {} "
+        "AND measure = {} GROUP BY page",
+        since, SOURCE,
+    )  # fmt: skip
+    return {row.source: (row.well, row.failed) for row in found}
 
 
 async def histograms(since: str) -> dict[str, dict[str, Histogram]]:
     """Page → measure → histogram of what pages said of themselves, from the day ``since`` on."""
     found: dict[str, dict[str, Histogram]] = defaultdict(lambda: {measure: {} for measure in MEASURES})
-    rows = await fetch(
-        "SELECT page, measure, bucket, sum(count) FROM daily_counter WHERE day >= ? GROUP BY page, measure, bucket",
+    for row in await fetch(
+        Counted,
+        "SELECT page, measure, bucket, sum(count) AS times FROM daily_counter WHERE day >= {} "
+        "GROUP BY page, measure, bucket",
         since,
-    )
-    for page, measure, bucket, count in rows:
-        if measure in MEASURES:
-            found[page][measure][bucket] = count
+    ):
+        if row.measure in MEASURES:
+            found[row.page][row.measure][row.bucket] = row.times
     return dict(found)
 
 
 async def requests(since: str) -> dict[str, Histogram]:
     """Route → class of status (2 for 2xx) → requests, from the day ``since`` on."""
     found: dict[str, Histogram] = defaultdict(dict)
-    rows = await fetch(
-        "SELECT page, bucket, sum(count) FROM daily_counter WHERE day >= ? AND measure = ? GROUP BY page, bucket",
-        since,
-        REQUESTS,
-    )
-    for page, status, count in rows:
-        found[page][status] = count
+    for row in await fetch(
+        Counted,
+        "SELECT page, measure, bucket, sum(count) AS times FROM daily_counter WHERE day >= {} AND measure = {} "
+        "GROUP BY page, measure, bucket",
+        since, REQUESTS,
+    ):  # fmt: skip
+        found[row.page][row.bucket] = row.times
     return dict(found)
 
 
 async def dropped(since: str) -> int:
     """Rows the access log let go, from the day ``since`` on."""
-    rows = await fetch(
-        "SELECT coalesce(sum(count), 0) FROM daily_counter WHERE day >= ? AND measure = ?", since, DROPPED
+    return int(
+        await fetch_value(
+            "SELECT coalesce(sum(count), 0) FROM daily_counter WHERE day >= {} AND measure = {}", since, DROPPED
+        )
     )
-    return int(rows[0][0])
 
 
 async def by_day(since: str) -> list[tuple[str, int]]:
     """(day, requests) from the day ``since`` on, the newest first."""
-    rows = await fetch(
-        "SELECT day, sum(count) FROM daily_counter WHERE day >= ? AND measure = ? GROUP BY day ORDER BY day DESC",
-        since,
-        REQUESTS,
-    )
-    return [(day, count) for day, count in rows]
+    found = await fetch_pairs(
+        "SELECT day, sum(count) FROM daily_counter WHERE day >= {} AND measure = {} GROUP BY day ORDER BY day DESC",
+        since, REQUESTS,
+    )  # fmt: skip
+    return list(found.items())

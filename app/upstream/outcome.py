@@ -1,15 +1,14 @@
 """What becomes of a refresh, and how a failure is recorded."""
 
 import contextlib
-import sqlite3
 from dataclasses import dataclass
 
 from app.core import clock, logs
 from app.core.http_client import Fault, FetchError
 from app.core.version_keys import SOURCES_KEY, source_key
-from app.storage.sqlite import fetch, transaction
+from app.storage.engine import UNAVAILABLE, transaction
 from app.telemetry import counter_store
-from app.upstream.tables import LoadedSource
+from app.upstream import store
 from app.upstream.written import Written
 
 
@@ -35,7 +34,7 @@ class Outcome:
 async def counted(outcome: Outcome) -> Outcome:
     """Count the try that ended so, for the status page's uptime of sources."""
     if outcome.state in ("ok", "failed"):
-        with contextlib.suppress(sqlite3.OperationalError, OSError):
+        with contextlib.suppress(*UNAVAILABLE, OSError):
             await counter_store.tried(outcome.source, well=outcome.state == "ok")
     return outcome
 
@@ -43,29 +42,10 @@ async def counted(outcome: Outcome) -> Outcome:
 async def failed(name: str, title: str, error: FetchError) -> Outcome:
     """Record a failure; what stands stays. Raises no version while the same failure goes on."""
     text = str(error)[:500]
-    with contextlib.suppress(sqlite3.OperationalError, OSError):  # a full disk can't record that it is full
-        known = await fetch("SELECT error FROM loaded_source WHERE name = ?", name)
-        now = clock.timestamp()
-        async with transaction(*([] if known == [(text,)] else [SOURCES_KEY, source_key(name)])):
-            if known:
-                await (
-                    LoadedSource.update({"error": text, "error_at": now, "tried_at": now})
-                    .where(LoadedSource.name == name)
-                    .run()
-                )
-            else:
-                row = LoadedSource(
-                    name=name,
-                    title=title,
-                    fetched_at=0,
-                    offers=0,
-                    set_aside=0,
-                    error=text,
-                    error_at=now,
-                    tried_at=now,
-                    live=False,
-                )
-                await LoadedSource.insert(row).run()
+    with contextlib.suppress(*UNAVAILABLE, OSError):  # a full disk can't record that it is full
+        known = await store.recorded_error(name)
+        async with transaction(*([] if known == text else [SOURCES_KEY, source_key(name)])):
+            await store.record_failure(name, title, text, clock.timestamp())
     logs.get("refresh").warning("source failed", extra={"source": name, "why": text})
     return Outcome(name, "failed", text, retry_after=error.retry_after, may_pass=error.may_pass)
 
@@ -74,7 +54,7 @@ def as_fault(error: Exception, name: str) -> FetchError:
     """Whatever a refresh of ``name`` ran into, as the fault that is recorded; what nobody foresaw is logged whole."""
     if isinstance(error, FetchError):
         return error
-    if isinstance(error, sqlite3.OperationalError | OSError):
+    if isinstance(error, (*UNAVAILABLE, OSError)):
         return FetchError(Fault.CRASHED, f"could not be stored ({error})")
     logs.get("refresh").error("refresh failed", extra={"source": name, "kind": type(error).__name__}, exc_info=error)
     return FetchError(Fault.OWN, f"{type(error).__name__} in {place_of(error)}")
@@ -90,11 +70,3 @@ def place_of(error: BaseException) -> str:
             place = f"{path.rsplit('/', 1)[-1]}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
-
-
-async def record_answer(name: str, title: str, now: int) -> None:
-    """Record a good answer of a source that brings no offers, inside the running transaction."""
-    await LoadedSource.delete().where(LoadedSource.name == name).run()
-    row = LoadedSource(name=name, title=title, fetched_at=now, offers=0, set_aside=0, error="", error_at=None,
-                       tried_at=now, live=True)  # fmt: skip
-    await LoadedSource.insert(row).run()

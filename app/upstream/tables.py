@@ -3,7 +3,7 @@
 from piccolo.columns import BigInt, Boolean, Integer, Text, Varchar
 from piccolo.table import Table
 
-from app.storage.sqlite import ENGINE
+from app.storage.engine import ENGINE
 
 
 class LoadedSource(Table, db=ENGINE, tablename="loaded_source"):

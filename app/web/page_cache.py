@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from app.core.errors import BusyError
-from app.storage.sqlite import VersionWatch
+from app.storage.engine import VersionWatch
 from app.web.answers import Answer, Ask
 
 MAX_KEPT = 4_000

@@ -47,7 +47,7 @@ def test_another_hash_leads_to_the_current_sheet_and_other_parameters_are_refuse
 
 def test_a_new_price_makes_a_new_sheet(inside: Inside) -> None:
     from app.core.version_keys import OFFERS_KEY
-    from app.storage.sqlite import execute, transaction
+    from app.storage.engine import execute, transaction
 
     async def work(client: httpx.AsyncClient) -> None:
         first = re.findall(r'data-sheet="([^"]+)"', (await client.get("/calculator")).text)[0]
@@ -79,7 +79,7 @@ def test_every_models_hardware_holds_the_limits_of_each_preset(site: Site) -> No
 
 
 def test_a_model_that_is_not_understood_says_why_and_shows_no_number(inside: Inside) -> None:
-    from app.storage.sqlite import execute, transaction
+    from app.storage.engine import execute, transaction
 
     async def work(client: httpx.AsyncClient) -> None:
         async with transaction("model:openai--gpt-oss-20b", "models"):

@@ -12,6 +12,7 @@ from app.models.hub.refresh import refresh_models
 from app.models.hub.seed import shipped_models
 from app.storage import sqlite
 from tests.conftest import Inside
+from tests.database import tuples
 from tests.fake_clouds import Clouds, Reply, as_json, bomb, clouds
 from tests.fake_hub import HubAnswers, result
 
@@ -28,7 +29,7 @@ class Hubbed:
         return sqlite.run(refresh_models(self.inside.settings))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return sqlite.run(sqlite.fetch(sql))
+        return sqlite.run(tuples(sql))
 
     def page(self, path: str, status: int = 200) -> str:
         async def ask(client: httpx.AsyncClient) -> str:

@@ -12,6 +12,7 @@ from app.core.settings import Settings, load
 from app.pricing.refresh.refresh_source import refresh
 from app.storage import sqlite
 from app.upstream.outcome import Outcome
+from tests.database import tuples
 from tests.fake_clouds import Clouds, clouds
 
 
@@ -27,7 +28,7 @@ class Refreshing:
 
     def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         async def go() -> list[tuple[Any, ...]]:
-            return await sqlite.fetch(sql, *arguments)
+            return await tuples(sql, *arguments)
 
         return sqlite.run(go())
 

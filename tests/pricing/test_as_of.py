@@ -15,6 +15,7 @@ from app.pricing.offers import store
 from app.pricing.offers.price_query import SORTS, PriceQuery
 from app.storage import sqlite
 from tests.conftest import Inside
+from tests.database import execute, tuples
 
 DAY = "2026-06-18"
 END = int(parse_instant(DAY).timestamp()) + DAY_S
@@ -26,7 +27,7 @@ def test_a_past_day_has_the_prices_that_stood_at_its_end(inside: Inside) -> None
         assert answer["as_of"] == DAY
         assert answer["note"].startswith("Historical")
         ids = {offer["id"]: offer for offer in answer["offers"]}
-        stood = await sqlite.fetch(
+        stood = await tuples(
             "SELECT s.offer, p.usd_per_gpu_hour_micro FROM price_series s JOIN price_span p ON p.series = s.id"
             " WHERE p.valid_from < ? AND p.valid_to >= ? AND s.offer NOT LIKE 'shipped:%'", END, END,
         )  # fmt: skip
@@ -46,12 +47,12 @@ def test_a_past_day_has_the_prices_that_stood_at_its_end(inside: Inside) -> None
 
 def test_a_price_that_changed_since_is_the_one_of_that_day(inside: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
-        (offer,) = await sqlite.fetch("SELECT id, gpu FROM offer WHERE price_since < ? ORDER BY id LIMIT 1", DAY)
+        (offer,) = await tuples("SELECT id, gpu FROM offer WHERE price_since < ? ORDER BY id LIMIT 1", DAY)
         async with sqlite.transaction("offers"):
-            await sqlite.execute("DELETE FROM price_span WHERE series = (SELECT id FROM price_series WHERE offer = ?)",
+            await execute("DELETE FROM price_span WHERE series = (SELECT id FROM price_series WHERE offer = ?)",
                                  offer[0])  # fmt: skip
             for begin, end, micro in ((END - 9 * DAY_S, END + DAY_S, 7_000_000), (END + DAY_S, None, 8_000_000)):
-                await sqlite.execute("INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) "
+                await execute("INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) "
                                      "SELECT id, ?, ?, ? FROM price_series WHERE offer = ?",
                                      begin, end, micro, offer[0])  # fmt: skip
         for day, usd in ((DAY, 7), ("2026-06-19", 7), ("2026-06-20", 8)):

@@ -12,6 +12,7 @@ from app.pricing.refresh.refresh_source import refresh_many
 from app.storage import sqlite
 from tests import fake_clouds
 from tests.conftest import Inside
+from tests.database import execute
 from tests.pricing.conftest import Refreshing
 
 NOW = 1_000_000
@@ -101,9 +102,7 @@ def test_a_better_source_that_has_been_silent_for_days_gives_way_and_comes_back(
 
     async def silent() -> None:
         async with sqlite.transaction():
-            await sqlite.execute(
-                "UPDATE offer SET fetched_at = ?, stale_at = ? WHERE source = 'runpod'", past, past + 9
-            )
+            await execute("UPDATE offer SET fetched_at = ?, stale_at = ? WHERE source = 'runpod'", past, past + 9)
 
     sqlite.run(silent())
     refreshing("gpu_price_feed")
@@ -131,7 +130,7 @@ def test_what_stands_of_a_source_that_gave_way_goes_without_a_fault(refreshing: 
 
     async def beside() -> None:  # as two processes may leave it
         async with sqlite.transaction():
-            await sqlite.execute(
+            await execute(
                 "UPDATE offer SET source = 'gpu_price_feed' WHERE id = (SELECT min(id) FROM offer WHERE "
                 "source = 'runpod')"
             )

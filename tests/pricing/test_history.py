@@ -14,12 +14,13 @@ import time_machine
 from app.core import clock
 from app.core.settings import load
 from app.core.units import DAY_S
+from app.pricing.history import chart, queries, record
 from app.pricing.history import levels as history
-from app.pricing.history import queries, record
 from app.pricing.refresh.refresh_source import refresh
 from app.storage import sqlite
 from tests import fake_clouds
 from tests.conftest import Inside
+from tests.database import tuples, write
 from tests.fake_clouds import Clouds, Reply, clouds
 
 START = datetime(2026, 12, 1, 0, 30, tzinfo=UTC)
@@ -73,7 +74,7 @@ def test_a_chart_holds_a_row_for_each_day_and_carries_what_stands() -> None:
         6 * day,
     )
     assert [row[1] for row in rows] == [90, 90, 90, None, None, 80, 80]
-    assert len(history.thinned([(f"d{n}", 1, 1, 1) for n in range(1000)])) <= history.MOST_ROWS
+    assert len(history.thinned([chart.Day(f"d{n}", 1, 1, 1) for n in range(1000)])) <= history.MOST_ROWS
 
 
 def test_a_long_chart_draws_no_more_points_than_can_be_told_apart() -> None:
@@ -105,7 +106,7 @@ def page(inside: Inside, path: str) -> str:
 
 
 def rows(sql: str) -> list[tuple[Any, ...]]:
-    return sqlite.run(sqlite.fetch(sql))
+    return sqlite.run(tuples(sql))
 
 
 def with_price(dollars: str) -> list[dict[str, Any]]:
@@ -198,7 +199,7 @@ def test_an_unchanged_offer_writes_no_history_and_the_roll_up_keeps_what_a_chart
                 for day in range(3) for n in range(120)
             ]  # fmt: skip
             gap: list[tuple[Any, ...]] = [("l4-24gb", "spot", DAY_S * 4 + 60 * 120, None, None, None)]
-            await sqlite.execute_many(
+            await write(
                 "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro, in_stock_micro) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
                 minutes + gap,

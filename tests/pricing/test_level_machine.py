@@ -23,6 +23,7 @@ from app.core.units import DAY_S, HOUR_S
 from app.pricing.history import record
 from app.pricing.refresh.refresh_source import refresh
 from app.storage import sqlite
+from tests.database import tuples
 from tests.fake_clouds import Clouds, Reply, clouds, lambda_type, verda_type
 from tests.rule_machines import rule_machine_settings
 
@@ -59,7 +60,7 @@ class Prices(RuleBasedStateMachine):
 
     def _rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         async def go() -> list[tuple[Any, ...]]:
-            return await sqlite.fetch(sql, *arguments)
+            return await tuples(sql, *arguments)
 
         return sqlite.run(go())
 

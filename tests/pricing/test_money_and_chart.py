@@ -49,13 +49,13 @@ def test_the_median_counts_each_provider_once_at_its_lowest() -> None:
 
 
 def test_a_chart_needs_two_days_and_breaks_its_line_over_a_gap() -> None:
-    assert chart.draw((("2026-06-01", 1, 1, None),)) is None
+    assert chart.draw((chart.Day("2026-06-01", 1, 1, None),)) is None
     drawn = chart.draw(
         (
-            ("2026-06-01", 10**6, None, None),
-            ("2026-06-02", 2 * 10**6, None, None),
-            ("2026-06-03", None, None, None),
-            ("2026-06-20", 10**6, None, None),
+            chart.Day("2026-06-01", 10**6, None, None),
+            chart.Day("2026-06-02", 2 * 10**6, None, None),
+            chart.Day("2026-06-03", None, None, None),
+            chart.Day("2026-06-20", 10**6, None, None),
         )
     )
     assert drawn

@@ -9,6 +9,7 @@ from app.catalog.facts import providers
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.snapshot import files
 from app.storage import sqlite
+from tests.database import tuples
 
 SOURCES, PROVIDERS = ("list-a", "list-b", "list-c"), ("lambda", "verda", "vultr")
 
@@ -25,8 +26,8 @@ async def replaced(retire: dict[str, frozenset[str]]) -> set[tuple[str, str]]:
         await replace_source(source, source, [], [aside(provider) for provider in PROVIDERS], 1)
     await replace_source("own", "own", [offer], [], 2, retire=retire)
     spelled = {providers()[slug].spellings[0]: slug for slug in PROVIDERS}
-    counted = await sqlite.fetch("SELECT name, set_aside FROM loaded_source WHERE name LIKE 'list-%'")
-    rows = await sqlite.fetch("SELECT source, provider FROM set_aside")
+    counted = await tuples("SELECT name, set_aside FROM loaded_source WHERE name LIKE 'list-%'")
+    rows = await tuples("SELECT source, provider FROM set_aside")
     assert dict(counted) == {source: sum(row[0] == source for row in rows) for source in SOURCES}
     return {(source, spelled[name]) for source, name in rows}
 

@@ -20,6 +20,7 @@ from app.pricing.refresh.replace_offers import replace_source
 from app.site import price_watch
 from app.storage import sqlite
 from tests.conftest import Inside
+from tests.database import execute
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 HOUR = 3600
@@ -132,7 +133,7 @@ def test_a_feed_tells_lows_stock_and_changes_of_its_filter_alone(inside: Inside)
         before = await feed(client, mine)
         await answered(offer("x", 400), offer("y", 500, "out"))
         async with sqlite.transaction():  # as if it had been so for two days
-            await sqlite.execute("UPDATE price_span SET valid_from = valid_from - 172800 WHERE usd_per_gpu_hour_micro"
+            await execute("UPDATE price_span SET valid_from = valid_from - 172800 WHERE usd_per_gpu_hour_micro"
                                  " IN (4000000, 5000000) AND valid_to IS NULL")  # fmt: skip
         await answered(offer("x", 300), offer("y", 500))
         found = await feed(client, mine)

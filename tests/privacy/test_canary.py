@@ -98,7 +98,10 @@ def test_text_that_only_the_write_ahead_log_or_a_free_page_holds_is_found(house:
     path = house.settings.database_path
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA secure_delete = OFF")
-        connection.execute("INSERT INTO moderation VALUES (1, 'x', 'x', 'x', 'canarymarkinfreepage')")
+        connection.execute(
+            "INSERT INTO moderation (at, submission, kind, action, reason) "
+            "VALUES (1, 'x', 'x', 'x', 'canarymarkinfreepage')"
+        )
         connection.commit()
         connection.execute("DELETE FROM moderation WHERE submission = 'x'")
         connection.commit()

@@ -31,6 +31,7 @@ from app.privacy.mail.mailbox import Maildir
 from app.privacy.requests import cases, request
 from app.privacy.retention import purge
 from app.storage import sqlite
+from tests.database import tuples
 from tests.rule_machines import rule_machine_settings
 
 BEGIN = "2026-11-24T15:00:00Z"
@@ -78,7 +79,7 @@ class Requests(RuleBasedStateMachine):
 
     def _picked(self, number: int) -> str:
         """One of the cases, in their order of age."""
-        ages = dict(sqlite.run(sqlite.fetch("SELECT reference, rowid FROM privacy_case")))
+        ages = dict(sqlite.run(tuples("SELECT reference, rowid FROM privacy_case")))
         return sorted(self.last, key=ages.__getitem__)[number % len(self.last)]
 
     # What people do
@@ -223,7 +224,7 @@ class Requests(RuleBasedStateMachine):
         return {case.reference: case for case in sqlite.run(cases.every(closed=True))}
 
     def _where(self, mark: str) -> list[str]:
-        return [one for (one,) in sqlite.run(sqlite.fetch("SELECT reference FROM correspondence WHERE body LIKE ?",
+        return [one for (one,) in sqlite.run(tuples("SELECT reference FROM correspondence WHERE body LIKE ?",
             f"%{mark}%"))]  # fmt: skip
 
     def letters(self) -> list[EmailMessage]:
@@ -255,7 +256,7 @@ class Requests(RuleBasedStateMachine):
                 assert now - self.automatic.get(letter["To"], -DAY_S) >= DAY_S, "two automatic letters within a day"
                 self.automatic[letter["To"]] = now
         kept = "".join(
-            str(row) for row in sqlite.run(sqlite.fetch("SELECT body FROM correspondence WHERE direction = 'out'"))
+            str(row) for row in sqlite.run(tuples("SELECT body FROM correspondence WHERE direction = 'out'"))
         )
         assert not re.search(r"IB-[2-9A-Z]{4}-", kept), "a code that was sent is not kept"
 

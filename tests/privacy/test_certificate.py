@@ -11,9 +11,11 @@ from app.core.errors import InferenceBenchError
 from app.core.settings import Settings, load
 from app.privacy.fulfilment import fulfil
 from app.privacy.mail import mailbox, sync
+from app.privacy.mail.copy_store import Copy
 from app.privacy.requests import cases
 from app.storage import sqlite, write_ahead_log
 from app.submissions import store
+from tests.database import tuples
 from tests.privacy.test_requests import arrive, dovecot, letters, mail, office, polled, waiting  # noqa: F401
 from tests.submissions.test_reports import EXPERIENCE
 
@@ -48,7 +50,7 @@ def held(settings: Settings) -> str:
 
 
 def copies() -> int:
-    return int(sqlite.run(sqlite.fetch("SELECT count(*) FROM mail_copy"))[0][0])
+    return int(sqlite.run(tuples("SELECT count(*) FROM mail_copy"))[0][0])
 
 
 def erased(settings: Settings, reference: str) -> dict[str, int]:
@@ -67,7 +69,7 @@ def test_the_counts_are_what_is_gone(office: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    "cut", ["store.erase", "publish.publish_prices", "sync.delete_copies", "erasure_journal.append", "empty_log"]
+    "cut", ["reports_store.erase", "publish.publish_prices", "sync.delete_copies", "erasure_journal.append", "scrub"]
 )
 def test_a_run_that_was_cut_off_is_taken_up_and_counts_the_same(
     office: Settings,
@@ -142,7 +144,7 @@ def test_a_servers_no_is_no_deletion(
     sqlite.use(settings.database_path)
     (maildir / "new" / "one").write_bytes(mail("please delete me", subject="[erasure]"))
     polled(settings)
-    names = [name for (name,) in sqlite.run(sqlite.fetch("SELECT name FROM mail_copy WHERE place LIKE 'imap%'"))]
+    names = [name for (name,) in sqlite.run(tuples("SELECT name FROM mail_copy WHERE place LIKE 'imap%'"))]
     assert len(names) == 1
     box = mailbox.Imap(url)
     real = imaplib.IMAP4.uid
@@ -154,9 +156,9 @@ def test_a_servers_no_is_no_deletion(
         patch.setattr(imaplib.IMAP4, "uid", no)
         with pytest.raises(mailbox.MailboxError):
             box.delete(names)
-        assert sqlite.run(sync.delete_copies(settings, [(box.place, names[0])])) == set()
+        assert sqlite.run(sync.delete_copies(settings, [Copy(box.place, names[0])])) == set()
     assert copies() >= 1
-    assert sqlite.run(sync.delete_copies(settings, [(box.place, names[0])])) == {(box.place, names[0])}
+    assert sqlite.run(sync.delete_copies(settings, [Copy(box.place, names[0])])) == {(box.place, names[0])}
     assert not [path for path in maildir.glob("*/*") if path.name.startswith("one")]
 
 

@@ -19,7 +19,7 @@ from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
 from app.privacy.fulfilment import fulfil
-from app.privacy.mail import automatic_limits, delivery, queue, sync
+from app.privacy.mail import automatic_limits, delivery, queue, store, sync
 from app.privacy.mail.mailbox import Imap
 from app.privacy.mail.parser import read
 from app.privacy.requests import cases, request
@@ -434,10 +434,10 @@ def test_a_letter_that_fails_by_a_fault_of_ours_stands_in_no_others_way(
 ) -> None:
     real = delivery._hand_over
 
-    def faulty(settings: Settings, one: str, recipient: str, *given: object) -> None:
-        if recipient.startswith("first"):
+    def faulty(settings: Settings, one: str, letter: store.Letter) -> None:
+        if letter.recipient.startswith("first"):
             raise UnicodeEncodeError("ascii", "ä", 0, 1, "a password of our own")
-        real(settings, one, recipient, *given)  # type: ignore[arg-type]
+        real(settings, one, letter)
 
     monkeypatch.setattr(delivery, "_hand_over", faulty)
     for name in ("first", "second"):

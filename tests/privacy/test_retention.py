@@ -16,11 +16,12 @@ from app.core import clock, retention
 from app.core.errors import InferenceBenchError
 from app.core.retention import KINDS, Limit, add_months, kind
 from app.core.settings import load
-from app.privacy.retention import purge
+from app.privacy.retention import purge, store
 from app.storage import sqlite
 from app.telemetry import counter_store
 from tests import plain
 from tests.conftest import Inside, Site, free_port, serve
+from tests.database import execute, tuples
 
 
 def at(text: str) -> int:
@@ -148,21 +149,21 @@ def test_erasing_waits_for_readers_until_the_log_is_cut(inside: Inside) -> None:
 
 def test_a_large_purge_goes_in_many_short_transactions(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    real = sqlite.execute
+    real = store.delete_rows
 
-    async def watched(sql: str, *arguments: object) -> None:
-        sizes.append(sql.count(",") + 1)
-        await real(sql, *arguments)
+    async def watched(table: str, numbers: list[int]) -> None:
+        sizes.append(len(numbers))
+        await real(table, numbers)
 
-    monkeypatch.setattr(purge, "execute", watched)
+    monkeypatch.setattr(store, "delete_rows", watched)
 
     async def work(_: httpx.AsyncClient) -> None:
         await counter_store.write(
             {(f"2020-{1 + n % 12:02}-01", "load", f"/{n // 12}", n % 7): 1 for n in range(30_000)}
         )
-        rows = (await sqlite.fetch("SELECT count(*) FROM daily_counter"))[0][0]
+        rows = (await tuples("SELECT count(*) FROM daily_counter"))[0][0]
         assert (await purge.run(inside.settings, clock.timestamp()))["counters"] == rows
-        assert await sqlite.fetch("SELECT count(*) FROM daily_counter") == [(0,)]
+        assert await tuples("SELECT count(*) FROM daily_counter") == [(0,)]
 
     inside.run(work)
     assert len(sizes) > 5
@@ -189,6 +190,7 @@ def test_the_commands_say_what_is_due_and_a_dry_run_erases_nothing(
         command.abuse(address="here", settings=settings)
 
 
+DECISION = "INSERT INTO moderation (at, submission, kind, action, reason) VALUES (?, 'r1', 'price', 'approve', '')"
 NO_TIMES = ("garbage", b"\xff\x00", 2**62, -(9**18), 3.5, "{}", "9999-99-99", "2026-02-30")
 
 
@@ -198,9 +200,9 @@ def test_what_has_no_readable_time_is_past_its_limit_and_takes_no_page_down(insi
         today = f"{clock.now():%Y-%m-%d}"
         async with sqlite.transaction():
             for number, value in enumerate([*NO_TIMES, now]):
-                await sqlite.execute("INSERT INTO moderation VALUES (?, 'r1', 'price', 'approve', '')", value)
+                await execute(DECISION, value)
                 day = today if value == now else value
-                await sqlite.execute(
+                await execute(
                     "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent, "
                     "ended_on) VALUES (?1, 'price', ?2, ?1, 'rejected', '{}', ?1, '', '', ?3)",
                     f"r{number}", today, day,
@@ -209,8 +211,8 @@ def test_what_has_no_readable_time_is_past_its_limit_and_takes_no_page_down(insi
         assert await purge.next_due(inside.settings, now) == now
         gone = await purge.run(inside.settings, now)
         assert (gone["moderation"], gone["submissions"]) == (len(NO_TIMES), len(NO_TIMES))
-        assert await sqlite.fetch("SELECT at FROM moderation") == [(now,)]
-        assert await sqlite.fetch("SELECT ended_on FROM submission") == [(today,)]
+        assert await tuples("SELECT at FROM moderation") == [(now,)]
+        assert await tuples("SELECT ended_on FROM submission") == [(today,)]
         assert await purge.next_due(inside.settings, now) != now
 
     inside.run(work)
@@ -226,9 +228,9 @@ def test_a_kind_that_cannot_be_erased_stands_in_no_others_way(inside: Inside, mo
 
         monkeypatch.setattr(purge, "_files", only_log)
         async with sqlite.transaction():
-            await sqlite.execute("INSERT INTO moderation VALUES (1, 'r1', 'price', 'approve', '')")
+            await execute(DECISION, 1)
         with pytest.raises(OSError, match="nobody may delete"):
             await purge.run(inside.settings, clock.timestamp())
-        assert await sqlite.fetch("SELECT * FROM moderation") == []
+        assert await tuples("SELECT * FROM moderation") == []
 
     inside.run(work)

@@ -16,6 +16,7 @@ from app.process import prepare
 from app.storage import sqlite
 from app.submissions import erasure_journal, store, transitions
 from tests.conftest import Inside
+from tests.database import execute, write
 from tests.submissions.test_reports import BENCHMARK, EXPERIENCE, PRICE, agreed, send
 
 DAY_S = 86_400
@@ -222,7 +223,7 @@ def test_what_cannot_be_read_is_not_published(house: Inside) -> None:
         for kind, values in (("experience", EXPERIENCE), ("benchmark", BENCHMARK), ("price", PRICE)):
             number, _ = await send(client, kind, values, checked="yes")
             async with sqlite.transaction():
-                await sqlite.execute("UPDATE submission SET body = '{' WHERE id = ?", number)
+                await execute("UPDATE submission SET body = '{' WHERE id = ?", number)
             with pytest.raises(InferenceBenchError, match="can't be read"):
                 await submissions._decide(house.settings, [number], "approve", "")
 
@@ -285,7 +286,7 @@ def test_a_row_that_cannot_be_read_takes_no_page_down(house: Inside, body: str, 
         number, receipt = await send(client, kind, {"experience": EXPERIENCE, "price": PRICE}[kind], checked="yes")
         await submissions._decide(house.settings, [number], "approve", "")
         async with sqlite.transaction("community", "provider:lambda", "provider:coreweave"):
-            await sqlite.execute("UPDATE submission SET body = ? WHERE id = ?", body, number)
+            await write("UPDATE submission SET body = ? WHERE id = ?", [(body, number)])
         for path in ("/providers/lambda", "/providers/coreweave", "/prices", "/benchmarks", "/status"):
             assert (await client.get(path)).status_code == 200, path
         for action in ("show", "json", "csv"):

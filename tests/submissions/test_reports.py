@@ -34,6 +34,7 @@ from app.submissions import erasure_journal, publish, store
 from app.submissions.forms import FORMS
 from app.submissions.receipts import hash_of, looks_right, new_receipt
 from tests.conftest import Inside, Site
+from tests.database import tuples
 from tests.fake_clouds import clouds
 
 FULL_WIDTH_CARD = "\uff14" + "\uff11" * 15
@@ -242,7 +243,7 @@ def test_a_reported_price_never_replaces_a_providers_own_nor_the_best(house: Ins
         before = prices.findall((await client.get("/")).text)
         assert len(before) > 50
         await submissions._decide(house.settings, [number, cheap], "approve", "")
-        rows = await sqlite.fetch("SELECT provider, usd_per_gpu_hour_micro FROM offer WHERE source = 'community'")
+        rows = await tuples("SELECT provider, usd_per_gpu_hour_micro FROM offer WHERE source = 'community'")
         assert sorted(rows) == [("aws", 500_000), ("coreweave", 20_000)], "both join the table"
         listed = (await client.get("/api/prices?gpu=l4-24gb&provider=aws&tier=on-demand")).json()["offers"]
         assert len([row for row in listed if row["source"] != "community"]) == len(stated), "the provider's own stay"
@@ -266,7 +267,7 @@ def test_a_provider_that_answers_for_itself_retires_its_shipped_list_and_no_repo
         live = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(house.settings.data_dir)})
 
         async def sources() -> set[str]:
-            return {row[0] for row in await sqlite.fetch("SELECT DISTINCT source FROM offer WHERE provider = 'lambda'")}
+            return {row[0] for row in await tuples("SELECT DISTINCT source FROM offer WHERE provider = 'lambda'")}
 
         async def work(client: httpx.AsyncClient) -> None:
             mine = {
@@ -285,7 +286,7 @@ def test_a_provider_that_answers_for_itself_retires_its_shipped_list_and_no_repo
             assert (await refresh("lambda", live)).state == "ok"
             assert await sources() == {"community", "lambda"}
             levels = "SELECT count(*) FROM price_level WHERE gpu = 'h100-sxm-80gb' AND low_micro = 990000"
-            assert await sqlite.fetch(levels) == [(0,)], "history holds what providers ask"
+            assert await tuples(levels) == [(0,)], "history holds what providers ask"
 
         house.run(work)
 
@@ -329,7 +330,7 @@ def test_independent_reports_of_the_same_price_are_counted(house: Inside) -> Non
             for n, price in enumerate(("0.3141", "0.3142", "0.9"))
         ]
         await submissions._decide(house.settings, ids, "approve", "")
-        rows = await sqlite.fetch("SELECT remark FROM offer WHERE source = 'community'")
+        rows = await tuples("SELECT remark FROM offer WHERE source = 'community'")
         assert rows == [("community, 2 independent reports agree",)], "not the one that stands alone that day"
         assert len(publish.grouped(await store.published("price"))) == 1
 

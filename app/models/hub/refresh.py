@@ -9,20 +9,21 @@ from app.core import clock
 from app.core.http_client import Fault, FetchError
 from app.core.settings import Settings
 from app.core.version_keys import MODELS_KEY, SOURCES_KEY, model_key
+from app.models import store
 from app.models.architecture.config import UnreadableError
 from app.models.architecture.naming import slug_of, understood
 from app.models.architecture.serialise import to_plain
 from app.models.hub import leaderboard
 from app.models.hub.client import Hub, HubError, HubModel
-from app.models.tables import EvaluationRow, ModelRow, SpeedRow
-from app.storage.sqlite import execute_many, fetch, insert_many, transaction
-from app.upstream.outcome import Outcome, as_fault, counted, failed, record_answer
+from app.models.store import Evaluation, MeasuredSpeed
+from app.storage.engine import transaction
+from app.upstream.outcome import Outcome, as_fault, counted, failed
+from app.upstream.store import record_answer, recorded_error
 from app.upstream.written import Written
 
 NAME, TITLE = "models", "Hugging Face Hub"
 _FACTS = ("architecture", "parameters", "active_parameters", "file_parameters", "context", "precision", "licence",
           "gated", "last_modified", "from_hub", "fault")  # fmt: skip
-_EVALUATION = ("benchmark", "task", "setup", "value", "day", "source_name", "source_url", "verified")
 
 
 async def refresh_models(settings: Settings) -> Outcome:
@@ -34,7 +35,7 @@ async def refresh_models(settings: Settings) -> Outcome:
 
 
 async def _refresh(settings: Settings) -> Outcome:
-    names = [row[0] for row in await fetch("SELECT model FROM model ORDER BY slug")]
+    names = await store.tracked()
     written = Written()
     faults: dict[str, str] = {}
     async with Hub(settings) as hub:
@@ -59,20 +60,16 @@ async def _refresh(settings: Settings) -> Outcome:
 async def _store(answer: HubModel, written: Written) -> None:
     """Write one model's facts and results where they changed."""
     slug = slug_of(answer.model)
-    old = (await ModelRow.select().where(ModelRow.slug == slug).run())[0]
+    old = await store.one_model(slug)
+    assert old is not None, f"{slug} was tracked when the Hub was asked"
     facts = {**{name: old[name] for name in _FACTS}, **_facts(answer, old)}
-    results = [tuple(getattr(item, name) for name in _EVALUATION) for item in answer.evaluations]
-    before = await fetch(f"SELECT {', '.join(_EVALUATION)} FROM evaluation WHERE slug = ? ORDER BY id", slug)  # noqa: S608
-    same = (
-        all(facts[name] == old[name] for name in _FACTS) and [(*row[:-1], bool(row[-1])) for row in before] == results
-    )
+    results = [Evaluation._make(getattr(item, name) for name in Evaluation._fields) for item in answer.evaluations]
+    same = all(facts[name] == old[name] for name in _FACTS) and await store.stated_evaluations(slug) == results
     now = clock.timestamp()
     async with transaction(*([] if same else [MODELS_KEY, model_key(slug)])):
-        values: dict[Any, Any] = {**facts, "downloads": answer.downloads, "fetched_at": now}
-        await ModelRow.update(values).where(ModelRow.slug == slug).run()
+        await store.update_model(slug, {**facts, "downloads": answer.downloads, "fetched_at": now})
         if not same:
-            await EvaluationRow.delete().where(EvaluationRow.slug == slug).run()
-            await insert_many(EvaluationRow, ("slug", *_EVALUATION), ((slug, *row) for row in results))
+            await store.replace_evaluations(slug, results)
     _count(written, same, slug)
 
 
@@ -97,11 +94,11 @@ def _facts(answer: HubModel, old: dict[str, Any]) -> dict[str, Any]:
 
 async def _store_fault(name: str, fault: str, written: Written) -> None:
     slug = slug_of(name)
-    old = await fetch("SELECT fault FROM model WHERE slug = ?", slug)
-    same = old == [(fault[:300],)]
+    old = await store.one_model(slug)
+    same = old is not None and old["fault"] == fault[:300]
     if not same:
         async with transaction(MODELS_KEY, model_key(slug)):
-            await ModelRow.update({"fault": fault[:300]}).where(ModelRow.slug == slug).run()
+            await store.update_model(slug, {"fault": fault[:300]})
     _count(written, same, slug)
 
 
@@ -121,35 +118,33 @@ async def _refresh_speeds(hub: Hub, written: Written) -> str:
     except (HubError, FetchError) as error:
         return f"measured speeds stay as they are: {error}"
     rows = [(name, speed) for name, text in texts for speed in leaderboard.read(text, name)[0]]
-    stands = (await fetch("SELECT count(*) FROM measured_speed"))[0][0]
-    if len(rows) * 2 < stands:
-        return f"measured speeds stay as they are: only {len(rows)} rows where {stands} stand"
-    await _store_speeds(rows, written)
+    stand = await store.measured_speeds()
+    if len(rows) * 2 < len(stand):
+        return f"measured speeds stay as they are: only {len(rows)} rows where {len(stand)} stand"
+    await _store_speeds(rows, stand, written)
     return ""
 
 
-async def _store_speeds(rows: Iterable[tuple[str, leaderboard.Speed]], written: Written) -> None:
-    columns = ("slug", "model", "gpu", "gpu_count", "engine", "engine_version", "precision", "attention",
-               "input_tokens",
-               "output_tokens", "concurrency", "ttft_ms", "tpot_ms", "output_tokens_per_s", "file")  # fmt: skip
+async def _store_speeds(
+    rows: Iterable[tuple[str, leaderboard.Speed]], before: list[MeasuredSpeed], written: Written
+) -> None:
     fresh = [
-        (slug_of(s.model), s.model, s.gpu, s.gpu_count, "transformers", s.engine_version, s.precision, s.attention,
-         s.input_tokens, s.output_tokens, s.concurrency, s.ttft_ms, s.tpot_ms, s.output_tokens_per_s, name[:160])
+        MeasuredSpeed(
+            slug_of(s.model), s.model, s.gpu, s.gpu_count, "transformers", s.engine_version, s.precision, s.attention,
+            s.input_tokens, s.output_tokens, s.concurrency, s.ttft_ms, s.tpot_ms, s.output_tokens_per_s, name[:160],
+        )
         for name, s in rows
     ]  # fmt: skip
-    before = await fetch(f"SELECT {', '.join(columns)} FROM measured_speed ORDER BY id")  # noqa: S608
     if before == fresh:
         return
-    keys = {MODELS_KEY, *(model_key(row[0]) for row in {*before, *fresh})}
+    keys = {MODELS_KEY, *(model_key(row.slug) for row in {*before, *fresh})}
     async with transaction(*sorted(keys)):
-        await execute_many("DELETE FROM measured_speed", [()])
-        await insert_many(SpeedRow, columns, fresh)
+        await store.replace_speeds(fresh)
     written.keys |= keys
 
 
 async def _describe(answered: int, written: Written) -> None:
-    known = await fetch("SELECT offers, error FROM loaded_source WHERE name = ?", NAME)
-    keys = [] if known == [(0, "")] else [SOURCES_KEY]
+    keys = [] if await recorded_error(NAME) == "" else [SOURCES_KEY]
     async with transaction(*keys):
         await record_answer(NAME, f"{TITLE}: {answered} models", clock.timestamp())
     written.keys |= set(keys)

@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from app.core.version_keys import MODELS_KEY, model_key
+from app.models import store
 from app.models.architecture.naming import family_of, short_name, slug_of
 from app.models.architecture.serialise import from_plain
-from app.models.tables import ModelRow
-from app.storage.sqlite import insert_many, transaction
+from app.storage.engine import transaction
 
 SHIPPED = Path(__file__).with_name("shipped.json")
-_COLUMNS = ("slug", "model", "name", "family", "based_on", "architecture", "parameters", "active_parameters", "context",
-            "precision", "licence", "gated", "last_modified", "from_hub", "fault")  # fmt: skip
 
 
 def shipped_models() -> list[dict[str, Any]]:
@@ -23,16 +21,19 @@ def shipped_models() -> list[dict[str, Any]]:
 
 async def load_models() -> None:
     """Store the shipped models that are not stored yet."""
-    known = {row["slug"] for row in await ModelRow.select(ModelRow.slug).run()}
+    known = await store.slugs()
     fresh = [_row(entry) for entry in shipped_models() if slug_of(entry["model"]) not in known]
     if fresh:
-        async with transaction(MODELS_KEY, *(model_key(row[0]) for row in fresh)):
-            await insert_many(ModelRow, _COLUMNS, fresh)
+        async with transaction(MODELS_KEY, *(model_key(row["slug"]) for row in fresh)):
+            await store.insert_models(fresh)
 
 
-def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
+def _row(entry: dict[str, Any]) -> dict[str, Any]:
     model, architecture = entry["model"], from_plain(entry["architecture"])
-    return (slug_of(model), model, short_name(model), family_of(model), entry["based_on"],
-            json.dumps(entry["architecture"], separators=(",", ":")), architecture.parameters,
-            architecture.active_parameters,
-            architecture.context, architecture.precision, "", "", "", False, "")  # fmt: skip
+    return {
+        "slug": slug_of(model), "model": model, "name": short_name(model), "family": family_of(model),
+        "based_on": entry["based_on"], "architecture": json.dumps(entry["architecture"], separators=(",", ":")),
+        "parameters": architecture.parameters, "active_parameters": architecture.active_parameters,
+        "context": architecture.context, "precision": architecture.precision, "licence": "", "gated": "",
+        "last_modified": "", "from_hub": False, "fault": "",
+    }  # fmt: skip

@@ -6,14 +6,27 @@ from datetime import date, timedelta
 from functools import cache
 from itertools import pairwise
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 WIDTH, HEIGHT = 720, 240
 TOP, BOTTOM = 12, 8
 APART = 16
 """Names at the ends of two lines are at least so far apart, in units of the height."""
 
-Day = tuple[str, int | None, int | None, int | None]
+
+class Day(NamedTuple):
+    """The prices of a day, or of the days up to it, in micro-dollars per GPU-hour; None where none is known."""
+
+    day: str
+    low: int | None
+    median: int | None
+    spot: int | None
+
+    @property
+    def prices(self) -> tuple[int | None, int | None, int | None]:
+        return self.low, self.median, self.spot
+
+
 """(ISO day, lowest on demand, median on demand, lowest spot), in micro-dollars per GPU-hour."""
 
 
@@ -70,7 +83,7 @@ def daily(points: Iterable[dict[str, Any]]) -> tuple[Day, ...]:
     for day in sorted(days):
         demand, spot = days[day].get("on-demand", {}), days[day].get("spot", {})
         middle = int(median(demand.values())) if demand else None
-        rows.append((day, min(demand.values(), default=None), middle, min(spot.values(), default=None)))
+        rows.append(Day(day, min(demand.values(), default=None), middle, min(spot.values(), default=None)))
     return tuple(rows)
 
 
@@ -79,10 +92,10 @@ def draw(rows: tuple[Day, ...], series: tuple[tuple[str, str], ...] = _SERIES) -
 
     ``series`` gives key and label of each of a row's three columns.
     """
-    prices = [price for row in rows for price in row[1:] if price is not None]
-    if sum(1 for row in rows if row[1:] != (None, None, None)) < 2:
+    prices = [price for row in rows for price in row.prices if price is not None]
+    if sum(1 for row in rows if any(price is not None for price in row.prices)) < 2:
         return None
-    first, last = date.fromisoformat(rows[0][0]), date.fromisoformat(rows[-1][0])
+    first, last = date.fromisoformat(rows[0].day), date.fromisoformat(rows[-1].day)
     step = _step(max(prices))
     top = step * (-(-max(prices) // step))
 
@@ -96,9 +109,9 @@ def draw(rows: tuple[Day, ...], series: tuple[tuple[str, str], ...] = _SERIES) -
         return round(HEIGHT - BOTTOM - price / top * (HEIGHT - TOP - BOTTOM), 1)
 
     lines = []
-    columns = zip(*(row[1:] for row in rows), strict=True)
+    columns = zip(*(row.prices for row in rows), strict=True)
     for (key, label), column in zip(series, columns, strict=True):
-        path = _path(list(zip((row[0] for row in rows), column, strict=True)), x, y)
+        path = _path(list(zip((row.day for row in rows), column, strict=True)), x, y)
         if path:
             lines.append(Line(key, label, path, y(next(price for price in reversed(column) if price is not None))))
     x_ticks = tuple(Tick(x(day.isoformat()), f"{day.day} {day:%b}") for day in _days(first, last))

@@ -84,14 +84,14 @@ def days_of(levels: Iterable[Level], until: int, step: int = 1) -> tuple[Day, ..
             today[level["tier"]].append(level)
         rows.append(_row(_day(number * length), today, held))
         held.update({tier: found[-1] for tier, found in today.items() if found})
-    while rows and rows[-1][1:] == (None, None, None):
+    while rows and rows[-1].prices == (None, None, None):
         rows.pop()
     return tuple(rows)
 
 
 def _row(day: str, levels: dict[str, list[Level]], carried: dict[str, Level]) -> Day:
     demand, spot = (levels[tier] or ([carried[tier]] if tier in carried else []) for tier in ("on-demand", "spot"))
-    return day, _lowest(demand), demand[-1]["median_micro"] if demand else None, _lowest(spot)
+    return Day(day, _lowest(demand), demand[-1]["median_micro"] if demand else None, _lowest(spot))
 
 
 def _lowest(levels: Sequence[Level]) -> int | None:
@@ -159,6 +159,6 @@ def rentable(levels: Iterable[Level], tier: str, until: int, below_micro: int | 
 
 def thinned(rows: Sequence[Day]) -> list[Day]:
     """At most :data:`MOST_ROWS` of the ``rows`` of which something is known, evenly, the last among them."""
-    rows = [row for row in rows if row[1:] != (None, None, None)]
+    rows = [row for row in rows if row.prices != (None, None, None)]
     step = -(-len(rows) // MOST_ROWS) or 1
     return [row for at, row in enumerate(rows) if (len(rows) - 1 - at) % step == 0]

@@ -1,24 +1,24 @@
 """Questions to the stored history. Rows come back as values; no HTML and no HTTP here."""
 
-from typing import Any
+from operator import itemgetter
 
 from app.core.units import DAY_S
 from app.pricing.offers.store import Row
 from app.pricing.offers.tables import MoveRow
-from app.storage.sqlite import fetch
+from app.storage.engine import fetch_column, fetch_rows
 
-_LEVEL = ("at", "tier", "low_micro", "median_micro", "in_stock_micro")
+_LEVEL = "at, tier, low_micro, median_micro, in_stock_micro"
 
 
 async def levels(gpu: str, since: int = 0) -> list[Row]:
     """The price levels of ``gpu`` from the second ``since`` on, by time, and the one that stood then."""
-    asked = f"SELECT {', '.join(_LEVEL)} FROM price_level WHERE gpu = ? AND tier = ?"  # noqa: S608
-    found: list[tuple[Any, ...]] = []
+    asked = f"SELECT {_LEVEL} FROM price_level WHERE gpu = {{}} AND tier = {{}}"  # noqa: S608
+    found: list[Row] = []
     for tier in ("on-demand", "spot"):
         if since:
-            before = await fetch(f"{asked} AND at < ? ORDER BY at DESC LIMIT 1", gpu, tier, since)
-            found += [(since, *row[1:]) for row in before]
-        found += await fetch(f"{asked} AND at >= ?", gpu, tier, since)
+            before = await fetch_rows(f"{asked} AND at < {{}} ORDER BY at DESC LIMIT 1", gpu, tier, since)
+            found += [{**row, "at": since} for row in before]
+        found += await fetch_rows(f"{asked} AND at >= {{}}", gpu, tier, since)
     return _in_order(found)
 
 
@@ -29,39 +29,40 @@ async def levels_by_day(gpu: str, since: int = 0) -> list[Row]:
     anything is known at all.
     """
     midnight = since - since % DAY_S
-    found = await fetch(
-        "SELECT d.day * 86400, d.tier, CASE WHEN p.low_micro IS NULL THEN NULL ELSE d.low END, p.median_micro,"
-        " coalesce(d.stocked, p.in_stock_micro) FROM (SELECT tier, at / 86400 AS day, min(low_micro) AS low, max(at) "
-        "AS last,"
-        " min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END) AS stocked FROM price_level"
-        " WHERE gpu = ? AND tier IN ('on-demand', 'spot') AND at >= ? GROUP BY 1, 2) d"
-        " JOIN price_level p ON p.gpu = ? AND p.tier = d.tier AND p.at = d.last",
+    found = await fetch_rows(
+        "SELECT d.day * 86400 AS at, d.tier AS tier, CASE WHEN p.low_micro IS NULL THEN NULL ELSE d.low END "
+        "AS low_micro, p.median_micro AS median_micro, coalesce(d.stocked, p.in_stock_micro) AS in_stock_micro "
+        "FROM (SELECT tier, at / 86400 AS day, min(low_micro) AS low, max(at) AS last, "
+        "min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END) AS stocked FROM price_level "
+        "WHERE gpu = {} AND tier IN ('on-demand', 'spot') AND at >= {} GROUP BY 1, 2) d "
+        "JOIN price_level p ON p.gpu = {} AND p.tier = d.tier AND p.at = d.last",
         gpu, midnight, gpu,
     )  # fmt: skip
     if since:
         asked = (
-            "SELECT ?, tier, low_micro, median_micro, in_stock_micro FROM price_level WHERE gpu = ? AND tier = ? "
-            "AND at ="
-            " (SELECT max(at) FROM price_level WHERE gpu = ? AND tier = ? AND at < ?)"
+            f"SELECT {_LEVEL} FROM price_level WHERE gpu = {{}} AND tier = {{}} AND at = "  # noqa: S608
+            "(SELECT max(at) FROM price_level WHERE gpu = {} AND tier = {} AND at < {})"
         )
-        given = [value for tier in ("on-demand", "spot") for value in (midnight - 1, gpu, tier, gpu, tier, midnight)]
-        found += await fetch(f"{asked} UNION ALL {asked}", *given)
+        given = [value for tier in ("on-demand", "spot") for value in (gpu, tier, gpu, tier, midnight)]
+        before = await fetch_rows(f"{asked} UNION ALL {asked}", *given)
+        found += [{**row, "at": midnight - 1} for row in before]
     return _in_order(found)
 
 
 async def charted_providers(gpu: str, since: int = 0) -> set[str]:
     """The providers whose prices, on demand or spot, make the levels of ``gpu`` from the second ``since`` on."""
-    rows = await fetch(
-        "SELECT DISTINCT s.provider FROM price_series s JOIN price_span p ON p.series = s.id"
-        " WHERE s.gpu = ? AND s.tier IN ('on-demand', 'spot') AND (p.valid_to IS NULL OR p.valid_to > ?)",
-        gpu, since,
+    return set(
+        await fetch_column(
+            "SELECT DISTINCT s.provider FROM price_series s JOIN price_span p ON p.series = s.id "
+            "WHERE s.gpu = {} AND s.tier IN ('on-demand', 'spot') AND (p.valid_to IS NULL OR p.valid_to > {})",
+            gpu, since,
+        )
     )  # fmt: skip
-    return {provider for (provider,) in rows}
 
 
-def _in_order(rows: list[tuple[Any, ...]]) -> list[Row]:
-    """Levels by time, as rows with names."""
-    return [dict(zip(_LEVEL, row, strict=True)) for row in sorted(rows, key=lambda row: (row[0], row[1]))]
+def _in_order(found: list[Row]) -> list[Row]:
+    """Levels by time, and by tier within a second."""
+    return sorted(found, key=itemgetter("at", "tier"))
 
 
 async def moves(gpu: str, limit: int) -> list[Row]:
@@ -74,5 +75,8 @@ async def moves(gpu: str, limit: int) -> list[Row]:
 
 async def history_extent() -> Row:
     """How many prices are kept as changes, and the ``first`` and ``last`` second at which one changed."""
-    found = await fetch("SELECT count(*), min(valid_from), max(coalesce(valid_to, valid_from)) FROM price_span")
-    return dict(zip(("count", "first", "last"), found[0], strict=True))
+    found = await fetch_rows(
+        "SELECT count(*) AS count, min(valid_from) AS first, max(coalesce(valid_to, valid_from)) AS last "
+        "FROM price_span",
+    )
+    return found[0]

@@ -5,13 +5,11 @@ from functools import lru_cache
 
 from app.catalog.facts import CONTINENTS, countries, gpus, place, providers
 from app.core.units import DAY_S
+from app.pricing.history import span_store
 from app.pricing.history.sweep import Span
 from app.pricing.history.watch import Event
 from app.pricing.offers import store
 from app.pricing.offers.price_query import NOWHERE, OR_NOT_STATED, PriceQuery
-from app.storage.sqlite import fetch
-
-_COLUMNS = "s.offer, s.provider, s.gpu, s.tier, s.commitment_months, s.region"
 
 
 async def answering(query: PriceQuery, since: int, until: int | None = None) -> list[Span]:
@@ -21,40 +19,28 @@ async def answering(query: PriceQuery, since: int, until: int | None = None) -> 
     words) is looked up in the offer as it stands today; one that is gone answers words by its names alone. ``max_usd``
     narrows nothing: a price that fell under it stood above it before.
     """
-    where, given = _where(query)
-    asked = f"SELECT {_COLUMNS}, p.valid_from, p.valid_to, p.usd_per_gpu_hour_micro FROM price_series s"  # noqa: S608
-    asked += " JOIN price_span p ON p.series = s.id WHERE (p.valid_to IS NULL OR p.valid_to > ?)"
-    asked += (" AND p.valid_from < ?" if until is not None else "") + where
-    bounds = [since] if until is None else [since, until]
     answers = await _finer(query)
-    rows = (Span(*row) for row in await fetch(asked, *bounds, *given))
+    rows = await span_store.spans(_chosen(query), since, until)
     return [span for span in rows if answers(span.offer, span.provider, span.gpu, span.region)]
 
 
 async def returns(query: PriceQuery, since: int) -> list[Event]:
     """When stock came back, from the second ``since`` on, of what ``query`` asks for."""
-    where, given = _where(query)
-    asked = f"SELECT {_COLUMNS}, s.at, s.usd_per_gpu_hour_micro FROM stock_return s WHERE s.at >= ?{where}"  # noqa: S608
     answers = await _finer(query)
     return [
-        Event("stock", at, provider, gpu, tier, months, region, None, micro)
-        for offer, provider, gpu, tier, months, region, at, micro in await fetch(asked, since, *given)
-        if answers(offer, provider, gpu, region)
+        Event("stock", back.at, back.provider, back.gpu, back.tier, back.months, back.region, None, back.micro)
+        for back in await span_store.returns(_chosen(query), since)
+        if answers(back.offer, back.provider, back.gpu, back.region)
     ]
 
 
-def _where(query: PriceQuery) -> tuple[str, list[str]]:
-    """Conditions on ``price_series`` or its like, as SQL with marks, and what stands for the marks."""
-    chosen: dict[str, tuple[str, ...]] = {"gpu": query.gpu, "provider": query.provider, "tier": query.tier}
+def _chosen(query: PriceQuery) -> span_store.Chosen:
+    """Column of a series → the values that a question asks for; none where any will do."""
+    cards = query.gpu
     if query.min_memory_gb is not None:
         large = {gpu.slug for gpu in gpus().values() if gpu.memory_gb and gpu.memory_gb >= query.min_memory_gb}
-        chosen["gpu"] = tuple(sorted(large & set(query.gpu or gpus()))) or ("",)
-    text, given = "", list[str]()
-    for column, values in chosen.items():
-        if values:
-            text += f" AND s.{column} IN ({', '.join('?' * len(values))})"
-            given += values
-    return text, given
+        cards = tuple(sorted(large & set(query.gpu or gpus()))) or ("",)
+    return {"gpu": cards, "provider": query.provider, "tier": query.tier}
 
 
 async def _finer(query: PriceQuery) -> Callable[[str, str, str, str], bool]:
@@ -99,12 +85,11 @@ def is_in(value: str, provider: str, region: str) -> bool:
 async def last_day(now: int) -> int:
     """The last whole UTC day, counted from 1970, at whose end a price is known to stand: yesterday, while sources are
     read."""
-    found = await fetch("SELECT max(CASE WHEN valid_to IS NULL THEN 1 ELSE 0 END), max(valid_to) FROM price_span")
-    still, ended = found[0]
+    still, ended = await span_store.last_known()
     yesterday = now // DAY_S - 1
     return yesterday if still or not ended else min(yesterday, int(ended) // DAY_S - 1)
 
 
 async def slices() -> set[str]:
     """The offers of a part of a card: nobody can rent the whole at their price."""
-    return {offer for (offer,) in await fetch("SELECT id FROM offer WHERE gpu_count_number < 1")}
+    return await span_store.slices()

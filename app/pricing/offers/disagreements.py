@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from app.core.units import DAY_S
-from app.pricing.offers.offer import COMMUNITY
-from app.storage.sqlite import fetch
+from app.pricing.offers import market_store
 
 APART = Fraction(5, 100)
 """Prices that differ by more than this share of the shown one are told."""
@@ -41,8 +40,6 @@ class Disagreement:
 
 Kind = tuple[str, str, str, int | None]
 """(provider, GPU, tier, months of commitment)."""
-_WHOLE = "(gpu_count_number IS NULL OR gpu_count_number >= 1)"
-_WHAT = "provider, gpu, tier, commitment_months, source"
 
 
 async def disagreements(now: int, provider: str = "") -> list[Disagreement]:
@@ -51,26 +48,23 @@ async def disagreements(now: int, provider: str = "") -> list[Disagreement]:
     What is shown is the lowest fresh price, or the lowest where none is fresh, and is compared with the lowest that
     each other source says of whole cards.
     """
-    where, given = ("AND provider = ?", [provider]) if provider else ("", [])
-    shown = await fetch(
-        f"SELECT {_WHAT}, min(usd_per_gpu_hour_micro), max(fetched_at), max(stale_at) FROM offer "  # noqa: S608
-        f"WHERE source <> ? AND {_WHOLE} {where} GROUP BY 1, 2, 3, 4, 5",
-        COMMUNITY, *given,
-    )  # fmt: skip
-    claimed = await fetch(
-        f"SELECT {_WHAT}, usd_per_gpu_hour_micro, seen_at FROM source_claim WHERE seen_at > ? {where}",  # noqa: S608
-        now - LONGEST_S, *given,
-    )  # fmt: skip
+    shown = await market_store.shown_lows(provider)
+    claimed = await market_store.claimed_lows(now - LONGEST_S, provider)
     best: dict[Kind, tuple[bool, Said]] = {}
     said: dict[Kind, list[Said]] = {}
-    for who, gpu, tier, months, source, micro, seen_at, stale_at in shown:
-        key, one = (who, gpu, tier, months), Said(source, micro, seen_at)
+    for row in shown:
+        key, one = (row.provider, row.gpu, row.tier, row.commitment_months), Said(row.source, row.micro, row.seen_at)
         said.setdefault(key, []).append(one)
-        rank = (stale_at <= now, one)
-        if key not in best or (rank[0], micro, source) < (best[key][0], best[key][1].micro, best[key][1].source):
+        rank = (row.stale_at <= now, one)
+        if key not in best or (rank[0], one.micro, one.source) < (
+            best[key][0],
+            best[key][1].micro,
+            best[key][1].source,
+        ):
             best[key] = rank
-    for who, gpu, tier, months, source, micro, seen_at in claimed:
-        said.setdefault((who, gpu, tier, months), []).append(Said(source, micro, seen_at))
+    for claim in claimed:
+        what = (claim.provider, claim.gpu, claim.tier, claim.commitment_months)
+        said.setdefault(what, []).append(Said(claim.source, claim.micro, claim.seen_at))
     found = [
         Disagreement(*key, best[key][1], other)
         for key, all_said in said.items() if key in best
@@ -80,3 +74,8 @@ async def disagreements(now: int, provider: str = "") -> list[Disagreement]:
         and other.seen_at > now - LONGEST_S
     ]  # fmt: skip
     return sorted(found, key=lambda d: (-abs(d.apart), d.provider, d.gpu, d.tier, d.commitment_months or 0))
+
+
+def _rank(stale: bool, said: Said) -> tuple[bool, int, str]:
+    """The lowest of these is shown: a fresh price before a stale one, then the cheaper, then by source."""
+    return stale, said.micro, said.source

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from statistics import median
+from typing import NamedTuple
 
 from app.catalog.facts import gpus
 from app.pricing.offers.normalise import normalise
@@ -24,12 +25,12 @@ def normalise_batch(
     ``medians`` (GPU slug → micro-dollars per GPU-hour) are those of what is already known; a GPU that is not
     among them is judged by the batch's own median.
     """
-    kept: list[tuple[Offer, RawOffer]] = []
+    kept: _Rows = []
     aside: list[SetAside] = []
     for raw in raws:
         outcome = normalise(raw, rates, now)
         if isinstance(outcome, Offer):
-            kept.append((outcome, raw))
+            kept.append(_Row(outcome, raw))
         else:
             aside.append(outcome)
     for step in (_without_duplicates, _without_superseded, lambda rows: _without_absurd(rows, medians or {})):
@@ -38,22 +39,29 @@ def normalise_batch(
     return Batch(tuple(offer for offer, _ in kept), tuple(aside))
 
 
-_Rows = list[tuple[Offer, RawOffer]]
+class _Row(NamedTuple):
+    """An offer, and the row of a source that stated it."""
+
+    offer: Offer
+    raw: RawOffer
+
+
+_Rows = list[_Row]
 
 
 def _without_duplicates(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
     """One row for each identity: the one seen last and, of one instant, the dearest: no offer is to look better
     than it is."""
-    best: dict[str, tuple[Offer, RawOffer]] = {}
+    best: dict[str, _Row] = {}
     aside: list[SetAside] = []
     for row in rows:
-        held = best.get(row[0].id)
+        held = best.get(row.offer.id)
         if held is None:
-            best[row[0].id] = row
+            best[row.offer.id] = row
             continue
-        winner, loser = sorted((held, row), key=lambda r: (-r[0].fetched_at, -r[0].usd_per_gpu_hour_micro))
-        best[row[0].id] = winner
-        aside.append(SetAside(loser[1], Reason.DUPLICATE, f"stands here already, with {winner[0].quoted_amount}"))
+        winner, loser = sorted((held, row), key=lambda r: (-r.offer.fetched_at, -r.offer.usd_per_gpu_hour_micro))
+        best[row.offer.id] = winner
+        aside.append(SetAside(loser.raw, Reason.DUPLICATE, f"stands here already, with {winner.offer.quoted_amount}"))
     return list(best.values()), aside
 
 
@@ -64,7 +72,7 @@ def _without_superseded(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
     """
     groups: dict[tuple[object, ...], _Rows] = {}
     for row in rows:
-        offer = row[0]
+        offer = row.offer
         part = offer.gpu_count is not None and offer.gpu_count < 1
         groups.setdefault((offer.provider, _family(offer.gpu), offer.tier, offer.commitment_months, part), []).append(
             row
@@ -73,13 +81,13 @@ def _without_superseded(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
     for group in groups.values():
         if len({offer.source for offer, _ in group}) > 1:
             standing: list[Offer] = []
-            for offer, _ in sorted(group, key=lambda row: -row[0].fetched_at):
+            for offer, _ in sorted(group, key=lambda row: -row.offer.fetched_at):
                 if why := _superseded(offer, [other for other in standing if _is_later(other, offer)]):
                     gone[offer.id] = why
                 else:
                     standing.append(offer)
     aside = [SetAside(raw, Reason.SUPERSEDED, gone[offer.id]) for offer, raw in rows if offer.id in gone]
-    return [row for row in rows if row[0].id not in gone], aside
+    return [row for row in rows if row.offer.id not in gone], aside
 
 
 @cache
@@ -141,7 +149,7 @@ def _without_absurd(rows: _Rows, known: Mapping[str, int]) -> tuple[_Rows, list[
     for offer, raw in rows:
         price, usual = offer.usd_per_gpu_hour_micro, middle[offer.gpu]
         if usual / ABSURD_FACTOR <= price <= usual * ABSURD_FACTOR:
-            kept.append((offer, raw))
+            kept.append(_Row(offer, raw))
         else:
             detail = f"{price / 1e6:.4f} USD per GPU-hour where the median is {usual / 1e6:.4f}"
             aside.append(SetAside(raw, Reason.ABSURD, detail))

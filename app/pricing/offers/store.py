@@ -1,8 +1,8 @@
 """Questions to the stored offers. Rows come back as values; no HTML and no HTTP here."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, fields, replace
-from fractions import Fraction
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -15,10 +15,10 @@ from piccolo.querystring import QueryString
 
 from app.catalog.facts import CONTINENTS, countries, providers
 from app.core.units import HOUR_S
-from app.pricing.offers.offer import COMMUNITY, Offer, Tier
+from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import NOWHERE, OR_NOT_STATED, PAGE_SIZE, RANKED, PriceQuery
-from app.pricing.offers.tables import OfferRow, OfferTally, SetAsideRow
-from app.storage.sqlite import fetch
+from app.pricing.offers.tables import OfferRow, OfferTally
+from app.storage.engine import fetch_column
 from app.upstream.tables import LoadedSource
 
 Row = dict[str, Any]
@@ -153,31 +153,19 @@ async def sources() -> list[Row]:
     return list(await LoadedSource.select().order_by(LoadedSource.name).run())
 
 
-async def set_aside(limit: int) -> tuple[list[Row], dict[str, int]]:
-    """At most ``limit`` of the rows that were set aside, and how many there are of each reason."""
-    rows = await SetAsideRow.select().order_by(SetAsideRow.source, SetAsideRow.id).limit(limit).run()
-    return list(rows), dict(await fetch("SELECT reason, count(*) FROM set_aside GROUP BY reason ORDER BY 2 DESC, 1"))
+async def known_prices(gpu: str, tier: str) -> list[int]:
+    """What the offers of a GPU and tier ask, in micro-dollars per GPU-hour, the lowest first; without what visitors
+    reported."""
+    return await fetch_column(
+        "SELECT usd_per_gpu_hour_micro FROM offer WHERE gpu = {} AND tier = {} AND source <> {} ORDER BY 1",
+        gpu, tier, COMMUNITY,
+    )  # fmt: skip
 
 
-async def set_aside_of(spellings: set[str], limit: int = 100) -> list[Row]:
-    """At most ``limit`` rows set aside of the provider that is called by any of ``spellings``, in lower case."""
-    names = [row[0] for row in await fetch("SELECT DISTINCT provider FROM set_aside") if row[0].casefold() in spellings]
-    if not names:
-        return []
-    asked = SetAsideRow.select().where(SetAsideRow.provider.is_in(names))
-    return list(await asked.order_by(SetAsideRow.source, SetAsideRow.id).limit(limit).run())
-
-
-async def stored_offers(source: str, ids: Collection[str]) -> dict[str, Offer]:
-    """The offers of ``ids`` as they stand, by id."""
-    rows = await OfferRow.select().where(OfferRow.source == source).run()
-    return {row["id"]: _as_offer(row) for row in rows if row["id"] in ids}
-
-
-def _as_offer(row: Row) -> Offer:
-    values = {field.name: row[field.name] for field in fields(Offer)}
-    count = row["gpu_count"]
-    return Offer(**{**values, "tier": Tier(row["tier"]), "gpu_count": None if count is None else Fraction(count)})
+async def offers_like(provider: str, gpu: str, tier: str) -> list[Row]:
+    """The offers of a provider, GPU and tier, the cheapest first."""
+    asked = OfferRow.select().where(OfferRow.provider == provider).where(OfferRow.gpu == gpu)
+    return list(await asked.where(OfferRow.tier == tier).order_by(OfferRow.usd_per_gpu_hour_micro).run())
 
 
 def _narrowed(select: Any, where: CombinableMixin | None) -> Any:
@@ -220,7 +208,7 @@ def _conditions(query: PriceQuery, leave_out: str, of: type[OfferRow] | type[Off
 def _holds(word: str) -> CombinableMixin:
     from piccolo.columns.combination import WhereRaw
 
-    return WhereRaw("instr(search_text, {}) > 0", word)
+    return WhereRaw("search_text LIKE {} ESCAPE '!'", f"%{re.sub('[!%_]', lambda found: '!' + found[0], word)}%")
 
 
 def _in_region(value: str, of: type[OfferRow] | type[OfferTally]) -> CombinableMixin:

@@ -1,9 +1,9 @@
 """The tables of prices. Money is integer micro-dollars, instants are seconds since 1970, days ISO dates."""
 
-from piccolo.columns import BigInt, Integer, Real, Serial, Text, Varchar
+from piccolo.columns import BigInt, DoublePrecision, Integer, Serial, Text, Varchar
 from piccolo.table import Table
 
-from app.storage.sqlite import ENGINE
+from app.storage.engine import ENGINE
 
 
 class OfferRow(Table, db=ENGINE, tablename="offer"):
@@ -15,7 +15,7 @@ class OfferRow(Table, db=ENGINE, tablename="offer"):
     gpu = Varchar(length=60)
     gpu_memory_gb = Integer(null=True, default=None)
     gpu_count = Varchar(length=12, null=True, default=None)
-    gpu_count_number = Real(null=True, default=None)
+    gpu_count_number = DoublePrecision(null=True, default=None)
     tier = Varchar(length=12)
     provider_tier = Varchar(length=60)
     commitment_months = Integer(null=True, default=None)
@@ -50,7 +50,7 @@ class OfferRow(Table, db=ENGINE, tablename="offer"):
     reclaim_low = Integer(null=True, default=None)
     reclaim_high = Integer(null=True, default=None)
     reclaim_hours = Integer(null=True, default=None)
-    reliability = Real(null=True, default=None)
+    reliability = DoublePrecision(null=True, default=None)
 
 
 class ReclaimRow(Table, db=ENGINE, tablename="spot_reclaim"):

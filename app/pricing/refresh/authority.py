@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from app.pricing import sources
-from app.pricing.offers.offer import COMMUNITY, Batch, Offer, RawOffer, Reason, SetAside
-from app.storage.sqlite import fetch
+from app.pricing.offers.offer import Batch, Offer, RawOffer, Reason, SetAside
+from app.pricing.refresh import claim_store
+from app.pricing.refresh.store import live_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,10 @@ def whose_word(
 
 async def authorised(name: str, batch: Batch, now: int) -> Authorised:
     """The part of ``batch`` with which ``name`` speaks, and what that puts out."""
-    live = frozenset(row[0] for row in await fetch("SELECT name FROM loaded_source WHERE live = 1"))
+    live = await live_sources()
     standing: dict[str, dict[str, Standing]] = {}
-    for source, provider, seen_at, stale_at in await fetch(
-        "SELECT source, provider, max(fetched_at), max(stale_at) FROM offer WHERE source NOT IN (?, ?) GROUP BY 1, 2",
-        name, COMMUNITY,
-    ):  # fmt: skip
-        standing.setdefault(provider, {})[source] = Standing(seen_at, stale_at)
+    for spoken in await claim_store.others(name):
+        standing.setdefault(spoken.provider, {})[spoken.source] = Standing(spoken.seen_at, spoken.stale_at)
     offers: list[Offer] = []
     gave_way: list[Offer] = []
     aside = list(batch.set_aside)

@@ -9,10 +9,12 @@ from app.core.units import HOUR_S
 from app.core.version_keys import SOURCES_KEY, source_key
 from app.pricing.offers.offer import Rate
 from app.pricing.offers.tables import ExchangeRateRow
+from app.pricing.refresh import store
 from app.pricing.sources import RATES
 from app.pricing.sources.base import Source
-from app.storage.sqlite import fetch, transaction
-from app.upstream.outcome import Outcome, as_fault, failed, record_answer
+from app.storage.engine import transaction
+from app.upstream.outcome import Outcome, as_fault, failed
+from app.upstream.store import record_answer
 
 RATES_AGE_S = 20 * HOUR_S
 """Exchange rates older than this are fetched anew before a source that needs them."""
@@ -27,11 +29,11 @@ async def rates() -> dict[str, Rate]:
 
 async def ensure_rates(source: Source) -> None:
     """Fetch rates where a source needs one that is missing or old; an old one stands if that fails."""
-    rows = dict(await fetch("SELECT currency, fetched_at FROM exchange_rate"))
-    if all(0 <= clock.timestamp() - rows.get(code, 0) < RATES_AGE_S for code in source.currencies):
+    known = await store.when_rates_were_fetched()
+    if all(0 <= clock.timestamp() - known.get(code, 0) < RATES_AGE_S for code in source.currencies):
         return
     outcome = await refresh_rates(source.settings)
-    if outcome.state == "failed" and not set(source.currencies) <= set(rows):
+    if outcome.state == "failed" and not set(source.currencies) <= set(known):
         raise FetchError(Fault.UNREACHABLE, f"no exchange rate for {', '.join(source.currencies)} ({outcome.note})")
 
 

@@ -5,13 +5,10 @@ Whatever goes wrong, the last good offers stay and the reason is recorded where 
 """
 
 import asyncio
-import contextlib
-import fcntl
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,16 +17,16 @@ from app.core.http_client import Fault, FetchError
 from app.core.settings import Settings
 from app.pricing import sources
 from app.pricing.offers.normalise_batch import normalise_batch
-from app.pricing.offers.offer import COMMUNITY, Batch, Offer, Reason, SetAside
-from app.pricing.offers.store import stored_offers
-from app.pricing.refresh import claims
-from app.pricing.refresh.answer_checks import Judged, Small, judge, leaps
+from app.pricing.offers.offer import Batch, Offer, Reason, SetAside
+from app.pricing.refresh import claims, store
+from app.pricing.refresh.answer_checks import Judged, judge, leaps
 from app.pricing.refresh.authority import as_raw, authorised
 from app.pricing.refresh.exchange_rates import ensure_rates, rates, refresh_rates
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.refresh.spot_reclaims import refresh_reclaims, with_reclaims
 from app.pricing.sources.base import Source
-from app.storage.sqlite import execute_many, fetch, transaction
+from app.storage import locks
+from app.storage.engine import transaction
 from app.upstream.outcome import Outcome, as_fault, counted, failed, place_of
 
 FETCH_S = 480
@@ -46,7 +43,7 @@ async def refresh(name: str, settings: Settings, *, accept: bool = False) -> Out
     if not source.is_configured:
         return Outcome(name, "not configured", f"set INFERENCEBENCH_SOURCE_{name.upper()}_KEY")
     try:
-        with _alone(settings.data_dir, name):
+        with locks.held(settings.data_dir, name):
             return await counted(await _refresh(source, accept))
     except BlockingIOError:
         return Outcome(name, "busy", "another process refreshes it right now")
@@ -125,23 +122,18 @@ async def _medians(name: str) -> dict[str, int]:
     """GPU → median price per GPU-hour of what other sources, not the community's reports, say of it three times at
     least."""
     found: dict[str, list[int]] = {}
-    for gpu, micro in await fetch(
-        "SELECT gpu, usd_per_gpu_hour_micro FROM offer WHERE source NOT IN (?, ?)", name, COMMUNITY
-    ):
-        found.setdefault(gpu, []).append(micro)
+    for price in await store.others_prices(name):
+        found.setdefault(price.gpu, []).append(price.usd_per_gpu_hour_micro)
     return {gpu: int(statistics.median(prices)) for gpu, prices in found.items() if len(prices) >= 3}
 
 
 async def _standing(name: str) -> Counter[str]:
     """Provider → how many offers of this source stand."""
-    return Counter(dict(await fetch("SELECT provider, count(*) FROM offer WHERE source = ? GROUP BY provider", name)))
+    return Counter(await store.offers_by_provider(name))
 
 
 async def _judge(name: str, batch: Batch, stands: Counter[str], accept: bool) -> dict[str, Judged]:
-    before = {
-        row[0]: Small(row[1], row[2])
-        for row in await fetch("SELECT provider, offers, times FROM small_answer WHERE source = ?", name)
-    }
+    before = await store.small_answers(name)
     came = Counter(offer.provider for offer in batch.offers)
     return {
         provider: judge(stands[provider], came[provider], before.get(provider), accept=accept) for provider in stands
@@ -150,31 +142,25 @@ async def _judge(name: str, batch: Batch, stands: Counter[str], accept: bool) ->
 
 async def _remember(name: str, verdicts: dict[str, Judged]) -> None:
     """Keep how often an answer was small, so that three that agree are believed."""
-    known = {row[0] for row in await fetch("SELECT provider FROM small_answer WHERE source = ?", name)}
     small = {provider: verdict.small for provider, verdict in verdicts.items() if verdict.small}
-    if not known and not small:
-        return
-    async with transaction():
-        await execute_many("DELETE FROM small_answer WHERE source = ?", [(name,)])
-        rows = [(name, provider, seen.offers, seen.times) for provider, seen in small.items()]
-        await execute_many("INSERT INTO small_answer (source, provider, offers, times) VALUES (?, ?, ?, ?)", rows)
+    if small or await store.small_answers(name):
+        async with transaction():
+            await store.replace_small_answers(name, small)
 
 
 async def _hold(name: str, offers: list[Offer], accept: bool) -> tuple[list[Offer], list[tuple[str, ...]]]:
     """Keep the old price of each offer that leapt, until a second fetch says the same."""
     if accept:
         return offers, []
-    shown = dict(await fetch("SELECT id, usd_per_gpu_hour_micro FROM offer WHERE source = ?", name))
-    announced = dict(await fetch("SELECT id, usd_per_gpu_hour_micro FROM held_price WHERE source = ?", name))
+    shown = await store.prices_by_offer(name)
+    announced = await store.held_prices(name)
     leapt = leaps(offers, shown, announced)
     if leapt or announced:
         async with transaction():
-            await execute_many("DELETE FROM held_price WHERE source = ?", [(name,)])
-            rows = [(key, name, micro) for key, micro in leapt.items()]
-            await execute_many("INSERT INTO held_price (id, source, usd_per_gpu_hour_micro) VALUES (?, ?, ?)", rows)
+            await store.replace_held(name, leapt)
     if not leapt:
         return offers, []
-    old = await stored_offers(name, leapt)
+    old = await store.offers_of(name, leapt)
     kept = [old.get(offer.id, offer) if offer.id in leapt else offer for offer in offers]
     aside = [
         _aside_row(SetAside(as_raw(offer), Reason.HELD,
@@ -196,16 +182,6 @@ def _aside_row(item: SetAside) -> tuple[str, ...]:
         item.reason.value,
         item.detail,
     )
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, name: str) -> Iterator[None]:
-    """Hold a source for this process; raises ``BlockingIOError`` where another holds it. A killed process lets go."""
-    locks = folder / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with (locks / f"{name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
 
 
 async def refresh_many(

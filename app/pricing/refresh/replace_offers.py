@@ -4,9 +4,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
-
-from piccolo.query.functions.aggregate import Count
 
 from app.catalog.facts import gpus, providers
 from app.core.clock import from_timestamp, timestamp
@@ -14,13 +13,15 @@ from app.core.version_keys import HISTORY_KEY, OFFERS_KEY, SOURCES_KEY, TALLY_KE
 from app.pricing.history import record
 from app.pricing.history.record import Priced
 from app.pricing.offers.offer import Offer
-from app.pricing.offers.tables import OfferRow, OfferTally, SetAsideRow
-from app.storage.sqlite import execute_many, fetch, insert_many, raise_versions, transaction
-from app.upstream.tables import LoadedSource
+from app.pricing.refresh import store
+from app.pricing.refresh.store import SAYS, TALLIED, AsideText, SourceSaid, StoredOffer
+from app.storage.engine import raise_versions, transaction
 from app.upstream.written import Written
 
 UNKNOWN_TERM_GROUP = 9999
 """Rank group of a binding term whose length is not known."""
+_ASIDE_LENGTHS = (80, 80, 80, 40, 40, 30, 300)
+"""The lengths of the columns of a row set aside, in the order of :class:`AsideText`."""
 
 
 def rank_group(offer: Offer) -> int:
@@ -43,46 +44,36 @@ def day_of(seconds: int) -> str:
     return f"{from_timestamp(seconds):%Y-%m-%d}"
 
 
-def _text(name: str) -> tuple[str, Callable[[Offer], Any]]:
-    return name, lambda offer: getattr(offer, name)
+_READERS: dict[str, Callable[[Offer], Any]] = {
+    "tier": lambda offer: offer.tier.value,
+    "gpu_memory_gb": lambda offer: gpus()[offer.gpu].memory_gb,
+    "gpu_count": lambda offer: str(offer.gpu_count) if offer.gpu_count is not None else None,
+    "gpu_count_number": lambda offer: float(offer.gpu_count) if offer.gpu_count is not None else None,
+    "rank_group": rank_group,
+    "search_text": search_text,
+    "price_since": lambda offer: offer.price_since or day_of(offer.fetched_at),
+}
+"""How a column is read of an offer; any other is the offer's attribute of that name."""
+_COLUMNS = tuple(_READERS.get(name) or attrgetter(name) for name in StoredOffer._fields)
 
 
-_COLUMNS: tuple[tuple[str, Callable[[Offer], Any]], ...] = (
-    *(_text(name) for name in (
-        "id", "source", "provider", "gpu", "provider_tier", "commitment_months", "region", "country", "continent",
-        "usd_per_gpu_hour_micro", "usd_per_instance_hour_micro", "derived", "currency", "quoted_amount", "quoted_per",
-        "exchange_rate_date", "price_includes", "price_excludes", "product", "interconnect", "vcpus", "ram_gb",
-        "remark", "source_url", "stock", "disk_gb", "disk_usd_per_gb_month_micro", "traffic_usd_per_gb_micro",
-        "min_nodes", "reclaim_low", "reclaim_high", "reclaim_hours", "reliability")),
-    ("tier", lambda offer: offer.tier.value),
-    ("gpu_memory_gb", lambda offer: gpus()[offer.gpu].memory_gb),
-    ("gpu_count", lambda offer: str(offer.gpu_count) if offer.gpu_count is not None else None),
-    ("gpu_count_number", lambda offer: float(offer.gpu_count) if offer.gpu_count is not None else None),
-    ("rank_group", rank_group),
-    ("search_text", search_text),
-    _text("fetched_at"),
-    ("price_since", lambda offer: offer.price_since or day_of(offer.fetched_at)),
-    _text("stale_at"),
-)  # fmt: skip
-_NAMES = tuple(name for name, _ in _COLUMNS)
-_SHOWN = len(_NAMES) - 3
-"""The columns before this one are what an offer says; the three after it are when."""
-_TALLIED = ("gpu", "gpu_memory_gb", "provider", "tier", "gpu_count", "continent", "country", "region", "stock")
-_AT = {name: at for at, name in enumerate(_NAMES)}
-_STOCK = _AT["stock"]
-_QUOTED = tuple(_AT[name] for name in ("currency", "quoted_amount", "quoted_per"))
-"""What the provider asks: dollars may move with an exchange rate while its price stands."""
-Values = tuple[Any, ...]
+def _row(offer: Offer) -> StoredOffer:
+    return StoredOffer._make(read(offer) for read in _COLUMNS)
+
+
+def _quoted(row: StoredOffer) -> tuple[str, str, str]:
+    """What the provider asks: dollars may move with an exchange rate while its price stands."""
+    return row.currency, row.quoted_amount, row.quoted_per
 
 
 @dataclass
 class _Difference:
     """The rows of a source as they were and as they are to be, sorted out."""
 
-    added: list[Values] = field(default_factory=list)
-    changed: list[tuple[Values, Values]] = field(default_factory=list)
-    confirmed: list[tuple[Values, Values]] = field(default_factory=list)
-    gone: list[Values] = field(default_factory=list)
+    added: list[StoredOffer] = field(default_factory=list)
+    changed: list[tuple[StoredOffer, StoredOffer]] = field(default_factory=list)
+    confirmed: list[tuple[StoredOffer, StoredOffer]] = field(default_factory=list)
+    gone: list[StoredOffer] = field(default_factory=list)
 
 
 async def replace_source(
@@ -105,15 +96,15 @@ async def replace_source(
     no longer speaks. A price that is only confirmed raises no version, unless it had turned stale.
     """
     now = timestamp()
-    rows = [tuple(read(offer) for _, read in _COLUMNS) for offer in offers]
+    rows = [_row(offer) for offer in offers]
     async with transaction():
-        old = {row[0]: row for row in await _stored(name) if row[_AT["provider"]] not in keep}
+        old = {row.id: row for row in await store.stored(name) if row.provider not in keep}
         difference = _compare(old, rows)
         retired = [
             row
             for source, whose in (retire or {}).items()
-            for row in await _stored(source)
-            if row[_AT["provider"]] in whose
+            for row in await store.stored(source)
+            if row.provider in whose
         ]
         touched = _touched(difference, retired, rows)
         fresh_until = await record.fresh_until(touched) if live else {}
@@ -126,7 +117,7 @@ async def replace_source(
             await _record(old, rows, difference, retired, now, written)
             written.keys |= {gpu_key(gpu) for gpu in await record.record_levels(touched, fresh_until, now)}
         if TALLY_KEY in written.keys:
-            await _tally()
+            await store.tally()
         written.keys |= await _describe(
             name, title, aside, fetched_at, live, error, retire or {}, retired, left_out or {}
         )
@@ -134,69 +125,59 @@ async def replace_source(
     return written
 
 
-async def _stored(source: str) -> list[Values]:
-    return await fetch(f"SELECT {', '.join(_NAMES)} FROM offer WHERE source = ?", source)  # noqa: S608
-
-
-def _compare(old: Mapping[str, Values], rows: Iterable[Values]) -> _Difference:
+def _compare(old: Mapping[str, StoredOffer], rows: Iterable[StoredOffer]) -> _Difference:
     found = _Difference()
     seen = set()
-    since = _AT["price_since"]
     for row in rows:
-        was = old.get(row[0])
-        if was is None or row[0] in seen:
+        was = old.get(row.id)
+        if was is None or row.id in seen:
             found.added.append(row)
             continue
-        seen.add(row[0])
-        again = was[since] and all(was[at] == row[at] for at in _QUOTED)
-        day = was[since] if again else row[since]
-        now_row = (*row[:since], day, *row[since + 1 :])
-        same = was[:_SHOWN] == now_row[:_SHOWN] and was[since] == day
+        seen.add(row.id)
+        day = was.price_since if was.price_since and _quoted(was) == _quoted(row) else row.price_since
+        now_row = row._replace(price_since=day) if day != row.price_since else row
+        same = was[:SAYS] == now_row[:SAYS] and was.price_since == day
         (found.confirmed if same else found.changed).append((was, now_row))
     found.gone = [row for key, row in old.items() if key not in seen]
     return found
 
 
-async def _store(difference: _Difference, retired: list[Values]) -> None:
-    leaving = [row[0] for row in (*difference.gone, *retired, *(was for was, _ in difference.changed))]
-    await execute_many("DELETE FROM offer WHERE id = ?", ((key,) for key in leaving))
-    await execute_many("DELETE FROM held_price WHERE id = ?", ((key,) for key in leaving))
-    await insert_many(OfferRow, _NAMES, (*difference.added, *(row for _, row in difference.changed)))
-    await execute_many(
-        "UPDATE offer SET fetched_at = ?, stale_at = ? WHERE id = ?",
-        ((row[_AT["fetched_at"]], row[_AT["stale_at"]], row[0]) for _, row in difference.confirmed),
-    )
+async def _store(difference: _Difference, retired: list[StoredOffer]) -> None:
+    leaving = (*difference.gone, *retired, *(was for was, _ in difference.changed))
+    await store.delete_offers(row.id for row in leaving)
+    await store.insert_offers((*difference.added, *(row for _, row in difference.changed)))
+    await store.confirm_offers(row for _, row in difference.confirmed)
 
 
-def _was_stale(pair: tuple[Values, Values], now: int) -> bool:
+def _was_stale(pair: tuple[StoredOffer, StoredOffer], now: int) -> bool:
     """True where confirming a price changes its mark: it was stale and no longer is, or the other way round."""
-    return bool((pair[0][_AT["stale_at"]] <= now) != (pair[1][_AT["stale_at"]] <= now))
+    return (pair[0].stale_at <= now) != (pair[1].stale_at <= now)
 
 
-def _visible(difference: _Difference, retired: list[Values], now: int) -> list[Values]:
+def _visible(difference: _Difference, retired: list[StoredOffer], now: int) -> list[StoredOffer]:
     """The rows, before and after, whose change a page shows."""
     pairs = [*difference.changed, *(pair for pair in difference.confirmed if _was_stale(pair, now))]
     return [*difference.added, *difference.gone, *retired, *(row for pair in pairs for row in pair)]
 
 
-def _touched(difference: _Difference, retired: list[Values], rows: list[Values]) -> set[tuple[str, str]]:
+def _touched(difference: _Difference, retired: list[StoredOffer], rows: list[StoredOffer]) -> set[tuple[str, str]]:
     """(GPU, tier) of each offer that goes, comes or is confirmed: also where this answer says nothing new, another
     source's prices may have turned stale since, and the lowest fresh price with them."""
     every = (*difference.gone, *retired, *rows)
-    return {(row[_AT["gpu"]], row[_AT["tier"]]) for row in every if row[_AT["tier"]] != "reserved"}
+    return {(row.gpu, row.tier) for row in every if row.tier != "reserved"}
 
 
-def _keys(difference: _Difference, retired: list[Values], now: int) -> set[str]:
+def _keys(difference: _Difference, retired: list[StoredOffer], now: int) -> set[str]:
     rows = _visible(difference, retired, now)
     if not rows:
         return set()
     keys = {
         OFFERS_KEY,
-        *(gpu_key(row[_AT["gpu"]]) for row in rows),
-        *(provider_key(row[_AT["provider"]]) for row in rows),
+        *(gpu_key(row.gpu) for row in rows),
+        *(provider_key(row.provider) for row in rows),
     }
-    places = [_AT[column] for column in _TALLIED]
-    recount = any(was[at] != row[at] for was, row in difference.changed for at in places)
+    counted = attrgetter(*TALLIED)
+    recount = any(counted(was) != counted(row) for was, row in difference.changed)
     if (
         difference.added
         or difference.gone
@@ -208,78 +189,52 @@ def _keys(difference: _Difference, retired: list[Values], now: int) -> set[str]:
     return keys
 
 
-def _priced(row: Values) -> Priced:
-    kind = tuple(row[_AT[name]] for name in ("provider", "gpu", "tier", "commitment_months", "region"))
-    return Priced(row[0], kind, row[_AT["usd_per_gpu_hour_micro"]])
+def _priced(row: StoredOffer) -> Priced:
+    kind = (row.provider, row.gpu, row.tier, row.commitment_months, row.region)
+    return Priced(row.id, kind, row.usd_per_gpu_hour_micro)
 
 
 async def _record(
-    old: Mapping[str, Values],
-    rows: list[Values],
+    old: Mapping[str, StoredOffer],
+    rows: list[StoredOffer],
     difference: _Difference,
-    retired: list[Values],
+    retired: list[StoredOffer],
     now: int,
     written: Written,
 ) -> None:
     """Write the history of a difference. A first answer that retires another source's is no move of the price."""
-    price = _AT["usd_per_gpu_hour_micro"]
-    moved = [(was, row) for was, row in difference.changed if was[price] != row[price]]
-    await record.close_spans((row[0] for row in (*difference.gone, *retired, *(was for was, _ in moved))), now)
+    moved = [(was, row) for was, row in difference.changed if was.usd_per_gpu_hour_micro != row.usd_per_gpu_hour_micro]
+    await record.close_spans((row.id for row in (*difference.gone, *retired, *(was for was, _ in moved))), now)
     await record.open_spans((_priced(row) for row in (*difference.added, *(row for _, row in moved))), now)
-    returned = [row for was, row in difference.changed if (was[_STOCK], row[_STOCK]) == ("out", "in")]
+    returned = [row for was, row in difference.changed if (was.stock, row.stock) == ("out", "in")]
     await record.tell_returns((_priced(row) for row in returned), now)
     if returned:
         written.keys.add(HISTORY_KEY)
     if not moved and not difference.gone and not difference.added:
         return
-    newcomers = {row[_AT["provider"]] for row in retired}
+    newcomers = {row.provider for row in retired}
     before = record.lowest(_priced(row) for row in old.values())
-    after = record.lowest(_priced(row) for row in rows if row[_AT["provider"]] not in newcomers)
+    after = record.lowest(_priced(row) for row in rows if row.provider not in newcomers)
     if await record.record_moves(before, after, now):
         written.keys.add(HISTORY_KEY)
 
 
 async def _describe(
     name: str, title: str, aside: list[tuple[str, ...]], fetched_at: int, live: bool, error: str,
-    retiring: Mapping[str, frozenset[str]], retired: list[Values], left_out: Mapping[str, int],
+    retiring: Mapping[str, frozenset[str]], retired: list[StoredOffer], left_out: Mapping[str, int],
 ) -> set[str]:  # fmt: skip
     """Write what is said of the source itself; the key of all sources if that changes what is shown."""
-    columns = ("reference", "provider", "gpu", "tier", "price", "reason", "detail")
     fresh = [
-        tuple(str(text)[:limit] for text, limit in zip(row, (80, 80, 80, 40, 40, 30, 300), strict=True))
-        for row in aside
+        AsideText._make(str(text)[:limit] for text, limit in zip(row, _ASIDE_LENGTHS, strict=True)) for row in aside
     ]
-    was = await fetch(f"SELECT {', '.join(columns)} FROM set_aside WHERE source = ? ORDER BY id", name)  # noqa: S608
-    if fresh != was:
-        await SetAsideRow.delete().where(SetAsideRow.source == name).run()
-        await insert_many(SetAsideRow, ("source", *columns), ((name, *row) for row in fresh))
+    other_rows = await store.replace_set_aside(name, fresh)
     for other, whose in retiring.items():
-        spellings = {s.casefold() for slug in whose for s in (slug, *providers()[slug].spellings)}
-        names = await fetch("SELECT DISTINCT provider FROM set_aside WHERE source = ?", other)
-        leaving = [(other, name) for (name,) in names if name.casefold() in spellings]
-        await execute_many("DELETE FROM set_aside WHERE source = ? AND provider = ?", leaving)
-        await _recount(other)
-    known = await fetch("SELECT title, offers, set_aside, error, left_out FROM loaded_source WHERE name = ?", name)
-    offers = (await fetch("SELECT count(*) FROM offer WHERE source = ?", name))[0][0]
-    said = (title, offers, len(fresh), error, json.dumps(left_out, sort_keys=True))
-    await LoadedSource.delete().where(LoadedSource.name == name).run()
-    await insert_many(LoadedSource, ("name", "fetched_at", "tried_at", "error_at", "live", "title", "offers",
-        "set_aside", "error", "left_out"),
-                      [(name, fetched_at, timestamp(), timestamp() if error else None, int(live), *said)])  # fmt: skip
-    return {SOURCES_KEY, *map(source_key, (name, *retiring))} if fresh != was or known != [said] or retired else set()
-
-
-async def _recount(source: str) -> None:
-    await execute_many(
-        "UPDATE loaded_source SET offers = (SELECT count(*) FROM offer "
-        "WHERE source = ?1), set_aside = (SELECT count(*) FROM set_aside WHERE source = ?1) WHERE name = ?1",
-        [(source,)],
-    )
-
-
-async def _tally() -> None:
-    """Count the offers of each combination anew, so that a filter's choices cost no walk over every offer."""
-    columns = [OfferRow._meta.get_column_by_name(name) for name in _TALLIED]
-    rows = await OfferRow.select(*columns, Count(alias="n")).group_by(*columns).run()
-    await OfferTally.delete(force=True).run()
-    await insert_many(OfferTally, (*_TALLIED, "offers"), (tuple(row.values()) for row in rows))
+        await store.delete_set_aside(
+            other, {s.casefold() for slug in whose for s in (slug, *providers()[slug].spellings)}
+        )
+        await store.recount(other)
+    known = await store.said_of(name)
+    offers = await store.number_of_offers(name)
+    said = SourceSaid(title, offers, len(fresh), error, json.dumps(left_out, sort_keys=True))
+    await store.say(name, said, fetched_at, timestamp(), live=live)
+    return {SOURCES_KEY, *map(source_key, (name, *retiring))} if other_rows or known != said or retired else set()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
 from app.core import clock
 from app.core.http_client import Fault, FetchError
@@ -10,14 +10,16 @@ from app.core.settings import Settings
 from app.core.version_keys import OFFERS_KEY, SOURCES_KEY, gpu_key, provider_key, source_key
 from app.pricing.offers.offer import Offer, Tier
 from app.pricing.offers.reclaim import Reclaim
+from app.pricing.refresh import reclaim_store
+from app.pricing.refresh.reclaim_store import Band
 from app.pricing.sources import RECLAIMS
-from app.storage.sqlite import execute_many, fetch, transaction
-from app.upstream.outcome import Outcome, as_fault, failed, record_answer
+from app.storage.engine import transaction
+from app.upstream.outcome import Outcome, as_fault, failed
+from app.upstream.store import record_answer
 from app.upstream.written import Written
 
 FEWEST = 2
 """An answer with fewer bands than those kept divided by this is not believed."""
-Band = tuple[int, int | None, int]
 
 
 async def refresh_reclaims(name: str, settings: Settings) -> Outcome:
@@ -25,7 +27,7 @@ async def refresh_reclaims(name: str, settings: Settings) -> Outcome:
     source = RECLAIMS[name](settings)
     try:
         bands = await source.fetch()
-        kept = (await fetch("SELECT count(*) FROM spot_reclaim WHERE source = ?", name))[0][0]
+        kept = await reclaim_store.number(name)
         if len(bands) * FEWEST < kept:
             raise FetchError(Fault.FEW, f"only {len(bands):,} bands where {kept:,} stand")
         written = await _keep(name, source.title, bands)
@@ -39,35 +41,37 @@ async def _keep(name: str, title: str, bands: list[Reclaim]) -> Written:
     fresh = {(band.provider, band.product, band.region): band for band in bands}
     providers = {band.provider for band in bands}
     async with transaction(SOURCES_KEY, source_key(name)):
-        await execute_many("DELETE FROM spot_reclaim WHERE source = ?", [(name,)])
-        await execute_many(
-            "INSERT OR REPLACE INTO spot_reclaim (source, provider, product, region, low, high, hours, seen_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            ((name, *key, band.low, band.high, band.hours, band.seen_at) for key, band in fresh.items()),
-        )
+        await reclaim_store.replace(name, fresh.values())
         await record_answer(name, title, clock.timestamp())
     changed = [row for provider in sorted(providers) for row in await _outdated(provider, fresh)]
-    keys = {OFFERS_KEY, *(gpu_key(row[1]) for row in changed), *(provider_key(row[2]) for row in changed)}
+    keys = {
+        OFFERS_KEY,
+        *(gpu_key(row.gpu) for row in changed),
+        *(provider_key(row.provider) for row in changed),
+    }
     if changed:
         async with transaction(*sorted(keys)):
-            await execute_many(
-                "UPDATE offer SET reclaim_low = ?, reclaim_high = ?, reclaim_hours = ? WHERE id = ?",
-                ((*band, key) for key, _, _, band in changed),
-            )
+            await reclaim_store.write_bands((*row.band, row.id) for row in changed)
     return Written(changed=len(changed), keys={SOURCES_KEY, source_key(name), *(keys if changed else ())})
 
 
-async def _outdated(provider: str, fresh: Mapping[tuple[str, str, str], Reclaim]) -> list[tuple[str, str, str, Any]]:
-    """(id, GPU, provider, band) of each offer of spot whose band is another now."""
+class Outdated(NamedTuple):
+    """An offer of spot whose band is another now."""
+
+    id: str
+    gpu: str
+    provider: str
+    band: tuple[int | None, int | None, int | None]
+
+
+async def _outdated(provider: str, fresh: Mapping[tuple[str, str, str], Reclaim]) -> list[Outdated]:
+    """Each offer of spot of a provider whose band is another now."""
     found = []
-    for key, gpu, product, region, *was in await fetch(
-        "SELECT id, gpu, product, region, reclaim_low, reclaim_high, reclaim_hours FROM offer "
-        "WHERE provider = ? AND tier = 'spot'", provider,
-    ):  # fmt: skip
-        told = fresh.get((provider, product, region))
+    for offer in await reclaim_store.spot_offers(provider):
+        told = fresh.get((provider, offer.product, offer.region))
         band = (told.low, told.high, told.hours) if told else (None, None, None)
-        if tuple(was) != band:
-            found.append((key, gpu, provider, band))
+        if (offer.reclaim_low, offer.reclaim_high, offer.reclaim_hours) != band:
+            found.append(Outdated(offer.id, offer.gpu, provider, band))
     return found
 
 
@@ -75,12 +79,10 @@ async def with_reclaims(offers: Iterable[Offer]) -> list[Offer]:
     """The offers, those of spot with the band that is kept of their machine and region."""
     every = list(offers)
     providers = {offer.provider for offer in every if offer.tier is Tier.SPOT}
-    known: dict[tuple[str, str, str], Band] = {
-        (provider, product, region): (low, high, hours)
+    known = {
+        (provider, band.product, band.region): band
         for provider in sorted(providers)
-        for product, region, low, high, hours in await fetch(
-            "SELECT product, region, low, high, hours FROM spot_reclaim WHERE provider = ?", provider
-        )
+        for band in await reclaim_store.bands(provider)
     }
     return [_with(offer, known) for offer in every] if known else every
 
@@ -89,4 +91,4 @@ def _with(offer: Offer, known: Mapping[tuple[str, str, str], Band]) -> Offer:
     band = known.get((offer.provider, offer.product, offer.region)) if offer.tier is Tier.SPOT else None
     if band is None:
         return offer
-    return replace(offer, reclaim_low=band[0], reclaim_high=band[1], reclaim_hours=band[2])
+    return replace(offer, reclaim_low=band.low, reclaim_high=band.high, reclaim_hours=band.hours)

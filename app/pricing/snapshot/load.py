@@ -7,13 +7,12 @@ from functools import lru_cache
 from app.core.clock import parse_instant
 from app.core.units import DAY_S
 from app.core.version_keys import HISTORY_KEY, gpu_key
-from app.pricing.history import chart, record
+from app.pricing.history import chart, record, store
 from app.pricing.history.price_moves import price_moves
-from app.pricing.offers.offer import COMMUNITY
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.snapshot import files
 from app.pricing.snapshot.files import PriceSpan
-from app.storage.sqlite import execute_many, fetch, transaction
+from app.storage.engine import transaction
 from app.upstream.tables import LoadedSource
 
 
@@ -26,7 +25,7 @@ async def load_shipped() -> bool:
     async with transaction():
         if fresh:
             await _load_offers()
-        if not await fetch("SELECT 1 FROM price_level LIMIT 1"):
+        if not await store.has_levels():
             await _load_history()
     return fresh
 
@@ -57,9 +56,7 @@ async def _load_history() -> None:
         for span in spans:
             gpus.setdefault(span.gpu, []).append(span)
         levels = [level for gpu in sorted(gpus) for level in _levels(gpu, gpus[gpu])]
-        await execute_many(
-            "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro) VALUES (?, ?, ?, ?, ?)", levels
-        )
+        await store.insert_levels(levels)
 
 
 def _kind_text(span: PriceSpan) -> str:
@@ -73,54 +70,39 @@ def _at(day: str, span: PriceSpan) -> dict[str, object]:
 
 async def _load_series(kinds: dict[str, list[PriceSpan]]) -> None:
     names = {text: f"shipped:{hashlib.sha256(text.encode()).hexdigest()[:20]}" for text in kinds}
-    await execute_many(
-        "INSERT INTO price_series (offer, provider, gpu, tier, commitment_months, region) VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            (names[text], first.provider, first.gpu, first.tier, first.commitment_months, first.region)
-            for text, (first, *_) in kinds.items()
-        ),
+    await store.insert_series(
+        (names[text], first.provider, first.gpu, first.tier, first.commitment_months, first.region)
+        for text, (first, *_) in kinds.items()
     )
-    series = dict(await fetch("SELECT offer, id FROM price_series WHERE offer LIKE 'shipped:%'"))
-    await execute_many(
-        "INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) VALUES (?, ?, ?, ?)",
-        (
-            (series[names[text]], _midnight(span.begin), _midnight(span.until), span.usd_per_gpu_hour_micro)
-            for text, spans in kinds.items()
-            for span in spans
-        ),
+    series = await store.series_numbers()
+    await store.insert_spans(
+        (series[names[text]], _midnight(span.begin), _midnight(span.until), span.usd_per_gpu_hour_micro)
+        for text, spans in kinds.items()
+        for span in spans
     )
 
 
 async def _load_offer_spans() -> None:
     """The shipped offers as history: each price is known to have stood from its day until the day it was last seen."""
-    offers = await fetch(
-        "SELECT id, provider, gpu, tier, commitment_months, region, price_since, fetched_at, usd_per_gpu_hour_micro"
-        " FROM offer WHERE source IN (SELECT name FROM loaded_source WHERE live = 0) AND source <> ? ORDER BY id",
-        COMMUNITY,
-    )
-    await execute_many(
-        "INSERT INTO price_series (offer, provider, gpu, tier, commitment_months, region) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (offer) DO NOTHING",
-        (row[:6] for row in offers),
-    )
-    series = dict(await fetch("SELECT offer, id FROM price_series"))
-    await execute_many(
-        "INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) VALUES (?, ?, ?, ?)",
-        (
-            (series[key], min(_midnight(since), seen - seen % DAY_S), seen - seen % DAY_S + DAY_S, micro)
-            for key, *_, since, seen, micro in offers
-        ),
-    )
+    offers = await store.shipped_offers()
+    await store.add_series((o.id, o.provider, o.gpu, o.tier, o.commitment_months, o.region) for o in offers)
+    series = await store.series_numbers()
+    spans = []
+    for offer in offers:
+        seen = offer.fetched_at - offer.fetched_at % DAY_S
+        begin = min(_midnight(offer.price_since), seen)
+        spans.append((series[offer.id], begin, seen + DAY_S, offer.usd_per_gpu_hour_micro))
+    await store.insert_spans(spans)
 
 
 def _levels(gpu: str, spans: list[PriceSpan]) -> Iterator[tuple[object, ...]]:
     """(gpu, tier, instant, lowest, median) at each day on which one of them differs from the day before."""
     edges = sorted({day for span in spans for day in (span.begin, span.until)})
     stood = [_at(day, span) for day in edges for span in spans if span.begin <= day < span.until]
-    days = {row[0]: row for row in chart.daily(stood)}
+    days = {row.day: row for row in chart.daily(stood)}
     written: dict[str, tuple[int | None, int | None]] = {}
     for day in edges:
-        _, low, mid, spot = days.get(day, (day, None, None, None))
+        _, low, mid, spot = days.get(day, chart.Day(day, None, None, None))
         for tier, level in (("on-demand", (low, mid)), ("spot", (spot, spot))):
             if written.get(tier, (None, None)) != level:
                 yield gpu, tier, _midnight(day), *level

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
-from app.privacy.mail import queue, sync, templates
+from app.privacy.fulfilment import store
+from app.privacy.mail import copy_store, queue, sync, templates
+from app.privacy.mail.copy_store import Copy
 from app.privacy.requests import cases, request
 from app.privacy.requests.cases import Case
-from app.storage.sqlite import execute, fetch, transaction
-from app.storage.write_ahead_log import empty_log
-from app.submissions import erasure_journal, publish, store, transitions
+from app.privacy.requests.store import delete as delete_case
+from app.privacy.requests.store import is_held as is_case_held
+from app.storage.engine import scrub, transaction
+from app.submissions import erasure_journal, publish, transitions
+from app.submissions import store as reports_store
 from app.submissions.store import Submission
 
 KEPT = [
@@ -41,9 +45,9 @@ async def proven(reference: str) -> Case:
 
 async def held(case: Case, receipts: list[str]) -> list[Submission]:
     """Every report under the verified address, and those of receipts that were shown."""
-    found = {report.id: report for report in (await store.by_contact(case.address) if case.address else [])}
+    found = {report.id: report for report in (await reports_store.by_contact(case.address) if case.address else [])}
     for receipt in receipts:
-        report = await store.by_receipt(receipt)
+        report = await reports_store.by_receipt(receipt)
         if report is None:
             raise InferenceBenchError("no report has this receipt")
         found[report.id] = report
@@ -59,7 +63,7 @@ async def restrict(settings: Settings, reference: str, receipts: list[str], *, f
     action = "freeze" if frozen else "unfreeze"
     reports = [r for r in await held(case, receipts) if not transitions.refusal(action, r.state, frozen=r.restricted)]
     if not dry:
-        await store.restrict(reports, frozen)
+        await reports_store.restrict(reports, frozen)
         await publish.publish_prices()
         async with transaction(cases.CASES_KEY):
             await cases.note(case.reference, f"{len(reports)} reports {'frozen' if frozen else 'set free'}")
@@ -99,26 +103,19 @@ async def erase(
         planned = {*found, *(thing for thing, _ in await _planned(case.reference))}
         return _counts(planned), KEPT
     async with transaction():
-        for thing in found:
-            await execute(
-                "INSERT INTO case_erasure (reference, what, place, name) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                case.reference, thing.what, thing.place, thing.name,
-            )  # fmt: skip
+        await store.plan(case.reference, [(thing.what, thing.place, thing.name) for thing in found])
     left = [thing for thing, gone in await _planned(case.reference) if not gone]
     gone = await _carry_out(settings, left)
     async with transaction(cases.CASES_KEY):
-        for thing in gone:
-            await execute(
-                "UPDATE case_erasure SET gone_at = ? WHERE reference = ? AND what = ? AND place = ? AND name = ?",
-                clock.timestamp(), case.reference, thing.what, thing.place, thing.name,
-            )  # fmt: skip
+        told = [(thing.what, thing.place, thing.name) for thing in gone]
+        await store.mark_gone(case.reference, told, clock.timestamp())
         await cases.note(case.reference, f"erased: {_told(gone) or ('nothing yet' if left else 'nothing was held')}")
     if still := [thing for thing in left if thing not in gone]:
         raise InferenceBenchError(
             f"not everything is gone, so no certificate is sent; {_told(still)} left"
             f"{_places(still)}. Run the same command again"
         )
-    if not await empty_log():
+    if not await scrub():
         raise InferenceBenchError(
             "everything is deleted, but its text still stands in the database's log of recent writes, which somebody "
             "is reading; no certificate is sent. Run the same command again in a minute"
@@ -130,49 +127,45 @@ async def _found(case: Case, reports: list[Submission]) -> list[Thing]:
     """What is held now of the person of a case."""
     same = await cases.by_address(case.address) if case.address else []
     earlier = [one.reference for one in same if one.reference != case.reference and one.resolved_at is not None]
-    marks = ",".join("?" * (len(earlier) + 1))
-    copies = await fetch(
-        f"SELECT place, name FROM mail_copy WHERE reference IN ({marks})",  # noqa: S608 -- question marks
-        case.reference, *earlier,
-    )  # fmt: skip
+    copies = await copy_store.copies_of([case.reference, *earlier])
     return [
         *(Thing(REPORTS, report.id) for report in reports),
         *(Thing(CONTACTS, report.id) for report in reports if report.contact),
         *(Thing(CASES, one) for one in earlier),
-        *(Thing(COPIES, name, place) for place, name in copies),
+        *(Thing(COPIES, copy.name, copy.place) for copy in copies),
     ]
 
 
 async def _planned(reference: str) -> list[tuple[Thing, bool]]:
     """What this case was to erase, and whether it is gone."""
-    rows = await fetch("SELECT what, name, place, gone_at IS NOT NULL FROM case_erasure WHERE reference = ?", reference)
-    return [(Thing(what, name, place), bool(gone)) for what, name, place, gone in rows]
+    return [(Thing(row.what, row.name, row.place), row.gone_at is not None) for row in await store.planned(reference)]
 
 
 async def _carry_out(settings: Settings, things: list[Thing]) -> set[Thing]:
     """Erase things; those of which nothing is left, as looked up afterwards."""
-    reports = [report for thing in things if thing.what == REPORTS and (report := await store.by_id(thing.name))]
-    await store.erase(settings.data_dir, reports)
+    wanted = [thing.name for thing in things if thing.what == REPORTS]
+    reports = [report for one in wanted if (report := await reports_store.by_id(one))]
+    await reports_store.erase(settings.data_dir, reports)
     await publish.publish_prices()
     earlier = [thing.name for thing in things if thing.what == CASES]
     if copies := [erasure_journal.mark_of(thing.name) for thing in things if thing.what == COPIES]:
         await asyncio.to_thread(erasure_journal.append, settings.data_dir, "mail", copies)
-    gone = await sync.delete_copies(settings, [(thing.place, thing.name) for thing in things if thing.what == COPIES])
+    lying = [Copy(thing.place, thing.name) for thing in things if thing.what == COPIES]
+    gone = await sync.delete_copies(settings, lying)
     if earlier:
         await asyncio.to_thread(erasure_journal.append, settings.data_dir, "case", earlier)
     async with transaction(cases.CASES_KEY):
         for one in earlier:
-            await execute("DELETE FROM privacy_case WHERE reference = ?", one)
-    held_now = {
-        REPORTS: {one for (one,) in await fetch("SELECT id FROM submission")},
-        CONTACTS: {one for (one,) in await fetch("SELECT submission FROM submission_contact")},
-        CASES: {one for (one,) in await fetch("SELECT reference FROM privacy_case")},
-    }
-    return {
-        thing
-        for thing in things
-        if ((thing.place, thing.name) in gone if thing.what == COPIES else thing.name not in held_now[thing.what])
-    }
+            await delete_case(one)
+    return {thing for thing in things if not await _stands(thing, gone)}
+
+
+async def _stands(thing: Thing, gone: set[Copy]) -> bool:
+    """True if a thing is there still, as looked up after it was erased."""
+    if thing.what == COPIES:
+        return Copy(thing.place, thing.name) not in gone
+    is_held = {REPORTS: reports_store.is_held, CONTACTS: reports_store.has_contact, CASES: is_case_held}[thing.what]
+    return await is_held(thing.name)
 
 
 def _counts(things: Iterable[Thing]) -> list[tuple[str, int]]:

@@ -10,10 +10,10 @@ from urllib.parse import unquote, urlsplit
 
 from app.core import clock, logs
 from app.core.settings import Settings, is_loopback
-from app.privacy.mail import automatic_limits, queue
+from app.privacy.mail import automatic_limits, copy_store, queue, store
 from app.privacy.mail.mailbox import OUTBOX, outbox
 from app.privacy.requests import cases
-from app.storage.sqlite import execute, fetch, transaction
+from app.storage.engine import transaction
 from app.upstream.outcome import place_of
 
 TIMEOUT_S, AGAIN_S, TRIES = 30, 300, 50
@@ -29,79 +29,63 @@ async def deliver(settings: Settings) -> int:
     """
     sent = 0
     await automatic_limits.release(queue.AUTOMATIC_AN_HOUR)
-    for (one,) in await fetch(
-        f"SELECT id FROM mail_out WHERE {_DUE} ORDER BY created_at, id",  # noqa: S608 -- a condition of ours
-        *_due_at(clock.timestamp()),
-    ):
-        claimed = await _claim(one)
-        if claimed is None:
+    now = clock.timestamp()
+    for one in await store.due(TRIES, now - AGAIN_S, now):
+        letter = await _claim(one)
+        if letter is None:
             continue
-        reference, recipient, automatic, raw, tries = claimed
         try:
-            await asyncio.to_thread(_hand_over, settings, one, recipient, bool(automatic), bytes(raw))
+            await asyncio.to_thread(_hand_over, settings, one, letter)
         except (OSError, smtplib.SMTPException) as error:
             answer = getattr(error, "smtp_code", None)  # its words may repeat the address
             log.warning(
                 "a letter could not be sent",
-                extra={"why": type(error).__name__, "code": answer, "reference": reference, "again_in_s": AGAIN_S},
+                extra={
+                    "why": type(error).__name__,
+                    "code": answer,
+                    "reference": letter.reference,
+                    "again_in_s": AGAIN_S,
+                },
             )
-            if tries >= TRIES:
-                await _give_up(one, reference)
+            if letter.tries >= TRIES:
+                await _give_up(one, letter.reference)
             continue
         except Exception as error:  # a fault of ours, or of a setting: the letter waits as well, and the next one goes
             log.error(
                 "a letter could not be sent",
-                extra={"why": f"{type(error).__name__} in {place_of(error)}", "reference": reference},
+                extra={"why": f"{type(error).__name__} in {place_of(error)}", "reference": letter.reference},
             )
-            if tries >= TRIES:
-                await _give_up(one, reference)
+            if letter.tries >= TRIES:
+                await _give_up(one, letter.reference)
             continue
         async with transaction(cases.CASES_KEY):
-            await execute("UPDATE mail_out SET sent_at = ?, message = '' WHERE id = ?", clock.timestamp(), one)
+            await store.mark_sent(one, clock.timestamp())
             if not settings.smtp_url:
-                await execute(
-                    "INSERT OR IGNORE INTO mail_copy (place, name, reference, stored_at) VALUES (?, ?, ?, ?)",
-                    OUTBOX,
-                    one,
-                    reference or "",
-                    clock.timestamp(),
-                )
+                await copy_store.keep_copy(OUTBOX, one, letter.reference or "", clock.timestamp())
         sent += 1
     return sent
 
 
-_DUE = "sent_at IS NULL AND message <> '' AND tries < ? AND (tried_at IS NULL OR tried_at <= ? OR tried_at > ?)"
-"""A letter is due where it was not tried within the wait; a try that lies ahead was noted by a clock that ran ahead."""
-
-
-def _due_at(now: int) -> tuple[int, int, int]:
-    return TRIES, now - AGAIN_S, now
-
-
-async def _claim(one: str) -> tuple[Any, ...] | None:
-    """Take a letter to send, so that nobody else sends it within the wait; None if somebody did. (.., tries so far)."""
+async def _claim(one: str) -> store.Letter | None:
+    """Take a letter to send, so that nobody else sends it within the wait; None if somebody did."""
     now = clock.timestamp()
     async with transaction():
-        rows = await fetch(
-            f"UPDATE mail_out SET tried_at = ?, tries = tries + 1 WHERE id = ? AND {_DUE} "  # noqa: S608
-            "RETURNING reference, recipient, automatic, message, tries", now, one, *_due_at(now),
-        )  # fmt: skip
-    return rows[0] if rows else None
+        return await store.claim(one, TRIES, now - AGAIN_S, now)
 
 
 async def _give_up(one: str, reference: str | None) -> None:
     """Let go of a letter that can't be sent; its text stands in the correspondence, and the operator is told in
     the history."""
     async with transaction(cases.CASES_KEY):
-        await execute("UPDATE mail_out SET message = '' WHERE id = ?", one)
+        await store.give_up(one)
         if reference:
             await cases.note(reference, f"a letter could not be sent in {TRIES} tries: answer another way, or again")
 
 
-def _hand_over(settings: Settings, one: str, recipient: str, automatic: bool, raw: bytes) -> None:
+def _hand_over(settings: Settings, one: str, letter: store.Letter) -> None:
     """Give a letter to the server, or put it into the Maildir."""
     if not settings.smtp_url:
-        outbox(settings).put(one, raw)
+        outbox(settings).put(one, letter.message)
         return
     parts = urlsplit(settings.smtp_url)
     host = parts.hostname or ""
@@ -116,25 +100,20 @@ def _hand_over(settings: Settings, one: str, recipient: str, automatic: bool, ra
             client.starttls(context=context)
         if parts.username:
             client.login(unquote(parts.username), unquote(parts.password or ""))
-        envelope = "" if automatic else settings.contact_email
-        client.send_message(message_from_bytes(raw), from_addr=envelope, to_addrs=[recipient])
+        envelope = "" if letter.automatic else settings.contact_email
+        client.send_message(message_from_bytes(letter.message), from_addr=envelope, to_addrs=[letter.recipient])
 
 
 async def troubles() -> list[str]:
     """What of the letters the operator should look at: those that wait long, those given up."""
     found = []
-    late, most = (
-        await fetch(
-            "SELECT count(*), max(tries) FROM mail_out WHERE sent_at IS NULL AND tries BETWEEN ? AND ?",
-            LATE_TRIES,
-            TRIES - 1,
-        )
-    )[0]
-    if late:
+    late = await store.late(LATE_TRIES, TRIES - 1)
+    if late.letters:
         found.append(
-            f"{late} letters wait to be sent, tried up to {most} times; the worker's log says what the server answers"
+            f"{late.letters} letters wait to be sent, tried up to {late.most} times; the worker's log says what the "
+            "server answers"
         )
-    given_up = (await fetch("SELECT count(*) FROM mail_out WHERE sent_at IS NULL AND tries >= ?", TRIES))[0][0]
+    given_up = await store.given_up(TRIES)
     if given_up:
         found.append(
             f"{given_up} letters could not be sent in {TRIES} tries; inferencebench privacy show tells of each case's"

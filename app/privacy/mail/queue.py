@@ -6,12 +6,12 @@ import secrets
 from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings
-from app.privacy.mail import automatic_limits, templates
+from app.privacy.mail import automatic_limits, copy_store, store, templates
 from app.privacy.mail.case_of_message import case_of, reported_case
 from app.privacy.mail.parser import Read
 from app.privacy.requests import cases, request
 from app.privacy.requests.request import IDENTITY, RECEIVED, RESOLVED, VERIFIED, WAITING
-from app.storage.sqlite import execute, fetch, transaction
+from app.storage.engine import transaction
 
 AUTOMATIC_AN_HOUR = 100
 
@@ -35,9 +35,9 @@ async def keep_message(settings: Settings, message: Read, place: str, name: str,
     """
     now = clock.timestamp()
     async with transaction(cases.CASES_KEY):
-        known_already = await fetch("SELECT reference FROM correspondence WHERE message_key = ?", message.key)
+        known_already = await store.case_of_key(message.key)
         reference = ""
-        if not known_already:
+        if known_already is None:
             if message.is_report and (theirs := await reported_case(message)) is not None:
                 return await _attach(theirs, message, place, name, now)
             case = await case_of(message)
@@ -68,13 +68,7 @@ async def keep_message(settings: Settings, message: Read, place: str, name: str,
             await (
                 _welcome(settings, case, message, now, with_code=touches) if new else _heard(settings, case, message)
             )
-        await execute(
-            "INSERT OR IGNORE INTO mail_copy (place, name, reference, stored_at) VALUES (?, ?, ?, ?)",
-            place,
-            name,
-            reference or known_already[0][0],
-            now,
-        )
+        await copy_store.keep_copy(place, name, reference or known_already or "", now)
     return reference
 
 
@@ -87,13 +81,7 @@ async def _attach(reference: str, message: Read, place: str, name: str, now: int
             "a report about our letter",
         )  # fmt: skip
         await cases.note(reference, f"a report about our letter arrived: {message.subject[:120]}")
-    await execute(
-        "INSERT OR IGNORE INTO mail_copy (place, name, reference, stored_at) VALUES (?, ?, ?, ?)",
-        place,
-        name,
-        reference,
-        now,
-    )
+    await copy_store.keep_copy(place, name, reference, now)
     return reference
 
 
@@ -111,11 +99,7 @@ async def add(
 ) -> None:
     """Keep one message in or out, inside the running transaction. A code is not kept: who reads a case could use it."""
     body = request.CODE.sub("IB-****-****", body)
-    await execute(
-        "INSERT INTO correspondence (reference, at, direction, message_key, message_id, sender, subject, body, "
-        "checks, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        reference, at, direction, key, message_id, sender, subject, body, checks, left_out,
-    )  # fmt: skip
+    await store.add(reference, at, direction, key, message_id, sender, subject, body, checks, left_out)
 
 
 async def _welcome(settings: Settings, case: cases.Case, message: Read, now: int, *, with_code: bool) -> None:
@@ -230,11 +214,9 @@ async def write(
     letter = templates.Letter(f"ib{secrets.token_hex(10)}", case.address, subject, text, automatic, answers, attachment)
     raw = templates.composed(letter, letterhead(settings), now)
     if why:
-        await automatic_limits.hold(letter.id, case.reference, case.address, raw, now)
+        await store.hold(letter.id, case.reference, case.address, raw, now)
     else:
-        await execute("INSERT INTO mail_out (id, reference, recipient, automatic, created_at, message) "
-                      "VALUES (?, ?, ?, ?, ?, ?)",
-                      letter.id, case.reference, case.address, int(automatic), now, raw)  # fmt: skip
+        await store.put(letter.id, case.reference, case.address, now, raw, automatic=automatic)
     sender, message_id = settings.contact_email, f"{letter.id}@{letterhead(settings).host}"
     await add(
         case.reference,

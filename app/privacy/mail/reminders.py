@@ -3,9 +3,9 @@
 from app.core import clock
 from app.core.settings import Settings
 from app.core.units import DAY_S
-from app.privacy.mail import queue, templates
+from app.privacy.mail import queue, store, templates
 from app.privacy.requests import cases, request
-from app.storage.sqlite import execute, fetch, transaction
+from app.storage.engine import transaction
 
 
 async def remind(settings: Settings) -> int:
@@ -26,27 +26,7 @@ async def remind(settings: Settings) -> int:
                             automatic=False)  # fmt: skip
     async with transaction(cases.CASES_KEY):
         raw = templates.composed(letter, queue.letterhead(settings), now)
-        await execute(
-            "INSERT OR IGNORE INTO mail_out (id, reference, recipient, automatic, created_at, message) "
-            "VALUES (?, NULL, ?, 0, ?, ?)",
-            letter.id,
-            letter.recipient,
-            now,
-            raw,
-        )
+        await store.put(letter.id, None, letter.recipient, now, raw, automatic=False)
         for case, step, _ in due:
             await cases.note(case.reference, f"operator reminded, {step} days")
     return len(due)
-
-
-async def waiting_letters(reference: str) -> list[tuple[int, int]]:
-    """(second of writing, tries) of each letter of a case that was not sent yet, and of those held back, with no
-    tries."""
-    return [
-        (at, tries)
-        for at, tries in await fetch(
-            "SELECT created_at, tries FROM mail_out WHERE reference = ?1 AND sent_at IS NULL AND message <> '' "
-            "UNION ALL SELECT held_at, 0 FROM mail_held WHERE reference = ?1 ORDER BY 1",
-            reference,
-        )
-    ]

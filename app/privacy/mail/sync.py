@@ -3,19 +3,19 @@ days."""
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import Awaitable, Callable
 
 from app.core import clock, limited_process, logs
 from app.core.retention import COPY_DAYS
 from app.core.settings import Settings
 from app.core.units import DAY_S
-from app.privacy.mail import delivery, queue
+from app.privacy.mail import copy_store, delivery, queue
+from app.privacy.mail.copy_store import Copy
 from app.privacy.mail.mailbox import OUTBOX, Item, Mailbox, MailboxError, inbox, outbox
 from app.privacy.mail.parser import Read, read, read_beginning
 from app.privacy.mail.reminders import remind
 from app.privacy.requests import cases
-from app.storage.sqlite import execute, fetch, transaction
+from app.storage.engine import UNAVAILABLE, transaction
 from app.upstream.outcome import place_of
 
 MOST_AT_ONCE = 2_000
@@ -60,15 +60,7 @@ async def _rest(settings: Settings, counts: dict[str, int]) -> None:
 
 
 async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) -> None:
-    known = {
-        name
-        for (name,) in await fetch(
-            "SELECT name FROM mail_copy WHERE place = ?1 UNION SELECT name FROM mail_aside WHERE place = ?1 "
-            "AND tries >= ?2",
-            box.place,
-            READ_TRIES,
-        )
-    }
+    known = await copy_store.known_names(box.place, READ_TRIES)
     items = await asyncio.to_thread(box.new, known)
     ours = queue.ours(settings)
     try:
@@ -81,7 +73,7 @@ async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) ->
                 message = await _understood(item, ours)
                 reference = await queue.keep_message(settings, message, box.place, item.name, item.arrived)
                 await asyncio.to_thread(box.stored, item.name)
-            except sqlite3.OperationalError as error:  # a full disk or a lock is no fault of the message
+            except UNAVAILABLE as error:  # a full disk or a lock is no fault of the message
                 log.error("a message could not be kept", extra={"kind": type(error).__name__})
                 counts["failed"] += 1
                 continue
@@ -91,7 +83,7 @@ async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) ->
                 counts["failed"] += 1
                 continue
             async with transaction():
-                await execute("DELETE FROM mail_aside WHERE place = ? AND name = ?", box.place, item.name)
+                await copy_store.not_aside(box.place, item.name)
             counts["read"] += 1
             counts["cases"] += bool(reference)
     finally:
@@ -121,21 +113,12 @@ READING = limited_process.Bounds(memory=150 * 2**20, cpu_s=2, wall_s=10)
 
 async def _set_aside(place: str, name: str, reason: str) -> None:
     async with transaction(cases.CASES_KEY):
-        await execute(
-            "INSERT INTO mail_aside (place, name, at, reason) VALUES (?, ?, ?, ?) ON CONFLICT (place, name) DO UPDATE "
-            "SET tries = tries + 1",
-            place, name, clock.timestamp(), reason[:200],
-        )  # fmt: skip
+        await copy_store.set_aside(place, name, reason[:200], clock.timestamp())
 
 
-async def aside() -> list[tuple[str, str, int, str]]:
-    """(place, name, second, reason) of messages that could not be read or kept, the oldest first."""
-    return [
-        (place, name, at, why)
-        for place, name, at, why in await fetch(
-            "SELECT place, name, at, reason FROM mail_aside WHERE tries >= ? ORDER BY at, name", READ_TRIES
-        )
-    ]
+async def aside() -> list[copy_store.Aside]:
+    """Messages that could not be read or kept, the oldest first."""
+    return await copy_store.aside(READ_TRIES)
 
 
 async def troubles() -> list[str]:
@@ -144,7 +127,7 @@ async def troubles() -> list[str]:
     found = [
         f"{len(waiting)} messages in {place} can't be kept and are set aside ({why}); inferencebench privacy retry "
         f"reads them again"
-        for place, why in {(place, why) for place, _, _, why in waiting[:20]}
+        for place, why in {(one.place, one.reason) for one in waiting[:20]}
     ]
     found += await delivery.troubles()
     return found
@@ -154,19 +137,19 @@ async def retry() -> int:
     """Let every message that was set aside be read again; returns how many."""
     waiting = await aside()
     async with transaction(cases.CASES_KEY):
-        await execute("DELETE FROM mail_aside")
+        await copy_store.none_aside()
     return len(waiting)
 
 
-async def delete_copies(settings: Settings, copies: list[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Delete copies, (place, name) each, where they lie, and their record; those of which nothing is left.
+async def delete_copies(settings: Settings, copies: list[Copy]) -> set[Copy]:
+    """Delete copies where they lie, and their record; those of which nothing is left.
 
     A copy in a mailbox that is not the one that is set, or that can't be reached, is not among them.
     """
-    gone: set[tuple[str, str]] = set()
+    gone: set[Copy] = set()
     box, out = await asyncio.to_thread(inbox, settings), await asyncio.to_thread(outbox, settings)
     for place, keeper in ((box.place, box), (OUTBOX, out)):
-        names = [name for where, name in copies if where == place]
+        names = [copy.name for copy in copies if copy.place == place]
         if not names:
             continue
         try:
@@ -175,14 +158,12 @@ async def delete_copies(settings: Settings, copies: list[tuple[str, str]]) -> se
             log.warning("copies could not be deleted", extra={"why": type(error).__name__})
             continue
         async with transaction():
-            for name in deleted:
-                await execute("DELETE FROM mail_copy WHERE place = ? AND name = ?", place, name)
-        gone |= {(place, name) for name in deleted}
+            await copy_store.forget_copies(place, deleted)
+        gone |= {Copy(place, name) for name in deleted}
     return gone
 
 
 async def let_go(settings: Settings, now: int | None = None) -> int:
     """Delete copies in mailbox, Maildir and outbox seven days after they were stored; returns how many are gone."""
     now = clock.timestamp() if now is None else now
-    due = await fetch("SELECT place, name FROM mail_copy WHERE stored_at <= ?", now - COPY_DAYS * DAY_S)
-    return len(await delete_copies(settings, [(place, name) for place, name in due]))
+    return len(await delete_copies(settings, await copy_store.copies_until(now - COPY_DAYS * DAY_S)))

@@ -28,8 +28,8 @@ from app.core.settings import Settings
 from app.core.units import DAY_S
 from app.core.version_keys import RETENTION_KEY
 from app.privacy.mail.mailbox import Imap, MailboxError, Maildir, inbox, outbox
-from app.privacy.retention import canary_reader
-from app.storage.sqlite import execute, raise_versions, transaction
+from app.privacy.retention import canary_reader, canary_store
+from app.storage.engine import raise_versions, transaction
 from app.telemetry import access_log, access_log_reader
 
 RECORD = "canaries.json"
@@ -164,65 +164,17 @@ def _plant_log(folder: Path, mark: str, now: int) -> None:
 async def _plant_rows(canary: Canary, mark: str) -> None:
     """Rows in the database, inside the running transaction."""
     counters = Limit(months=COUNTER_MONTHS)
-    await execute(
-        "INSERT INTO daily_counter (day, measure, page, bucket, count) VALUES (?, 'canary', ?, 0, 1)",
-        _last_day(counters, canary.planted_at), mark,
-    )  # fmt: skip
-    await execute(
-        "INSERT INTO moderation (at, submission, kind, action, reason) VALUES (?, 'canary', 'canary', 'canary', ?)",
-        _start(counters, canary.due_at), mark,
-    )  # fmt: skip
-    await _plant_reports(canary.planted_at, mark)
-    await _plant_cases(canary.due_at, mark)
-    letter = _start(Limit(days=COPY_DAYS), canary.due_at)
-    await execute(
-        "INSERT INTO mail_out (id, reference, recipient, automatic, created_at, sent_at, message) "
-        "VALUES (?, NULL, ?, 1, ?, ?, ?)",
-        f"k{secrets.token_hex(8)}", f"{mark}@example.invalid", letter, letter, mark.encode(),
-    )  # fmt: skip
-    canary.rows |= {"counters": 1, "submissions": 2, "moderation": 1, "requests": 3}
-
-
-async def _plant_reports(now: int, mark: str) -> None:
-    """A rejected and a withdrawn report, each with an address."""
+    await canary_store.counter(_last_day(counters, canary.planted_at), mark)
+    await canary_store.decision(_start(counters, canary.due_at), mark)
     for state, days in (("rejected", REJECTED_DAYS), ("withdrawn", WITHDRAWN_DAYS)):
-        ended = _last_day(Limit(days=days), now)
-        one = f"k{secrets.token_hex(7)}"
-        await execute(
-            "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent, "
-            "ended_on, reason)"
-            " VALUES (?, 'canary', ?, ?, ?, ?, ?, '', ?, ?, ?)",
-            one, ended, f"{mark}{state}", state, json.dumps({"text": mark}), f"{mark}{state}", mark, ended, mark,
-        )  # fmt: skip
-        await execute(
-            "INSERT INTO submission_contact (submission, address) VALUES (?, ?)", one, f"{mark}@example.invalid"
-        )
-
-
-async def _plant_cases(due: int, mark: str) -> None:
-    """A resolved request and spam, each with a message, a note and an answer that was sent."""
-    resolved = _start(Limit(months=CASE_MONTHS), due)
-    spam = _start(Limit(days=SPAM_DAYS), due)
-    for reference, state, at in ((_reference(), "resolved", resolved), (_reference(), "spam", spam)):
-        await execute(
-            "INSERT INTO privacy_case (reference, kind, proposed, law, received_at, deadline_at, state, address, way, "
-            "answered_at,"
-            " resolved_at, last_heard_at, reason) VALUES (?, 'question', 'question', 'other', ?, ?, ?, ?, ?, ?, ?, ?, "
-            "?)",
-            reference, at, at, state, f"{mark}@example.invalid", WAY, at, at if state == "resolved" else None, at, mark,
-        )  # fmt: skip
-        await execute(
-            "INSERT INTO correspondence (reference, at, direction, message_key, message_id, sender, subject, body, "
-            "checks, note)"
-            " VALUES (?, ?, 'in', ?, ?, ?, ?, ?, '', '')",
-            reference, at, f"{mark}{state}", mark, f"{mark}@example.invalid", mark, f"Artificial text. {mark}",
-        )  # fmt: skip
-        await execute("INSERT INTO case_event (reference, at, what) VALUES (?, ?, ?)", reference, at, mark)
-        await execute(
-            "INSERT INTO mail_out (id, reference, recipient, automatic, created_at, sent_at, message) "
-            "VALUES (?, ?, ?, 1, ?, ?, ?)",
-            f"k{secrets.token_hex(8)}", reference, f"{mark}@example.invalid", at, at, mark.encode(),
-        )  # fmt: skip
+        ended = _last_day(Limit(days=days), canary.planted_at)
+        await canary_store.report(f"k{secrets.token_hex(7)}", ended, state, mark, json.dumps({"text": mark}))
+    for state, limit in (("resolved", Limit(months=CASE_MONTHS)), ("spam", Limit(days=SPAM_DAYS))):
+        reference, at = _reference(), _start(limit, canary.due_at)
+        await canary_store.case(reference, state, at, WAY, mark)
+        await canary_store.letter(f"k{secrets.token_hex(8)}", reference, at, mark)
+    await canary_store.letter(f"k{secrets.token_hex(8)}", None, _start(Limit(days=COPY_DAYS), canary.due_at), mark)
+    canary.rows |= {"counters": 1, "submissions": 2, "moderation": 1, "requests": 3}
 
 
 def _reference() -> str:
@@ -260,11 +212,7 @@ async def _plant_mail(settings: Settings, canary: Canary, mark: str) -> None:
 
 async def _known(place: str, name: str, due: int) -> None:
     async with transaction():
-        await execute(
-            "INSERT INTO mail_copy (place, name, reference, stored_at) VALUES (?, ?, 'canary', ?) "
-            "ON CONFLICT (place, name) DO UPDATE SET stored_at = excluded.stored_at",
-            place, name, _start(Limit(days=COPY_DAYS), due),
-        )  # fmt: skip
+        await canary_store.copy(place, name, _start(Limit(days=COPY_DAYS), due))
 
 
 async def check(settings: Settings, canary: Canary) -> Canary:

@@ -1,0 +1,79 @@
+"""Prices of the past, and returns of stock, by what they belong to. Instants are seconds, money is micro-dollars."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from app.pricing.history.sweep import Span
+from app.storage.engine import fetch, fetch_column, fetch_one, marks
+
+_SERIES = (
+    "s.offer AS offer, s.provider AS provider, s.gpu AS gpu, s.tier AS tier, s.commitment_months AS months, "
+    "s.region AS region"
+)
+Chosen = Mapping[str, tuple[str, ...]]
+"""Column of a series → the values that it may have; any where there are none."""
+
+
+class StockReturn(NamedTuple):
+    """An offer that was out of stock and is in stock again from ``at`` on, with its price then."""
+
+    offer: str
+    provider: str
+    gpu: str
+    tier: str
+    months: int | None
+    region: str
+    at: int
+    micro: int
+
+
+class LastKnown(NamedTuple):
+    """Whether a price still stands (1, else 0), and the second in which the last one that ended did; None without."""
+
+    still: int | None
+    ended: int | None
+
+
+def _among(chosen: Chosen) -> tuple[str, list[str]]:
+    """A condition for each column that is chosen by, and the values that stand in it."""
+    wanted = {name: values for name, values in chosen.items() if values}
+    text = "".join(f" AND s.{name} IN ({marks(values)})" for name, values in wanted.items())
+    return text, [value for values in wanted.values() for value in values]
+
+
+async def spans(chosen: Chosen, since: int, until: int | None) -> list[Span]:
+    """The prices that stood after the second ``since``, and began before ``until`` if given."""
+    among, values = _among(chosen)
+    before = " AND p.valid_from < {}" if until is not None else ""
+    return await fetch(
+        Span,
+        f'SELECT {_SERIES}, p.valid_from AS "begin", p.valid_to AS "end", p.usd_per_gpu_hour_micro AS micro '  # noqa: S608
+        "FROM price_series s JOIN price_span p ON p.series = s.id "
+        f"WHERE (p.valid_to IS NULL OR p.valid_to > {{}}){before}{among}",
+        *([since] if until is None else [since, until]), *values,
+    )  # fmt: skip
+
+
+async def returns(chosen: Chosen, since: int) -> list[StockReturn]:
+    """When stock came back, from the second ``since`` on."""
+    among, values = _among(chosen)
+    return await fetch(
+        StockReturn,
+        f"SELECT {_SERIES}, s.at AS at, s.usd_per_gpu_hour_micro AS micro FROM stock_return s "  # noqa: S608
+        f"WHERE s.at >= {{}}{among}",
+        since, *values,
+    )  # fmt: skip
+
+
+async def last_known() -> LastKnown:
+    """Until when prices are known."""
+    found = await fetch_one(
+        LastKnown,
+        "SELECT max(CASE WHEN valid_to IS NULL THEN 1 ELSE 0 END) AS still, max(valid_to) AS ended FROM price_span",
+    )
+    return found or LastKnown(None, None)
+
+
+async def slices() -> set[str]:
+    """The offers of a part of a card, by id."""
+    return set(await fetch_column("SELECT id FROM offer WHERE gpu_count_number < 1"))

@@ -1,0 +1,244 @@
+"""History in the database: statements that write it, and what writing asks first. Inside the writer's transaction.
+
+Money is micro-dollars, instants are seconds since 1970. Reading for pages is in :mod:`app.pricing.history.queries`.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from app.core.units import DAY_S
+from app.pricing.offers.offer import COMMUNITY
+from app.pricing.offers.tables import LevelRow, MoveRow, SeriesRow, SpanRow, StockReturnRow
+from app.storage.engine import (
+    execute,
+    execute_many,
+    fetch,
+    fetch_column,
+    fetch_one,
+    fetch_pairs,
+    fetch_value,
+    insert_many,
+)
+
+Kind = tuple[str, str, str, int | None, str]
+"""(provider, gpu, tier, months of commitment, region): what moves together."""
+_KIND = ("provider", "gpu", "tier", "commitment_months", "region")
+
+
+class Told(NamedTuple):
+    """A move that was recorded already, and the price it began at."""
+
+    id: int
+    before_micro: int
+
+
+class ShippedOffer(NamedTuple):
+    """An offer that shipped: its price is known from the day ``price_since`` to the second ``fetched_at``."""
+
+    id: str
+    provider: str
+    gpu: str
+    tier: str
+    commitment_months: int | None
+    region: str
+    price_since: str
+    fetched_at: int
+    usd_per_gpu_hour_micro: int
+
+
+class LevelPrices(NamedTuple):
+    """The lowest price, the median over providers' lowest, the lowest in stock; ``None`` is "nothing known"."""
+
+    low_micro: int | None
+    median_micro: int | None
+    in_stock_micro: int | None
+
+
+class DatedLevel(NamedTuple):
+    """A level, and the second from which it stands."""
+
+    at: int
+    low_micro: int | None
+    median_micro: int | None
+    in_stock_micro: int | None
+
+    @property
+    def level(self) -> LevelPrices:
+        return LevelPrices(*self[1:])
+
+
+class ProviderLow(NamedTuple):
+    """A provider's lowest fresh price, its lowest in stock, and "in", "out" or "" for what it tells of its stock."""
+
+    low_micro: int
+    in_stock_micro: int | None
+    stock: str
+
+
+class DayOfLevels(NamedTuple):
+    """The levels of one UTC day of a GPU and tier: when the last began, the lowest prices, how many there are."""
+
+    gpu: str
+    tier: str
+    day: int
+    last: int
+    low_micro: int | None
+    in_stock_micro: int | None
+    levels: int
+
+
+async def add_series(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Series that are not there yet; rows are (offer, then its kind)."""
+    await execute_many(
+        "INSERT INTO price_series (offer, provider, gpu, tier, commitment_months, region) "
+        "VALUES ({}, {}, {}, {}, {}, {}) ON CONFLICT (offer) DO NOTHING",
+        rows,
+    )
+
+
+async def insert_series(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Series where none are; rows are (offer, then its kind)."""
+    await insert_many(SeriesRow, ("offer", *_KIND), rows)
+
+
+async def series_numbers() -> dict[str, int]:
+    """Offer, or name → number of every series."""
+    return await fetch_pairs("SELECT offer, id FROM price_series")
+
+
+async def open_spans(rows: Iterable[tuple[int, int, str]]) -> None:
+    """A price begins; rows are (second, micro-dollars, offer)."""
+    await execute_many(
+        "INSERT INTO price_span (series, valid_from, usd_per_gpu_hour_micro) SELECT id, {}, {} FROM price_series "
+        "WHERE offer = {}",
+        rows,
+    )
+
+
+async def insert_spans(rows: Iterable[tuple[int, int, int, int]]) -> None:
+    """Prices that have ended; rows are (series, first second, second after the last, micro-dollars)."""
+    await insert_many(SpanRow, ("series", "valid_from", "valid_to", "usd_per_gpu_hour_micro"), rows)
+
+
+async def close_spans(rows: Iterable[tuple[int, str]]) -> None:
+    """A price that still stood ends; rows are (second, offer)."""
+    await execute_many(
+        "UPDATE price_span SET valid_to = {} WHERE valid_to IS NULL AND series = (SELECT id FROM price_series "
+        "WHERE offer = {})",
+        rows,
+    )
+
+
+async def told(kind: Kind, midnight: int) -> Told | None:
+    """The move of a kind that was recorded in the UTC day that begins at ``midnight``."""
+    provider, gpu, tier, months, region = kind
+    return await fetch_one(
+        Told,
+        "SELECT id, before_micro FROM price_move WHERE at >= {} AND at < {} AND provider = {} AND gpu = {} "
+        "AND tier = {} AND region = {} AND coalesce(commitment_months, -1) = {}",
+        midnight, midnight + DAY_S, provider, gpu, tier, region, -1 if months is None else months,
+    )  # fmt: skip
+
+
+async def forget_move(number: int) -> None:
+    """Delete a move."""
+    await execute("DELETE FROM price_move WHERE id = {}", number)
+
+
+async def insert_moves(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Moves; rows are (second, then the kind, micro-dollars before, after)."""
+    await insert_many(MoveRow, ("at", *_KIND, "before_micro", "after_micro"), rows)
+
+
+async def insert_returns(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Returns of stock; rows are (second, offer, then its kind, micro-dollars)."""
+    await insert_many(StockReturnRow, ("at", "offer", *_KIND, "usd_per_gpu_hour_micro"), rows)
+
+
+async def delete_returns(before: int) -> None:
+    """Delete returns of stock before a second."""
+    await execute("DELETE FROM stock_return WHERE at < {}", before)
+
+
+async def shipped_offers() -> list[ShippedOffer]:
+    """The offers of sources that only shipped, without what visitors reported."""
+    return await fetch(
+        ShippedOffer,
+        "SELECT id, provider, gpu, tier, commitment_months, region, price_since, fetched_at, usd_per_gpu_hour_micro "
+        "FROM offer WHERE source NOT IN (SELECT name FROM loaded_source WHERE live) AND source <> {} ORDER BY id",
+        COMMUNITY,
+    )
+
+
+async def fresh_until(gpu: str, tier: str) -> int | None:
+    """Until when the last of a GPU's offers of a tier counts as fresh; what visitors reported does not count."""
+    found = await fetch_value(
+        "SELECT max(stale_at) FROM offer WHERE gpu = {} AND tier = {} AND source <> {}", gpu, tier, COMMUNITY
+    )
+    return None if found is None else int(found)
+
+
+async def last_level(gpu: str, tier: str) -> DatedLevel | None:
+    """The newest level of a GPU and tier."""
+    return await fetch_one(
+        DatedLevel,
+        "SELECT at, low_micro, median_micro, in_stock_micro FROM price_level WHERE gpu = {} AND tier = {} "
+        "ORDER BY at DESC LIMIT 1",
+        gpu, tier,
+    )  # fmt: skip
+
+
+async def put_level(gpu: str, tier: str, at: int, level: LevelPrices) -> None:
+    """Write a level, in place of one of the same second."""
+    await execute(
+        "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro, in_stock_micro) "
+        "VALUES ({}, {}, {}, {}, {}, {}) ON CONFLICT (gpu, tier, at) DO UPDATE SET low_micro = excluded.low_micro, "
+        "median_micro = excluded.median_micro, in_stock_micro = excluded.in_stock_micro",
+        gpu, tier, at, *level,
+    )  # fmt: skip
+
+
+async def insert_levels(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Levels where none are; rows are (gpu, tier, second, lowest, median)."""
+    await insert_many(LevelRow, ("gpu", "tier", "at", "low_micro", "median_micro"), rows)
+
+
+async def has_levels() -> bool:
+    """True if any level is kept."""
+    return bool(await fetch_column("SELECT 1 FROM price_level LIMIT 1"))
+
+
+async def fresh_lows(gpu: str, tier: str, now: int) -> list[ProviderLow]:
+    """Each provider's lowest prices among the offers that are fresh at ``now``, without what visitors reported."""
+    return await fetch(
+        ProviderLow,
+        "SELECT min(usd_per_gpu_hour_micro) AS low_micro, "
+        "min(CASE stock WHEN 'in' THEN usd_per_gpu_hour_micro END) AS in_stock_micro, max(stock) AS stock "
+        "FROM offer WHERE gpu = {} AND tier = {} AND stale_at > {} AND source <> {} GROUP BY provider",
+        gpu, tier, now, COMMUNITY,
+    )  # fmt: skip
+
+
+async def days_of_levels(before: int) -> list[DayOfLevels]:
+    """The days of levels that began before the second ``before``, by GPU, tier and day."""
+    return await fetch(
+        DayOfLevels,
+        "SELECT gpu, tier, at / 86400 AS day, max(at) AS last, min(low_micro) AS low_micro, "
+        "min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END) AS in_stock_micro, count(*) AS levels "
+        "FROM price_level WHERE at < {} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        before,
+    )
+
+
+async def join_levels(days: Iterable[DayOfLevels]) -> None:
+    """Leave one level of each day: its last, with the day's lowest prices."""
+    kept = list(days)
+    await execute_many(
+        "UPDATE price_level SET low_micro = CASE WHEN low_micro IS NULL THEN low_micro ELSE {} END, "
+        "in_stock_micro = coalesce({}, in_stock_micro) WHERE gpu = {} AND tier = {} AND at = {}",
+        ((day.low_micro, day.in_stock_micro, day.gpu, day.tier, day.last) for day in kept),
+    )
+    await execute_many(
+        "DELETE FROM price_level WHERE gpu = {} AND tier = {} AND at >= {} AND at < {}",
+        ((day.gpu, day.tier, day.day * DAY_S, day.last) for day in kept),
+    )

@@ -1,0 +1,275 @@
+"""What refreshing asks of the database and writes there: a source's offers, rows set aside, what waits to be believed.
+
+Inside the writer's transaction where it writes. Money is micro-dollars, instants are seconds since 1970.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import fields
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from piccolo.query.functions.aggregate import Count
+
+from app.pricing.offers.offer import COMMUNITY, Offer, Tier
+from app.pricing.offers.tables import OfferRow, OfferTally, SetAsideRow, SmallAnswerRow
+from app.pricing.refresh.answer_checks import Small
+from app.storage.engine import execute, execute_many, fetch, fetch_column, fetch_one, fetch_pairs, insert_many
+from app.upstream.tables import LoadedSource
+
+
+class StoredOffer(NamedTuple):
+    """An offer as its row: what it says first, and last when it was said and until when it counts as fresh."""
+
+    id: str
+    source: str
+    provider: str
+    gpu: str
+    provider_tier: str
+    commitment_months: int | None
+    region: str
+    country: str
+    continent: str
+    usd_per_gpu_hour_micro: int
+    usd_per_instance_hour_micro: int | None
+    derived: str
+    currency: str
+    quoted_amount: str
+    quoted_per: str
+    exchange_rate_date: str
+    price_includes: str
+    price_excludes: str
+    product: str
+    interconnect: str
+    vcpus: int | None
+    ram_gb: int | None
+    remark: str
+    source_url: str
+    stock: str
+    disk_gb: int | None
+    disk_usd_per_gb_month_micro: int | None
+    traffic_usd_per_gb_micro: int | None
+    min_nodes: int | None
+    reclaim_low: int | None
+    reclaim_high: int | None
+    reclaim_hours: int | None
+    reliability: float | None
+    tier: str
+    gpu_memory_gb: int | None
+    gpu_count: str | None
+    gpu_count_number: float | None
+    rank_group: int
+    search_text: str
+    fetched_at: int
+    price_since: str
+    stale_at: int
+
+
+SAYS = StoredOffer._fields.index("fetched_at")
+"""The columns before this one are what an offer says; those from it on are when."""
+TALLIED = ("gpu", "gpu_memory_gb", "provider", "tier", "gpu_count", "continent", "country", "region", "stock")
+
+
+class AsideText(NamedTuple):
+    """A row set aside as it is kept, cut to the lengths of its columns."""
+
+    reference: str
+    provider: str
+    gpu: str
+    tier: str
+    price: str
+    reason: str
+    detail: str
+
+
+class SourceSaid(NamedTuple):
+    """What is said of a source on its page; ``left_out`` is JSON."""
+
+    title: str
+    offers: int
+    set_aside: int
+    error: str
+    left_out: str
+
+
+class GpuPrice(NamedTuple):
+    """What an offer of a GPU asks per GPU-hour."""
+
+    gpu: str
+    usd_per_gpu_hour_micro: int
+
+
+class SmallAnswer(NamedTuple):
+    """How many offers of a provider the last small answer held, and how many such answers agreed in a row."""
+
+    provider: str
+    offers: int
+    times: int
+
+
+async def stored(source: str) -> list[StoredOffer]:
+    """Every offer of a source."""
+    return await fetch(StoredOffer, f"SELECT {', '.join(StoredOffer._fields)} FROM offer WHERE source = {{}}", source)  # noqa: S608
+
+
+async def offers_of(source: str, ids: Collection[str]) -> dict[str, Offer]:
+    """The offers of ``ids`` as they stand, by id."""
+    found = await OfferRow.select().where(OfferRow.source == source).run()
+    return {row["id"]: _as_offer(row) for row in found if row["id"] in ids}
+
+
+def _as_offer(row: Mapping[str, Any]) -> Offer:
+    values = {field.name: row[field.name] for field in fields(Offer)}
+    count = row["gpu_count"]
+    return Offer(**{**values, "tier": Tier(row["tier"]), "gpu_count": None if count is None else Fraction(count)})
+
+
+async def delete_offers(ids: Iterable[str]) -> None:
+    """Delete offers, and what waits to be believed of them."""
+    keys = [(one,) for one in ids]
+    await execute_many("DELETE FROM offer WHERE id = {}", keys)
+    await execute_many("DELETE FROM held_price WHERE id = {}", keys)
+
+
+async def insert_offers(offers: Iterable[StoredOffer]) -> None:
+    """Insert offers."""
+    await insert_many(OfferRow, StoredOffer._fields, offers)
+
+
+async def confirm_offers(offers: Iterable[StoredOffer]) -> None:
+    """Write when offers were confirmed, and until when they count as fresh."""
+    await execute_many(
+        "UPDATE offer SET fetched_at = {}, stale_at = {} WHERE id = {}",
+        ((offer.fetched_at, offer.stale_at, offer.id) for offer in offers),
+    )
+
+
+async def tally() -> None:
+    """Count the offers of each combination anew, so that a filter's choices cost no walk over every offer."""
+    columns = [OfferRow._meta.get_column_by_name(name) for name in TALLIED]
+    found = await OfferRow.select(*columns, Count(alias="n")).group_by(*columns).run()
+    await OfferTally.delete(force=True).run()
+    await insert_many(OfferTally, (*TALLIED, "offers"), (tuple(row.values()) for row in found))
+
+
+async def replace_set_aside(source: str, texts: list[AsideText]) -> bool:
+    """Put rows in place of those that are set aside of a source; False if they are the same."""
+    was = await fetch(
+        AsideText,
+        f"SELECT {', '.join(AsideText._fields)} FROM set_aside WHERE source = {{}} ORDER BY id",  # noqa: S608
+        source,
+    )
+    if texts == was:
+        return False
+    await SetAsideRow.delete().where(SetAsideRow.source == source).run()
+    await insert_many(SetAsideRow, ("source", *AsideText._fields), ((source, *text) for text in texts))
+    return True
+
+
+async def delete_set_aside(source: str, spellings: Collection[str]) -> None:
+    """Delete what is set aside of a source's providers that are called by ``spellings``, in lower case."""
+    names = await fetch_column("SELECT DISTINCT provider FROM set_aside WHERE source = {}", source)
+    leaving = [(source, name) for name in names if name.casefold() in spellings]
+    await execute_many("DELETE FROM set_aside WHERE source = {} AND provider = {}", leaving)
+
+
+async def set_aside(limit: int) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """At most ``limit`` of the rows that were set aside, and how many there are of each reason."""
+    found = await SetAsideRow.select().order_by(SetAsideRow.source, SetAsideRow.id).limit(limit).run()
+    return list(found), await fetch_pairs("SELECT reason, count(*) FROM set_aside GROUP BY reason ORDER BY 2 DESC, 1")
+
+
+async def set_aside_of(spellings: set[str], limit: int = 100) -> list[dict[str, Any]]:
+    """At most ``limit`` rows set aside of the provider that is called by any of ``spellings``, in lower case."""
+    names = [
+        name for name in await fetch_column("SELECT DISTINCT provider FROM set_aside") if name.casefold() in spellings
+    ]
+    if not names:
+        return []
+    asked = SetAsideRow.select().where(SetAsideRow.provider.is_in(names))
+    return list(await asked.order_by(SetAsideRow.source, SetAsideRow.id).limit(limit).run())
+
+
+async def said_of(source: str) -> SourceSaid | None:
+    """What is said of a source."""
+    return await fetch_one(
+        SourceSaid, "SELECT title, offers, set_aside, error, left_out FROM loaded_source WHERE name = {}", source
+    )
+
+
+async def say(source: str, said: SourceSaid, fetched_at: int, now: int, *, live: bool) -> None:
+    """Write what is said of a source."""
+    await LoadedSource.delete().where(LoadedSource.name == source).run()
+    await insert_many(
+        LoadedSource,
+        ("name", "fetched_at", "tried_at", "error_at", "live", *SourceSaid._fields),
+        [(source, fetched_at, now, now if said.error else None, live, *said)],
+    )
+
+
+async def number_of_offers(source: str) -> int:
+    """How many offers of a source there are."""
+    return int(await OfferRow.count().where(OfferRow.source == source).run())
+
+
+async def recount(source: str) -> None:
+    """Write anew how many offers and rows set aside there are of a source."""
+    await execute(
+        "UPDATE loaded_source SET offers = (SELECT count(*) FROM offer WHERE source = {}), "
+        "set_aside = (SELECT count(*) FROM set_aside WHERE source = {}) WHERE name = {}",
+        source, source, source,
+    )  # fmt: skip
+
+
+async def live_sources() -> frozenset[str]:
+    """The sources that were asked and answered, in place of what shipped."""
+    found = await LoadedSource.select(LoadedSource.name).where(LoadedSource.live.eq(True)).run()
+    return frozenset(row["name"] for row in found)
+
+
+async def others_prices(source: str) -> list[GpuPrice]:
+    """What other sources, not what visitors reported, ask for each GPU."""
+    return await fetch(
+        GpuPrice, "SELECT gpu, usd_per_gpu_hour_micro FROM offer WHERE source NOT IN ({}, {})", source, COMMUNITY
+    )
+
+
+async def offers_by_provider(source: str) -> dict[str, int]:
+    """Provider → how many offers of a source there are."""
+    return await fetch_pairs("SELECT provider, count(*) FROM offer WHERE source = {} GROUP BY provider", source)
+
+
+async def small_answers(source: str) -> dict[str, Small]:
+    """Provider → its last small answer, where it was one."""
+    found = await fetch(SmallAnswer, "SELECT provider, offers, times FROM small_answer WHERE source = {}", source)
+    return {row.provider: Small(row.offers, row.times) for row in found}
+
+
+async def replace_small_answers(source: str, small: Mapping[str, Small]) -> None:
+    """Put small answers in place of those that are kept of a source."""
+    await execute("DELETE FROM small_answer WHERE source = {}", source)
+    kept = [(source, provider, seen.offers, seen.times) for provider, seen in small.items()]
+    await insert_many(SmallAnswerRow, ("source", "provider", "offers", "times"), kept)
+
+
+async def prices_by_offer(source: str) -> dict[str, int]:
+    """Offer → the price per GPU-hour that is shown."""
+    return await fetch_pairs("SELECT id, usd_per_gpu_hour_micro FROM offer WHERE source = {}", source)
+
+
+async def held_prices(source: str) -> dict[str, int]:
+    """Offer → the price per GPU-hour that waits for a second fetch to say the same."""
+    return await fetch_pairs("SELECT id, usd_per_gpu_hour_micro FROM held_price WHERE source = {}", source)
+
+
+async def replace_held(source: str, prices: Mapping[str, int]) -> None:
+    """Put prices that wait in place of those that are kept of a source."""
+    await execute("DELETE FROM held_price WHERE source = {}", source)
+    await execute_many(
+        "INSERT INTO held_price (id, source, usd_per_gpu_hour_micro) VALUES ({}, {}, {})",
+        ((one, source, micro) for one, micro in prices.items()),
+    )
+
+
+async def when_rates_were_fetched() -> dict[str, int]:
+    """Currency → the second at which its rate was fetched."""
+    return await fetch_pairs("SELECT currency, fetched_at FROM exchange_rate")

@@ -1,0 +1,86 @@
+"""Rows that age, and the record of the purge. Instants are seconds since 1970."""
+
+from typing import NamedTuple
+
+from app.core.retention import Aged
+from app.storage.engine import NO_TIME, ROW, as_it_lies, execute, execute_many, fetch, fetch_column, fetch_value
+
+
+class Run(NamedTuple):
+    """The last purge of a kind of data, and how many things went."""
+
+    kind: str
+    ran_at: int
+    erased: int
+
+
+class Started(NamedTuple):
+    """How many rows began to age at ``start``: a second, or the text of a UTC day."""
+
+    start: int | str
+    rows: int
+
+
+class AgedRow(NamedTuple):
+    """A row by its number in its table, and from when it ages: a second, or the text of a UTC day."""
+
+    number: int
+    start: int | str
+
+
+def _where(aged: Aged) -> str:
+    """The rows that age. The names and conditions are those of the retention table."""
+    set_at = f"{aged.column} IS NOT NULL AND CAST({aged.column} AS TEXT) <> ''"
+    return f"{set_at} AND {aged.where}" if aged.where else set_at
+
+
+async def runs() -> dict[str, Run]:
+    """Kind → its last purge."""
+    return {run.kind: run for run in await fetch(Run, "SELECT kind, ran_at, erased FROM purge_run")}
+
+
+async def first_run() -> int | None:
+    """The second of the oldest among the last purges of the kinds; None before the first purge."""
+    found = await fetch_value("SELECT min(ran_at) FROM purge_run")
+    return None if found is None else int(found)
+
+
+async def record_runs(gone: dict[str, int], ran_at: int) -> None:
+    """Record a purge, kind → how many things went, inside the running transaction."""
+    await execute_many(
+        "INSERT INTO purge_run (kind, ran_at, erased) VALUES ({}, {}, {}) ON CONFLICT (kind) DO UPDATE "
+        "SET ran_at = excluded.ran_at, erased = excluded.erased",
+        [(name, ran_at, count) for name, count in gone.items()],
+    )
+
+
+async def started(aged: Aged) -> list[Started]:
+    """From when how many rows age."""
+    return await fetch(
+        Started,
+        f"SELECT {as_it_lies(aged.column)} AS start, count(*) AS rows FROM {aged.table} "  # noqa: S608
+        f"WHERE {_where(aged)} GROUP BY 1",
+    )
+
+
+async def aged_rows(aged: Aged, latest: int | str, after: int, most: int) -> list[AgedRow]:
+    """At most so many rows that began to age by ``latest``, or nobody can say when; those with a number higher than
+    ``after``, by number."""
+    return await fetch(
+        AgedRow,
+        f"SELECT {ROW} AS number, {as_it_lies(aged.column)} AS start FROM {aged.table} WHERE {_where(aged)} "  # noqa: S608
+        f"AND ({aged.column} <= {{}} OR {NO_TIME[aged.counts].format(aged.column)}) AND {ROW} > {{}} "
+        f"ORDER BY {ROW} LIMIT {{}}",
+        latest, after, most,
+    )  # fmt: skip
+
+
+async def delete_rows(table: str, numbers: list[int]) -> None:
+    """Delete rows by their numbers, inside the running transaction. Any number of them: they stand in the text."""
+    listed = ",".join(str(int(number)) for number in numbers)
+    await execute(f"DELETE FROM {table} WHERE {ROW} IN ({listed})")  # noqa: S608 -- whole numbers
+
+
+async def copies_stored() -> list[int]:
+    """When each copy of mail was stored, the oldest first."""
+    return await fetch_column("SELECT stored_at FROM mail_copy ORDER BY 1")

@@ -1,0 +1,14 @@
+"""The table of the purge. Instants are seconds since 1970."""
+
+from piccolo.columns import BigInt, Integer, Varchar
+from piccolo.table import Table
+
+from app.storage.engine import ENGINE
+
+
+class PurgeRunRow(Table, db=ENGINE, tablename="purge_run"):
+    """When a kind of data was purged last, and how many things went."""
+
+    kind = Varchar(length=30, primary_key=True)
+    ran_at = BigInt()
+    erased = Integer()

@@ -1,0 +1,88 @@
+"""The database as a file, looked at before or beside the site that runs on it: what SQLite alone offers."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.core.errors import DatabaseError
+
+
+class UnreadableFileError(DatabaseError):
+    """The file is no database, damaged, or can't be opened; the text says what SQLite says."""
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that writes nothing, closed at the end. Raises :class:`UnreadableFileError`."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise UnreadableFileError(str(error)) from None
+
+
+def migrations_done(path: Path) -> set[str]:
+    """The ids of the migrations that ran on the file."""
+    with _reading(path) as connection:
+        return {name for (name,) in connection.execute("SELECT name FROM migration")}
+
+
+def count(path: Path, table: str) -> int:
+    """How many rows a table has."""
+    with _reading(path) as connection:
+        return int(connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])  # noqa: S608 -- names of ours
+
+
+def values(path: Path, table: str, column: str, where: str = "", *given: str) -> set[str]:
+    """What stands in a column of a table, where a condition with ``?`` for what is given holds; nothing where the
+    file has no such table yet."""
+    with _reading(path) as connection:
+        tables = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
+        if not tables.fetchone():
+            return set()
+        asked = f'SELECT "{column}" FROM "{table}"' + (f" WHERE {where}" if where else "")  # noqa: S608 -- names of ours
+        return {value for (value,) in connection.execute(asked, given)}
+
+
+def fault(path: Path) -> str:
+    """What SQLite's own check finds wrong with the file, ``""`` if nothing."""
+    with _reading(path) as connection:
+        said = str(connection.execute("PRAGMA quick_check").fetchone()[0])
+    return "" if said == "ok" else said
+
+
+def copy(path: Path, target: Path) -> None:
+    """Copy the database of a site that may go on running: one moment of it, whole, in one file.
+
+    Raises :class:`UnreadableFileError`.
+    """
+    try:
+        with _reading(path) as source, contextlib.closing(sqlite3.connect(target)) as made:
+            source.backup(made)  # all pages in one read transaction: writers go on, and none of theirs is half in it
+            made.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.Error as error:
+        raise UnreadableFileError(str(error)) from None
+
+
+def use_write_ahead_log(path: Path) -> None:
+    """Set the file to the journal that the site needs, and leave no file beside it. Raises
+    :class:`UnreadableFileError`."""
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.Error as error:
+        raise UnreadableFileError(str(error)) from None
+    for suffix in BESIDE:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+BESIDE = ("-wal", "-shm")
+"""What SQLite puts beside a file while it is in use."""
+
+
+def put(made: Path, path: Path) -> None:
+    """Put a database in the place of another; what lies beside that one belongs to it and goes."""
+    for suffix in BESIDE:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    made.replace(path)

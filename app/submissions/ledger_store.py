@@ -1,0 +1,92 @@
+"""The ledger in the database: lines, what each says, and the constants that predictions were made with."""
+
+from typing import NamedTuple
+
+from app.storage.engine import execute, fetch, fetch_column, fetch_one, fetch_pairs
+
+
+class LastLine(NamedTuple):
+    """The end of the chain."""
+
+    line: int
+    hash: str
+
+
+class KeptLine(NamedTuple):
+    """A line, and what it says; ``body`` is JSON, None where the report is gone."""
+
+    line: int
+    day: str
+    content: str
+    hash: str
+    body: str | None
+
+
+class JudgedLine(NamedTuple):
+    """What a line says, JSON or None, and how its report stands."""
+
+    body: str | None
+    state: str | None
+    restricted: bool | None
+
+
+async def has_entry(submission: str, version: int) -> bool:
+    """True if this version of a report has its line."""
+    return bool(
+        await fetch_column("SELECT 1 FROM ledger_entry WHERE submission = {} AND version = {}", submission, version)
+    )
+
+
+async def last_line() -> LastLine | None:
+    """The newest line; None where there is none."""
+    return await fetch_one(LastLine, "SELECT line, hash FROM ledger_line ORDER BY line DESC LIMIT 1")
+
+
+async def keep_constants(digest: str, body: str) -> None:
+    """Keep what predictions are made with, once."""
+    await execute(
+        "INSERT INTO ledger_constants (digest, body) VALUES ({}, {}) ON CONFLICT (digest) DO NOTHING", digest, body
+    )
+
+
+async def append(line: int, day: str, content: str, hash_: str) -> None:
+    """Append a line, inside the running transaction."""
+    await execute(
+        "INSERT INTO ledger_line (line, day, content, hash) VALUES ({}, {}, {}, {})", line, day, content, hash_
+    )
+
+
+async def keep_entry(line: int, submission: str, version: int, body: str) -> None:
+    """Keep what a line says, inside the running transaction."""
+    await execute(
+        "INSERT INTO ledger_entry (line, submission, version, body) VALUES ({}, {}, {}, {})",
+        line, submission, version, body,
+    )  # fmt: skip
+
+
+async def forget(submission: str) -> None:
+    """Empty the lines of a report, inside the running transaction."""
+    await execute("DELETE FROM ledger_entry WHERE submission = {}", submission)
+
+
+async def judged() -> list[JudgedLine]:
+    """What every line says."""
+    return await fetch(
+        JudgedLine,
+        "SELECT e.body AS body, s.state AS state, s.restricted AS restricted FROM ledger_line l "
+        "LEFT JOIN ledger_entry e ON e.line = l.line LEFT JOIN submission s ON s.id = e.submission",
+    )
+
+
+async def lines() -> list[KeptLine]:
+    """Every line, in order."""
+    return await fetch(
+        KeptLine,
+        "SELECT l.line AS line, l.day AS day, l.content AS content, l.hash AS hash, e.body AS body "
+        "FROM ledger_line l LEFT JOIN ledger_entry e ON e.line = l.line ORDER BY l.line",
+    )
+
+
+async def constants() -> dict[str, str]:
+    """Digest → what predictions were made with."""
+    return await fetch_pairs("SELECT digest, body FROM ledger_constants")

@@ -19,7 +19,7 @@ MINUTE_S = 60
 
 
 class TryAgainError(Exception):
-    """A job did not succeed, and what was in its way may pass by itself.
+    """A job failed for a reason that may pass by itself.
 
     ``result`` is the job's result if it is not tried again; ``after_s`` the seconds that were asked to be waited, if
     any.

@@ -1,4 +1,4 @@
-"""The worker's process: it works the timetable, and is back by itself when the queue was away."""
+"""The worker's process: it runs the timetable and reconnects when the queue was unavailable."""
 
 import asyncio
 import contextlib
@@ -71,8 +71,8 @@ async def _until_stopped(settings: Settings) -> None:
 
 
 async def _until_the_clock_steps_back(work: Coroutine[Any, Any, None]) -> None:
-    """Work; return when the clock was put back, for the queue has noted when each job is due next and would wait until
-    the clock is there again."""
+    """Work; return when the clock was set back, because the queue has recorded when each job is next due and would wait
+    until the clock gets there again."""
     working, watching = asyncio.create_task(work), asyncio.create_task(_clock_steps_back())
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -98,6 +98,6 @@ async def _clock_steps_back() -> None:
 
 
 async def _overdue() -> list[Entry]:
-    """The lines of the timetable whose time came while no worker was there."""
+    """The lines of the timetable that became due while no worker was running."""
     tried = await last_tries()
     return due({**tried, PURGE: await first_run()}, clock.timestamp())

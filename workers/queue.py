@@ -22,7 +22,7 @@ from workers.timetable import TIMETABLE, Entry
 
 Job = Callable[..., Coroutine[Any, Any, Any]]
 AWAY = (RedisError, OSError)
-"""What is raised when the queue can't be reached."""
+"""Exceptions that mean the queue can't be reached."""
 QUEUE = "inferencebench"
 MAX_JOBS = 8
 HEALTH_S = 60

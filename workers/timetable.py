@@ -1,4 +1,4 @@
-"""When what is done. The one place: the worker runs it and the tests read it."""
+"""When each job runs. The only place that says so: the worker runs it and the tests read it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ JITTER_S = 20
 class Entry:
     """One line: ``job`` with ``argument`` every so many minutes, the first ``offset`` minutes into the hour or day.
 
-    ``recorded_as`` is the source under which its last try is recorded; a line without one is not made up for.
+    ``recorded_as`` is the source under which its last try is recorded; a line without one is not caught up on after an
+    outage.
     """
 
     job: str
@@ -84,7 +85,7 @@ TIMETABLE: tuple[Entry, ...] = (
 def due(tried: Mapping[str, int | None], now: int) -> list[Entry]:
     """The lines whose last try, by the name they are recorded as, lies longer back than their pace.
 
-    A try that lies ahead was noted by a clock that ran ahead: it says nothing, and the line is due.
+    A try in the future was recorded by a clock that ran fast; it is ignored, and the line is due.
     """
     return [
         entry

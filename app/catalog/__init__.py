@@ -1,1 +1,1 @@
-"""What exists: GPUs, providers, places, and the spellings by which others name them."""
+"""The catalogue: GPUs, providers, places, and the spellings that sources use for them."""

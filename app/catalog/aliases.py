@@ -1,4 +1,4 @@
-"""From the spelling of a GPU by somebody else to the catalogue's GPU. Pure."""
+"""From a source's spelling of a GPU to the catalogue's GPU. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def resolve(provider: str, spelling: str, memory_gb: Decimal | None = None, prod
 
 @lru_cache(maxsize=4096)
 def _refused(folded: str) -> str:
-    """Why what is called so is no accelerator of the catalogue, where that is known; else empty."""
+    """The known reason why this spelling is not an accelerator of the catalogue, or an empty string."""
     return next((row["reason"] for row in _refusals() if fnmatchcase(folded, row["pattern"])), "")
 
 

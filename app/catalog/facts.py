@@ -1,4 +1,4 @@
-"""Reading the catalogue's CSV files, which stand beside this module. One fact, one place."""
+"""Reading the catalogue's CSV files, which are in this folder."""
 
 import csv
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Addresses of the site: query strings and routes as people read them. Pure."""
+"""The site's addresses: query strings, and routes in readable form. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -13,5 +13,5 @@ def encode(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def shown(route: str) -> str:
-    """A route as people read it: ``/gpus/{gpu:str}`` → ``/gpus/{gpu}``."""
+    """A route without the types of its parts: ``/gpus/{gpu:str}`` → ``/gpus/{gpu}``."""
     return _PARAMETER.sub(r"{\1}", route)

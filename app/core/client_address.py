@@ -1,4 +1,4 @@
-"""Where a request comes from: its client address, believed from a forwarded header only behind a trusted edge."""
+"""The client address of a request. A forwarded header is believed only when it comes from a trusted proxy."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ def forwarded(scope: Mapping[str, Any]) -> str:
 def client(peer: str, chain: str, trusted: Networks) -> str:
     """The visitor's address: the peer, or behind trusted peers the last address of the chain that is not one of them.
 
-    Without ``trusted`` networks a forwarded header is ignored. What is no address ends the walk: nothing to its left
-    is believed.
+    Without ``trusted`` networks a forwarded header is ignored. Anything that is not an address ends the search: nothing
+    to its left is believed.
     """
     address = _read(peer)
     if address is None:

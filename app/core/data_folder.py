@@ -1,7 +1,7 @@
-"""The data folder: readable by its owner alone, and used by whom.
+"""The data folder: who may read it, and which processes use it.
 
-Locks are POSIX record locks on files in the folder: the kernel lets go of them when their process ends, however it
-ends, and no child inherits them.
+Locks are POSIX record locks on files in the folder: the kernel releases them when their process ends, however it ends,
+and no child inherits them.
 """
 
 import contextlib
@@ -21,16 +21,17 @@ _in_use: dict[Path, int] = {}
 
 
 def private_from_now_on() -> None:
-    """Whatever this process and its children make is their owner's alone: SQLite's log, the mail, the access log."""
+    """Make every file that this process and its children create readable by its owner alone: SQLite's log, the mail,
+    the access log."""
     os.umask(0o077)
 
 
 def make_private(folder: Path) -> None:
-    """Make ``folder`` if it is missing, and everything in it readable by its owner alone.
+    """Create ``folder`` if it is missing, and make everything in it readable by its owner alone.
 
-    What processes of ours make later is private by their umask (:func:`private_from_now_on`).
-    Files of another owner, such as a mail delivery agent's, are left to that owner: the folder around them is closed.
-    Raises :class:`DatabaseError` with one line where the folder can't be made or written.
+    Files that our processes create later are private through their umask (:func:`private_from_now_on`). Files of
+    another owner, such as a mail delivery agent's, are left to that owner: the folder around them is closed. Raises
+    :class:`DatabaseError` with one line where the folder can't be made or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
@@ -50,11 +51,11 @@ def make_private(folder: Path) -> None:
 
 
 TEMPORARY = (".backup-", ".restore-")
-"""How the names of folders begin in which a backup is made or unpacked."""
+"""Prefixes of the temporary folders in which a backup is made or unpacked."""
 
 
 def sweep(folder: Path) -> None:
-    """Delete what backups and restores that were killed left in ``folder``: whole copies of what is kept."""
+    """Delete what killed backups and restores left in ``folder``: whole copies of the data."""
     for prefix in TEMPORARY:
         for left in folder.glob(f"{prefix}*"):
             with contextlib.suppress(OSError), (left / "lock").open("a") as file:
@@ -64,7 +65,8 @@ def sweep(folder: Path) -> None:
 
 @contextlib.contextmanager
 def temporary(folder: Path, prefix: str) -> Iterator[Path]:
-    """A folder in ``folder`` for one of :data:`TEMPORARY`, gone at the end; what killed ones left is swept first."""
+    """A folder in ``folder`` for one of :data:`TEMPORARY`, deleted at the end; leftovers of killed processes are
+    deleted first."""
     sweep(folder)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as made, (Path(made) / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -75,7 +77,7 @@ LEAST_FREE = 20 * 2**20
 
 
 def full_disk(folder: Path) -> str:
-    """What is wrong with the room on the folder's disk, ``""`` while there is enough."""
+    """A warning when the folder's disk is nearly full, otherwise ``""``."""
     free = shutil.disk_usage(folder).free
     return (
         ""
@@ -85,14 +87,14 @@ def full_disk(folder: Path) -> str:
 
 
 def use(folder: Path) -> None:
-    """Say that this process uses the folder, until it ends: no backup is restored into it meanwhile."""
+    """Mark the folder as in use until this process ends, so that no backup is restored into it meanwhile."""
     if folder not in _in_use:
         _in_use[folder] = _locked(folder / USE_LOCK, fcntl.LOCK_SH, "a backup is being restored into it")
 
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Use the folder alone; raises :class:`BusyFolderError` while any other process uses it."""
+    """Use the folder exclusively; raises :class:`BusyFolderError` while any other process uses it."""
     held = _locked(folder / USE_LOCK, fcntl.LOCK_EX, "inferencebench runs on it; stop it first")
     try:
         yield
@@ -103,7 +105,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_worker(folder: Path, command: str) -> Iterator[None]:
-    """Hold the place of the folder's one worker; raises :class:`BusyFolderError` naming the process that holds it."""
+    """Become the folder's only worker; raises :class:`BusyFolderError` naming the process that holds it."""
     path = folder / WORKER_LOCK
     try:
         held = _locked(path, fcntl.LOCK_EX, "")

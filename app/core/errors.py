@@ -49,7 +49,7 @@ class ConflictError(InferenceBenchError):
 
 
 class UnavailableError(InferenceBenchError):
-    """Something that the answer needs is not to be had right now, such as room on the disk. Status 503."""
+    """Something that the answer needs is not available right now, such as disk space. Status 503."""
 
 
 class BusyError(InferenceBenchError):
@@ -61,4 +61,4 @@ class ForbiddenError(InferenceBenchError):
 
 
 class TooLargeError(InferenceBenchError):
-    """A body larger than what is asked for can be."""
+    """A request body larger than any valid one."""

@@ -16,8 +16,8 @@ def percent(share: float, places: int = 0, *, signed: bool = False) -> str:
 
 
 def number(value: float, digits: int = 6) -> str:
-    """A number to so many significant digits, in groups of three, without zeros that say nothing: ``2,450``, ``0.8``,
-    ``−3.5``. Very small and very large ones keep the power of ten: ``6e−05``."""
+    """A number to so many significant digits, in groups of three, without trailing zeros: ``2,450``, ``0.8``, ``−3.5``.
+    Very small and very large ones keep the power of ten: ``6e−05``."""
     rounded = float(f"{value:.{digits}g}")
     if rounded and not 1e-4 <= abs(rounded) < 1e15:
         return _true_minus(f"{rounded:g}")
@@ -26,7 +26,7 @@ def number(value: float, digits: int = 6) -> str:
 
 
 def fixed(value: float, places: int = 0) -> str:
-    """A number with so many decimal places, where a column's figures stand under each other: ``1.10``, ``12,000``."""
+    """A number with so many decimal places, for columns of figures that should line up: ``1.10``, ``12,000``."""
     return _true_minus(f"{value:,.{places}f}")
 
 

@@ -1,8 +1,8 @@
-"""Asking other people's servers: every limit in one place, one typed error.
+"""HTTP requests to other people's servers: every limit in one place, one typed error.
 
-Only workers and commands ask; the web process never does. A fetch has limits on connecting, on each read and in
-all, on the size of the decoded body and on redirects; it checks TLS (plain http to loopback alone), takes no proxy
-from the environment and says who asks.
+Only workers and commands ask; the web process never does. A fetch has limits on connecting, on each read and in all, on
+the size of the decoded body and on redirects; it checks TLS (plain http to loopback alone), ignores proxies of the
+environment and identifies itself in the user agent.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ PATIENCE_S = 6
 
 
 class Fault(StrEnum):
-    """What kind of thing went wrong; the words of the record are made from it."""
+    """The kind of failure, in the words used where it is recorded."""
 
     UNREACHABLE = "not reachable"
     TOO_SLOW = "too slow"
@@ -56,7 +56,7 @@ class FetchError(InferenceBenchError):
 
     @property
     def may_pass(self) -> bool:
-        """True if asking again soon may well work."""
+        """True if asking again soon is likely to succeed."""
         return self.fault in (Fault.UNREACHABLE, Fault.TOO_SLOW, Fault.TOO_MANY, Fault.SERVER, Fault.TRUNCATED)
 
 
@@ -205,7 +205,7 @@ class Fetcher:
             return b"".join(parts), answer.headers.get("content-type", "").lower()
 
     async def _decoded(self, raw: AsyncIterator[bytes], coding: str, url: str) -> AsyncIterator[bytes]:
-        """The decoded chunks, never more than the limit: a small body that unpacks to a large one stops there."""
+        """The decoded chunks, cut at the limit so that a small body can't unpack to a huge one."""
         if coding not in ("identity", "gzip", "deflate", ""):
             raise FetchError(Fault.NOT_JSON, f"{self._said(url)} is packed as {coding[:20]!r}, which was not asked for")
         left = self._limits.max_bytes

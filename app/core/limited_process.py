@@ -1,8 +1,9 @@
-"""Running a function on what a stranger sent, in a process of its own with limits on memory and time.
+"""Running a function on untrusted input in a separate process with limits on memory and time.
 
 ``await call("app.submissions.result_files:parse", data)`` starts a Python that imports the function, is then limited
-(resource limits of POSIX), reads ``data`` from its standard input and writes the function's result as JSON. What goes
-past a limit ends that process and nothing else. At most two run at a time; the rest wait in turn, a bounded number.
+(resource limits of POSIX), reads ``data`` from its standard input and writes the function's result as JSON. A function
+that exceeds a limit ends that process and nothing else. At most two run at a time; the rest wait in turn, a bounded
+number.
 """
 
 import asyncio
@@ -37,7 +38,7 @@ class Bounds:
 
 
 class LimitError(InferenceBenchError):
-    """The function went past a limit; ``limit`` is ``memory``, ``time`` or ``crash``."""
+    """The function exceeded a limit; ``limit`` is ``memory``, ``time`` or ``crash``."""
 
     def __init__(self, limit: str) -> None:
         super().__init__({"memory": "It takes more memory to read than is given to one file.",
@@ -47,14 +48,14 @@ class LimitError(InferenceBenchError):
 
 
 class RefusedError(InferenceBenchError):
-    """The function refused what it was given; the text is its own."""
+    """The function rejected its input; the text is the function's own."""
 
 
 async def call(function: str, data: bytes, bounds: Bounds | None = None) -> Any:
     """The result of ``module:function`` on ``data``, through JSON.
 
-    Raises :class:`RefusedError` with the text of a ``ValueError`` that it raised, :class:`LimitError` where it went
-    past a limit or crashed, and :class:`BusyError` where too many wait already.
+    Raises :class:`RefusedError` with the text of a ``ValueError`` that it raised, :class:`LimitError` where it exceeded
+    a limit or crashed, and :class:`BusyError` where too many wait already.
     """
     global _waiting  # noqa: PLW0603 -- of this process
     bounds = bounds or Bounds()

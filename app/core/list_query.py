@@ -1,4 +1,4 @@
-"""What questions to a list share: values given once, one canonical address, sorting that a second click turns round.
+"""What list queries share: values given once, one canonical address, and a sort order that a second click reverses.
 Pure."""
 
 from collections.abc import Collection, Iterable, Sequence
@@ -53,7 +53,7 @@ class ListQuery:
         return replace(self, **{**({"page": 1} if paged else {}), **changes})  # type: ignore[type-var]
 
     def by(self, sort: str) -> Self:
-        """Sorted by another key, or the other way round where it already is."""
+        """Sorted by another key, or in the opposite order if already sorted by it."""
         if sort != self.sort:
             return self.with_(sort=sort, order="")
         return self.with_(order="asc" if self.descending else "desc")

@@ -18,17 +18,17 @@ CASE_MONTHS, SPAM_DAYS, COPY_DAYS = 12, 30, 7
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A time of calendar months and days, to the second."""
+    """A period of calendar months and days, to the second."""
 
     months: int = 0
     days: int = 0
 
     def ends(self, start: int) -> int:
-        """The second in which what is counted from ``start`` is gone."""
+        """The second at which something counted from ``start`` must be gone."""
         return add_months(start, self.months) + self.days * DAY_S
 
     def latest_start(self, now: int) -> int:
-        """No later start than this can have ended by ``now``.
+        """The latest start whose period can have ended by ``now``.
 
         Month ends are not monotonic: ask :meth:`ends` of each.
         """
@@ -86,7 +86,7 @@ class Kind:
 
     @property
     def ages(self) -> bool:
-        """True if the purge has to do with it."""
+        """True if the purge deletes rows or files of this kind."""
         return bool(self.aged) or (self.limit is not None and bool(self.files))
 
 

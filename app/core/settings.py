@@ -115,7 +115,7 @@ def _url(*schemes: str, optional: bool = False, origin_only: bool = False) -> Ca
 
 
 def _asked(text: str) -> str:
-    """An address that is asked for data: only https, or plain http on this machine."""
+    """The address of a data source: https, or plain http on this machine only."""
     found = _url("http", "https", origin_only=True)(text)
     if found.startswith("http://") and not is_loopback(urlsplit(found).hostname or ""):
         raise ValueError("is plain http to another machine, which nothing protects")

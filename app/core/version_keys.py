@@ -1,4 +1,5 @@
-"""The names of versions of data. What changes data raises its keys; what shows data says which keys it shows.
+"""The names of versions of data. Code that changes data raises the versions of its keys; a page declares which keys it
+shows.
 
 The same names are the surrogate keys by which a CDN in front purges its copies. Pure.
 """

@@ -1,1 +1,1 @@
-"""Policies: dated documents, what is in force when, and the notice that a change can't go without."""
+"""Policies: dated documents, which version is in force when, and the notice that every change requires."""

@@ -1,4 +1,4 @@
-"""Versions of policies: what is in force at an instant, what is announced, what must be refused. Pure.
+"""Versions of policies: which is in force at an instant, which is announced, which must be refused. Pure.
 
 A material change takes effect only when its notice was at least :data:`NOTICE_DAYS` long, counted from the later of the
 day it says it was announced and the instant it was first shown. Instants are seconds since 1970, days begin at 00:00
@@ -117,7 +117,8 @@ def parse(policy: str, name: str, text: str) -> Version:
 
 
 def noticed_from(version: Version, shown: Shown, now: int) -> int:
-    """The instant its notice began: announced and really shown; a version that was never shown counts from now."""
+    """The instant its notice period began, when it was both announced and shown; a version that was never shown counts
+    from now."""
     return max(instant(version.announced), shown.get(version.key, now))
 
 
@@ -128,7 +129,7 @@ def earliest_effect(version: Version, shown: Shown, now: int) -> date:
 
 
 def _fault(version: Version, first: bool, shown: Shown, now: int) -> str:
-    """Why a version must not take effect, or nothing. The first version of a policy changes none."""
+    """Why a version must not take effect, or an empty string. The first version of a policy needs no notice."""
     if version.effective < version.announced:
         return "takes effect before it is announced; move its effective date"
     if first or not version.material:
@@ -143,7 +144,7 @@ def _fault(version: Version, first: bool, shown: Shown, now: int) -> str:
 
 
 def standing(versions: Iterable[Version], shown: Shown, now: int) -> Standing:
-    """How policies stand at ``now``. A refused version is never in force: the one before it goes on."""
+    """How policies stand at ``now``. A refused version is never in force: the one before it stays."""
     in_force: dict[str, Version] = {}
     announced, refused = [], []
     seen: set[str] = set()

@@ -42,8 +42,8 @@ def read_published(folder: Path) -> dict[tuple[str, str], tuple[str, int]]:
 class Policies:
     """The policies of a site: read once, with the record of when it first showed each version.
 
-    Whoever only looks (a command, the worker) shows nothing: a version that was not shown yet counts from now, each
-    time.
+    Commands and the worker only read; they don't count as showing a version, so one that was not shown yet counts from
+    now.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -65,7 +65,7 @@ class Policies:
         }
 
     def show(self) -> None:
-        """Write down the versions that the site shows for the first time now, and say what is wrong."""
+        """Record the versions that the site now shows for the first time, and log what is wrong."""
         now, fresh = clock.timestamp(), [version for version in self.versions if version.key not in self._shown]
         self._shown |= {version.key: now for version in fresh}
         if fresh and self._kept is not None:  # a record that can't be read is mended by the operator, not overwritten
@@ -88,7 +88,7 @@ class Policies:
         return next_change(self.versions, now)
 
     def troubles(self) -> list[str]:
-        """What an operator should mend; the site goes on with what is in force."""
+        """Problems for the operator to fix; the site continues with the versions in force."""
         refused = self.standing(clock.timestamp()).refused
         return [*self._faults, *(f"policies/{version.policy}/{version.name}.md: {why}" for version, why in refused)]
 
@@ -108,7 +108,8 @@ def _name(version: Version) -> str:
 def _first_shown(
     version: Version, published: Mapping[tuple[str, str], tuple[str, int]], kept: Mapping[str, int], now: int
 ) -> int | None:
-    """When this very text was first shown; what was published counts for its own text, or once it is in force."""
+    """When exactly this text was first shown; a record of publication counts for its own text, or once the version is
+    in force."""
     digest, at = published.get(version.key, ("", 0))
     if digest == version.digest:
         return at

@@ -1,4 +1,4 @@
-"""What the web process does beside its pages: write the log and the counters, and let go of what is past its limit."""
+"""What the web process does besides serving pages: write the log and the counters, and delete expired log files."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ log = logs.get("telemetry")
 
 @contextlib.asynccontextmanager
 async def beside(settings: Settings, access: AccessLog, counters: Counters) -> AsyncIterator[None]:
-    """Keep log and counters written while the site runs, and write what is left at its end."""
+    """Write the log and the counters regularly while the site runs, and once more at shutdown."""
     access.start()
     task = asyncio.create_task(_run(settings, access, counters))
     try:
@@ -42,7 +42,7 @@ async def _run(settings: Settings, access: AccessLog, counters: Counters) -> Non
 
 
 def let_go(access: AccessLog) -> None:
-    """Delete the log's files that are due, whether a worker is there or not."""
+    """Delete expired log files, whether or not a worker is running."""
     try:
         gone = access_log_reader.delete_expired(access.folder, clock.timestamp())
     except OSError as error:
@@ -53,7 +53,7 @@ def let_go(access: AccessLog) -> None:
 
 
 async def write(counters: Counters) -> None:
-    """Write the counters; what can't be written now is kept for the next time."""
+    """Write the counters; those that can't be written now are kept for the next attempt."""
     taken = counters.take()
     try:
         await counter_store.write(taken)

@@ -1,4 +1,4 @@
-"""Making the data folder ready: the database, its migrations and the shipped snapshot."""
+"""Preparing the data folder: the database, its migrations and the shipped snapshot."""
 
 import os
 import re
@@ -16,7 +16,8 @@ MIGRATIONS = Path(migrations.__file__).parent
 def prepare(settings: Settings) -> bool:
     """Bring the data folder up to date, one process at a time. True if the snapshot was loaded now.
 
-    A folder that is ready is left alone, without loading what would change it: the start is quicker for that.
+    A folder that is already up to date is left alone, without importing the code that would change it, so that the site
+    starts sooner.
     """
     data_folder.make_private(settings.data_dir)
     data_folder.use(settings.data_dir)
@@ -39,7 +40,7 @@ def prepare(settings: Settings) -> bool:
 
 
 def _replay(settings: Settings) -> None:
-    """Erase again what the journal says was erased, should an older database have been put back."""
+    """Erase again what the journal lists as erased, in case an older database was restored."""
     from app.submissions import erasure_journal
 
     back = erasure_journal.risen(settings.data_dir, settings.database_path)

@@ -16,10 +16,10 @@ from app.process import children, prepare
 
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 STEADY_S = 60
-"""A web process that ran this long has its next end forgiven as if it were the first."""
+"""After running this long, a web process's next crash counts as its first."""
 MOST_CONNECTIONS, FILES_OF_OUR_OWN = 8_192, 256
 HEADER_READ_MS = 5_000
-"""A connection that says nothing, or drips its headers, is closed after this time."""
+"""A connection that sends nothing, or sends its headers too slowly, is closed after this time."""
 WORKER_DELAY_S = 1.5
 """The worker loads after the pages, so that it does not delay their first answer."""
 
@@ -67,8 +67,8 @@ def run(settings: Settings, *, with_worker: bool = False) -> int:
 
 
 def _serve_until_told(settings: Settings, first_start: Callable[[], None]) -> None:
-    """Keep the web process running: Granian starts one that ended again at once; one that goes on ending waits
-    longer each time."""
+    """Keep the web process running: Granian restarts a process that ended at once; if it keeps ending, each restart
+    waits longer."""
     from app.core import logs
 
     told = threading.Event()
@@ -92,7 +92,7 @@ def _serve_until_told(settings: Settings, first_start: Callable[[], None]) -> No
 
 
 def _refuse_empty_policies(settings: Settings) -> None:
-    """Without a privacy policy in force the site could take no report and keep no promise: it does not start."""
+    """Refuse to start without a privacy policy in force: the site could take no report and keep no promise."""
     from app.policies.files import policies
 
     if "privacy" not in policies(settings).standing(clock.timestamp()).in_force:
@@ -139,7 +139,7 @@ def server(target: str, host: str, port: int) -> "MPServer | MTServer":
 
 
 def most_connections() -> int:
-    """How many connections are taken at once: as many as there are files to open, less what the process itself needs.
+    """How many connections are accepted at once: the limit on open files, less what the process itself needs.
 
     The limit on open files is raised to what the system allows first. One more waits in the system's queue, which
     costs us nothing, until another ends.
@@ -155,7 +155,7 @@ def most_connections() -> int:
 
 
 def _refuse_taken_port(settings: Settings) -> None:
-    """Say it in one line where something else listens already."""
+    """Report in one line that something else already listens on the port."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

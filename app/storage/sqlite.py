@@ -42,8 +42,8 @@ async def closing(connection: aiosqlite.Connection) -> AsyncIterator[aiosqlite.C
 class HouseEngine(SQLiteEngine):
     """Piccolo's engine with the pragmas on every connection that writes, and one kept connection for reads.
 
-    Piccolo opens a connection for each query; a read here reuses one connection, so that a page costs its queries
-    and not their connections. Writes always run inside :func:`transaction`.
+    Piccolo opens a connection for each query; a read here reuses one connection, so that a page pays for its queries
+    but not for opening connections. Writes always run inside :func:`transaction`.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The database as a file, looked at before or beside the site that runs on it: what SQLite alone offers."""
+"""The database as a file, inspected or copied while the site may be running. Specific to SQLite."""
 
 import contextlib
 import sqlite3
@@ -9,12 +9,12 @@ from app.core.errors import DatabaseError
 
 
 class UnreadableFileError(DatabaseError):
-    """The file is no database, damaged, or can't be opened; the text says what SQLite says."""
+    """The file is not a database, is damaged, or can't be opened; the text is SQLite's own."""
 
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that writes nothing, closed at the end. Raises :class:`UnreadableFileError`."""
+    """A read-only connection, closed at the end. Raises :class:`UnreadableFileError`."""
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             yield connection
@@ -53,7 +53,7 @@ def fault(path: Path) -> str:
 
 
 def copy(path: Path, target: Path) -> None:
-    """Copy the database of a site that may go on running: one moment of it, whole, in one file.
+    """Copy the database, whose site may go on running: a consistent snapshot in one file.
 
     Raises :class:`UnreadableFileError`.
     """
@@ -82,7 +82,7 @@ BESIDE = ("-wal", "-shm")
 
 
 def put(made: Path, path: Path) -> None:
-    """Put a database in the place of another; what lies beside that one belongs to it and goes."""
+    """Replace a database file by another, and delete the files that SQLite kept beside the old one."""
     for suffix in BESIDE:
         Path(f"{path}{suffix}").unlink(missing_ok=True)
     made.replace(path)

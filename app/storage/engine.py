@@ -123,9 +123,9 @@ async def insert_many(table: type[Table], columns: Sequence[str], many: Iterable
 
 
 async def scrub(tries: int = write_ahead_log.TRIES) -> bool:
-    """Take the text of deleted rows out of every file of the database, retried while a reader stands in the way.
+    """Remove the text of deleted rows from every file of the database, retrying while a reader blocks it.
 
-    Returns False if a reader still stood there after so many tries; the next purge tries again.
+    Returns False if a reader still blocked it after so many tries; the next purge tries again.
     """
     return await write_ahead_log.empty_log(tries)
 

@@ -1,4 +1,4 @@
-"""Locks between processes on one machine, by files; a process that is killed lets go of its own."""
+"""Locks between processes on one machine, by files; a killed process releases its own."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""Emptying SQLite's write-ahead log, in which the text of deleted rows stands until then."""
+"""Emptying SQLite's write-ahead log, which holds the text of deleted rows until then."""
 
 import asyncio
 import sqlite3
@@ -12,9 +12,9 @@ log = logs.get("storage")
 
 
 async def empty_log(tries: int = TRIES) -> bool:
-    """Write the log back into the database and cut it to nothing, retried while a reader stands in the way.
+    """Write the log back into the database and truncate it, retrying while a reader blocks it.
 
-    Returns False if a reader still stood there after ``tries`` tries of 0.2 s each; the next purge tries again.
+    Returns False if a reader still blocked it after ``tries`` tries of 0.2 s each; the next purge tries again.
     """
     for turn in range(tries):
         if turn:

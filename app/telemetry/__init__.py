@@ -1,1 +1,1 @@
-"""What is noted of requests: the access log, one plain file a day, and anonymous counters."""
+"""What is recorded of requests: the access log, one plain file a day, and anonymous counters."""

@@ -22,7 +22,7 @@ from app.telemetry.log_paths import EMBEDDED, LogPaths
 COLUMNS = ("time", "address", "browser", "system", "referrer", "method", "route", "path", "status", "ms")
 FOLDER = "logs"
 EVERY_S = 1.0
-"""Rows wait so long at most; a process that is killed loses no more than what waits."""
+"""The longest a row is queued, in seconds; a killed process loses only the queued rows."""
 MOST_WAITING = 4_000
 KNOWN = 8_192
 REPORTS = ("/submit", "/submissions")
@@ -48,7 +48,7 @@ class AccessLog:
         self._thread: threading.Thread | None = None
 
     def note(self, now: int, scope: Mapping[str, Any], status: int, seconds: float) -> None:
-        """Take note of an answered request; on the way of every request, so it does next to nothing."""
+        """Queue an answered request for the log. Every request passes here, so it does almost nothing."""
         if scope["path"] == UNNOTED:
             return
         if len(self._waiting) < MOST_WAITING:
@@ -57,12 +57,12 @@ class AccessLog:
             self._dropped += 1
 
     def start(self) -> None:
-        """Begin to write what was noted, once a second."""
+        """Start writing the queued rows, once a second."""
         self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what waits and end."""
+        """Write the remaining rows and stop."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -76,7 +76,7 @@ class AccessLog:
                 log.error("the access log could not be written", extra={"kind": type(error).__name__}, exc_info=error)
 
     def flush(self) -> None:
-        """Write every row that waits; a disk that takes none loses them, counted, and the requests go on."""
+        """Write every queued row. If the disk refuses them they are dropped and counted, and requests go on."""
         counts: Counter[Key] = Counter()
         files: dict[str, list[str]] = {}
         dropped, self._dropped = self._dropped, 0
@@ -150,7 +150,7 @@ def _instant(now: int) -> str:
 
 
 def _plain(field: str) -> str:
-    """A field that can't break its row."""
+    """A field without the characters that separate fields and rows."""
     return (
         field
         if field.isascii() and field.isprintable()

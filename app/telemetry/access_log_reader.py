@@ -1,4 +1,4 @@
-"""Reading the access log and letting go of it. Whoever reads sees no row past its limit."""
+"""Reading the access log and deleting its old files. No reader sees a row past its limit."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from app.core.units import DAY_S, HOUR_S
 from app.telemetry.access_log import COLUMNS
 
 MARGIN_S = 2 * HOUR_S
-"""A file goes so long before its first row reaches the limit: the deletion comes by every hour."""
+"""A file is deleted this long before its first row reaches the limit, because deletion runs every hour."""
 KINDS = ("access", "reports")
 
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """One request as it was noted; ``at`` in seconds since 1970, ``ms`` None where the hour alone was noted."""
+    """One request as it was logged; ``at`` in seconds since 1970, ``ms`` None where only the hour was logged."""
 
     at: int
     address: str
@@ -71,7 +71,7 @@ def delete_expired(folder: Path, now: int) -> int:
 
 
 def read(folder: Path, now: int, since: int = 0, until: int | None = None, address: str = "") -> Iterator[LogRow]:
-    """The rows from ``since`` to before ``until``, of one address where it is given; never one past its limit."""
+    """The rows from ``since`` to before ``until``, of one address if given; never one past its limit."""
     oldest = max(since, now - ACCESS_LOG_DAYS * DAY_S + 1)
     until = now + 1 if until is None else until
     wanted = str(ipaddress.ip_address(address)) if address else ""
@@ -86,7 +86,7 @@ def read(folder: Path, now: int, since: int = 0, until: int | None = None, addre
 
 
 def parse(line: str) -> LogRow | None:
-    """One line; None for a heading or one that was cut off."""
+    """The row of one line; None for the heading or a truncated line."""
     parts = line.rstrip("\n").split("\t")
     if len(parts) != len(COLUMNS) or parts[0] == COLUMNS[0]:
         return None
@@ -98,5 +98,5 @@ def parse(line: str) -> LogRow | None:
 
 
 def oldest_row(folder: Path, now: int) -> int | None:
-    """When the oldest request came that is noted still, in seconds; the rows past their limit count as gone."""
+    """The second of the oldest request still in the log; rows past their limit count as deleted."""
     return next((row.at for row in read(folder, now)), None)

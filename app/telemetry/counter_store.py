@@ -28,7 +28,7 @@ class Counted(NamedTuple):
 
 
 async def write(counts: Mapping[Key, int], *, tell: bool = True) -> None:
-    """Add ``counts`` to the table; with ``tell`` the pages that show them are made anew."""
+    """Add ``counts`` to the table; with ``tell`` the pages that show them are rendered again."""
     if not counts:
         return
     async with transaction(*[TELEMETRY_KEY][: int(tell)]):
@@ -57,7 +57,7 @@ async def tries(since: str) -> dict[str, tuple[int, int]]:
 
 
 async def histograms(since: str) -> dict[str, dict[str, Histogram]]:
-    """Page → measure → histogram of what pages said of themselves, from the day ``since`` on."""
+    """Page → measure → histogram of what pages reported, from the day ``since`` on."""
     found: dict[str, dict[str, Histogram]] = defaultdict(lambda: {measure: {} for measure in MEASURES})
     for row in await fetch(
         Counted,
@@ -84,7 +84,7 @@ async def requests(since: str) -> dict[str, Histogram]:
 
 
 async def dropped(since: str) -> int:
-    """Rows the access log let go, from the day ``since`` on."""
+    """Rows that the access log dropped, from the day ``since`` on."""
     return int(
         await fetch_value(
             "SELECT coalesce(sum(count), 0) FROM daily_counter WHERE day >= {} AND measure = {}", since, DROPPED

@@ -1,4 +1,4 @@
-"""Anonymous counters: so many of a thing on a page and day. No row a visit, no address, no identifier."""
+"""Anonymous counters: how often something happened on a page on a day. No row per visit, no address, no identifier."""
 
 import threading
 from bisect import bisect_left
@@ -15,7 +15,7 @@ ERRORS = (0, 1, 5)
 Histogram = dict[int, int]
 """Bucket → count."""
 MEASURES: Mapping[str, tuple[int, ...]] = {"load": TIMES_MS, "paint": TIMES_MS, "shift": SHIFTS, "errors": ERRORS}
-"""What a page reports of itself once a view, each as the number of its bucket."""
+"""What a page reports once per view, each value as the number of its bucket."""
 REQUESTS, DROPPED, SOURCE = "requests", "dropped", "source"
 """Requests by route and class of status; rows the log let go; tries of a source, bucket 1 for those that failed."""
 FEW = 10
@@ -35,7 +35,7 @@ class Counters:
             self._counts.update(counts)
 
     def take(self) -> dict[Key, int]:
-        """Everything counted since the last time, which is forgotten here."""
+        """Everything counted since the last call, which also resets the counts."""
         with self._lock:
             taken, self._counts = dict(self._counts), Counter()
         return taken
@@ -58,5 +58,5 @@ def percentile(buckets: Mapping[int, int], edges: tuple[int, ...], share: float)
 
 
 def hidden(count: int) -> str:
-    """A count for readers: small ones say no more than that they are small."""
+    """A count for readers; a small one is shown only as small."""
     return f"{count:,}" if count >= FEW else f"fewer than {FEW}"

@@ -1,4 +1,4 @@
-"""Where a request went, as far as the log may say it: its route, and its path where that tells nothing of a visitor."""
+"""What the log may record of a request's path: its route, and the path itself if it reveals nothing about a visitor."""
 
 import re
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ from app.core.addresses import shown
 
 NOWHERE = "(no such page)"
 NEVER_IN_FULL = ("/calculator", "/submit", "/submissions", "/api/estimate")
-"""Below these the path would say what somebody chose or sent: the route alone is noted."""
+"""Below these the path would reveal what somebody chose or sent: only the route is logged."""
 EMBEDDED = "/badge/"
-"""Below this are images that other people's pages show: on which page somebody saw one is not noted."""
+"""Below this are images that other sites embed; the page on which one was seen is not logged."""
 LONGEST = 200
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
@@ -34,13 +34,14 @@ class LogPaths:
         return next((route for route, pattern in self._patterns if pattern.fullmatch(path)), NOWHERE)
 
     def path(self, route: str, path: str, status: int) -> str:
-        """The path where it may be noted, ``-`` where not: what led nowhere is text of the visitor's own."""
+        """The path if it may be logged, otherwise ``-``: a path that matches no route is the visitor's own text."""
         if route == NOWHERE or status >= 400 or route.startswith(NEVER_IN_FULL):
             return "-"
         return quote(path[:LONGEST])
 
     def referrer(self, text: str, base_url: str) -> str:
-        """Origin and path of a referring address, without query; a page of ours as its own request would be noted."""
+        """Origin and path of a referring address, without query; one of our own pages is logged as a request for it
+        would be."""
         if not text:
             return "-"
         try:

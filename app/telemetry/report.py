@@ -1,4 +1,4 @@
-"""What the counters say to the public: quantiles of load times, error rates, uptime of sources.
+"""The public report of the counters: quantiles of load times, error rates, uptime of sources.
 
 Small counts are hidden.
 """
@@ -73,8 +73,7 @@ def _page(route: str, asked: Histogram, said: dict[str, Histogram]) -> Page:
 def share(count: int, total: int) -> str:
     """A share for readers.
 
-    With the total beside it a share tells the count, and the count of the rest: where either is a small one, no more
-    is said than that.
+    Next to the total, a share reveals the count and the count of the rest; if either is small, the text says only that.
     """
     if total < FEW:
         return "–"

@@ -1,4 +1,4 @@
-"""The family of a browser and of an operating system, out of a user-agent line that is not kept."""
+"""The family of the browser and the operating system, from a user-agent header that is not kept."""
 
 LONGEST = 400
 

@@ -1,1 +1,1 @@
-"""What became of asking somebody else for data: the outcome of a refresh, and the table of sources."""
+"""Data from other people's servers: the outcome of a refresh, and the table of sources."""

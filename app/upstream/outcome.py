@@ -1,4 +1,4 @@
-"""What becomes of a refresh, and how a failure is recorded."""
+"""The outcome of a refresh, and how a failure is recorded."""
 
 import contextlib
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from app.upstream.written import Written
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one refresh. ``state`` is ``ok``, ``failed``, ``not configured`` or ``busy``."""
+    """The outcome of one refresh. ``state`` is ``ok``, ``failed``, ``not configured`` or ``busy``."""
 
     source: str
     state: str
@@ -27,12 +27,12 @@ class Outcome:
 
     @property
     def keys(self) -> set[str]:
-        """The keys of data that it changed."""
+        """The keys of the data that the refresh changed."""
         return self.written.keys if self.written else set()
 
 
 async def counted(outcome: Outcome) -> Outcome:
-    """Count the try that ended so, for the status page's uptime of sources."""
+    """Count this outcome towards the uptime of sources on the status page."""
     if outcome.state in ("ok", "failed"):
         with contextlib.suppress(*UNAVAILABLE, OSError):
             await counter_store.tried(outcome.source, well=outcome.state == "ok")
@@ -40,7 +40,7 @@ async def counted(outcome: Outcome) -> Outcome:
 
 
 async def failed(name: str, title: str, error: FetchError) -> Outcome:
-    """Record a failure; what stands stays. Raises no version while the same failure goes on."""
+    """Record a failure; the stored data stays. Raises no version while the same failure continues."""
     text = str(error)[:500]
     with contextlib.suppress(*UNAVAILABLE, OSError):  # a full disk can't record that it is full
         known = await store.recorded_error(name)
@@ -51,7 +51,7 @@ async def failed(name: str, title: str, error: FetchError) -> Outcome:
 
 
 def as_fault(error: Exception, name: str) -> FetchError:
-    """Whatever a refresh of ``name`` ran into, as the fault that is recorded; what nobody foresaw is logged whole."""
+    """Any exception of a refresh of ``name`` as the fault to record; an unexpected one is logged with its traceback."""
     if isinstance(error, FetchError):
         return error
     if isinstance(error, (*UNAVAILABLE, OSError)):
@@ -61,8 +61,8 @@ def as_fault(error: Exception, name: str) -> FetchError:
 
 
 def place_of(error: BaseException) -> str:
-    """The innermost line of ours that an exception passed, as ``file.py:31``: enough to find it, with nothing of
-    the answer."""
+    """The innermost line of ours that an exception passed, as ``file.py:31``: enough to locate it, without any of the
+    answer's text."""
     place, trace = "an unknown place", error.__traceback__
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename

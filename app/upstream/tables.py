@@ -7,7 +7,7 @@ from app.storage.engine import ENGINE
 
 
 class LoadedSource(Table, db=ENGINE, tablename="loaded_source"):
-    """A source of prices: when it was last read well, what came, and what went wrong since."""
+    """A source of prices: when it was last read successfully, what it held, and what has gone wrong since."""
 
     name = Varchar(length=60, primary_key=True)
     title = Varchar(length=200)

@@ -1,4 +1,4 @@
-"""What putting an answer into the database changed."""
+"""What writing an answer to the database changed."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""What a handler is asked and what it answers. Handlers know nothing of caches."""
+"""What a handler receives and what it returns. Handlers know nothing about caches."""
 
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -14,7 +14,7 @@ JSON = "application/json"
 
 
 ROUTE: ContextVar[str] = ContextVar("route", default="")
-"""The route of the page that is being rendered; empty for errors, which say nothing of themselves."""
+"""The route of the page being rendered; empty for error pages, which report no measurements."""
 
 MOVED = "public, max-age=0, s-maxage=60"
 """Caching of a redirect to a canonical address, as long as a page lives in a shared cache."""
@@ -22,7 +22,7 @@ MOVED = "public, max-age=0, s-maxage=60"
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question to a public address: its path, path parts, query pairs, and the second it is asked in."""
+    """One request for a public address: its path, path parts, query string, and the second it arrived."""
 
     path: str
     parts: Mapping[str, str]
@@ -35,7 +35,7 @@ class Ask:
         return parse_qsl(self.query_string, keep_blank_values=True, max_num_fields=None)
 
     def redirect_to_canonical(self, address: str) -> None:
-        """Send the visitor to the canonical ``address`` if this is not it."""
+        """Redirect to the canonical ``address`` unless this is it. Raises :class:`MovedError`."""
         here = f"{self.path}?{self.query_string}" if self.query_string else self.path
         if here != address:
             raise MovedError(address)
@@ -43,7 +43,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a public address answers: the body, its type, and the instant until which time alone leaves it true.
+    """The answer of a public address: the body, its type, and the instant until which it stays true if no data changes.
 
     ``valid_until`` is in seconds since 1970, ``None`` for "for ever". ``shows`` adds keys of data to those
     declared with the address. ``immutable`` is for addresses that name their content's hash.
@@ -60,15 +60,15 @@ class Answer:
 def unkept(
     body: bytes, media_type: str = HTML, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response[bytes]:
-    """An answer that no cache keeps, its type as given (Litestar would add a second charset to one that has its
-    own)."""
+    """An answer that no cache may keep, with exactly the given type (Litestar would add a second charset to one that
+    has its own)."""
     return Response(
         body, status_code=status, headers={"content-type": media_type, "cache-control": "no-store", **(headers or {})}
     )
 
 
 class MovedError(Exception):
-    """The canonical address of what was asked for is another."""
+    """The requested address is not the canonical one."""
 
     def __init__(self, address: str) -> None:
         super().__init__(address)

@@ -1,11 +1,10 @@
-"""Bodies of requests, read within a bounded time: one that drips, stalls or is cut off ends its request and
-nothing else."""
+"""Request bodies, read within a bounded time: one that is slow, stalls or is cut off affects only its own request."""
 
 import asyncio
 from typing import Any
 
 BODY_S = 20.0
-"""A whole body comes within this time; a megabyte does on a line of 400 kbit/s."""
+"""The time within which a whole body must arrive; enough for a megabyte at 400 kbit/s."""
 
 
 class BodyError(Exception):
@@ -17,7 +16,7 @@ class BodyError(Exception):
 
 
 class BoundedBody:
-    """The ``receive`` of ASGI with a limit on the time that the body takes as a whole."""
+    """An ASGI ``receive`` with a limit on the total time that the body takes."""
 
     def __init__(self, receive: Any) -> None:
         self._receive = receive

@@ -1,4 +1,4 @@
-"""Telling the edge which surrogate keys changed. Workers and commands only."""
+"""Telling the CDN which surrogate keys changed. Only workers and commands do so."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""Content codings: which one a request accepts, and how a body is put into it. Pure."""
+"""Content codings: which one a request accepts, and how a body is encoded. Pure."""
 
 import gzip
 from functools import lru_cache
@@ -14,8 +14,7 @@ CODINGS = ("br", "zstd", "gzip", "identity")
 def negotiate(accept: str) -> str | None:
     """The best coding that ``Accept-Encoding`` allows, after RFC 9110 §12.5.3; ``None`` if none is.
 
-    Ties go to our own order. An absent header is an empty text here and means identity: who says nothing gets
-    what everybody can read.
+    Ties go to our own order. An absent header is an empty string here and means identity, which every client can read.
     """
     weights = _weights(accept)
     star = weights.get("*")

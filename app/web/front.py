@@ -1,8 +1,8 @@
 """Prepared answers: rendered once per version of their data, compressed once, served as bytes.
 
-An address declares what it shows (:func:`public`); nothing else in the house thinks of caches. An answer is kept
-until a version it shows is raised, by any process, or its ``valid_until`` comes. Outside Litestar stands
-:class:`Front`, which serves what is prepared, adds the security headers to everything and answers HEAD.
+An address declares what it shows (:func:`public`); no other code has to think about caches. An answer is kept until a
+version it shows is raised, by any process, or its ``valid_until`` comes. Outside Litestar stands :class:`Front`, which
+serves what is prepared, adds the security headers to everything and answers HEAD.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from app.web.http_cache import IMMUTABLE, SHARED_LIFE_S, STALE_IF_ERROR_S, cache
 from app.web.page_cache import COMPRESS_IN_THREAD_BYTES, Kept, Prepared, Render
 
 PAGES: set[str] = set()
-"""The routes of public pages: what a page may say of itself names one of them."""
+"""The routes of public pages: a page's measurements are accepted for one of these only."""
 
 
 async def body_of(kept: Kept, coding: str) -> bytes:
@@ -129,7 +129,7 @@ def _head(kept: Kept, settings: Settings, path: str, coding: str, length: int) -
 
 def canonical_path(scope: Mapping[str, Any]) -> str | None:
     """The one spelling of a path, ``None`` if it is spelled so: one slash between parts, none at the end, nothing
-    escaped that needs no escape. Always within this site: it begins with exactly one slash."""
+    escaped that needs no escape. Always on this site, because it begins with exactly one slash."""
     path: str = scope["path"]
     parts = [part for part in path.split("/") if part]
     if {".", ".."} & set(parts) or "\ufffd" in path:
@@ -174,10 +174,10 @@ def _refusal(scope: Mapping[str, Any]) -> tuple[Any, ...] | None:
 
 
 class RequestLog(Protocol):
-    """What takes note of every answered request."""
+    """A log of every answered request."""
 
     def note(self, now: int, scope: Mapping[str, Any], status: int, seconds: float) -> None:
-        """Note a request that was asked at ``now`` and took ``seconds``."""
+        """Log a request that arrived at ``now`` and took ``seconds``."""
 
 
 class Front:
@@ -218,7 +218,7 @@ class Front:
         return await self._through(scope, receive, send)
 
     async def _refuse(self, scope: Any, send: Any, status: int, words: str, *more: tuple[bytes, bytes]) -> int:
-        """A short plain answer with the headers that every answer has, after which the connection ends."""
+        """Send a short plain-text answer with the headers that every answer has, and close the connection."""
         body = f"{words}\n".encode() if words else b""
         told = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()),
                 (b"connection", b"close")] if body else []  # fmt: skip
@@ -230,7 +230,7 @@ class Front:
         return status
 
     async def _elsewhere(self, path: str, scope: Any, send: Any) -> int:
-        """To the one address of a page, with what was asked."""
+        """Redirect to the canonical path, keeping the query."""
         query = scope["query_string"]
         address = path.encode() + (b"?" + query if query else b"")
         life = MOVED if scope["method"] in ("GET", "HEAD") else "no-store"
@@ -245,7 +245,7 @@ class Front:
         return 308
 
     async def _through(self, scope: Any, receive: Any, send: Any) -> int:
-        """Through Litestar: HEAD is asked as GET and loses its body; every answer gets the security headers."""
+        """Pass the request to Litestar: HEAD becomes GET and loses its body; every answer gets the security headers."""
         head_only = scope["method"] == "HEAD"
         extra = security.headers(self._settings, scope["path"])
         names = {name for name, _ in extra}

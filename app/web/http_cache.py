@@ -1,4 +1,4 @@
-"""What caches between us and a reader are told: validators (RFC 9110) and how long an answer holds (RFC 9111). Pure."""
+"""What HTTP caches are told: validators (RFC 9110) and how long an answer stays fresh (RFC 9111). Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def matches(if_none_match: str, etag: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """How long an edge may keep an answer, in seconds: fresh, then while it asks anew, then while we are down."""
+    """How long an edge may serve an answer, in seconds: fresh, then while it revalidates, then while we are down."""
 
     shared: int
     while_revalidating: int
@@ -33,7 +33,7 @@ class Life:
 
 
 def life(valid_until: int | None, now: int) -> Life:
-    """The life of an answer; nothing is served past ``valid_until``, not even by an edge that can't reach us."""
+    """The life of an answer; nothing is served past ``valid_until``, even by an edge that can't reach us."""
     if valid_until is None:
         return Life(SHARED_LIFE_S, STALE_WHILE_REVALIDATE_S, STALE_IF_ERROR_S)
     left = max(0, valid_until - now)
@@ -42,7 +42,7 @@ def life(valid_until: int | None, now: int) -> Life:
 
 
 def cache_headers(span: Life, shows: Iterable[str]) -> list[tuple[str, str]]:
-    """The headers that tell browsers, and apart from them edges, how long an answer holds and what it shows."""
+    """The headers that tell browsers, and separately edges, how long an answer is fresh and which keys it shows."""
     return [
         ("cache-control", f"public, max-age=0, must-revalidate, s-maxage={span.shared}"),
         ("cdn-cache-control", (f"public, max-age={span.shared}, stale-while-revalidate={span.while_revalidating}, "

@@ -1,4 +1,5 @@
-"""Prepared answers: rendered once per version of their data, kept until a version or the time moves on. Bounded."""
+"""Prepared answers: rendered once per version of their data, and kept until that version or the time changes.
+Bounded."""
 
 import asyncio
 import hashlib
@@ -36,7 +37,7 @@ class Kept:
         return len(self.answer.body) * 2 + 4_000
 
     def is_current(self, versions: dict[str, int], now: int) -> bool:
-        """True while neither its data nor the time has moved on."""
+        """True while its data is unchanged and it has not expired."""
         if self.answer.valid_until is not None and now >= self.answer.valid_until:
             return False
         if self.seen is versions:
@@ -51,7 +52,8 @@ class Prepared:
     """The kept answers, bounded in number and bytes, and the renders under way, bounded too."""
 
     def __init__(self, watch: VersionWatch, next_change: Callable[[int], int | None] = lambda _: None) -> None:
-        """``next_change`` gives the instant from which every page says something else, such as a policy in force."""
+        """``next_change`` gives the instant at which every page changes, for example because another policy takes
+        effect."""
         self._watch = watch
         self._next_change = next_change
         self._kept: OrderedDict[tuple[str, bytes], Kept] = OrderedDict()
@@ -102,7 +104,7 @@ class Prepared:
         return Kept(answer, keys, tuple(before.get(key, 0) for key in keys), digest)
 
     def _bounded(self, answer: Answer, now: int) -> Answer:
-        """An answer that holds no longer than what every page shows."""
+        """The answer, valid no longer than what every page shows."""
         change = None if answer.immutable else self._next_change(now)
         return answer if change is None else replace(answer, valid_until=min(change, answer.valid_until or change))
 

@@ -1,4 +1,4 @@
-"""How often one sender may do a thing, without keeping the address: a salted hash in memory, whose salt turns over
+"""How often one sender may do something, without keeping the address: a salted hash in memory, whose salt changes
 daily."""
 
 import hashlib
@@ -17,8 +17,8 @@ class RateLimit:
     """At most ``most`` in each window of ``window_s`` seconds for each IPv4 address or IPv6 /64, and a few times that
     for the networks around it.
 
-    Memory is bounded by ``addresses``: past so many the one heard of least recently is forgotten, so that a flood of
-    addresses shuts nobody out.
+    Memory is bounded by ``addresses``: beyond that the least recently seen is forgotten, so that a flood of addresses
+    locks nobody out.
     """
 
     def __init__(self, most: int, window_s: int, addresses: int = 50_000) -> None:
@@ -28,7 +28,7 @@ class RateLimit:
         self._salt = b""
 
     def allows(self, address: str, now: int) -> bool:
-        """Count one more from ``address`` in the second ``now``; False, and uncounted, if that is too many."""
+        """Count one request from ``address`` at the second ``now``; False, and not counted, if it is over the limit."""
         if now // DAY_S != self._day:
             self._day, self._salt = now // DAY_S, secrets.token_bytes(16)
             self._counts.clear()

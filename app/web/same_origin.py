@@ -1,6 +1,6 @@
-"""Posts come from our own pages: told by ``Sec-Fetch-Site`` and ``Origin``, without token or cookie.
+"""Checks that posts come from our own pages, by ``Sec-Fetch-Site`` and ``Origin``, without token or cookie.
 
-And no larger than asked.
+Also bounds their size.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from app.core.settings import Settings
 def refuse_foreign(scope: Mapping[str, Any], settings: Settings) -> None:
     """Raise :class:`ForbiddenError` for a post that a page of another site made a browser send.
 
-    A browser says where a request comes from; a program that says nothing is its user's own and passes.
+    Browsers state where a request comes from; a request without that comes from a program and passes.
     """
     site = header(scope, b"sec-fetch-site")
     if site in ("same-origin", "none"):

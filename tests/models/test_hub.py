@@ -106,7 +106,7 @@ def test_results_of_other_set_ups_are_never_one_column(hubbed: Hubbed) -> None:
     hubbed.hub.index["Qwen/Qwen3-1.7B"] = [{"name": "m", "results": [evaluation]}]
     hubbed.refresh()
     page = hubbed.page("/models?score=Idavidrein%2Fgpqa%7Cgpqa_diamond%7Cno-tools&sort=score".replace("%2F", "/"))
-    order = re.findall(r'data-label="Score">([^<]+)<', page)
+    order = re.findall(r'class="n p">([^<]+)<', page)
     assert order == ["54.6", "44.1"]
     assert "num_few_shot 5" in hubbed.page("/models/qwen--qwen3-1.7b")
     assert hubbed.rows("SELECT value, verified FROM evaluation WHERE slug = 'qwen--qwen3-1.7b'") == [(62.5, 1)]

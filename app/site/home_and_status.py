@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.catalog.facts import gpus, providers
+from app.catalog.facts import gpus
 from app.core.units import HOUR_S
 from app.core.version_keys import HISTORY_KEY, MODELS_KEY, OFFERS_KEY, RETENTION_KEY, SOURCES_KEY, TELEMETRY_KEY
 from app.estimate.constants import fitted
@@ -62,7 +62,6 @@ async def status(ask: Ask) -> Answer:
     """How fresh everything is, and what was set aside and why: every row a source stated is accounted for."""
     ask.redirect_to_canonical("/status")
     aside, reasons = await set_aside(SHOWN_ASIDE)
-    counts, spans = await store.counts_by("provider"), await store.seen_spans()
     sources = await source_status.of_sources(None, ask.settings)
     body = render(
         "site/status.html", settings=ask.settings, path="/status", canonical="/status", now=ask.now,
@@ -72,7 +71,7 @@ async def status(ask: Ask) -> Answer:
         differing=await disagreements(ask.now), shown_differing=SHOWN_DIFFERING,
         left_out=[rows for source in sources for rows in source.left_out.values()],
         reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()],
-        aside_count=sum(reasons.values()), rows=[(slug, counts.get(slug, 0), spans.get(slug)) for slug in providers()],
+        aside_count=sum(reasons.values()),
         history=await queries.history_extent(), counts=await report(ask.now),
         kept=await purge.held_by_kind(ask.settings, ask.now),
         canary_died=await asyncio.to_thread(canary.last_death, ask.settings),

@@ -280,7 +280,7 @@ def test_nothing_typed_chosen_shared_or_saved_leaves_the_browser(context: Browse
     page.reload()
     expect(page.locator("#scenarios")).to_contain_text("marker scenario")
     page.goto("/prices")
-    page.locator("#tier-1-on-demand").check()
+    page.locator("input[name=tier][value=on-demand]").check()
     expect(page).to_have_url(re.compile("tier=on-demand"))
     fragment = link.split("#")[1]
     assert recorded.sent

@@ -33,7 +33,7 @@ def test_a_badge_says_the_lowest_price_of_its_tier_and_its_day(http: httpx.Clien
         assert title.startswith(f"{label}: lowest price {price} per GPU-hour, seen {seen}.")
         page = http.get("/gpus/h100-sxm-80gb").text
         heading = "Cheapest on demand" if not tier else "Cheapest spot"
-        best = re.search(rf"<span>[^<]*{heading}\s*</span><b>([^<]+)</b>", re.sub(r"\n", " ", page))
+        best = re.search(rf"<dt>{heading}</dt><dd><b[^>]*>([^<]+)</b>", re.sub(r"\n", " ", page))
         assert best
         assert best[1] == price
         assert f"/badge/h100-sxm-80gb.svg{tier}" in page

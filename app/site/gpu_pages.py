@@ -45,7 +45,7 @@ async def gpu_page(ask: Ask) -> Answer:
     best = best_prices.best_of(offers, ask.now)
     body = render(
         "gpus/page.html", settings=ask.settings, path="/gpus", canonical=f"/gpus/{gpu.slug}", now=ask.now, gpu=gpu,
-        facts=FACTS, line=facts_line(gpu), figures=_figures(best, offers, ask.now),
+        facts=FACTS, line=facts_line(gpu), figures=_figures(best, offers, ask.now), best=best,
         **first_of(offers, ask.now, SHOWN_OFFERS),
         **strips_of([gpu], best_prices.prices_by_gpu(row for row in offers if row["source"] != COMMUNITY)),
         **past, charted=whose_prices(past["drawn"], offers), kin=_kin(gpu),

@@ -153,10 +153,10 @@ def test_the_list_searches_sorts_and_refuses_what_it_does_not_know(http: httpx.C
     assert page.count('<td class="g">') == len(shipped_models())
     sizes = [int(count) for count in re.findall(r"<strong>(\d+)</strong> of", http.get("/models?q=qwen3%208b").text)]
     assert 0 < sizes[0] < 10
-    first = re.search(r'class="what"><a href="/models/([^"]+)"', http.get("/models?sort=context").text)
+    first = re.search(r'class="g"><a href="/models/([^"]+)"', http.get("/models?sort=context").text)
     assert first
     assert http.get("/models?sort=size").status_code == 308
-    assert http.get("/models?family=Gemma").text.count('class="what"') == 5
+    assert http.get("/models?family=Gemma").text.count('<td class="g">') == 5
     for query in ("sort=colour", "family=Nobody", "order=up", "score=x", "sort=score", "q=" + "x" * 101):
         answer = http.get(f"/models?{query}")
         assert answer.status_code == 400, query

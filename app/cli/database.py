@@ -6,6 +6,6 @@ from app.storage import engine
 
 
 def open_database(settings: Settings) -> None:
-    """Prepare the data folder as a start would, and use its database."""
+    """Prepare the data folder as starting the site does, and use its database."""
     prepare.prepare(settings)
     engine.use(settings.database_path)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from cyclopts import App
 
 PROCESSES = ("up", "serve", "work")
-"""Commands without options, of :mod:`app.cli.processes`. They start without loading what reads options: it takes longer
-to import than all else that stands before their start."""
+"""Commands without options, of :mod:`app.cli.processes`. They start without importing the option parser, which takes
+longer to import than everything else before their start."""
 COMMANDS = (
     ("up", "processes:up", "Serve the pages and keep the prices fresh: web, worker and queue."),
     ("serve", "processes:serve", "Run the web process alone."),

@@ -1,4 +1,4 @@
-"""What the commands' parameters have in common: how they are read from the words of a command line."""
+"""What the commands' parameters have in common: how they are read from the command line."""
 
 import re
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ from app.web import cdn_purge
 HUB_NAMES = ("huggingface", "hub", "hf")
 """Other words for the models."""
 NICE = 10
-"""Fetching gives way to serving: pages that are asked for meanwhile come first."""
+"""Fetching has lower priority than serving, so that pages requested meanwhile come first."""
 _WORDS = {
     "ok": "[green]ok[/]",
     "failed": "[red]failed[/]",

@@ -1,1 +1,1 @@
-"""What is kept of people, why and how long; and how they decide about it."""
+"""Personal data: what is kept, why and for how long, and how people exercise their rights."""

@@ -33,7 +33,7 @@ def processors(settings: Settings) -> tuple[Processor, ...] | None:
 
 
 def processor_faults(settings: Settings) -> list[str]:
-    """What an operator should mend in the list."""
+    """Problems in the list that the operator should fix."""
     try:
         _read(settings.policies_dir / FILE)
     except InferenceBenchError as error:

@@ -1,5 +1,5 @@
-"""A report comes in, new or corrected: it is kept, and what was predicted of its measurement before it came is written
-into the ledger, both or neither."""
+"""Receiving a new or corrected report: storing it, and recording in the ledger what was predicted of its measurement
+beforehand; both or neither."""
 
 from app.storage.engine import transaction
 from app.submissions import ledger, store

@@ -1,4 +1,5 @@
-"""The journal of erasures: a file outside the database and its backups, so that a restored database erases again.
+"""The journal of erasures: a file outside the database and its backups, so that what was erased is erased again after a
+restore.
 
 A line is a kind and an id, nothing else. It is on disk before an erasure is confirmed, and replayed at every start.
 """
@@ -21,12 +22,12 @@ TABLES = {"submission": "submission", "case": "privacy_case"}
 
 
 def mark_of(name: str) -> str:
-    """What is journalled of a copy of mail: a hash of its name in the mailbox, which any character may be in."""
+    """The journal's id of a copy of mail: a hash of its name in the mailbox, since that name may hold any character."""
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def append(folder: Path, kind: str, ids: list[str]) -> None:
-    """Write down erasures, synced to the disk with the folder's entry."""
+    """Record erasures; the file and its folder entry are synced to disk before this returns."""
     with os.fdopen(os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
         mend = "\n" if file.read(1) not in (b"", b"\n") else ""  # what a crash cut off stays a line of its own
@@ -46,8 +47,8 @@ def read(folder: Path) -> dict[str, set[str]]:
 
 
 def times(folder: Path) -> dict[str, Counter[str]]:
-    """Kind → id → how often it stands here: a report once when it is withdrawn and again when it is erased; a line
-    that a crash cut off is passed over.
+    """Kind → id → how often it is listed: a report once when withdrawn and again when erased. A line truncated by a
+    crash is skipped.
 
     Raises :class:`DatabaseError` with one line if the file holds anything else: what was erased could come back.
     """
@@ -74,7 +75,7 @@ def times(folder: Path) -> dict[str, Counter[str]]:
 
 
 def risen(folder: Path, database: Path) -> dict[str, list[str]]:
-    """What the journal says is erased and the database holds again, as after a restored backup."""
+    """What the journal lists as erased but the database holds, as after restoring a backup."""
     erased = times(folder)
     if not erased or not database.exists():
         return {}

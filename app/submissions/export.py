@@ -44,7 +44,7 @@ def as_dict(report: Submission) -> dict[str, Any]:
 def as_csv(reports: list[Submission]) -> str:
     """Reports as CSV: a row for each field, so that all kinds fit.
 
-    Cells that a spreadsheet would run begin with an apostrophe.
+    Cells that a spreadsheet would evaluate begin with an apostrophe.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")

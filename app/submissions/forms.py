@@ -1,4 +1,4 @@
-"""The three forms: their fields, and reading what was filled in. Pure: what is known is handed in.
+"""The three forms: their fields, and reading submitted values. Pure: known names are passed in.
 
 A form is a table of fields; pages, checks, exports and documentation read the same table.
 """
@@ -143,7 +143,7 @@ LEAST_TEXT = 20
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a report may name: slug or name → how it is shown."""
+    """The names a report may use: slug or name → how it is displayed."""
 
     providers: Mapping[str, str]
     gpus: Mapping[str, str]
@@ -174,13 +174,13 @@ def read(form: Form, given: Mapping[str, str], known: Known, today: date) -> tup
 
 
 def _missing(field: Field) -> str:
-    """What to do about a field that was left empty: ``Provider: choose one.``"""
+    """What to do about an empty required field: ``Provider: choose one.``"""
     words = {"choice": "choose one", "date": "give the day", "lines": "say a few words"}.get(field.kind, "fill this in")
     return f"{field.label}: {words}{f', for example {field.example}' if field.example else ''}."
 
 
 def _together(form: Form, values: Values, errors: dict[str, str]) -> dict[str, str]:
-    """What is wrong of fields taken together; a field's own error goes first."""
+    """Errors of fields that contradict each other; a field's own error takes precedence."""
     more: dict[str, str] = {}
     if form is PRICE and values.get("tier") == "reserved" and "commitment_months" not in values:
         more["commitment_months"] = "A reserved price needs its term, for example 12 months."
@@ -194,8 +194,7 @@ def _together(form: Form, values: Values, errors: dict[str, str]) -> dict[str, s
 
 
 def is_sound(form: Form, values: Values) -> bool:
-    """True if stored values are what the form's readers once gave: the required ones there, numbers and dates
-    readable."""
+    """True if stored values could have come from the form: required ones present, numbers and dates readable."""
     for field in form.fields:
         value = values.get(field.name, "")
         if not value:

@@ -1,4 +1,4 @@
-"""Text that people type: bounded, plain, normalised, and free of what we must not hold. Pure."""
+"""Text that people type: bounded, plain, normalised, and without data that we must not hold. Pure."""
 
 import html
 import re
@@ -15,13 +15,13 @@ from stdnum.us import ssn
 ZERO_WIDTH_JOINER = "\u200d"
 _RUN = re.compile(r"(?<![\w.,])(?:\d[ -]{0,2}){11,18}\d(?!\w|[.,]\d)", re.ASCII)
 _GROUP = re.compile(r"(?<![^\W\d_])\d+(?![^\W\d_])")
-"""Digits that stand beside no letter."""
+"""Digits with no letter next to them."""
 _BETWEEN = re.compile(r" ?[^\w\n,;|] ?|[_|]| {1,2}")
-"""What may stand between the groups of one number: one mark. A comma, a table's bar or a line begins another figure."""
+"""What may separate the groups of one number: one mark. A comma, a table's bar or a line begins another figure."""
 _CARD_GROUPS = ((4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4), (8, 8))
 """Digits of each group, as cards are printed and typed."""
 MOST_FIGURES = 6
-"""Where more groups of four digits than these follow on each other, they are a table's figures."""
+"""More consecutive groups of four digits than this are a table's figures."""
 _FRACTION_BEGINS = re.compile(r"\d\.$|(?:^|[^\d/.-])\d{1,3},$")
 _FRACTION_FOLLOWS = re.compile(r"\.\d")
 _NAMED_SSN = re.compile(r"(?i)(?:ssn|soc\w{0,9}\W{0,3}sec)\D{0,20}(\d{9})(?!\d)", re.ASCII)
@@ -38,14 +38,14 @@ _NINO = re.compile(r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]
 
 
 class TextError(ValueError):
-    """The text can't be taken; the message says why and what to do."""
+    """The text can't be accepted; the message says why and what to do."""
 
 
 def plain(text: str, most: int, *, lines: bool = False) -> str:
-    """The text as it is kept: NFC, line ends as newlines, outer space off.
+    """The text as it is stored: NFC, newlines as line ends, stripped.
 
     Raises :class:`TextError` for what is too long, invisible, changes the direction of reading, or is a control
-    character. Nothing inside is taken out silently.
+    character. Nothing is removed silently.
     """
     found = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
     if len(found) > most:
@@ -122,7 +122,7 @@ def _folded(text: str) -> str:
 
 def _stand_alone(folded: str) -> Iterator[str]:
     """The digits of everything in the text that may be one number: whole runs, single groups, and neighbouring groups
-    sized as a card's, whatever other figures stand before and after."""
+    of the sizes that cards use, whatever figures surround them."""
     for match in _RUN.finditer(folded):
         yield re.sub(r"\D", "", match[0])
     chain: list[str] = []
@@ -143,7 +143,7 @@ def _stand_alone(folded: str) -> Iterator[str]:
 
 
 def _cards_of(chain: list[str]) -> Iterator[str]:
-    """The digits of neighbouring groups that are sized as a card's."""
+    """The digits of neighbouring groups of the sizes that cards use."""
     if sum(len(group) == 4 for group in chain) > MOST_FIGURES:
         return
     for at in range(len(chain)):
@@ -154,13 +154,13 @@ def _cards_of(chain: list[str]) -> Iterator[str]:
 
 
 def _in_decimal(folded: str, start: int, end: int) -> bool:
-    """True if the digits are the whole or the fractional part of a decimal."""
+    """True if the digits are the integer or the fractional part of a decimal."""
     before, after = folded[max(0, start - 6) : start], folded[end : end + 2]
     return bool(_FRACTION_BEGINS.search(before) or _FRACTION_FOLLOWS.match(after))
 
 
 def _begins_with_iban(text: str) -> bool:
-    """True if an account's number stands at the beginning, whatever words follow it."""
+    """True if the text begins with an account number, whatever words follow."""
     joined = re.sub(r"[ -]", "", text)
     length = _iban_length(joined[:2].upper())
     return 4 < length <= len(joined) and iban.is_valid(joined[:length])

@@ -1,7 +1,7 @@
 """The ledger of predictions: what the site predicted of a reported measurement when the report came in.
 
-Each line is chained to the one before (:mod:`app.benchmarks.replay`). Its content lies apart and goes with its report;
-the line stays, empty, and the chain holds.
+Each line is chained to the one before (:mod:`app.benchmarks.replay`). Its content is stored separately and deleted with
+its report; the line stays, empty, so that the chain holds.
 """
 
 import json
@@ -15,7 +15,7 @@ from app.submissions.store import Submission
 
 
 class LedgerError(InferenceBenchError):
-    """A line that is asked for is not there."""
+    """The requested line does not exist."""
 
 
 async def write(report: Submission) -> None:

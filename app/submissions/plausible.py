@@ -1,4 +1,5 @@
-"""Is a report plausible against what is known? A doubt is said and may be confirmed; nothing is refused for it."""
+"""Whether a report is plausible given known values. Doubts are shown and can be confirmed; nothing is refused because
+of them."""
 
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ from app.submissions.publish import as_row
 from app.submissions.store import Submission
 
 FAR = Decimal(2)
-"""Prices under half the lowest or over twice the highest are asked about, and so are speeds."""
+"""Prices and speeds under half the lowest or over twice the highest known value raise a doubt."""
 FEWEST = 2
 
 

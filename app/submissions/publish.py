@@ -1,7 +1,7 @@
-"""What of approved reports is shown: prices among the offers, benchmarks beside the measured rows, experiences.
+"""What is published from approved reports: prices among the offers, benchmarks beside the measured rows, experiences.
 
-A reported price stands beside the provider's own and never in its place: it is marked, and no best price, history or
-calculator takes it.
+A reported price is shown beside the provider's own, never instead of it: it is marked, and best prices, history and the
+calculator ignore it.
 """
 
 from collections import defaultdict
@@ -31,8 +31,8 @@ def as_instant(day: str) -> int:
 
 
 def grouped(reports: Iterable[Submission]) -> list[tuple[Submission, int]]:
-    """(the report shown, how many agree with it) of each group that names the same thing: the newest, of a day's
-    the one most agree with."""
+    """(the report shown, how many agree with it) for each group about the same thing: the newest, and among those of
+    one day the one that most agree with."""
     alike: dict[tuple[str, ...], list[Submission]] = defaultdict(list)
     for report in reports:
         v = report.values
@@ -55,7 +55,7 @@ def _agreeing(report: Submission, rows: list[Submission]) -> int:
 
 
 def as_raw(report: Submission, agreeing: int) -> RawOffer:
-    """A reported price as any source would state it."""
+    """A reported price in the form of any source's offer."""
     v = report.values
     amount = Decimal(v["price"])
     per_gpu = v["per"] == "gpu-hour"
@@ -72,7 +72,7 @@ def as_raw(report: Submission, agreeing: int) -> RawOffer:
 
 
 async def publish_prices() -> Written:
-    """Bring the community's offers in line with the approved reports; nothing of them enters the history."""
+    """Make the community's offers match the approved reports; they never enter the price history."""
     raws = [as_raw(report, agreeing) for report, agreeing in grouped(await published("price"))]
     batch = normalise_batch(raws, await rates(), clock.timestamp())
     if not batch.offers and not await is_recorded(SOURCE):

@@ -11,7 +11,7 @@ _GROUPS, _LENGTH = 6, 4
 
 
 def new_receipt() -> str:
-    """Such as ``ib-7k3m-x9pq-…``: no letter that is read as another."""
+    """A new receipt such as ``ib-7k3m-x9pq-…``, without letters that are easily confused."""
     groups = ("".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH)) for _ in range(_GROUPS))
     return "-".join((PREFIX, *groups))
 
@@ -28,7 +28,7 @@ def hash_of(receipt: str) -> str:
 
 
 def looks_right(receipt: str) -> bool:
-    """True if it can be a receipt at all."""
+    """True if the text has the form of a receipt."""
     return bool(
         re.fullmatch(rf"{PREFIX}[{_ALPHABET}]{{{_GROUPS * _LENGTH}}}", re.sub(r"[\s-]", "", receipt.casefold()))
     )

@@ -28,7 +28,7 @@ _REPORTS = (
 
 
 class StoredReport(NamedTuple):
-    """A report as its rows: the values are JSON, the contact address lies apart."""
+    """A report as stored: the values are JSON, the contact address is in another table."""
 
     id: str
     kind: str
@@ -45,7 +45,7 @@ class StoredReport(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where a report stands in its life."""
+    """The state of a report."""
 
     state: str
     restricted: bool
@@ -83,7 +83,7 @@ class Submission:
 
 
 class FullError(Exception):
-    """So many reports wait that none is taken in for now."""
+    """Too many reports are waiting to accept another for now."""
 
 
 def _read(row: StoredReport) -> Submission:
@@ -103,13 +103,13 @@ def _values(body: str) -> Values:
 
 
 def fingerprint(kind: str, values: Values) -> str:
-    """The same for the same report."""
+    """A hash that is the same for identical reports."""
     told = {name: value for name, value in values.items() if name != CONTACT.name}
     return hashlib.sha256(json.dumps([kind, told], sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[str, str] | None:
-    """Keep a report; (id, receipt), or None if this very report is here already. Raises :class:`FullError`."""
+    """Store a report; (id, receipt), or None if an identical report is already stored. Raises :class:`FullError`."""
     receipt, one, contact = new_receipt(), new_id(), values.get(CONTACT.name, "")
     told = {name: value for name, value in values.items() if name != CONTACT.name}
     async with transaction(QUEUE_KEY):
@@ -200,7 +200,7 @@ async def has_contact(one: str) -> bool:
 
 
 async def correct(report: Submission, values: Values) -> bool:
-    """Put other values into a report; it waits for a look again. False if another report says the same already.
+    """Replace a report's values; it waits for moderation again. False if another report already says the same.
 
     Raises :class:`ConflictError` if the report may not be corrected.
     """
@@ -222,7 +222,7 @@ async def correct(report: Submission, values: Values) -> bool:
 
 
 async def withdraw(folder: Path, report: Submission) -> None:
-    """End consent: the report is shown nowhere from now on, and the purge erases it. A restored backup erases it too.
+    """End consent: the report is no longer shown anywhere, and the purge erases it, also from a restored backup.
 
     Raises :class:`ConflictError` if it was withdrawn already.
     """
@@ -245,7 +245,7 @@ async def erase(folder: Path, reports: list[Submission]) -> None:
 
 
 async def _journal(folder: Path, ids: list[str]) -> None:
-    """Journal off the event loop: a sync of the disk may take a while."""
+    """Write the journal off the event loop, because syncing the disk may take a while."""
     if ids:
         await asyncio.to_thread(erasure_journal.append, folder, "submission", ids)
 
@@ -289,7 +289,7 @@ async def decide(report: Submission, action: str, reason: str, version: int | No
 
 
 async def restrict(reports: list[Submission], frozen: bool) -> None:
-    """Freeze reports, or let them go on: kept, and shown nowhere while frozen.
+    """Freeze reports or unfreeze them: a frozen report is kept but shown nowhere.
 
     All of them, or a :class:`ConflictError`.
     """

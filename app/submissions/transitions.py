@@ -1,4 +1,4 @@
-"""The life of a report: every transition that there is. Web, command line and mail ask this one table. Pure.
+"""The states of a report and every transition between them. Web, command line and mail use this one table. Pure.
 
 =========  ====================  ==================================================
 action     from                  to

@@ -1,4 +1,5 @@
-"""Carrying a request out: freeze, erase. Nothing of it happens before identity was shown; a dry run says what would."""
+"""Carrying out a request: freezing, erasing. Nothing happens before identity is shown; a dry run says what would
+happen."""
 
 import asyncio
 from collections import Counter
@@ -44,7 +45,7 @@ async def proven(reference: str) -> Case:
 
 
 async def held(case: Case, receipts: list[str]) -> list[Submission]:
-    """Every report under the verified address, and those of receipts that were shown."""
+    """Every report with the verified address, and those whose receipts were shown."""
     found = {report.id: report for report in (await reports_store.by_contact(case.address) if case.address else [])}
     for receipt in receipts:
         report = await reports_store.by_receipt(receipt)
@@ -183,7 +184,7 @@ def _places(things: Iterable[Thing]) -> str:
 
 
 async def conclude(settings: Settings, reference: str, counts: list[tuple[str, int]], kept: list[str]) -> None:
-    """Send the certificate and call the request answered."""
+    """Send the certificate and mark the request as answered."""
     text = templates.certificate(reference, counts, kept, clock.timestamp())
     case = await cases.known(reference)
     if case.address:

@@ -1,5 +1,4 @@
-"""How many automatic letters go out: a flood is held back, people are not. What is held back goes later, the oldest
-first.
+"""Limits on automatic letters, which hold back floods but not people. Held letters go out later, the oldest first.
 
 A flood is many requests of one sender, or of one domain about one kind of request. Many senders are just many people.
 """
@@ -19,7 +18,7 @@ ONE_A_DAY = "one a day and recipient"
 
 
 async def is_flooding(recipient: str) -> bool:
-    """True where as many letters wait for this address as ever do."""
+    """True if the largest number of letters that may wait for one address already waits for this one."""
     return await store.number_held(recipient) >= MOST_HELD
 
 

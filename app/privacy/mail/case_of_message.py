@@ -1,4 +1,4 @@
-"""Which case a message belongs to: by its reference, by what it answers, by its code. Nothing is written here."""
+"""Which case a message belongs to, by its reference, by what it answers, or by its code. Read-only."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Bytes of a mail as text, in the charset that its program meant. Pure.
+"""Bytes of a mail as text, in the charset that the sending program meant. Pure.
 
 Sources: WHATWG Encoding, sections 4 and 5 (a narrow name stands for the wider set in use); RFC 1468 and Microsoft's
 code

@@ -1,5 +1,4 @@
-"""Sending what waits: each letter claimed before it is sent, tried a bounded number of times, the same message once
-out."""
+"""Sending queued letters: each is claimed before it is sent, tried a limited number of times, and sent only once."""
 
 import asyncio
 import smtplib
@@ -105,7 +104,7 @@ def _hand_over(settings: Settings, one: str, letter: store.Letter) -> None:
 
 
 async def troubles() -> list[str]:
-    """What of the letters the operator should look at: those that wait long, those given up."""
+    """Letters the operator should look at: those waiting long, and those given up."""
     found = []
     late = await store.late(LATE_TRIES, TRIES - 1)
     if late.letters:

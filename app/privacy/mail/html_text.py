@@ -12,8 +12,8 @@ LONGEST_ATTRIBUTES = 400
 
 
 def html_text(source: str) -> str:
-    """HTML as text, in one walk from left to right. What is not closed hides nothing; lines of a quotation begin with
-    ``> ``."""
+    """HTML as text, in one walk from left to right. An unclosed tag hides nothing; lines of a quotation begin with ``>
+    ``."""
     walk = _Walk(source)
     walk.run()
     text = "\n".join(

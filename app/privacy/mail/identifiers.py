@@ -1,5 +1,4 @@
-"""What may go from a mail into the head of one that we write: addresses and message identifiers, and nothing else.
-Pure.
+"""The only parts of a received mail that may enter the headers of ours: addresses and message identifiers. Pure.
 
 Checked at this one place, when a mail is read and again when one is composed. A pattern of plain ASCII without spaces,
 line breaks, encoded words or angle brackets holds for every version of Python's mail library.

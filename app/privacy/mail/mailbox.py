@@ -1,6 +1,6 @@
 """Where requests arrive: a Maildir in the data folder, or a mailbox by IMAP.
 
-What is not safely stored is never deleted.
+A message that is not safely stored is never deleted.
 """
 
 import contextlib

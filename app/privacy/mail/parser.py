@@ -1,6 +1,6 @@
-"""A message as bytes → what matters of it. Pure, and never at a loss: any bytes give something that can be kept.
+"""A message as bytes → the parts that matter. Pure; any bytes at all give something that can be stored.
 
-Automatic mail is told by RFC 3834 and the usual headers; such mail opens a case and gets no automatic answer.
+Automatic mail is recognised by RFC 3834 and the usual headers; such mail opens a case and gets no automatic answer.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Telling the operator: deadlines that come near, letters that wait."""
+"""Reminders to the operator: approaching deadlines, waiting letters."""
 
 from app.core import clock
 from app.core.settings import Settings

@@ -1,5 +1,5 @@
-"""Reading the mailbox and sending what waits: exactly once in, the same message once out, copies gone after seven
-days."""
+"""Reading the mailbox and sending queued letters: each message is stored exactly once, each letter sent once, and
+copies are deleted after seven days."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ log = logs.get("mail")
 
 
 async def poll(settings: Settings) -> dict[str, int]:
-    """Read what is new, settle what is silent, remind, send, and let go of copies. Counts of each."""
+    """Read new mail, close silent cases, remind, send, and delete old copies. Returns counts of each."""
     box = await asyncio.to_thread(inbox, settings)
     counts = {"read": 0, "failed": 0, "cases": 0, "settled": 0, "reminded": 0, "sent": 0, "copies": 0}
     try:
@@ -37,7 +37,7 @@ async def poll(settings: Settings) -> dict[str, int]:
 
 
 async def _rest(settings: Settings, counts: dict[str, int]) -> None:
-    """What is done whether or not the mailbox could be read: every part of it, whichever fails. Raises the first
+    """The steps that follow whether or not the mailbox could be read; each runs even if another fails. Raises the first
     failure afterwards."""
     failed: Exception | None = None
     parts: tuple[tuple[str, Callable[[], Awaitable[int]]], ...] = (
@@ -122,7 +122,7 @@ async def aside() -> list[copy_store.Aside]:
 
 
 async def troubles() -> list[str]:
-    """What of the mail the operator should look at: messages set aside, letters given up."""
+    """Mail the operator should look at: messages set aside, letters given up."""
     waiting = await aside()
     found = [
         f"{len(waiting)} messages in {place} can't be kept and are set aside ({why}); inferencebench privacy retry "

@@ -1,4 +1,4 @@
-"""The mails we write: plain text of our own words, nothing of the original, headers that stop loops. Pure."""
+"""The mails we write: plain text that quotes nothing, with headers that prevent mail loops. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ class Letterhead:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A mail to be. ``automatic`` ones say so and have no return address on the envelope."""
+    """A mail to be sent. Automatic ones are marked as such and have no return address on the envelope."""
 
     id: str
     recipient: str

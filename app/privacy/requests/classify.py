@@ -1,5 +1,5 @@
-"""What a message asks for: a proposal from the words of the law, for the operator to confirm. Pure, but for its
-vocabulary.
+"""What a message asks for: a proposal based on the law's vocabulary, for the operator to confirm. Pure, except for
+loading the vocabulary.
 
 What is asked counts, not what is mentioned: quoted lines, sentences about a supervisory authority or about rights that
 one
@@ -69,7 +69,7 @@ def vocabulary() -> dict[str, Any]:
 
 
 def own_words(text: str) -> str:
-    """The text without what is quoted, and without the lines that our own links put there."""
+    """The text without quotations and without the lines that our own links inserted."""
     kept: list[str] = []
     lines = text[:MOST].splitlines()
     for number, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""Requests as the law sees them: kinds, laws, deadlines, states, and a guess from the words. Pure.
+"""Requests in the law's terms: kinds, laws, deadlines, states, and a guess from the text. Pure.
 
 Instants are seconds since 1970, UTC. Sources: GDPR Art. 12(3) (one month, extended by two); CCPA regulations § 7021
 (45 days, extended by 45).

@@ -1,4 +1,4 @@
-"""The independent reader: looks for a mark in the bytes of everything that is kept, and in what the site answers.
+"""The independent reader: searches for a mark in the bytes of every stored file and in the site's answers.
 
 It shares no code with the purge and opens no database: deleted text that still stands in a page of the file, or in the
 write-ahead log, is text that is still there.

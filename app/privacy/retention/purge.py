@@ -1,4 +1,5 @@
-"""The purge: what the retention table says is past its limit goes, in short batches, and out of the files as well."""
+"""The purge: deletes what is past its limit in the retention table, in short batches, from the database's files as
+well."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +26,7 @@ log = logs.get("purge")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a kind of data stands: things held, the start of the oldest, how many are due, when the next one is, the
+    """The state of a kind of data: things held, the start of the oldest, how many are due, when the next one is, the
     last purge."""
 
     kind: Kind

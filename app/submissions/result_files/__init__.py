@@ -13,7 +13,7 @@ READERS = (llama_bench, serving, other_tools)
 
 
 def runs_of(data: bytes) -> list[Run]:
-    """Every run that a file tells of, at least one. Raises :class:`FileError` with the reason it can't be used."""
+    """Every run that a file reports, at least one. Raises :class:`FileError` with the reason it can't be used."""
     told = document(data)
     found: list[Run] = []
     refused: FileError | None = None
@@ -31,7 +31,7 @@ def runs_of(data: bytes) -> list[Run]:
 
 
 MOST_RUNS = 60
-"""So many runs of a file are offered."""
+"""How many runs of a file are offered to choose from."""
 
 
 def parse(data: bytes) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a file holds before anybody knows which tool wrote it: rows of JSON, CSV or a Markdown table, or plain text.
+"""The contents of a file before its tool is known: rows of JSON, CSV or a Markdown table, or plain text.
 
 Pure.
 """
@@ -24,8 +24,8 @@ class FileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: ``label`` tells it from the others of its file, ``values`` are the form's fields, ``notes`` what to
-    know."""
+    """One run: ``label`` distinguishes it from others in the file, ``values`` are the form's fields, ``notes`` remarks
+    for the sender."""
 
     label: str
     values: dict[str, str]
@@ -127,8 +127,7 @@ def _bounded(rows: list[Row]) -> list[Row]:
 
 
 def number(value: Any, least: float = 1e-6) -> float:
-    """A measured figure, 0 where it says nothing: no number, not finite, not positive, or beyond what can be
-    measured."""
+    """A measured figure; 0 if it is not a number, not finite, not positive, or larger than can be measured."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return 0.0
     try:
@@ -150,7 +149,7 @@ def whole(value: Any) -> str:
 
 
 def average(total: Any, count: Any) -> str:
-    """A length measured: a total over what was completed, rounded; ``""`` where either says nothing."""
+    """A measured length: a total divided by the completed requests, rounded; ``""`` if either is missing."""
     many, all_of_them = number(count, 1), number(total, 1)
     return str(round(all_of_them / many)) if many and all_of_them >= many else ""
 
@@ -161,7 +160,7 @@ def text_of(value: Any, most: int = 200) -> str:
 
 
 def inside(row: Any, *path: str) -> Any:
-    """What lies at the end of a path of keys; the only one of a list is gone through; None where it ends early."""
+    """The value at a path of keys, looking inside lists of one element; None if the path does not exist."""
     for name in path:
         if isinstance(row, list) and len(row) == 1:
             row = row[0]
@@ -172,7 +171,7 @@ def inside(row: Any, *path: str) -> Any:
 
 
 def day_of(value: Any) -> str:
-    """``20261120-093000`` or the begin of an ISO instant as a day."""
+    """``20261120-093000`` or the beginning of an ISO instant as a day."""
     text = text_of(value, 40)
     for form, length in (("%Y%m%d-%H%M%S", 15), ("%Y-%m-%d", 10)):
         try:

@@ -48,7 +48,7 @@ def _set_up(row: Row) -> str:
 
 
 def _told_apart(row: Row, rows: list[Row]) -> str:
-    """What of a set-up differs from others of the file, such as ``flash_attn 1``."""
+    """The parts of a set-up that differ from the file's others, such as ``flash_attn 1``."""
     differing = [
         name for name in row
         if name not in _OF_A_TEST and name not in ("model_type", "model_filename", "model")
@@ -96,7 +96,7 @@ def _model(row: Row) -> str:
 
 
 def _runs(model: str, depth: int, tests: list[Row]) -> list[Run]:
-    """Every pair of a prompt test and a generation test of one model and depth; alone what has no partner."""
+    """Every pair of a prompt test and a generation test of one model and depth; a test without a partner alone."""
     prompts: list[Row] = []
     makes: list[Row] = []
     both: list[Row] = []
@@ -145,7 +145,7 @@ def _combined(model: str, row: Row) -> Run:
 
 
 def _on_cpu(row: Row) -> str:
-    """A remark where nothing, or not all, ran on a GPU."""
+    """A remark if nothing, or not everything, ran on a GPU."""
     backends = {
         part.strip().casefold() for part in re.split(r"[,;/+]", str(row.get("backends") or row.get("backend") or ""))
     }

@@ -1,6 +1,6 @@
 """Result files of NVIDIA's genai-perf and AIPerf, LLMPerf, GuideLLM, TensorRT-LLM's trtllm-bench and InferenceX. Pure.
 
-Each is told by names that only it writes. Averages stand in no field that asks for a median.
+Each is recognised by names that only it writes. Averages never fill a field that asks for a median.
 """
 
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def _genai_perf(row: Row) -> list[Run]:
 
 
 def _failures(row: Row) -> str:
-    """What AIPerf says of requests that failed, and of a run that was cut off."""
+    """AIPerf's report of failed requests and of a run that was cut short."""
     failed = number(inside(row, "error_request_count", "avg"), 1) or number(row.get("error_request_count"), 1)
     summary = row.get("error_summary")
     if not failed and isinstance(summary, list):

@@ -449,7 +449,7 @@ def test_a_part_that_fails_lets_the_rest_of_the_round_go_on(office: Settings, mo
     async def fails(_: int) -> int:
         raise ValueError("a row of nonsense")
 
-    monkeypatch.setattr(cases, "settle", fails)
+    monkeypatch.setattr(cases, "close_silent", fails)
     arrive(office, raw(name="one"), "one")
     with pytest.raises(ValueError, match="nonsense"):
         polled(office)

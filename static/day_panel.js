@@ -114,7 +114,7 @@ export const panel = ({ html, D, units, rate, replicaRate, least, spare, api, by
     + (api ? `; ${api.name} takes what is left where that costs less.` : "."))];
   made.push(shapes, html("div", { class: "sliders" }, ...sliders), html("p", {}, ...field("day-every",
     "A spot machine is taken away every", 48, "hours,"), " ", ...field("day-reload", "and takes", 10,
-    "minutes to serve again; requests in flight are sent again.")), said);
+    "minutes to serve again; interrupted requests are sent again.")), said);
   queueMicrotask(() => drawn ? draw(drawn.map((share) => share * rate)) : solve());
   return made;
 };

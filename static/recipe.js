@@ -55,7 +55,7 @@ export const recipe = ({ engine, name, stored, layout, input, output, load }) =>
       : "Two machines: run it on both, as the engine’s guide to several nodes says.");
   }
   notes.push("Prefix caching is off, because the prediction assumes that no two prompts begin alike.");
-  const bench = join([`vllm bench serve --backend openai --base-url http://127.0.0.1:8000 --model ${w.name}`,
+  const bench = join([`vllm bench serve --backend openai --host 127.0.0.1 --port 8000 --model ${w.name}`,
     `--dataset-name random --random-input-len ${input} --random-output-len ${output} --ignore-eos`,
     `--max-concurrency ${load} --request-rate inf --num-prompts ${prompts}`,
     "--percentile-metrics ttft,tpot,itl,e2el --metric-percentiles 50,95",
@@ -110,7 +110,7 @@ export const panel = ({ html, given, predicted, ms, use }) => {
       .map(([name, measured, told]) => html("li", {},
         `${name} ${ms(measured / 1e3)} measured, ${ms(told)} predicted: ${percent(measured / 1e3, told)}.`));
     const other = [["input tokens", row.input, given.input], ["output tokens", row.output, given.output],
-      ["requests in flight", row.load, given.load]].filter(([, m, told]) => m && Math.abs(m / told - 1) > 0.1);
+      ["concurrent requests", row.load, given.load]].filter(([, m, told]) => m && Math.abs(m / told - 1) > 0.1);
     said.replaceChildren(html("ul", {}, ...lines), ...(other.length ? [html("p", { class: "notice" },
       `It measured another load: ${other.map(([name, m, told]) => `${m} ${name} where ${told} were predicted`)
         .join(", ")}.`)] : []), html("p", {}, html("button", { type: "button", onclick: () => use(row) },

@@ -16,6 +16,7 @@ from app.pricing.offers import store
 from app.pricing.offers.price_query import FILTERS, PriceQuery
 from app.pricing.search.parse_query import parse
 from app.site import examples
+from app.site.errands import errands
 from app.site.offer_groups import group, is_mixed
 from app.site.prices import chip_label
 from app.site.render import render
@@ -57,6 +58,7 @@ async def search(ask: Ask) -> Answer:
     total = await store.count(query) if query.has_filters else 0
     body = render(
         "site/search.html", settings=ask.settings, path="/search", now=ask.now, text=text, understood=understood,
+        todo=errands(text),
         models=named[:SHOWN_MODELS], models_address=asked_model.address(), models_total=len(named), relative=relative,
         words=describe, missed="" if known else rest, guess="" if known else _guess(text, rest),
         whose=[providers()[slug] for slug in query.provider], counts=await store.counts_by("provider"),

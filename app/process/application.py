@@ -33,7 +33,7 @@ def create_app(settings: Settings | None = None) -> Front:
     watch = engine.VersionWatch(str(settings.database_path))
     prepared = Prepared(watch, policies(settings).next_change)
 
-    from app.site import reports, routes
+    from app.site import mcp, reports, routes
 
     counters = Counters()
     places = LogPaths(path for handler in routes.HANDLERS for path in handler.paths)
@@ -59,6 +59,7 @@ def create_app(settings: Settings | None = None) -> Front:
         "allow": lambda path: ", ".join(sorted(methods[places.route(path)])),
         "beacon_limit": beacon.limit(),
         "submit_limits": reports.limits(),
+        "mcp_limit": mcp.limit(),
     }
     litestar = Litestar(
         route_handlers=routes.HANDLERS,

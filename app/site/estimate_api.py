@@ -150,13 +150,19 @@ def _nearest(model: str, ask: Question, running: float) -> list[NearestMeasureme
     return [msgspec.convert(measurement_fields(row), NearestMeasurement) for row in nearest(like)]
 
 
-@post("/api/estimate", status_code=200)
-async def estimate(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Predict one set-up. 400 for a body that is no JSON object, 422 for what can't be, said with its field."""
-    given = _given(await same_origin.read_body(request, MOST_BYTES))
+async def estimated(body: bytes) -> Estimate:
+    """The prediction that a JSON object asks for. Raises :class:`QueryError`: 400 for a body that is no JSON object,
+    422 for what can't be, said with its field."""
+    given = _given(body)
     try:
         model, ask = await _question(given)
-        found = _answer(model, ask, predict(ask))
+        return _answer(model, ask, predict(ask))
     except EstimateError as error:
         raise QueryError(error.field, error.message, _HINT, status=422) from None
+
+
+@post("/api/estimate", status_code=200)
+async def estimate(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Predict one set-up."""
+    found = await estimated(await same_origin.read_body(request, MOST_BYTES))
     return Response(msgspec.json.encode(found), media_type="application/json", headers={"cache-control": "no-store"})

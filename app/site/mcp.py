@@ -1,0 +1,121 @@
+"""``/mcp``: the Model Context Protocol over streamable HTTP, for assistants. Read only, without sessions.
+
+The protocol's package is loaded at the first question, in a thread, so that neither the start nor other visitors wait
+for it. What is asked is in no log: the access log has the route, and the package's own messages are dropped.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar import Request, post
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from app import __version__
+from app.core import client_address, clock
+from app.core.errors import BusyError
+from app.core.settings import Settings
+from app.site import assistant_tools
+from app.site.reports import refused_often
+from app.web.rate_limit import RateLimit
+from app.web.same_origin import read_body, refuse_foreign
+
+MOST_BYTES = 64_000
+MOST_AN_HOUR = 600
+MOST_AT_ONCE = 16
+ANSWER_S = 20.0
+INSTRUCTIONS = ("GPU cloud prices with day and source, predicted speed and memory of models on GPUs, facts of GPUs. "
+                "Quote a price with the day of fetched_at.")  # fmt: skip
+_under_way = 0
+
+
+def limit() -> RateLimit:
+    """How often one address may ask."""
+    return RateLimit(MOST_AN_HOUR, 3_600)
+
+
+@post("/mcp", status_code=200)
+async def mcp(request: Request[Any, Any, Any]) -> ASGIApp:
+    """One message of the protocol, answered as JSON. 403 for a page of another site, 413 past the size, 429 when it is
+    asked too often, 503 when too much is under way."""
+    state, now = request.app.state, clock.timestamp()
+    refuse_foreign(request.scope, state.settings)
+    if not state.mcp_limit.allows(client_address.of(request.scope, state.settings.trusted_proxies), now):
+        return refused_often(state.mcp_limit.wait_s(now)).to_asgi_response(None, request)
+    body = await read_body(request, MOST_BYTES)
+    if _under_way >= MOST_AT_ONCE:
+        raise BusyError("Too many questions at once; please try again in a moment.")
+    if "mcp_manager" not in state:
+        state["mcp_manager"] = await asyncio.to_thread(_loaded, state.settings)
+    return _Answered(body, state["mcp_manager"])
+
+
+class _Answered:
+    """The protocol's answer to one body, as an ASGI application."""
+
+    def __init__(self, body: bytes, manager: Callable[[], Any]) -> None:
+        self._body, self._manager = body, manager
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        global _under_way  # noqa: PLW0603 -- a count of the process
+        sent = False
+
+        async def once_more() -> Any:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": self._body, "more_body": False}
+
+        async def unkept(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                kept = [pair for pair in message["headers"] if pair[0].lower() != b"cache-control"]
+                message = {**message, "headers": [*kept, (b"cache-control", b"no-store")]}
+            await send(message)
+
+        _under_way += 1
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                manager = self._manager()
+                async with manager.run():
+                    await manager.handle_request(scope, once_more, unkept)
+        except TimeoutError:
+            raise BusyError("The answer took too long; please ask for less, or again in a moment.") from None
+        finally:
+            _under_way -= 1
+
+
+def _loaded(settings: Settings) -> Callable[[], Any]:
+    """What makes a manager of the protocol, which answers once: nothing is kept from one question to the next."""
+    import mcp_types as types
+    from mcp.server.lowlevel import Server
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    for name in ("mcp", "sse_starlette"):  # they would tell of hosts, origins and what was asked
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    read_only = types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
+    listed = [
+        types.Tool(name=tool.name, description=tool.description, input_schema=tool.schema, annotations=read_only)
+        for tool in assistant_tools.tools()
+    ]
+
+    async def list_tools(_: Any, __: Any) -> Any:
+        return types.ListToolsResult(tools=listed)
+
+    async def call_tool(_: Any, params: Any) -> Any:
+        text, refused = await assistant_tools.answer(params.name, params.arguments or {}, settings)
+        return types.CallToolResult(content=[types.TextContent(text=text)], is_error=refused)
+
+    server: Any = Server("inferencebench", version=__version__, title="InferenceBench", instructions=INSTRUCTIONS,
+                         website_url=settings.base_url, on_list_tools=list_tools, on_call_tool=call_tool)  # fmt: skip
+    host = urlsplit(settings.base_url).netloc
+    security = TransportSecuritySettings(
+        allowed_hosts=[host, "127.0.0.1", "127.0.0.1:*", "localhost", "localhost:*", "[::1]", "[::1]:*"],
+        allowed_origins=[settings.base_url],
+    )
+    return lambda: StreamableHTTPSessionManager(
+        server, json_response=True, stateless=True, security_settings=security, max_request_body_size=MOST_BYTES
+    )

@@ -14,6 +14,7 @@ from app.pricing.refresh import source_status
 from app.pricing.refresh.store import set_aside_of
 from app.pricing.snapshot import files
 from app.site.offer_groups import first_of
+from app.site.price_lasting import claims
 from app.site.render import render
 from app.submissions.forms import TOPICS
 from app.submissions.publish import experiences
@@ -71,7 +72,7 @@ async def provider_page(ask: Ask) -> Answer:
         now=ask.now, provider=provider, aside=aside, **first_of(offers, ask.now, SHOWN_OFFERS),
         told=told, topics=dict(TOPICS), sources=await source_status.of_sources(names, ask.settings),
         differing=await disagreements(ask.now, provider.slug), shown_differing=SHOWN_DIFFERING,
-        reach=_reach(provider.slug),
+        reach=_reach(provider.slug), lasting=await claims(provider.slug, ask),
         preview=f"/previews/providers/{provider.slug}.png", title=f"{provider.name} GPU prices",
         description=f"{len(offers)} GPU offers of {provider.name}, with source, date and what the price includes.",
     )  # fmt: skip

@@ -77,6 +77,7 @@ async def sitemap(ask: Ask) -> Answer:
         "/prices",
         "/prices/changes",
         "/index",
+        "/prices/lasting",
         "/bill",
         "/gpus",
         "/models",

@@ -138,10 +138,12 @@ def _chart(found: list[Series]) -> chart.Chart | None:
 
 
 def _change(series: Series, days: int) -> str:
-    """By how much the index moved over so many days, in words."""
+    """By how much the index moved over so many days, in words; two values of other providers do not compare."""
     before = series.before(days)
     if before is None:
         return "not known"
+    if before.who != series.last.who:
+        return "other providers"
     return percent((series.last.median_micro - before.median_micro) / before.median_micro, 1, signed=True)
 
 

@@ -23,26 +23,30 @@ prices come weeks apart, and a provider that is missing for a week has not left 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The index at the end of a UTC day, ``day`` counted from 1970: the median over ``providers`` providers, the lowest
-    and the highest among them."""
+    """The index at the end of a UTC day, ``day`` counted from 1970: the median over ``providers`` providers, who they
+    are, the lowest and the highest among them."""
 
     day: int
     providers: int
     median_micro: int
     low_micro: int
     high_micro: int
+    who: tuple[str, ...]
 
 
 def points(spans: Iterable[Span], first: int, last: int, step: int = 1) -> list[Point]:
     """The index of one GPU and tier at the ends of the days ``first`` to ``last``, every ``step``-th back from the
     last. A provider counts with the lowest price of it that is known to stand at a day's end, or did within
     :data:`CARRIED_DAYS` before."""
-    levels = [_prices(found) for _, found in grouped(spans, lambda span: span.provider)]
+    levels = [(who, _prices(found)) for who, found in grouped(spans, lambda span: span.provider)]
     made = []
     for day in range(last, first - 1, -step):
-        prices = sorted(price for series in levels if (price := _at(series, (day + 1) * DAY_S - 1)) is not None)
+        found = [(price, who) for who, series in levels if (price := _at(series, (day + 1) * DAY_S - 1)) is not None]
+        prices = sorted(price for price, _ in found)
         if len(prices) >= LEAST_PROVIDERS:
-            made.append(Point(day, len(prices), round(median(prices)), prices[0], prices[-1]))
+            made.append(
+                Point(day, len(prices), round(median(prices)), prices[0], prices[-1], tuple(who for _, who in found))
+            )
     return made[::-1]
 
 

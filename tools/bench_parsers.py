@@ -6,13 +6,14 @@ here.
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from app.core import limited_process
+from app.core import client_address, limited_process
 from app.models.architecture.config import UnreadableError
 from app.models.architecture.naming import understood
 from app.pricing.search.parse_query import parse as parse_query
@@ -24,6 +25,7 @@ from app.privacy.requests import request
 from app.site.estimate_api import _given
 from app.submissions import free_text
 from app.telemetry.user_agents import families
+from app.web import form_body
 from app.web.content_encoding import negotiate
 from tools.bench_site import Line
 
@@ -107,6 +109,10 @@ def _text(text: str) -> None:
     free_text.refuse_numbers_of_people(text[:20_000])
 
 
+def _chain(text: str) -> None:
+    client_address.client("127.0.0.1", text, (ipaddress.ip_network("127.0.0.0/8"),))
+
+
 def _words(text: str) -> None:
     request.guess(text[:200], text[:20_000])
     request.codes_written("", text[:20_000])
@@ -124,6 +130,9 @@ PARSERS: tuple[Parser, ...] = (
     "long": b'{"model":"' + b"x" * MEGABYTE + b'"}'}, "< 0.1 s"),
     ("a model's config.json", lambda config: understood("x/y", config), {"layers": LAYERS, "empty": {}, "list": []},
     "< 1 s"),
+    ("a posted form", form_body._url_encoded, {"escapes": b"a=" + b"%41" * 330_000, "words": b"a=" + b"x+" * 490_000},
+    "< 0.5 s"),
+    ("X-Forwarded-For", _chain, {"trusted": "127.0.0.1," * 6_000, "odd": "[::" * 20_000}, "< 0.1 s"),
     ("a User-Agent", families, {"long": "Mozilla/5.0 (" + "a;" * 4_000, "versions": "Firefox/" + "1." * 4_000},
     "< 0.1 s"),
     ("Accept-Encoding", negotiate, {"many": "br;q=0.5," * 6_000, "odd": ";" * 60_000}, "< 0.1 s"),

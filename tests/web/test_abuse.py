@@ -301,7 +301,9 @@ def test_fields_are_counted_before_a_form_is_read(inside: Inside, monkeypatch: p
         assert read == [False], "read beside the loop"
 
     inside.run(work)
-    assert real(b"a=1&a=%42+%C3%A9&b=&c") == {"a": "B é", "b": "", "c": ""}
+    assert real(b"a=1&a=%42+%C3%A9&b=&c&&d=%zz%4") == {"a": "B é", "b": "", "c": "", "d": "%zz%4"}
+    for size in range(form_body.SLICE - 4, form_body.SLICE + 4):
+        assert real(b"a=" + b"x" * size + b"%C3%A9%41") == {"a": "x" * size + "éA"}
 
 
 def test_an_estimate_asks_no_more_than_its_fields_need(http: httpx.Client) -> None:

@@ -1,6 +1,5 @@
 """Mails of other programs and in other languages than those that the reading was written for: nobody's identity by
-accident,
-no text lost, no quoted word taken for a wish. Most were written by somebody who had not seen the code."""
+accident, no text lost, no quoted word taken for a wish. Most were written by somebody who had not seen the code."""
 
 import contextlib
 import os

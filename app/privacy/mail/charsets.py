@@ -1,8 +1,7 @@
 """Bytes of a mail as text, in the charset that the sending program meant. Pure.
 
 Sources: WHATWG Encoding, sections 4 and 5 (a narrow name stands for the wider set in use); RFC 1468 and Microsoft's
-code
-pages 50220 to 50222 (ISO-2022-JP with the vendors' rows).
+code pages 50220 to 50222 (ISO-2022-JP with the vendors' rows).
 """
 
 import codecs

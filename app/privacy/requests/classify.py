@@ -2,9 +2,8 @@
 loading the vocabulary.
 
 What is asked counts, not what is mentioned: quoted lines, sentences about a supervisory authority or about rights that
-one
-also has are left out. An article of the GDPR weighs more than a word, and what is asked first more than what follows.
-Where nothing or two things stand out it says "unsure" rather than something wrong.
+one also has are left out. An article of the GDPR weighs more than a word, and what is asked first more than what
+follows. Where nothing or two things stand out it says "unsure" rather than something wrong.
 """
 
 import json
@@ -167,8 +166,7 @@ def is_personal(sentence: str) -> bool:
 
 def _kinds_in(sentence: str) -> Counter[str]:
     """Kind → its weight in a sentence. One about prices or GPUs asks for nothing of a person, unless it says so; who
-    takes
-    an earlier request back asks for nothing either."""
+    takes an earlier request back asks for nothing either."""
     words = vocabulary()
     taken_back = _taken_back(sentence)
     about_the_site = not is_personal(sentence) and _names(sentence, words["of_the_site"])

@@ -105,8 +105,7 @@ class Written(NamedTuple):
     """What a reply holds of codes.
 
     ``codes`` were written by the person, ``maybe`` are codes if they are right, ``quoted`` is True where others stand
-    in
-    what is quoted, ``denied`` where other words of the person may take the request back.
+    in what is quoted, ``denied`` where other words of the person may take the request back.
     """
 
     codes: list[str]
@@ -123,10 +122,8 @@ def codes_written(subject: str, text: str) -> Written:
     """The codes that the person wrote.
 
     A letter of ours that comes back holds its code, whatever stands above it and however it is marked: "I did not ask
-    for
-    this" confirms nothing. A reply without a word of one's own is the letter sent back. Where there are further words
-    that
-    may deny the request, in whatever language, the operator looks first.
+    for this" confirms nothing. A reply without a word of one's own is the letter sent back. Where there are further
+    words that may deny the request, in whatever language, the operator looks first.
     """
     own = _without_our_letter(classify.own_words(text))
     said = f"{subject}\n{own}"

@@ -39,8 +39,7 @@ _OF_A_TEST = frozenset((
     "test", "t/s",
 ))  # fmt: skip
 """Columns that differ between the tests of one set-up. All others say what was measured: GPU, build, cache types,
-layers on
-the GPU, flash attention and whatever later versions add. Tests of two set-ups are never one run."""
+layers on the GPU, flash attention and whatever later versions add. Tests of two set-ups are never one run."""
 
 
 def _set_up(row: Row) -> str:

@@ -24,6 +24,20 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
     assert [name for name in named if not (ROOT / name).exists() and "example" not in name] == []
 
 
+def test_every_feature_of_the_list_is_where_it_says() -> None:
+    """A cell names files with their folder, or alone if they are beside the one named before."""
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), re.M)
+    rooms = {feature: re.findall(r"`([\w./-]+)`", cell) for feature, cell in rows if feature != "feature"}
+    assert len(rooms) >= 30
+    for feature, names in rooms.items():
+        folder = ROOT
+        assert names, feature
+        for name in names:
+            path = ROOT / name if "/" in name or (ROOT / name).exists() else folder / name
+            assert path.exists(), (feature, name)
+            folder = path if path.is_dir() else path.parent
+
+
 def test_every_room_is_drawn() -> None:
     rooms = {path.name for path in (ROOT / "app").iterdir() if path.is_dir() and (path / "__init__.py").exists()}
     assert rooms | {"workers"} == {room for storey in docs.STOREYS.values() for room in storey}

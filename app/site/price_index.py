@@ -143,7 +143,7 @@ def _change(series: Series, days: int) -> str:
     if before is None:
         return "not known"
     if before.who != series.last.who:
-        return "other providers"
+        return "providers differ"
     return percent((series.last.median_micro - before.median_micro) / before.median_micro, 1, signed=True)
 
 

@@ -385,7 +385,7 @@ def test_the_snapshots_age_is_said_plainly(http: httpx.Client) -> None:
 def test_the_sitemap_lists_pages_that_exist(http: httpx.Client, site: Site) -> None:
     tree = ET.fromstring(http.get("/sitemap.xml").content)
     addresses = [loc.text or "" for loc in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]
-    assert len(addresses) == 26 + len(gpus()) + len(providers()) + 2 * len(shipped_models())
+    assert len(addresses) == 27 + len(gpus()) + len(providers()) + 2 * len(shipped_models())
     addresses.sort(key=lambda address: address.rpartition("/")[2])  # two pages show what is computed once for a model
     for address in addresses:
         assert http.get(address.removeprefix(site.url)).status_code == 200, address

@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from app.core.errors import BusyError, InferenceBenchError
@@ -102,6 +103,18 @@ MEMORY_STATUS = 77
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from app.core.limited_process import child; child()"
 
 
+def _bytes_of_data(now: resource.struct_rusage) -> int:
+    """Bytes of this process that its limit on data would count already.
+
+    Linux hands the peak of the process that started this one down with ``ru_maxrss`` (a starting process borrows its
+    parent's memory until it has its own): a limit set from it would grow with the site. ``VmData`` is this process's.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        status = Path("/proc/self/status").read_text("ascii")
+        return int(status.partition("VmData:")[2].split(maxsplit=1)[0]) * 1024
+    return now.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def child() -> None:
     """The process itself: import, be limited, read, answer. Never called in the site's own processes."""
     name, memory, cpu_s = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
@@ -109,7 +122,7 @@ def child() -> None:
     function: Callable[[bytes], Any] = getattr(importlib.import_module(module), attribute)
     data = sys.stdin.buffer.read()
     now = resource.getrusage(resource.RUSAGE_SELF)
-    used = now.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    used = _bytes_of_data(now)
     cpu_s += math.ceil(now.ru_utime + now.ru_stime)  # what loading Python and the function took is not the data's
     for limit, most in ((resource.RLIMIT_DATA, used + memory), (resource.RLIMIT_CPU, cpu_s), (resource.RLIMIT_FSIZE, 0),
                         (resource.RLIMIT_NOFILE, 16), (resource.RLIMIT_CORE, 0)):  # fmt: skip

@@ -6,6 +6,8 @@ import html
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from app.core import limited_process
 from app.storage import sqlite
 from app.submissions.result_files import parse, runs_of
 from app.submissions.result_files.document import FileError
-from tests.conftest import DATA, Inside
+from tests.conftest import DATA, ROOT, Inside
 
 FOLDER = DATA / "uploads"
 LLAMA = {"engine": "llama.cpp", "concurrency": "1", "input_tokens": "512", "output_tokens": "128"}
@@ -197,6 +199,20 @@ def test_a_limit_ends_the_reading_and_nothing_else(function: str, limit: str) ->
             )
         )
     assert told.value.limit == limit
+
+
+def test_the_memory_given_to_a_file_does_not_grow_with_the_process_that_asks() -> None:
+    asking = """if True:
+        import asyncio, sys
+        from app.core import limited_process
+        held = bytearray(b"x") * (800 * 2**20)
+        try:
+            asyncio.run(limited_process.call("tests.submissions.test_result_files:hungry", b""))
+        except limited_process.LimitError as error:
+            print(error.limit)
+    """
+    done = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "memory\n"
 
 
 def test_several_runs_are_offered_and_the_chosen_one_fills_the_form(inside: Inside) -> None:

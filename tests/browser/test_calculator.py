@@ -45,6 +45,11 @@ def ready(page: Page) -> None:
     expect(page.locator("#rows .pick").first).to_be_visible()  # the sheet is here and was computed with
 
 
+def computed(page: Page) -> None:
+    """Wait until what was just set has been computed with: the page computes before the next frame is painted."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def every_row(page: Page) -> Locator:
     """All rows that qualify, those beyond the first dozen too."""
     more = page.get_by_role("button", name="more that qualify")
@@ -609,6 +614,7 @@ def test_an_excluded_gpu_says_what_would_admit_it_and_it_does(page: Page, sure: 
 def test_a_gpu_too_small_for_the_weights_says_which_lighter_ones_it_would_run(page: Page) -> None:
     ready(page)
     page.select_option("#c-model", "deepseek-ai--deepseek-r1")
+    computed(page)
     reason = page.locator("#excluded tr", has_text="It would qualify with int4 weights").first
     name = reason.locator("td").first.inner_text()
     reason.get_by_role("button").click()

@@ -3,6 +3,7 @@
 The jobs are those of :mod:`workers.jobs`, their times the timetable's.
 """
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable, Coroutine
@@ -18,12 +19,13 @@ from redis.exceptions import RedisError
 from app.core import logs
 from app.core.settings import Settings
 from workers import jobs
-from workers.timetable import TIMETABLE, Entry
+from workers.timetable import FACTS, GROUPS, RECORDS, TIMETABLE, Entry
 
 Job = Callable[..., Coroutine[Any, Any, Any]]
 AWAY = (RedisError, OSError)
 """Exceptions that mean the queue can't be reached."""
-QUEUE = "inferencebench"
+QUEUES = {FACTS: "inferencebench", RECORDS: "inferencebench:records"}
+"""Group of jobs → its queue: a worker takes no job that another node has to do."""
 MAX_JOBS = 8
 HEALTH_S = 60
 KEEP_RESULT_S = 60
@@ -32,18 +34,36 @@ FIRST_WAIT_S, TIMES_LONGER, LONGEST_WAIT_S = 30, 4, 1800
 
 
 async def work(settings: Settings, overdue: Callable[[], Awaitable[list[Entry]]]) -> None:
-    """Work the timetable, after what is overdue, until cancelled.
+    """Work the timetable of this node's role, after what is overdue, until cancelled.
 
     Raises one of :data:`AWAY` when the queue goes away.
     """
+    groups = GROUPS[settings.role]
+    late = await overdue()
+    logs.get("worker").info(
+        "working", extra={"role": settings.role, "jobs": sum(entry.group in groups for entry in TIMETABLE)}
+    )
+    working = [asyncio.create_task(_work(settings, one, [e for e in late if e.group == one])) for one in groups]
+    try:
+        done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+
+
+async def _work(settings: Settings, group: str, late: list[Entry]) -> None:
+    """Work one group's part of the timetable."""
     redis = RedisSettings.from_dsn(settings.redis_url)
     redis.conn_retries = 1
-    pool = await create_pool(redis, job_serializer=_pack, job_deserializer=json.loads, default_queue_name=QUEUE)
+    pool = await create_pool(redis, job_serializer=_pack, job_deserializer=json.loads, default_queue_name=QUEUES[group])
     worker = Worker(
-        functions=_functions(),
-        cron_jobs=[_cron(entry) for entry in TIMETABLE],
+        functions=_functions(group),
+        cron_jobs=[_cron(entry) for entry in TIMETABLE if entry.group == group],
         redis_pool=pool,
-        queue_name=QUEUE,
+        queue_name=QUEUES[group],
         max_jobs=MAX_JOBS,
         keep_result=KEEP_RESULT_S,
         handle_signals=False,
@@ -54,9 +74,8 @@ async def work(settings: Settings, overdue: Callable[[], Awaitable[list[Entry]]]
         timezone=UTC,
         log_results=False,
     )
-    logs.get("worker").info("working", extra={"jobs": len(TIMETABLE)})
     try:
-        await _enqueue(pool, await overdue())
+        await _enqueue(pool, late)
         await worker.async_run()
     finally:
         with contextlib.suppress(*AWAY):
@@ -68,9 +87,9 @@ def _pack(value: Any) -> bytes:
     return json.dumps(value, default=str).encode()
 
 
-def _functions() -> list[Function]:
-    """Each job once, with its limits, as arq's."""
-    lines = {entry.job: entry for entry in TIMETABLE}
+def _functions(group: str) -> list[Function]:
+    """Each job of a group once, with its limits, as arq's."""
+    lines = {entry.job: entry for entry in TIMETABLE if entry.group == group}
     return [
         func(called(getattr(jobs, name), entry.tries), name=name, timeout=entry.timeout_s, max_tries=entry.tries)
         for name, entry in lines.items()

@@ -11,6 +11,11 @@ PRICES_TIMEOUT_S = 540
 PURGE = "purge"
 PURGE_MINUTE = 35
 TRIES = 3
+FACTS, RECORDS = "facts", "records"
+"""Two groups of jobs: those of public facts, which any number of workers share, and those of the records of persons,
+which lie on one node."""
+GROUPS = {"all": (FACTS, RECORDS), "web": (FACTS,), "records": (RECORDS,)}
+"""Role of a node → the groups that its worker does."""
 JITTER_S = 20
 """A job waits up to so many seconds before it begins, so that not every site asks a provider at the same instant."""
 
@@ -30,6 +35,7 @@ class Entry:
     timeout_s: int
     tries: int = TRIES
     recorded_as: str = ""
+    group: str = FACTS
 
     @property
     def name(self) -> str:
@@ -75,10 +81,10 @@ TIMETABLE: tuple[Entry, ...] = (
     *_prices(),
     Entry("refresh_models", "", DAY_MIN, 3 * 60 + 10, 3000, recorded_as=MODELS),
     Entry("roll_up", "", DAY_MIN, 2 * 60 + 5, 600),
-    Entry("mail", "", 2, 1, 110),
-    Entry("purge_when_due", "", 1, 0, 300),
-    Entry("canary", "", DAY_MIN, 4 * 60 + 20, 600, tries=1),
-    Entry("purge", "", 60, PURGE_MINUTE, 3000, recorded_as=PURGE),
+    Entry("mail", "", 2, 1, 110, group=RECORDS),
+    Entry("purge_when_due", "", 1, 0, 300, group=RECORDS),
+    Entry("canary", "", DAY_MIN, 4 * 60 + 20, 600, tries=1, group=RECORDS),
+    Entry("purge", "", 60, PURGE_MINUTE, 3000, recorded_as=PURGE, group=RECORDS),
 )
 
 

@@ -6,6 +6,7 @@
 import ipaddress
 import os
 import re
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,12 @@ class Settings:
     smtp_url: str
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     hf_endpoint: str
-    edge_purge_url: str
+    edge_purge_url: tuple[str, ...]
+    edge_purge_token: str
+    role: str
+    node: str
+    metrics_port: int
+    metrics_host: str
     source_keys: Mapping[str, str]
     source_urls: Mapping[str, str]
 
@@ -63,6 +69,11 @@ class Settings:
     @property
     def is_https(self) -> bool:
         return self.base_url.startswith("https://")
+
+    @property
+    def keeps_records(self) -> bool:
+        """True on the node that takes in what visitors send and keeps what is personal."""
+        return self.role != "web"
 
 
 def _folder(text: str) -> Path:
@@ -83,6 +94,10 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise ValueError("is not a port from 1 to 65535")
     return int(text)
+
+
+def _port_or_none(text: str) -> int:
+    return 0 if text == "0" else _port(text)
 
 
 def _text(text: str) -> str:
@@ -114,6 +129,33 @@ def _url(*schemes: str, optional: bool = False, origin_only: bool = False) -> Ca
     return read
 
 
+def _urls(text: str) -> tuple[str, ...]:
+    read = _url("http", "https")
+    return tuple(dict.fromkeys(read(part) for part in text.split()))
+
+
+def _role(text: str) -> str:
+    if text not in ROLES:
+        raise ValueError(f"is none of {', '.join(ROLES)}")
+    return text
+
+
+def _node(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text):
+        raise ValueError("is no name of letters, digits, dots and hyphens")
+    return text
+
+
+def _node_or_host(text: str) -> str:
+    return _node(text) if text else re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:63].lstrip(".-") or "node"
+
+
+def _token(text: str) -> str:
+    if not re.fullmatch(r"(?:[!-~]+ )?[!-~]*", text):
+        raise ValueError("is no value of a header in printable ASCII characters")
+    return text
+
+
 def _asked(text: str) -> str:
     """The address of a data source: https, or plain http on this machine only."""
     found = _url("http", "https", origin_only=True)(text)
@@ -142,6 +184,9 @@ def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network,
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
+ROLES = ("all", "web", "records")
+"""A node of its own does everything. Of several, one keeps the records of persons, and the others serve pages."""
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("DATA_DIR", "./data", _folder, "/var/lib/inferencebench", "Folder of everything that is written."),
     Setting("HOST", "127.0.0.1", _host, "0.0.0.0", "Address the web process listens on."),  # noqa: S104
@@ -165,8 +210,16 @@ SETTINGS: tuple[Setting, ...] = (
             "Networks whose forwarded client address is believed."),
     Setting("HF_ENDPOINT", "https://huggingface.co", _asked, "https://huggingface.co",
             "The Hugging Face Hub, or a mirror of it."),
-    Setting("EDGE_PURGE_URL", "", _url("http", "https", optional=True), "http://127.0.0.1:6081/",
-            "Edge that is told which surrogate keys changed."),
+    Setting("EDGE_PURGE_URL", "", _urls, "http://127.0.0.1:6081/",
+            "Edge that is told which surrogate keys changed; several are separated by spaces."),
+    Setting("EDGE_PURGE_TOKEN", "", _token, "Bearer secret",
+            "Sent to the edge as `Authorization` with each purge, so that it purges for nobody else."),
+    Setting("ROLE", "all", _role, "web",
+            "Of several nodes that share PostgreSQL and Redis: `records` on the one that takes in reports and mail, "
+            "`web` on every other."),
+    Setting("NODE", "", _node_or_host, "web-1", "Name of this node among several. Default: the machine's name."),
+    Setting("METRICS_PORT", "0", _port_or_none, "9100", "Port of the metrics for Prometheus. Default: none."),
+    Setting("METRICS_HOST", "127.0.0.1", _host, "10.0.0.5", "Address the metrics are served on."),
 )  # fmt: skip
 
 _SOURCE = re.compile(rf"{PREFIX}SOURCE_([A-Z0-9_]+)_(KEY|URL)")
@@ -181,6 +234,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     if values["operator_email"] and values["operator_email"].casefold() == values["contact_email"].casefold():
         raise SettingError(
             f"{PREFIX}OPERATOR_EMAIL is the contact address; name another, for example operator@example.org"
+        )
+    if values["role"] != "all" and not values["redis_url"]:
+        raise SettingError(
+            f"{PREFIX}ROLE is {values['role']}, and nodes share a queue: set {PREFIX}REDIS_URL on each of them, for "
+            f"example {PREFIX}REDIS_URL=redis://10.0.0.5:6379/0"
         )
     values["base_url"] = values["base_url"] or _default_base_url(values["host"], values["port"])
     return Settings(**values)

@@ -71,4 +71,5 @@ def create_app(settings: Settings | None = None) -> Front:
         logging_config=None,
         request_max_body_size=1_000_000,
     )
-    return Front(litestar, prepared, settings, assets.prepared(), access)
+    elsewhere = () if settings.keeps_records else routes.RECORDS
+    return Front(litestar, prepared, settings, assets.prepared(), access, elsewhere)

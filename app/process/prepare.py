@@ -22,7 +22,11 @@ def prepare(settings: Settings) -> bool:
     data_folder.make_private(settings.data_dir)
     data_folder.use(settings.data_dir)
     data_folder.sweep(settings.data_dir)
-    for part in ("inbox/new", "inbox/cur", "inbox/tmp", "outbox/new", "outbox/cur", "outbox/tmp"):
+    for part in (
+        ()
+        if not settings.keeps_records
+        else ("inbox/new", "inbox/cur", "inbox/tmp", "outbox/new", "outbox/cur", "outbox/tmp")
+    ):
         (settings.data_dir / "mail" / part).mkdir(
             parents=True, exist_ok=True
         )  # so that delivery can be pointed at them

@@ -28,6 +28,9 @@ from app.site import policies as policy_pages
 from app.site import prices as pricing
 from app.site import rights as privacy_pages
 
+RECORDS = ("/submit", "/submissions")
+"""Paths under which visitors send and manage what is theirs: of several nodes the one that keeps records has them."""
+
 HANDLERS = [
     site.home,
     site.status,

@@ -173,6 +173,13 @@ def _refusal(scope: Mapping[str, Any]) -> tuple[Any, ...] | None:
     return 400, "An address begins with a slash; for example /prices"
 
 
+ELSEWHERE = (
+    "Reports are taken in by another machine, which does not answer at the moment. Nothing was kept. If you were "
+    "sending a report, go back, where what you typed still stands, and send it again in a minute."
+)
+"""For what a node gets that another one answers: the edge sends it here only where it is set up wrongly."""
+
+
 class RequestLog(Protocol):
     """A log of every answered request."""
 
@@ -184,9 +191,17 @@ class Front:
     """The outermost application: prepared answers first, then Litestar; security headers on everything."""
 
     def __init__(
-        self, app: ASGIApp, prepared: Prepared, settings: Settings, assets: dict[str, Kept], access: RequestLog
+        self,
+        app: ASGIApp,
+        prepared: Prepared,
+        settings: Settings,
+        assets: dict[str, Kept],
+        access: RequestLog,
+        elsewhere: tuple[str, ...] = (),
     ) -> None:
+        """``elsewhere`` are the paths that another node answers, with all below them: refused here."""
         self.app = app
+        self._elsewhere = tuple(f"{path}/" for path in elsewhere)
         self.access = access
         self._prepared = prepared
         self._settings = settings
@@ -202,10 +217,13 @@ class Front:
 
     async def _answer(self, scope: Any, receive: Any, send: Any, now: int) -> int:
         path = scope["path"]
-        if (refused := _refusal(scope)) is not None:
+        refused = _refusal(scope)
+        if refused is None and self._elsewhere and f"{path}/".startswith(self._elsewhere):
+            refused = 503, ELSEWHERE, (b"retry-after", b"30")
+        if refused is not None:
             return await self._refuse(scope, send, *refused)
         if (address := canonical_path(scope)) is not None:
-            return await self._elsewhere(address, scope, send)
+            return await self._moved(address, scope, send)
         if scope["method"] in ("GET", "HEAD"):
             kept = self._prepared.find((path, scope["query_string"]), now) or self._assets.get(path)
             if kept is not None:
@@ -229,7 +247,7 @@ class Front:
         )
         return status
 
-    async def _elsewhere(self, path: str, scope: Any, send: Any) -> int:
+    async def _moved(self, path: str, scope: Any, send: Any) -> int:
         """Redirect to the canonical path, keeping the query."""
         query = scope["query_string"]
         address = path.encode() + (b"?" + query if query else b"")

@@ -294,7 +294,7 @@ def test_a_provider_that_answers_for_itself_retires_its_shipped_list_and_no_repo
 def test_a_decision_is_told_to_the_edge_and_a_withdrawn_report_takes_none(house: Inside) -> None:
     with clouds() as edge:
         edge.answers["/purge"] = {}
-        told = replace(house.settings, edge_purge_url=f"{edge.url}/purge")
+        told = replace(house.settings, edge_purge_url=(f"{edge.url}/purge",))
 
         async def work(client: httpx.AsyncClient) -> None:
             number, receipt = await send(client, "experience", EXPERIENCE)

@@ -12,7 +12,6 @@ from app.core.settings import Settings
 from app.pricing.history import record
 from app.pricing.refresh.refresh_source import refresh
 from app.storage.engine import transaction
-from app.web import cdn_purge
 from workers.timetable import JITTER_S
 
 MINUTE_S = 60
@@ -38,7 +37,6 @@ async def refresh_source(settings: Settings, name: str, jitter_s: float = JITTER
     """
     await asyncio.sleep(random.uniform(0, jitter_s))  # noqa: S311 -- no secret
     outcome = await refresh(name, settings)
-    await cdn_purge.purge(settings, outcome.keys)
     log = logs.get("worker")
     log.info("refreshed", extra={"source": name, "state": outcome.state, "offers": outcome.shown})
     if outcome.state == "failed" and outcome.may_pass:
@@ -51,7 +49,6 @@ async def refresh_models(settings: Settings) -> str:
     from app.models.hub.refresh import refresh_models as refresh_all
 
     outcome = await refresh_all(settings)
-    await cdn_purge.purge(settings, outcome.keys)
     logs.get("worker").info("refreshed models", extra={"state": outcome.state, "models": outcome.shown})
     return outcome.state
 

@@ -15,6 +15,7 @@ from app.privacy.retention.store import first_run
 from app.process import prepare
 from app.storage import engine
 from app.upstream.store import last_tries
+from app.web import cdn_outbox
 from workers import queue
 from workers.timetable import PURGE, Entry, due
 
@@ -57,6 +58,15 @@ async def _until_stopped(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    telling = asyncio.create_task(cdn_outbox.keep_told(settings))  # needs no queue, so it goes on without one
+    try:
+        await _work_again_and_again(settings)
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
+async def _work_again_and_again(settings: Settings) -> None:
     wait = SHORTEST_WAIT_S
     while True:
         began = time.monotonic()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.core import clock, logs
 from app.core.settings import Settings
+from app.policies import store
 from app.policies.documents import DocumentError, Standing, Version, next_change, parse, past_faults, standing
 from app.privacy.processors import processor_faults
 
@@ -58,10 +59,16 @@ class Policies:
             self._kept = _read_record(self._record)
         except (DocumentError, OSError, ValueError) as error:  # the site goes on with what it knows
             self._faults.append(f"the record of what was shown: {error}")
-        self._shown = {
+        self._published = published
+        self._shown = self._seen(self._kept or {})
+
+    def _seen(self, kept: Mapping[str, int]) -> dict[tuple[str, str], int]:
+        """When each version was first shown, after the record ``kept`` and that of publication."""
+        now = clock.timestamp()
+        return {
             version.key: at
             for version in self.versions
-            if (at := _first_shown(version, published, self._kept or {}, clock.timestamp())) is not None
+            if (at := _first_shown(version, self._published, kept, now)) is not None
         }
 
     def show(self) -> None:
@@ -70,14 +77,34 @@ class Policies:
         self._shown |= {version.key: now for version in fresh}
         if fresh and self._kept is not None:  # a record that can't be read is mended by the operator, not overwritten
             self._kept |= {_name(version): now for version in fresh}
-            half = self._record.with_suffix(".part")
-            try:
-                half.write_text(json.dumps(self._kept, indent=1), encoding="utf-8")
-                half.replace(self._record)
-            except OSError as error:
-                self._faults.append(f"the record of what was shown: {error}")
+            self._write()
         for line in self.troubles():
             log.warning("policy refused", extra={"why": line})
+
+    def _write(self) -> None:
+        half = self._record.with_suffix(".part")
+        try:
+            half.write_text(json.dumps(self._kept, indent=1), encoding="utf-8")
+            half.replace(self._record)
+        except OSError as error:
+            self._faults.append(f"the record of what was shown: {error}")
+
+    async def share(self) -> None:
+        """Join this node's record and the one that all nodes share, so that a notice is the same on each of them.
+
+        The first node that showed a version began its notice. The node's own file stays beside the database as a
+        witness: a database restored from before a version was shown does not know it, and gets it back from there. A
+        version that neither knows counts from now, so that a lost record lengthens a notice and never shortens it.
+        """
+        common = await store.shown()
+        kept = self._kept or {}
+        joined = {name: min(at, common.get(name, at), kept.get(name, at)) for name, at in (common | kept).items()}
+        if joined != common and self._kept is not None:
+            await store.add(joined)
+        self._shown |= self._seen(joined)
+        if self._kept is not None and joined != kept:
+            self._kept = joined
+            self._write()
 
     def standing(self, now: int) -> Standing:
         """How the policies stand at ``now``."""

@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Front:
 
     @asynccontextmanager
     async def beside(_: Litestar) -> AsyncIterator[None]:
+        await policies(settings).share()
         async with lifespan.beside(settings, access, counters):
             yield
         await engine.close()

@@ -71,13 +71,19 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield "note", f"{PREFIX}OPERATOR_EMAIL is not set: nobody is reminded of deadlines"
 
 
-def _mail(settings: Settings) -> Iterator[Finding]:
+async def _troubles(settings: Settings) -> list[str]:
     from app.privacy.mail import sync
+    from app.web import cdn_outbox
+
+    return [*await sync.troubles(), *await cdn_outbox.troubles(settings)]
+
+
+def _mail(settings: Settings) -> Iterator[Finding]:
     from app.storage import engine
 
     if prepare.is_ready(settings.database_path):
         engine.use(settings.database_path)
-        for line in engine.run(sync.troubles()):
+        for line in engine.run(_troubles(settings)):
             yield "fault", line
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from piccolo.conf.apps import AppConfig
 
 from app.models.tables import EvaluationRow, ModelRow, SpeedRow
+from app.policies.tables import ShownRow
 from app.pricing.offers.tables import (
     ClaimRow,
     ExchangeRateRow,
@@ -24,6 +25,7 @@ from app.privacy.mail.tables import AsideRow, CopyRow, HeldLetterRow, LetterRow
 from app.privacy.requests.tables import CaseRow, CorrespondenceRow, ErasureRow, EventRow
 from app.privacy.retention.tables import PurgeRunRow
 from app.storage import migrations
+from app.storage.edge_store import EdgeFaultRow, EdgePurgeRow
 from app.storage.engine import DataVersion
 from app.submissions.tables import (
     ConstantsRow,
@@ -76,6 +78,9 @@ APP_CONFIG = AppConfig(
         PurgeRunRow,
         SubmissionRow,
         VersionRow,
+        ShownRow,
+        EdgeFaultRow,
+        EdgePurgeRow,
     ],
     migration_dependencies=[],
     commands=[],

@@ -29,7 +29,7 @@ from app.site.openapi import description
 from app.site.price_api import to_json
 from app.site.render import render
 from app.submissions.forms import FORMS
-from app.web import assets
+from app.web import assets, cdn_outbox
 from app.web.answers import JSON, Answer, Ask, unkept
 from app.web.front import public
 
@@ -50,8 +50,9 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     except Exception as error:  # whatever keeps the database from answering is the reason
         return Response({"ready": False, "why": f"the database does not answer: {type(error).__name__}"},
                         status_code=503, headers={"cache-control": "no-store"})  # fmt: skip
-    mend = [*policies(request.app.state.settings).troubles(), *await sync.troubles()]
-    if disk := full_disk(request.app.state.settings.data_dir):
+    settings = request.app.state.settings
+    mend = [*policies(settings).troubles(), *await sync.troubles(), *await cdn_outbox.troubles(settings)]
+    if disk := full_disk(settings.data_dir):
         mend.append(disk)
     why = None if offers else "no prices are loaded yet; run inferencebench up"
     return Response({"ready": why is None, "offers": offers, "version": __version__, **({"why": why} if why else {}),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.cli.main import main
-from app.core.settings import load
+from app.core.settings import Settings, load
 from app.core.units import DAY_S
 from app.policies.difference import difference
 from app.policies.documents import (
@@ -26,6 +26,7 @@ from app.policies.documents import (
     standing,
 )
 from app.policies.files import RECORD, Policies, read_published, read_versions
+from app.storage import sqlite
 from tests.conftest import ROOT
 
 FIRST = "2026-03-27"
@@ -274,3 +275,41 @@ def test_a_difference_is_told_by_section() -> None:
     ]
     assert found[0].lines == (("same", "A."), ("removed", "B."), ("added", "Bee."))
     assert difference(old, old) == []
+
+
+def test_a_notice_is_the_same_on_every_node_and_no_restored_database_cuts_it_short(
+    folder: Path, tmp_path: Path, empty_database: Path
+) -> None:
+    (folder / "privacy" / "2027-01-05.md").write_text(text("2027-01-05", "2026-12-01", "true", "2"))
+    one, other = (load({"INFERENCEBENCH_DATA_DIR": str(tmp_path / name), "INFERENCEBENCH_POLICIES_DIR": str(folder)})
+                  for name in ("one", "other"))  # fmt: skip
+
+    def started(settings: Settings, day: datetime) -> Policies:
+        settings.data_dir.mkdir(exist_ok=True)
+        with time_machine.travel(day, tick=False):
+            node = Policies(settings)
+            node.show()
+            sqlite.run(node.share())
+        return node
+
+    def in_force(node: Policies) -> str:
+        return node.standing(at("2027-01-05")).in_force["privacy"].version
+
+    def forget() -> None:
+        async def go() -> None:
+            async with sqlite.transaction():
+                await sqlite.write("DELETE FROM policy_shown", [()])
+
+        sqlite.run(go())
+
+    assert in_force(started(one, datetime(2026, 12, 2, tzinfo=UTC))) == "2"
+    assert in_force(started(other, datetime(2026, 12, 20, tzinfo=UTC))) == "2", "the first node's showing counts"
+    forget()  # a database of before the version was shown is restored
+    (other.data_dir / RECORD).unlink()
+    assert in_force(started(other, datetime(2026, 12, 21, tzinfo=UTC))) == "1", "nobody knows: it counts from now"
+    assert in_force(started(one, datetime(2026, 12, 22, tzinfo=UTC))) == "2", "the node's file is a witness"
+    assert in_force(started(other, datetime(2026, 12, 23, tzinfo=UTC))) == "2"
+    for broken in ("{", "[]"):
+        (other.data_dir / RECORD).write_text(broken)
+        assert in_force(started(other, datetime(2026, 12, 24, tzinfo=UTC))) == "2"
+        assert (other.data_dir / RECORD).read_text() == broken

@@ -1,0 +1,79 @@
+"""What each edge was told, beside the versions of what pages show. Instants are seconds since 1970."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from piccolo.columns import BigInt, Varchar
+from piccolo.table import Table
+
+from app.storage.engine import ENGINE, execute, execute_many, fetch, transaction
+
+
+class EdgePurgeRow(Table, db=ENGINE, tablename="edge_purge"):
+    """The version of a key that an edge was told of; ``again_at`` is when it is told once more, 0 for never."""
+
+    edge = Varchar(length=16, primary_key=True)
+    key = Varchar(length=120, primary_key=True)
+    version = BigInt()
+    again_at = BigInt()
+
+
+class EdgeFaultRow(Table, db=ENGINE, tablename="edge_fault"):
+    """An edge that can't be told: since when, and what it said last."""
+
+    edge = Varchar(length=16, primary_key=True)
+    since = BigInt()
+    why = Varchar(length=300)
+
+
+class Change(NamedTuple):
+    """A key that an edge has to be told of: its version, and the one that the edge was told of last, 0 if of none."""
+
+    key: str
+    version: int
+    told: int
+
+
+class Fault(NamedTuple):
+    """An edge that can't be told since an instant, and what it said last."""
+
+    edge: str
+    since: int
+    why: str
+
+
+async def changes(edge: str, now: int) -> list[Change]:
+    """What ``edge`` has to be told of at ``now``."""
+    return await fetch(
+        Change,
+        "SELECT v.key, v.version, coalesce(p.version, 0) AS told FROM data_version v LEFT JOIN edge_purge p "
+        "ON p.key = v.key AND p.edge = {} WHERE p.version IS NULL OR p.version <> v.version "
+        "OR (p.again_at > 0 AND p.again_at <= {}) ORDER BY v.key",
+        edge, now,
+    )  # fmt: skip
+
+
+async def told(edge: str, found: Sequence[Change], again_at: int) -> None:
+    """``edge`` was told of ``found``; of what was new to it it is told once more at ``again_at``."""
+    async with transaction():
+        await execute_many(
+            "INSERT INTO edge_purge (edge, key, version, again_at) VALUES ({}, {}, {}, {}) ON CONFLICT (edge, key) "
+            "DO UPDATE SET version = excluded.version, again_at = excluded.again_at",
+            [(edge, one.key, one.version, 0 if one.told == one.version else again_at) for one in found],
+        )
+        await execute("DELETE FROM edge_fault WHERE edge = {}", edge)
+
+
+async def failed(edge: str, now: int, why: str) -> None:
+    """``edge`` could not be told; the instant of its first fault stays."""
+    async with transaction():
+        await execute(
+            "INSERT INTO edge_fault (edge, since, why) VALUES ({}, {}, {}) ON CONFLICT (edge) "
+            "DO UPDATE SET why = excluded.why",
+            edge, now, why[:300],
+        )  # fmt: skip
+
+
+async def faults() -> list[Fault]:
+    """The edges that can't be told now."""
+    return await fetch(Fault, "SELECT edge, since, why FROM edge_fault ORDER BY since")

@@ -17,6 +17,7 @@ from app.pricing.refresh import replace_offers
 from app.pricing.snapshot import files
 from app.process import prepare
 from app.storage import sqlite
+from app.storage.version_watch import VersionWatch
 
 ROOT = Path(__file__).resolve().parent.parent
 PREPARE = "from app.core import settings; from app.process import prepare; prepare.prepare(settings.load())"
@@ -107,7 +108,7 @@ asyncio.run(replace_offers.replace_source("daily-list", "x", Slow(base), [], 1))
 def test_a_failed_write_raises_no_version_and_keeps_the_rows(prepared_data: Path, tmp_path: Path) -> None:
     shutil.copytree(prepared_data, tmp_path / "d")
     sqlite.use(tmp_path / "d" / "inferencebench.sqlite")
-    watch = sqlite.VersionWatch(sqlite.ENGINE.path)
+    watch = VersionWatch(sqlite.ENGINE.path)
     before = watch.versions()
     offers = [offer for offer in files.offers() if offer.source == "daily-list"]
 
@@ -125,7 +126,7 @@ def test_a_write_by_another_process_is_seen_and_raises_only_what_it_touched(
 ) -> None:
     shutil.copytree(prepared_data, tmp_path / "d")
     path = tmp_path / "d" / "inferencebench.sqlite"
-    watch = sqlite.VersionWatch(str(path))
+    watch = VersionWatch(str(path))
     before = dict(watch.versions())
     code = """
 import asyncio

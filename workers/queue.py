@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from app.core import logs
 from app.core.settings import Settings
+from app.storage.engine import despite_damage
 from workers import jobs
 from workers.timetable import FACTS, GROUPS, RECORDS, TIMETABLE, Entry
 
@@ -102,7 +103,7 @@ def called(job: Job, tries: int) -> Job:
 
     async def run(ctx: dict[str, Any], *arguments: Any) -> Any:
         try:
-            return await job(ctx["settings"], *arguments)
+            return await despite_damage(lambda: job(ctx["settings"], *arguments))
         except jobs.TryAgainError as error:
             before = ctx["job_try"]
             if before >= tries:

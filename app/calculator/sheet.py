@@ -63,7 +63,8 @@ async def best_offers(now: int) -> list[Row]:
 async def sheet(now: int) -> bytes:
     """The sheet as JSON. Lists are in the order that ``static/calculator.js`` names."""
     cards = known_cards()
-    offers = [row for row in await best_offers(now) if row["gpu"] in cards]
+    offers = [row for row in await best_offers(now)
+              if row["gpu"] in cards and row["provider"] in providers() and row["tier"] in TIERS]  # fmt: skip
     names = sorted({row["provider"] for row in offers})
     slugs = list(cards)
     rows = [(row, architecture) for row in await models.every_model() if (architecture := models.architecture_of(row))]

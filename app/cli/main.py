@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command, bound = read(arguments)
         if "settings" in bound.signature.parameters:  # the help has none, and is shown whatever the settings are
             bound.arguments["settings"] = load()
-        return int(command(*bound.args, **bound.kwargs) or 0)
+        return _despite_damage(command, bound)
     except InferenceBenchError as error:
         print(f"inferencebench: {error}", file=sys.stderr)
         return 2
@@ -73,6 +73,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print("inferencebench: the disk is full; make room and do it again", file=sys.stderr)
         return 2
+
+
+ONLY_READ = frozenset(
+    ("privacy.listing", "privacy.show", "submissions.listing", "submissions.show", "retention.status", "ledger.verify")
+)
+"""Functions of commands that change nothing: where one fails at a damaged row, it is run again without that row."""
+
+
+def _despite_damage(command: Callable[..., Any], bound: "inspect.BoundArguments") -> int:
+    """Run a command. One that fails at damaged rows of the database names them; it goes on without them if it only
+    reads, and ends with status 2 if it changes anything."""
+    try:
+        return int(command(*bound.args, **bound.kwargs) or 0)
+    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, AssertionError, OSError):
+        from app.storage import engine
+
+        told = engine.run(engine.leave_out_and_tell())
+        if not told:
+            raise
+    for line in told[:20]:
+        print(f"inferencebench: {line}", file=sys.stderr)
+    reads = f"{command.__module__}.{command.__name__}".removeprefix("app.cli.") in ONLY_READ
+    return int(command(*bound.args, **bound.kwargs) or 0) if reads else 2
 
 
 def root() -> "App":

@@ -70,15 +70,22 @@ async def one_model(slug: str) -> Row | None:
 
 def architecture_of(row: Row) -> Architecture | None:
     """A row's architecture, if its configuration could be read and agrees with its weight files."""
-    found = from_plain(json.loads(row["architecture"])) if row["architecture"] else None
+    found = _kept(row)
     return None if found is None or mismatch(found, row.get("file_parameters")) else found
 
 
 def doubt_of(row: Row) -> str:
     """Why a model whose configuration was read is not estimated, ``""`` if nothing speaks against it."""
-    return (
-        mismatch(from_plain(json.loads(row["architecture"])), row.get("file_parameters")) if row["architecture"] else ""
-    )
+    found = _kept(row)
+    return mismatch(found, row.get("file_parameters")) if found else ""
+
+
+def _kept(row: Row) -> Architecture | None:
+    """The architecture as it was kept; None for one that this version can't read, until the next refresh."""
+    try:
+        return from_plain(json.loads(row["architecture"])) if row["architecture"] else None
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 async def evaluations_of(slug: str) -> list[Row]:

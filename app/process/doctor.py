@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from app.core.settings import PREFIX, Settings, is_loopback
 from app.process import prepare
-from app.storage import database_file
+from app.storage import damage, database_file
 
 Finding = tuple[str, str]
 """("ok", "note" or "fault", what)."""
@@ -141,6 +141,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield "fault", f"the database {path} can't be read: {error}; move it away and start again, or restore a copy"
         return
     yield ("fault" if fault else "ok"), f"the database is {fault or 'sound'}, {offers:,} offers"
+    for row in damage.find(path):
+        yield "fault", f"{row}; it is left out of pages until it is mended or restored from a backup"
     current = prepare.is_ready(path)
     yield (
         ("ok" if current else "note"),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from app.core import clock, logs
 from app.core.settings import Settings
+from app.storage.engine import leave_out_damaged
 from app.telemetry import access_log_reader, counter_store
 from app.telemetry.access_log import AccessLog
 from app.telemetry.counters import Counters
@@ -38,6 +39,8 @@ async def _run(settings: Settings, access: AccessLog, counters: Counters) -> Non
             await asyncio.to_thread(let_go, access)
         await asyncio.sleep(COUNTERS_EVERY_S)
         await write(counters)
+        if turn % PURGE_EVERY == 0:
+            await look_for_damage()
         turn += 1
 
 
@@ -50,6 +53,14 @@ def let_go(access: AccessLog) -> None:
     else:
         if gone:
             log.info("deleted old files of the access log", extra={"files": gone})
+
+
+async def look_for_damage() -> None:
+    """Leave damaged rows out before a reader meets them, and read again what was mended."""
+    try:
+        await leave_out_damaged()
+    except Exception as error:  # the pages go on
+        log.warning("damaged rows could not be looked for", extra={"why": type(error).__name__})
 
 
 async def write(counters: Counters) -> None:

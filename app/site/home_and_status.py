@@ -11,7 +11,7 @@ from app.pricing.history import queries
 from app.pricing.offers import best as best_prices
 from app.pricing.offers import store
 from app.pricing.offers.disagreements import disagreements
-from app.pricing.offers.offer import REASONS, Reason
+from app.pricing.offers.offer import REASONS
 from app.pricing.refresh import source_status
 from app.pricing.refresh.store import set_aside
 from app.privacy.requests import cases
@@ -30,6 +30,7 @@ from app.web.front import public
 
 SHOWN_ASIDE = 200
 SHOWN_DIFFERING = 40
+_WHY = {reason.value: text for reason, text in REASONS.items()}
 WATCHED = {OFFERS_KEY: "prices", HISTORY_KEY: "price history", SOURCES_KEY: "sources", MODELS_KEY: "models"}
 """Key → what it counts the changes of, on the status page."""
 
@@ -70,7 +71,7 @@ async def status(ask: Ask) -> Answer:
         extent=await store.freshness(ask.now), offered=await store.offered(), sources=sources, aside=aside,
         differing=await disagreements(ask.now), shown_differing=SHOWN_DIFFERING,
         left_out=[rows for source in sources for rows in source.left_out.values()],
-        reasons=[(Reason(code), REASONS[Reason(code)], n) for code, n in reasons.items()],
+        reasons=[(code, _WHY.get(code, "a reason that this version does not know"), n) for code, n in reasons.items()],
         aside_count=sum(reasons.values()),
         history=await queries.history_extent(), counts=await report(ask.now),
         kept=await purge.held_by_kind(ask.settings, ask.now),

@@ -28,6 +28,7 @@ from app.site.examples import finds
 from app.site.openapi import description
 from app.site.price_api import to_json
 from app.site.render import render
+from app.storage.engine import despite_damage, left_out
 from app.submissions.forms import FORMS
 from app.web import assets, cdn_outbox
 from app.web.answers import JSON, Answer, Ask, unkept
@@ -45,13 +46,18 @@ async def healthz() -> Response[bytes]:
 @get("/readyz")
 async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     """The process can do its work: the database answers and holds prices. 503 with the reason otherwise."""
+    settings = request.app.state.settings
+
+    async def told() -> list[str]:
+        return [*await sync.troubles(), *await cdn_outbox.troubles(settings)]
+
     try:
         offers = int(await OfferRow.count().run())
+        troubles = await despite_damage(told)
     except Exception as error:  # whatever keeps the database from answering is the reason
         return Response({"ready": False, "why": f"the database does not answer: {type(error).__name__}"},
                         status_code=503, headers={"cache-control": "no-store"})  # fmt: skip
-    settings = request.app.state.settings
-    mend = [*policies(settings).troubles(), *await sync.troubles(), *await cdn_outbox.troubles(settings)]
+    mend = [*policies(settings).troubles(), *troubles, *left_out()]
     if disk := full_disk(settings.data_dir):
         mend.append(disk)
     why = None if offers else "no prices are loaded yet; run inferencebench up"

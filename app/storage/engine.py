@@ -5,7 +5,7 @@ goes: the engine in use puts its own mark there (``?`` in SQLite), and values ne
 one engine does stands in :mod:`app.storage.sqlite`, which nothing outside this folder imports.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import starmap
 from string import Formatter
@@ -22,21 +22,24 @@ from app.storage.sqlite import (
     REFUSED,
     ROW,
     UNAVAILABLE,
-    VersionWatch,
     as_it_lies,
     is_disk_full,
+    leave_out_damaged,
     migrate,
     raise_versions,
     run,
     transaction,
     use,
+    whole,
 )
+from app.storage.version_watch import VersionWatch
 
 __all__ = [
     "ENGINE", "NO_TIME", "REFUSED", "ROW", "UNAVAILABLE", "DataVersion", "VersionWatch", "as_it_lies", "close",
-    "data_versions", "execute", "execute_many", "fetch", "fetch_column", "fetch_one", "fetch_pairs", "fetch_rows",
-    "fetch_value", "insert_many", "is_disk_full", "marks", "migrate", "raise_versions", "run", "scrub", "transaction",
-    "use",
+    "data_versions", "despite_damage", "execute", "execute_many", "fetch", "fetch_column", "fetch_one",
+    "fetch_pairs", "fetch_rows", "fetch_value", "insert_many", "is_disk_full", "leave_out_and_tell",
+    "leave_out_damaged", "left_out", "marks", "migrate", "raise_versions", "run", "scrub", "transaction", "use",
+    "whole",
 ]  # fmt: skip
 R = TypeVar("R")
 
@@ -128,6 +131,33 @@ async def scrub(tries: int = write_ahead_log.TRIES) -> bool:
     Returns False if a reader still blocked it after so many tries; the next purge tries again.
     """
     return await write_ahead_log.empty_log(tries)
+
+
+_AT_DAMAGE = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, AssertionError, OSError,
+              *sqlite.UNAVAILABLE)  # fmt: skip
+"""What reading a damaged row raises, here or where its values are used."""
+
+
+async def despite_damage(work: Callable[[], Awaitable[R]]) -> R:
+    """What ``work`` comes to; where it fails at a damaged row, what it comes to without that row."""
+    try:
+        return await work()
+    except _AT_DAMAGE:
+        if not await leave_out_damaged():
+            raise
+        return await work()
+
+
+def left_out() -> list[str]:
+    """The damaged rows that this process leaves out of what it reads, for the operator."""
+    return [f"{row}; it is left out until it is mended or restored from a backup" for row in ENGINE.left_out]
+
+
+async def leave_out_and_tell() -> list[str]:
+    """Leave damaged rows out of what is read outside transactions from now on; all of them, for the operator."""
+    if ENGINE.path:
+        await leave_out_damaged()
+    return left_out()
 
 
 async def close() -> None:

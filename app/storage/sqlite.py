@@ -18,14 +18,19 @@ import aiosqlite
 from piccolo.engine.sqlite import SQLiteEngine, TransactionType, dict_factory
 from piccolo.table import Table
 
+from app.core import clock, logs
 from app.core.errors import DatabaseError
+from app.storage import damage
+from app.storage.damage import MAX_INSTANT
 
 if TYPE_CHECKING:
     from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
 T = TypeVar("T")
+log = logs.get("storage")
 
 BUSY_TIMEOUT_S = 10
+LOOK_EVERY_S = 10
 _WRITE_PRAGMAS = ("PRAGMA foreign_keys = 1", f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}",
                   "PRAGMA synchronous = NORMAL", "PRAGMA secure_delete = ON")  # fmt: skip
 
@@ -51,6 +56,8 @@ class HouseEngine(SQLiteEngine):
         self._reader: aiosqlite.Connection | None = None
         self._reader_loop: asyncio.AbstractEventLoop | None = None
         self._reader_lock: asyncio.Lock | None = None
+        self.left_out: list[damage.Damaged] = []
+        self.looked_at = 0
 
     async def get_connection(self) -> aiosqlite.Connection:
         return await self._open(_WRITE_PRAGMAS)
@@ -94,7 +101,14 @@ class HouseEngine(SQLiteEngine):
         async with self._reader_lock:
             if self._reader is None:
                 self._reader = await self._open(("PRAGMA query_only = 1",))
+                if self.left_out:
+                    await damage.hide(self._reader, self.left_out)
             return self._reader
+
+    async def leave_out(self, rows: list[damage.Damaged]) -> None:
+        """Leave damaged rows, and no others, out of what is read outside transactions from now on."""
+        self.left_out = rows
+        await damage.hide(await self._kept_reader(), rows)
 
     async def close_reader(self) -> None:
         """Close the kept connection; the next read opens a new one."""
@@ -104,6 +118,26 @@ class HouseEngine(SQLiteEngine):
 
 
 ENGINE = HouseEngine()
+
+
+async def leave_out_damaged() -> bool:
+    """Look for damaged rows and leave them out of what is read, outside transactions, from now on; each is told of
+    once.
+
+    True where a row is left out that was not before, so that what failed may succeed now. Looks once in
+    :data:`LOOK_EVERY_S` seconds at most: what fails for another reason costs no more.
+    """
+    if abs(clock.timestamp() - ENGINE.looked_at) < LOOK_EVERY_S:
+        return False
+    ENGINE.looked_at = clock.timestamp()
+    rows = await asyncio.to_thread(damage.find, Path(ENGINE.path))
+    new = [row for row in rows if row not in ENGINE.left_out]
+    if rows != ENGINE.left_out:
+        await ENGINE.leave_out(rows)
+    for row in new:
+        log.error("a stored row is damaged and left out", extra={"table": row.table, "row": row.number,
+                                                                 "columns": row.columns})  # fmt: skip
+    return bool(new)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -182,8 +216,6 @@ async def read(sql: str, values: Sequence[Any]) -> tuple[tuple[str, ...], list[t
 
 ROW = "rowid"
 """The column in which a row of any table has its number."""
-MAX_INSTANT = 253_402_300_799
-"""The last second of the year 9999."""
 NO_TIME = {
     "instant": f"typeof({{0}}) <> 'integer' OR {{0}} NOT BETWEEN 0 AND {MAX_INSTANT}",
     "day": "date({0}) IS NOT {0}",
@@ -195,6 +227,11 @@ def as_it_lies(column: str) -> str:
     """A column without the type that it was declared with: Piccolo's reading of it would fail at what is no such
     value."""
     return f"+{column}"
+
+
+def whole(table: str) -> str:
+    """A table with its damaged rows, for who erases: what can't be read goes too."""
+    return f'main."{table}"'
 
 
 UNAVAILABLE = (sqlite3.OperationalError,)
@@ -255,33 +292,3 @@ def ddl_migration(identity: str, description: str, statements: Sequence[str]) ->
 
     manager.add_raw(run)
     return manager
-
-
-class VersionWatch:
-    """Sees writes to the file, by any process, and knows the version of every key.
-
-    ``PRAGMA data_version`` costs microseconds and changes when another connection has committed; only then are the
-    versions read again.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
-        self._seen = -1
-        self._versions: dict[str, int] = {}
-
-    def written(self) -> int:
-        """A number that is another one after any write to the file by another connection."""
-        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
-
-    def versions(self) -> dict[str, int]:
-        """The version of every key that was ever written. The same object until something changed."""
-        seen = self.written()
-        if seen != self._seen:
-            self._seen = seen
-            fresh = dict(self._connection.execute("SELECT key, version FROM data_version"))
-            if fresh != self._versions:
-                self._versions = fresh
-        return self._versions
-
-    def close(self) -> None:
-        self._connection.close()

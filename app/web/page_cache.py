@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from app.core.errors import BusyError
-from app.storage.engine import VersionWatch
+from app.storage.engine import VersionWatch, despite_damage
 from app.web.answers import Answer, Ask
 
 MAX_KEPT = 4_000
@@ -96,7 +96,7 @@ class Prepared:
     async def _render(self, ask: Ask, shows: tuple[str, ...], render: Render) -> Kept:
         for _ in range(2):  # data that moved under a render could mix two states: render again, once
             before = self._watch.versions()
-            answer = self._bounded(await render(ask), ask.now)
+            answer = self._bounded(await despite_damage(lambda: render(ask)), ask.now)
             keys = (*shows, *answer.shows)
             if all(before.get(key, 0) == self._watch.versions().get(key, 0) for key in keys):
                 break

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from app.storage.engine import execute, execute_many, fetch, fetch_column, marks
+from app.storage.engine import NO_TIME, execute, execute_many, fetch, fetch_column, marks, whole
 
 
 class Aside(NamedTuple):
@@ -48,8 +48,11 @@ async def forget_copies(place: str, names: Iterable[str]) -> None:
 
 
 async def copies_until(until: int) -> list[Copy]:
-    """The copies that were stored by ``until``."""
-    return await fetch(Copy, "SELECT place, name FROM mail_copy WHERE stored_at <= {}", until)
+    """The copies that were stored by ``until``, or nobody can say when."""
+    undated = NO_TIME["instant"].format("stored_at")
+    return await fetch(
+        Copy, f"SELECT place, name FROM {whole('mail_copy')} WHERE stored_at <= {{}} OR {undated}", until  # noqa: S608
+    )  # fmt: skip
 
 
 async def copies_of(references: list[str]) -> list[Copy]:

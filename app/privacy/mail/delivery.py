@@ -12,7 +12,7 @@ from app.core.settings import Settings, is_loopback
 from app.privacy.mail import automatic_limits, copy_store, queue, store
 from app.privacy.mail.mailbox import OUTBOX, outbox
 from app.privacy.requests import cases
-from app.storage.engine import transaction
+from app.storage.engine import UNAVAILABLE, transaction
 from app.upstream.outcome import place_of
 
 TIMEOUT_S, AGAIN_S, TRIES = 30, 300, 50
@@ -30,7 +30,13 @@ async def deliver(settings: Settings) -> int:
     await automatic_limits.release(queue.AUTOMATIC_AN_HOUR)
     now = clock.timestamp()
     for one in await store.due(TRIES, now - AGAIN_S, now):
-        letter = await _claim(one)
+        try:
+            letter = await _claim(one)
+        except UNAVAILABLE:
+            raise
+        except Exception as error:  # a damaged row: the next letter goes
+            log.error("a letter can't be read", extra={"why": type(error).__name__})
+            continue
         if letter is None:
             continue
         try:

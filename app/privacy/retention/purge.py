@@ -85,13 +85,14 @@ async def _copies(kind: Kind, now: int, ran_at: int | None, erased: int | None) 
     """Copies go where they lie, and their record with them."""
     found = await store.copies_stored()
     assert kind.limit is not None
-    ends = [kind.limit.ends(at) for at in found]
+    ends = [_ends(kind.limit, at) for at in found]
+    dated = [start_of(at) for at, end in zip(found, ends, strict=True) if end is not None]
     return State(
         kind,
         len(found),
-        min(found, default=None),
-        sum(end <= now for end in ends),
-        min((end for end in ends if end > now), default=None),
+        min(dated, default=None),
+        sum(end is None or end <= now for end in ends),
+        min((end for end in ends if end is not None and end > now), default=None),
         ran_at,
         erased,
     )

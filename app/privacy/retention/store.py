@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from app.core.retention import Aged
-from app.storage.engine import NO_TIME, ROW, as_it_lies, execute, execute_many, fetch, fetch_column, fetch_value
+from app.storage.engine import NO_TIME, ROW, as_it_lies, execute, execute_many, fetch, fetch_column, fetch_value, whole
 
 
 class Run(NamedTuple):
@@ -58,7 +58,7 @@ async def started(aged: Aged) -> list[Started]:
     """From when how many rows age."""
     return await fetch(
         Started,
-        f"SELECT {as_it_lies(aged.column)} AS start, count(*) AS rows FROM {aged.table} "  # noqa: S608
+        f"SELECT {as_it_lies(aged.column)} AS start, count(*) AS rows FROM {whole(aged.table)} "  # noqa: S608
         f"WHERE {_where(aged)} GROUP BY 1",
     )
 
@@ -68,7 +68,7 @@ async def aged_rows(aged: Aged, latest: int | str, after: int, most: int) -> lis
     ``after``, by number."""
     return await fetch(
         AgedRow,
-        f"SELECT {ROW} AS number, {as_it_lies(aged.column)} AS start FROM {aged.table} WHERE {_where(aged)} "  # noqa: S608
+        f"SELECT {ROW} AS number, {as_it_lies(aged.column)} AS start FROM {whole(aged.table)} WHERE {_where(aged)} "  # noqa: S608
         f"AND ({aged.column} <= {{}} OR {NO_TIME[aged.counts].format(aged.column)}) AND {ROW} > {{}} "
         f"ORDER BY {ROW} LIMIT {{}}",
         latest, after, most,
@@ -81,6 +81,6 @@ async def delete_rows(table: str, numbers: list[int]) -> None:
     await execute(f"DELETE FROM {table} WHERE {ROW} IN ({listed})")  # noqa: S608 -- whole numbers
 
 
-async def copies_stored() -> list[int]:
-    """When each copy of mail was stored, the oldest first."""
-    return await fetch_column("SELECT stored_at FROM mail_copy ORDER BY 1")
+async def copies_stored() -> list[int | str]:
+    """When each copy of mail was stored; what lies there in place of a second, as it is."""
+    return await fetch_column(f"SELECT {as_it_lies('stored_at')} FROM {whole('mail_copy')}")  # noqa: S608

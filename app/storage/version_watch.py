@@ -1,0 +1,33 @@
+"""Seeing that the SQLite file was written to, by whatever process."""
+
+import sqlite3
+
+
+class VersionWatch:
+    """Sees writes to the file, by any process, and knows the version of every key.
+
+    ``PRAGMA data_version`` costs microseconds and changes when another connection has committed; only then are the
+    versions read again.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        self._seen = -1
+        self._versions: dict[str, int] = {}
+
+    def written(self) -> int:
+        """A number that is another one after any write to the file by another connection."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def versions(self) -> dict[str, int]:
+        """The version of every key that was ever written. The same object until something changed."""
+        seen = self.written()
+        if seen != self._seen:
+            self._seen = seen
+            fresh = dict(self._connection.execute("SELECT key, version FROM data_version"))
+            if fresh != self._versions:
+                self._versions = fresh
+        return self._versions
+
+    def close(self) -> None:
+        self._connection.close()

@@ -5,8 +5,8 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from app.core import clock, data_folder, logs
 from app.core.errors import InferenceBenchError
@@ -18,6 +18,9 @@ from app.upstream.store import last_tries
 from app.web import cdn_outbox
 from workers import queue
 from workers.timetable import PURGE, Entry, due
+
+if TYPE_CHECKING:
+    from app.telemetry.metrics import WorkerMetrics
 
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 30
 LOOK_EVERY_S, STEP_S = 5, 90
@@ -58,20 +61,32 @@ async def _until_stopped(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    metrics, end = _metrics(settings)
     telling = asyncio.create_task(cdn_outbox.keep_told(settings))  # needs no queue, so it goes on without one
     try:
-        await _work_again_and_again(settings)
+        await _work_again_and_again(settings, metrics)
     finally:
+        end()
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
 
 
-async def _work_again_and_again(settings: Settings) -> None:
+def _metrics(settings: Settings) -> "tuple[WorkerMetrics | None, Callable[[], None]]":
+    """The worker's metrics, where the settings ask for them, and what ends serving them."""
+    if not settings.metrics_port:
+        return None, lambda: None
+    from app.telemetry.metrics import WorkerMetrics
+
+    made = WorkerMetrics(settings)
+    return made, made.serve(settings.metrics_host, settings.metrics_port)
+
+
+async def _work_again_and_again(settings: Settings, metrics: "WorkerMetrics | None") -> None:
     wait = SHORTEST_WAIT_S
     while True:
         began = time.monotonic()
         try:
-            await _until_the_clock_steps_back(queue.work(settings, _overdue))
+            await _until_the_clock_steps_back(queue.work(settings, _overdue, metrics))
         except queue.AWAY as error:
             if time.monotonic() - began > LONGEST_WAIT_S:
                 wait = SHORTEST_WAIT_S

@@ -6,9 +6,10 @@ The jobs are those of :mod:`workers.jobs`, their times the timetable's.
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arq import Retry, cron, func
 from arq.connections import ArqRedis, RedisSettings, create_pool
@@ -22,6 +23,9 @@ from app.storage.engine import despite_damage
 from workers import jobs
 from workers.timetable import FACTS, GROUPS, RECORDS, TIMETABLE, Entry
 
+if TYPE_CHECKING:
+    from app.telemetry.metrics import WorkerMetrics
+
 Job = Callable[..., Coroutine[Any, Any, Any]]
 AWAY = (RedisError, OSError)
 """Exceptions that mean the queue can't be reached."""
@@ -34,7 +38,9 @@ FIRST_WAIT_S, TIMES_LONGER, LONGEST_WAIT_S = 30, 4, 1800
 """Seconds before a second try; how much longer before each further one; the most, also where a source asks for more."""
 
 
-async def work(settings: Settings, overdue: Callable[[], Awaitable[list[Entry]]]) -> None:
+async def work(
+    settings: Settings, overdue: Callable[[], Awaitable[list[Entry]]], metrics: "WorkerMetrics | None" = None
+) -> None:
     """Work the timetable of this node's role, after what is overdue, until cancelled.
 
     Raises one of :data:`AWAY` when the queue goes away.
@@ -44,7 +50,9 @@ async def work(settings: Settings, overdue: Callable[[], Awaitable[list[Entry]]]
     logs.get("worker").info(
         "working", extra={"role": settings.role, "jobs": sum(entry.group in groups for entry in TIMETABLE)}
     )
-    working = [asyncio.create_task(_work(settings, one, [e for e in late if e.group == one])) for one in groups]
+    working = [
+        asyncio.create_task(_work(settings, one, [e for e in late if e.group == one], metrics)) for one in groups
+    ]
     try:
         done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
@@ -55,7 +63,7 @@ async def work(settings: Settings, overdue: Callable[[], Awaitable[list[Entry]]]
         await asyncio.gather(*working, return_exceptions=True)
 
 
-async def _work(settings: Settings, group: str, late: list[Entry]) -> None:
+async def _work(settings: Settings, group: str, late: list[Entry], metrics: "WorkerMetrics | None") -> None:
     """Work one group's part of the timetable."""
     redis = RedisSettings.from_dsn(settings.redis_url)
     redis.conn_retries = 1
@@ -69,7 +77,7 @@ async def _work(settings: Settings, group: str, late: list[Entry]) -> None:
         keep_result=KEEP_RESULT_S,
         handle_signals=False,
         health_check_interval=HEALTH_S,
-        ctx={"settings": settings},
+        ctx={"settings": settings, "metrics": metrics},
         job_serializer=_pack,
         job_deserializer=json.loads,
         timezone=UTC,
@@ -92,31 +100,38 @@ def _functions(group: str) -> list[Function]:
     """Each job of a group once, with its limits, as arq's."""
     lines = {entry.job: entry for entry in TIMETABLE if entry.group == group}
     return [
-        func(called(getattr(jobs, name), entry.tries), name=name, timeout=entry.timeout_s, max_tries=entry.tries)
+        func(called(getattr(jobs, name), entry.tries, name), name=name, timeout=entry.timeout_s, max_tries=entry.tries)
         for name, entry in lines.items()
     ]
 
 
-def called(job: Job, tries: int) -> Job:
+def called(job: Job, tries: int, name: str = "") -> Job:
     """``job`` as arq calls it: a try that may succeed later is put off, longer each time, until there were
     ``tries``."""
 
     async def run(ctx: dict[str, Any], *arguments: Any) -> Any:
+        began, outcome = time.monotonic(), "failed"
         try:
-            return await despite_damage(lambda: job(ctx["settings"], *arguments))
+            done = await despite_damage(lambda: job(ctx["settings"], *arguments))
+            outcome = "ok"
+            return done
         except jobs.TryAgainError as error:
+            outcome = "again"
             before = ctx["job_try"]
             if before >= tries:
                 return error.result
             wait = error.after_s or FIRST_WAIT_S * TIMES_LONGER ** (before - 1)
             raise Retry(defer=min(LONGEST_WAIT_S, wait)) from None
+        finally:
+            if (metrics := ctx.get("metrics")) is not None:
+                metrics.note(name, outcome, time.monotonic() - began)
 
     return run
 
 
 def _cron(entry: Entry) -> CronJob:
     """One line of the timetable as arq's; ``unique`` keeps two workers from doing it twice."""
-    job = called(getattr(jobs, entry.job), entry.tries)
+    job = called(getattr(jobs, entry.job), entry.tries, entry.job)
 
     async def run(ctx: dict[str, Any]) -> Any:
         return await job(ctx, *([entry.argument] if entry.argument else []))

@@ -34,6 +34,7 @@ COMMANDS = (
     ("policy", "policies:app", "List, check and begin versions of the policies."),
     ("retention", "retention:app", "Show what is kept, how long, and what is due for deletion; delete it."),
     ("abuse", "retention:abuse", "Show who asks most and whose requests fail in bursts, from the access log."),
+    ("nodes", "nodes:app", "List the nodes that share the work, or forget one that will not come back."),
     ("submissions", "submissions:app", "Look at the community's reports and decide."),
     ("ledger", "ledger:app", "Check what was predicted of reported measurements before they were published."),
     ("privacy", "privacy:app", "Handle privacy requests: read, verify, carry out, answer in time."),

@@ -1,9 +1,9 @@
 """``inferencebench retention`` and ``inferencebench abuse``."""
 
+import asyncio
 import time
-from collections import Counter
-from collections.abc import Iterator
-from typing import Annotated
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated
 
 from app.cli.database import open_database
 from app.cli.options import group, whole
@@ -15,12 +15,14 @@ from app.core.units import DAY_S
 from app.privacy.retention import canary as canaries
 from app.privacy.retention import purge
 from app.storage import engine
-from app.telemetry import access_log, access_log_reader
+from app.telemetry import access_log_reader
+from app.telemetry.abuse import Tally
+
+if TYPE_CHECKING:
+    from app.telemetry import nodes
 
 app = group("retention")
 SOON_S = DAY_S
-BURST = 20
-"""So many failed requests of one address within a minute are called a burst."""
 
 
 def instant(text: str, name: str) -> int:
@@ -112,6 +114,8 @@ def abuse(
 ) -> int:
     """Print who asked most and whose requests failed in bursts, or every row of one address.
 
+    Every node is asked; the exit status is 1 if one did not answer, and it is named.
+
     Args:
         since: from here on, a date or instant; a day ago if not given
         until: up to here
@@ -120,52 +124,47 @@ def abuse(
     """
     now = clock.timestamp()
     span = (instant(since, "since") if since else now - SOON_S, instant(until, "until") if until else None)
-    folder = settings.data_dir / access_log.FOLDER
+    from app.telemetry import nodes
+
     try:
-        found = access_log_reader.read(folder, now, *span, address)
-        for line in _of_address(found) if address else _of_all(found, top):
-            print(line)
+        asked = nodes.Asked(settings, nodes.Question("rows" if address else "tally", *span, address))
+        asyncio.run(_of_address(asked) if address else _of_all(asked, top))
     except ValueError:
         raise InferenceBenchError(
             f"--address {address!r} is no IP address; for example 203.0.113.7 or 2001:db8::7"
         ) from None
-    return 0
+    for who in asked.silent:
+        print(f"without {who}")
+    return 1 if asked.silent else 0
 
 
-def _of_address(found: Iterator[access_log_reader.LogRow]) -> Iterator[str]:
-    count = 0
-    for row in found:
-        count += 1
+async def _of_address(asked: "nodes.Asked") -> None:
+    rows = [access_log_reader.LogRow(**row) async for part in asked.parts() for row in part]
+    for row in sorted(rows, key=attrgetter("at")):
         took = "" if row.ms is None else f"{row.ms:.1f} ms"
-        yield (
+        print(
             f"{_moment(row.at)}  {row.status}  {row.method} {row.path if row.path != '-' else row.route} "
             f" {row.browser}, {row.system}  {row.referrer}  {took}"
         )
-    yield f"{count:,} rows"
+    print(f"{len(rows):,} rows")
 
 
-def _of_all(found: Iterator[access_log_reader.LogRow], top: int) -> Iterator[str]:
-    asked: Counter[str] = Counter()
-    failed: Counter[str] = Counter()
-    bursts: Counter[tuple[str, int]] = Counter()
-    routes: dict[str, Counter[str]] = {}
-    for row in found:
-        asked[row.address] += 1
-        routes.setdefault(row.address, Counter())[row.route] += 1
-        if row.status >= 400:
-            failed[row.address] += 1
-            bursts[row.address, row.at // 60] += 1
-    yield f"{asked.total():,} requests of {len(asked):,} addresses"
-    if asked:
-        yield "top talkers:"
-    for address, count in asked.most_common(top):
-        route, most = routes[address].most_common(1)[0]
-        yield f"  {count:>9,}  {address}  {percent(failed[address] / count)} failed, most of all {route} ({most:,})"
-    worst = [(pair, count) for pair, count in bursts.most_common(top) if count >= BURST]
+async def _of_all(asked: "nodes.Asked", top: int) -> None:
+    tally = Tally()
+    async for part in asked.parts():
+        tally.join(part)
+    print(f"{tally.asked.total():,} requests of {len(tally.asked):,} addresses")
+    if tally.asked:
+        print("top talkers:")
+    for address, count in tally.asked.most_common(top):
+        route, most = tally.routes[address].most_common(1)[0]
+        share = percent(tally.failed[address] / count)
+        print(f"  {count:>9,}  {address}  {share} failed, most of all {route} ({most:,})")
+    worst = tally.bursts(top)
     if worst:
-        yield "bursts of failed requests, a minute each:"
+        print("bursts of failed requests, a minute each:")
     for (address, minute), count in worst:
-        yield f"  {count:>9,}  {address}  {_moment(minute * 60)}"
+        print(f"  {count:>9,}  {address}  {_moment(minute * 60)}")
 
 
 def _moment(at: int | None) -> str:

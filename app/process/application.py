@@ -1,9 +1,11 @@
 """The application: its routes, its middleware, nothing else."""
 
+import asyncio
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -21,6 +23,10 @@ from app.telemetry.log_paths import LogPaths
 from app.web import assets
 from app.web.front import PAGES, Front
 from app.web.page_cache import Prepared
+from app.web.shared_limit import SharedLimits
+
+if TYPE_CHECKING:
+    from app.telemetry.metrics import WebMetrics
 
 
 def create_app(settings: Settings | None = None) -> Front:
@@ -37,18 +43,25 @@ def create_app(settings: Settings | None = None) -> Front:
 
     counters = Counters()
     places = LogPaths(path for handler in routes.HANDLERS for path in handler.paths)
-    access = AccessLog(settings, places, counters)
+    metrics = _metrics(settings, prepared)
+    access = AccessLog(settings, places, counters, metrics)
     methods: dict[str, set[str]] = defaultdict(set)
     for handler in routes.HANDLERS:
         for path in handler.paths:
             also = ("OPTIONS", "HEAD") if "GET" in handler.http_methods else ("OPTIONS",)
             methods[shown(path)] |= {*handler.http_methods, *also}
 
+    limits = SharedLimits(settings)
+
     @asynccontextmanager
     async def beside(_: Litestar) -> AsyncIterator[None]:
         await policies(settings).share()
+        end = metrics.serve(settings.metrics_host, settings.metrics_port) if metrics else None
         async with lifespan.beside(settings, access, counters):
             yield
+        if end is not None:
+            await asyncio.to_thread(end)
+        await limits.close()
         await engine.close()
         watch.close()
 
@@ -58,6 +71,7 @@ def create_app(settings: Settings | None = None) -> Front:
         "counters": counters,
         "pages": PAGES,
         "allow": lambda path: ", ".join(sorted(methods[places.route(path)])),
+        "limits": limits,
         "beacon_limit": beacon.limit(),
         "submit_limits": reports.limits(),
         "mcp_limit": mcp.limit(),
@@ -74,3 +88,16 @@ def create_app(settings: Settings | None = None) -> Front:
     )
     elsewhere = () if settings.keeps_records else routes.RECORDS
     return Front(litestar, prepared, settings, assets.prepared(), access, elsewhere)
+
+
+def _metrics(settings: Settings, prepared: Prepared) -> "WebMetrics | None":
+    """The metrics of the web process, where the settings ask for them."""
+    if not settings.metrics_port:
+        return None
+    from app.telemetry.metrics import WebMetrics
+
+    made = WebMetrics(settings)
+    for name, meaning in (("kept", "Answers that are kept"), ("bytes", "Size of the answers that are kept"),
+                          ("under_way", "Answers that are being prepared")):  # fmt: skip
+        made.measure(f"prepared_{name}", meaning, lambda name=name: prepared.figures()[name])  # type: ignore[misc]
+    return made

@@ -1,5 +1,6 @@
 """What is misconfigured, in plain words."""
 
+import asyncio
 import importlib.util
 import os
 import shutil
@@ -50,6 +51,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         and shutil.which("redis-server") is None
     ):
         yield "note", f"no queue for the worker: set {PREFIX}REDIS_URL or install redis-server; the web runs without"
+    if settings.redis_url:
+        yield from _queue(settings)
     yield from _sources(settings)
     yield from _policies(settings)
     yield from _mail(settings)
@@ -69,6 +72,26 @@ def examine(settings: Settings) -> Iterator[Finding]:
         )
     if not settings.operator_email:
         yield "note", f"{PREFIX}OPERATOR_EMAIL is not set: nobody is reminded of deadlines"
+
+
+def _queue(settings: Settings) -> Iterator[Finding]:
+    """The queue's server, which may hold an address for a minute: in its memory only."""
+    from app.core import shared_queue
+
+    said = asyncio.run(shared_queue.settings_of(settings.redis_url))
+    if said is None:
+        yield "fault", f"the queue at {PREFIX}REDIS_URL does not answer; start it, or put its address right"
+        return
+    kept = shared_queue.on_its_disk(said)
+    yield "ok", "the queue answers"
+    if kept:
+        yield (
+            "fault",
+            (
+                f"the queue's server would keep what it holds beyond its memory ({', '.join(kept)}); start it with "
+                "--save '' --appendonly no --slowlog-max-len 0"
+            ),
+        )
 
 
 async def _troubles(settings: Settings) -> list[str]:

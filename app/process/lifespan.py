@@ -21,13 +21,18 @@ log = logs.get("telemetry")
 async def beside(settings: Settings, access: AccessLog, counters: Counters) -> AsyncIterator[None]:
     """Write the log and the counters regularly while the site runs, and once more at shutdown."""
     access.start()
-    task = asyncio.create_task(_run(settings, access, counters))
+    tasks = [asyncio.create_task(_run(settings, access, counters))]
+    if settings.redis_url:
+        from app.privacy.retention import canary
+        from app.telemetry import nodes
+
+        tasks.append(asyncio.create_task(nodes.take_part(settings, lambda: canary.last_death(settings))))
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(access.stop)
         await write(counters)
 

@@ -37,7 +37,9 @@ def run(settings: Settings, *, with_worker: bool = False) -> int:
         data_folder.make_private(settings.data_dir)
         if with_worker:
             stack.enter_context(data_folder.one_worker(settings.data_dir, "up"))
-        _refuse_taken_port(settings)
+        _refuse_taken_port("PORT", settings.host, settings.port)
+        if settings.metrics_port:
+            _refuse_taken_port("METRICS_PORT", settings.metrics_host, settings.metrics_port)
         loaded = prepare.prepare(settings)
         _refuse_empty_policies(settings)
         children.forked_children_end_with_us()
@@ -154,20 +156,21 @@ def most_connections() -> int:
     return max(64, min(MOST_CONNECTIONS, soft - FILES_OF_OUR_OWN))
 
 
-def _refuse_taken_port(settings: Settings) -> None:
-    """Report in one line that something else already listens on the port."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def _refuse_taken_port(name: str, host: str, port: int) -> None:
+    """Report in one line that something else already listens on the port that the setting ``name`` says."""
+    setting = name.replace("PORT", "HOST")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((host, port))
         except socket.gaierror:
             raise SettingError(
-                f"{PREFIX}HOST: {settings.host!r} is no name or address of this machine; for example "
-                f"{PREFIX}HOST=127.0.0.1"
+                f"{PREFIX}{setting}: {host!r} is no name or address of this machine; for example "
+                f"{PREFIX}{setting}=127.0.0.1"
             ) from None
         except OSError as error:
             raise SettingError(
-                f"{PREFIX}PORT: can't listen on {settings.host}:{settings.port} ({error.strerror}); "
-                f"for example {PREFIX}PORT={settings.port + 1}"
+                f"{PREFIX}{name}: can't listen on {host}:{port} ({error.strerror}); "
+                f"for example {PREFIX}{name}={port + 1}"
             ) from None

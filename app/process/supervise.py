@@ -75,8 +75,10 @@ def queue_program() -> str | None:
 class Household:
     """The children: a queue where none is given, and the worker."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, beside_web: bool = False) -> None:
+        """``beside_web``: a web process has the port of the metrics, and the worker the next one."""
         self._settings = settings
+        self._beside_web = beside_web
         self._stopping = threading.Event()
         self._log = logs.get("supervisor")
 
@@ -100,9 +102,11 @@ class Household:
         self._stopping.set()
 
     def _children(self, folder: Path) -> list[Child]:
-        worker = [sys.executable, "-m", "workers"]
+        worker, more = [sys.executable, "-m", "workers"], {}
+        if self._beside_web and self._settings.metrics_port:
+            more[f"{PREFIX}METRICS_PORT"] = str(self._settings.metrics_port + 1)
         if self._settings.redis_url:
-            return [Child("worker", worker)]
+            return [Child("worker", worker, more)]
         program = queue_program()
         if program is None:
             self._log.warning("no queue can run here: the pages are served, but prices are not fetched",
@@ -111,7 +115,7 @@ class Household:
         address = folder / "queue.sock"
         queue = [program, "--port", "0", "--unixsocket", str(address), "--unixsocketperm", "700", "--save", "",
                  "--appendonly", "no", "--dir", str(folder), "--loglevel", "warning", "--daemonize", "no"]  # fmt: skip
-        return [Child("queue", queue), Child("worker", worker, {f"{PREFIX}REDIS_URL": f"unix://{address}"})]
+        return [Child("queue", queue), Child("worker", worker, {**more, f"{PREFIX}REDIS_URL": f"unix://{address}"})]
 
     def _look_after(self, child: Child) -> None:
         """Restart a child that ended by itself, waiting longer each time."""
@@ -149,7 +153,7 @@ def _queue_folder() -> Iterator[Path]:
 @contextlib.contextmanager
 def beside(settings: Settings) -> Iterator[threading.Event]:
     """Keep the queue and the worker running while the block runs; they start when the given event is set."""
-    household, ready = Household(settings), threading.Event()
+    household, ready = Household(settings, beside_web=True), threading.Event()
 
     def look() -> None:
         ready.wait()

@@ -43,7 +43,8 @@ async def beacon(request: Request[Any, Any, Any]) -> Response[None]:
     now = clock.timestamp()
     state = request.app.state
     keys = read(body, state.pages, f"{clock.from_timestamp(now):%Y-%m-%d}")
-    if state.beacon_limit.allows(client_address.of(request.scope, state.settings.trusted_proxies), now):
+    address = client_address.of(request.scope, state.settings.trusted_proxies)
+    if await state.limits.allows("beacon", state.beacon_limit, address, now):
         state.counters.add(dict.fromkeys(keys, 1))
     return Response(None, status_code=204, headers={"cache-control": "no-store"})
 

@@ -1,9 +1,10 @@
 """The front page and the status page."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from app.catalog.facts import gpus
-from app.core.units import HOUR_S
+from app.core.units import HOUR_S, MINUTE_S
 from app.core.version_keys import HISTORY_KEY, MODELS_KEY, OFFERS_KEY, RETENTION_KEY, SOURCES_KEY, TELEMETRY_KEY
 from app.estimate.constants import fitted
 from app.policies.files import policies
@@ -25,8 +26,12 @@ from app.storage.engine import data_versions
 from app.telemetry import access_log_reader as log_rows
 from app.telemetry.access_log import FOLDER
 from app.telemetry.report import report
+from app.web import cdn_outbox
 from app.web.answers import Answer, Ask
 from app.web.front import public
+
+if TYPE_CHECKING:
+    from app.telemetry.nodes import Node
 
 SHOWN_ASIDE = 200
 SHOWN_DIFFERING = 40
@@ -64,6 +69,8 @@ async def status(ask: Ask) -> Answer:
     ask.redirect_to_canonical("/status")
     aside, reasons = await set_aside(SHOWN_ASIDE)
     sources = await source_status.of_sources(None, ask.settings)
+    nodes = await _nodes(ask)
+    died = [await asyncio.to_thread(canary.last_death, ask.settings), *(node.canary_died for node in nodes or ())]
     body = render(
         "site/status.html", settings=ask.settings, path="/status", canonical="/status", now=ask.now,
         title="Status", description="How fresh the prices are, where they come from, and every row that was set "
@@ -75,14 +82,24 @@ async def status(ask: Ask) -> Answer:
         aside_count=sum(reasons.values()),
         history=await queries.history_extent(), counts=await report(ask.now),
         kept=await purge.held_by_kind(ask.settings, ask.now),
-        canary_died=await asyncio.to_thread(canary.last_death, ask.settings),
+        canary_died=max((at for at in died if at), default=None),
         requests=await cases.figures(ask.now), oldest_row=await asyncio.to_thread(log_rows.oldest_row,
             ask.settings.data_dir / FOLDER, ask.now),
+        nodes=nodes, edges_behind=len(await cdn_outbox.troubles(ask.settings)),
         versions=[*await data_versions(WATCHED), ("estimator's constants", f"fitted {_day(fitted()['date'])}"),
                   *_policies(ask)],
     )  # fmt: skip
-    stale = await store.next_stale(ask.now)
-    return Answer(body, valid_until=min(stale or ask.now + HOUR_S, ask.now + HOUR_S))
+    stale, most = await store.next_stale(ask.now), MINUTE_S if ask.settings.redis_url else HOUR_S
+    return Answer(body, valid_until=min(stale or ask.now + most, ask.now + most))
+
+
+async def _nodes(ask: Ask) -> "list[Node] | None":
+    """The nodes of the site, where several share a queue; None where that is away."""
+    if not ask.settings.redis_url:
+        return []
+    from app.telemetry import nodes
+
+    return await nodes.standing(ask.settings)
 
 
 @public("/status/rejected", shows=(OFFERS_KEY, SOURCES_KEY))

@@ -42,7 +42,8 @@ async def mcp(request: Request[Any, Any, Any]) -> ASGIApp:
     asked too often, 503 when too much is under way."""
     state, now = request.app.state, clock.timestamp()
     refuse_foreign(request.scope, state.settings)
-    if not state.mcp_limit.allows(client_address.of(request.scope, state.settings.trusted_proxies), now):
+    address = client_address.of(request.scope, state.settings.trusted_proxies)
+    if not await state.limits.allows("mcp", state.mcp_limit, address, now):
         return refused_often(state.mcp_limit.wait_s(now)).to_asgi_response(None, request)
     body = await read_body(request, MOST_BYTES)
     if _under_way >= MOST_AT_ONCE:

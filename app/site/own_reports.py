@@ -52,7 +52,7 @@ async def manage(request: Request[Any, Any, Any]) -> Response[bytes]:
     receipt, action = typed.get("receipt", "")[:100], typed.get("do", "show")
     report = await store.by_receipt(receipt) if looks_right(receipt) else None
     if report is None:  # who holds a receipt may always see, withdraw and erase; guessing one is limited
-        if wait := too_often(request, "posts"):
+        if wait := await too_often(request, "posts"):
             return refused_often(wait)
         words = (
             "No report has this receipt. It begins with ib- and has 24 more letters and digits; perhaps the report "

@@ -118,13 +118,12 @@ async def typed_in(request: Request[Any, Any, Any]) -> tuple[dict[str, str], byt
     return fields, file
 
 
-def too_often(request: Request[Any, Any, Any], name: str) -> int:
+async def too_often(request: Request[Any, Any, Any], name: str) -> int:
     """Seconds to wait if the visitor's address did it too often, 0 if it may."""
     state, now = request.app.state, clock.timestamp()
     limit: RateLimit = state.submit_limits[name]
-    return (
-        0 if limit.allows(client_address.of(request.scope, state.settings.trusted_proxies), now) else limit.wait_s(now)
-    )
+    address = client_address.of(request.scope, state.settings.trusted_proxies)
+    return 0 if await state.limits.allows(name, limit, address, now) else limit.wait_s(now)
 
 
 def refused_often(wait_s: int) -> Response[bytes]:
@@ -137,7 +136,7 @@ def refused_often(wait_s: int) -> Response[bytes]:
 async def send(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Take in a report: check it, keep it, give the receipt."""
     settings: Settings = request.app.state.settings
-    if wait := too_often(request, "posts"):
+    if wait := await too_often(request, "posts"):
         return refused_often(wait)
     found = _form(str(request.path_params["kind"]))
     typed, file = await typed_in(request)
@@ -161,7 +160,7 @@ async def _keep(
     request: Request[Any, Any, Any], found: Form, typed: dict[str, str], values: dict[str, str], policy: Version
 ) -> Response[bytes]:
     settings: Settings = request.app.state.settings
-    if wait := too_often(request, "sent"):
+    if wait := await too_often(request, "sent"):
         return unkept(
             await form_page(settings, found, typed, notice=LATER), status=429, headers={"retry-after": str(wait)}
         )

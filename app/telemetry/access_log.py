@@ -10,7 +10,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.core import client_address, clock, logs
 from app.core.settings import Settings
@@ -28,13 +28,19 @@ KNOWN = 8_192
 REPORTS = ("/submit", "/submissions")
 UNNOTED = "/beacon"
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+if TYPE_CHECKING:
+    from app.telemetry.metrics import WebMetrics
+
 log = logs.get("access")
 
 
 class AccessLog:
     """The log of one web process."""
 
-    def __init__(self, settings: Settings, places: LogPaths, counters: Counters) -> None:
+    def __init__(
+        self, settings: Settings, places: LogPaths, counters: Counters, metrics: "WebMetrics | None" = None
+    ) -> None:
+        self._metrics = metrics
         self.folder = settings.data_dir / FOLDER
         self._settings = settings
         self._places = places
@@ -97,6 +103,8 @@ class AccessLog:
                 dropped += len(lines)
                 log.warning("rows of the access log could not be written", extra={"why": error.strerror})
         if dropped:
+            if self._metrics is not None:
+                self._metrics.note_dropped(dropped)
             counts[(_instant(clock.timestamp())[:10], DROPPED, "", 0)] += dropped
         self._counters.add(counts)
 
@@ -122,6 +130,8 @@ class AccessLog:
         kind, milliseconds = "access", f"{seconds * 1e3:.1f}"
         if method == "POST" and route.startswith(REPORTS):
             kind, now, milliseconds = "reports", now // HOUR_S * HOUR_S, "-"
+        elif self._metrics is not None:  # a post of a report is in no metric: it would tell the second
+            self._metrics.note(route, status, seconds)
         instant = _instant(now)
         line = (
             f"{instant}\t{client_address.of(scope, self._trusted)}\t{_families(user_agent)}\t"

@@ -61,6 +61,10 @@ class Prepared:
         self._under_way: dict[tuple[str, bytes], asyncio.Task[Kept]] = {}
         self._places = asyncio.Semaphore(MAX_RENDERS)
 
+    def figures(self) -> dict[str, int]:
+        """How many answers are kept, of how many bytes, and how many are being prepared."""
+        return {"kept": len(self._kept), "bytes": self._bytes, "under_way": len(self._under_way)}
+
     def find(self, key: tuple[str, bytes], now: int) -> Kept | None:
         """The prepared answer of an address, if it is current."""
         kept = self._kept.get(key)

@@ -35,7 +35,7 @@ class RateLimit:
         if now // self.window_s != self._window:
             self._window = now // self.window_s
             self._counts.clear()
-        keys = [(self._key(network), self.most * times) for network, times in _networks(address)]
+        keys = [(self._key(network), self.most * times) for network, times in networks(address)]
         if any(self._counts.get(key, 0) >= most for key, most in keys):
             return False
         for key, _ in reversed(keys):  # the narrowest last: it is the one to remember
@@ -52,7 +52,7 @@ class RateLimit:
         return hashlib.blake2b(network.encode(), key=self._salt, digest_size=12).digest()
 
 
-def _networks(address: str) -> list[tuple[str, int]]:
+def networks(address: str) -> list[tuple[str, int]]:
     """(network, how many times the limit it has) of an address, the narrowest first."""
     try:
         read = ipaddress.ip_address(address)

@@ -1,12 +1,12 @@
 """What is held of somebody, gathered into a zip: JSON, CSV and a README in plain words, with what GDPR Art. 15
 asks for."""
 
-import asyncio
 import csv
 import io
 import json
 import zipfile
 from dataclasses import asdict
+from operator import itemgetter
 from typing import Any
 
 from app.core import clock
@@ -21,24 +21,23 @@ from app.privacy.requests import cases
 from app.privacy.requests.cases import Case
 from app.submissions.export import as_csv, as_json
 from app.submissions.forms import FORMS
-from app.telemetry import access_log, access_log_reader
+from app.telemetry import nodes
 
 
 async def log_rows(settings: Settings, address: str, since: int, until: int | None, proof: str) -> list[dict[str, Any]]:
-    """Rows of the server log of an address, only on further proof that is recorded (GDPR Art. 11(2))."""
+    """Rows of all nodes' server logs of an address, only on further proof that is recorded (GDPR Art. 11(2)).
+
+    Raises :class:`InferenceBenchError` where a node did not answer: half of a log would pass for all of it.
+    """
     if not proof.strip():
         raise InferenceBenchError(
             "a mailbox proves no IP address: say with --ip-proof what shows that it was this person's, for example "
             "'statement of the provider, 2026-11-20'"
         )
-    return [
-        asdict(row)
-        for row in await asyncio.to_thread(
-            lambda: list(
-                access_log_reader.read(settings.data_dir / access_log.FOLDER, clock.timestamp(), since, until, address)
-            )
-        )
-    ]
+    rows, silent = await nodes.gather(settings, nodes.Question("rows", since, until, address))
+    if silent:
+        raise InferenceBenchError(f"the server log could not be read whole, without {'; '.join(silent)}; try again")
+    return sorted(rows, key=itemgetter("at"))
 
 
 README = """What InferenceBench holds about you

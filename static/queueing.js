@@ -10,6 +10,7 @@ export const CHUNK = 8192;
 const Z95 = 1.6448536269514722, REACH = 4, GRID = 0.25, MOST_POINTS = 64;
 export const WIDEST = 3.8;
 
+const byValue = (a, b) => a[0] - b[0] || a[1] - b[1];
 export const spread = (mean, p95) => {
   if (p95 <= mean) return [[Math.max(mean, 1), 1]];
   const s = Z95 - Math.sqrt(Math.max(Z95 * Z95 - 2 * Math.log(Math.min(p95 / mean, WIDEST)), 0)), found = [];
@@ -92,9 +93,11 @@ export const loneTime = (p, tokens, cached, flight) =>
 
 // The queue: a load is { rate, burst, prompts: [tokens, cached, weight], outputs, width, advance, extra, own }
 
-const MOST_STATES = 4000, NEGLIGIBLE = 30, BURST_SCALE = 2, ROUNDS = 12, WAIT_POINTS = 9, NOTHING = 1e-6;
-const CROWDS = 8, FIRSTS = 24, SLOWS = 5, EACHS = 12;
-const SURE_BUSY = 0.6, SURE_PROMPTS = 0.4, SURE_FULL = 0.003, SURE_PLACES = 8, SURE_BURST = [0.5, 2], SURE_STEPS = 20, LEAST_TOKENS = 2;
+export const NOTHING = 1e-6, FIRSTS = 24;
+const MOST_STATES = 4000, NEGLIGIBLE = 30, BURST_SCALE = 2, ROUNDS = 12, WAIT_POINTS = 9;
+const CROWDS = 8, SLOWS = 5, EACHS = 12;
+const SURE_BUSY = 0.6, SURE_PROMPTS = 0.4, SURE_FULL = 0.003, SURE_PLACES = 8, SURE_BURST = [0.5, 2],
+  SURE_STEPS = 20, LEAST_TOKENS = 2;
 
 export const attended = (load) => {
   let o2 = 0, p1 = 0;
@@ -103,7 +106,7 @@ export const attended = (load) => {
   return p1 + o2 / (2 * meanOf(load.outputs));
 };
 
-const workOf = (p, load) => {
+export const workOf = (p, load) => {
   const w = [0, 0, 0];
   for (const [tokens, cached, weight] of load.prompts) {
     const took = promptTime(p, tokens, cached);
@@ -114,9 +117,9 @@ const workOf = (p, load) => {
   return w;
 };
 
-const decode = (p, load, running, each) => step(p, running, running * each, load.width) + load.extra;
+export const decode = (p, load, running, each) => step(p, running, running * each, load.width) + load.extra;
 export const places = (p, load) => Math.max(Math.min(p.cap, p.room / (load.own || attended(load))), 1);
-const stepsOf = (load) => Math.max(meanOf(load.outputs) - 1, 0) / load.advance;
+export const stepsOf = (load) => Math.max(meanOf(load.outputs) - 1, 0) / load.advance;
 
 export const mostRate = (p, load) => {
   const r = places(p, load);
@@ -138,7 +141,7 @@ const logNormal = (average, variance, points) => {
 
 const together = (burst, expected) => (burst - 1) * (1 - Math.exp(-BURST_SCALE * Math.sqrt(expected)));
 
-const crowd = (p, load, behind = 0) => {
+export const crowd = (p, load, behind = 0) => {
   const each = attended(load), r = places(p, load), steps = stepsOf(load);
   const share = load.rate / (1 - load.rate * workOf(p, load)[0]), heights = [0];
   let height = 0, best = 0;
@@ -162,7 +165,7 @@ const empty = (rate, d, k1) => {
   return none;
 };
 
-const waits = (load, work, d) => {
+export const waits = (load, work, d) => {
   const { rate } = load, [w1, , w3] = work, busy = rate * w1;
   const more = together(load.burst, rate * (d / (1 - busy) + w1)), w2 = work[1] + more * w1 * w1;
   const k1 = d / (1 - busy), k2 = k1 * rate * w2 / (1 - busy ** 2);
@@ -187,8 +190,7 @@ const heldUp = (held, w1, w2, busy) => {
   return none > 1e-6 ? [[0, none], ...found] : found;
 };
 
-const byValue = (a, b) => a[0] - b[0] || a[1] - b[1];
-const fewer = (rows, count) => {
+export const fewer = (rows, count) => {
   const found = [];
   let part = 0, total = 0;
   for (const [value, weight] of rows) {
@@ -202,7 +204,7 @@ const fewer = (rows, count) => {
 const crowds = (chances, average, wider) => [[0, chances[0]],
   ...fewer(chances.map((chance, n) => [n, chance]).slice(1), CROWDS)
     .map(([n, share]) => [Math.max(average + (n - average) * Math.sqrt(wider), 1), share])];
-const ends = (rows) => { rows.sort(byValue); return [quantile(rows, 0.5), quantile(rows, 0.95)]; };
+export const ends = (rows) => { rows.sort(byValue); return [quantile(rows, 0.5), quantile(rows, 0.95)]; };
 
 const sureOf = (p, load, busy, prompts, full) => busy < SURE_BUSY && prompts < SURE_PROMPTS && full < SURE_FULL
   && quantile(load.prompts.map(([tokens, cached, weight]) => [tokens - cached, weight]), 0.95) <= CHUNK
@@ -218,7 +220,7 @@ const firstOf = (p, load, waited, running, d) => {
   return found;
 };
 
-const answers = (load, work, first, life, behind, spreadOf) => {
+export const answers = (load, work, first, life, behind, spreadOf) => {
   const steps = stepsOf(load), rho = load.rate * work[0];
   const w2 = work[1] + together(load.burst, load.rate * life) * work[0] ** 2;
   const d = (life * (1 - rho) - behind * (1 - rho ** steps)) / steps, every = [], whole = [];

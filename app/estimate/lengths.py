@@ -38,11 +38,11 @@ def spread(mean: float, p95: float) -> Points:
 def counted(counts: Iterable[tuple[float, float]]) -> Points:
     """Points from counts of lengths, (tokens, count): neighbours are joined until :data:`MOST_POINTS` are left, each at
     its mean."""
-    rows = sorted((max(value, 1.0), count) for value, count in counts if count > 0)
-    whole = sum(count for _, count in rows)
+    each = sorted((max(value, 1.0), count) for value, count in counts if count > 0)
+    whole = sum(count for _, count in each)
     found: list[tuple[float, float]] = []
     seen = total = 0.0
-    for value, count in rows:
+    for value, count in each:
         seen += count
         total += value * count
         if seen * MOST_POINTS >= whole:
@@ -58,13 +58,13 @@ def mean(points: Points) -> float:
     return sum(value * weight for value, weight in points)
 
 
-def quantile(rows: Sequence[tuple[float, float]], share: float) -> float:
-    """The value that ``share`` of the weight of sorted ``rows`` does not exceed, drawn straight between the middles of
-    neighbours."""
-    seen, before, at = 0.0, rows[0][0], 0.0
-    for value, weight in rows:
+def quantile(points: Sequence[tuple[float, float]], share: float) -> float:
+    """The value that ``share`` of the weight of sorted ``points`` does not exceed, drawn straight between the middles
+    of neighbours."""
+    seen, before, at = 0.0, points[0][0], 0.0
+    for value, weight in points:
         middle = seen + weight / 2
         if middle >= share:
             return before + (value - before) * (share - at) / (middle - at) if middle > at and at else value
         seen, before, at = seen + weight, value, middle
-    return rows[-1][0]
+    return points[-1][0]

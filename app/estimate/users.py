@@ -70,7 +70,7 @@ def _crowds(chances: list[float], average: float, wider: float) -> Rows:
     return [(0.0, chances[0]), *((max(average + (n - average) * sqrt(wider), 1.0), share) for n, share in rows)]
 
 
-def _ends(rows: Rows) -> tuple[float, float]:
+def ends(rows: Rows) -> tuple[float, float]:
     rows.sort()
     return quantile(rows, 0.5), quantile(rows, 0.95)
 
@@ -110,14 +110,14 @@ def seen(p: Pace, load: Load) -> Seen:
         waited += [(value, share * weight) for value, weight in found]
     first = _first(p, load, waited, running, decode(p, load, max(running, 1.0), each))
     sure = _sure(p, load, busy, rho, full)
-    ttft = _ends(first)
+    ttft = ends(first)
     if not steps:
         return Seen(busy, sure, running, full, ttft, ttft)
     slow = [(decode(p, load, n + 1, each), chance) for n, chance in enumerate(chances)]
     average = sum(v * c for v, c in slow)
     spread = (sum(v * v * c for v, c in slow) / (average * average) - 1) * wider
-    every, whole = _answers(load, work, fewer(first, FIRSTS), running / load.rate, behind, spread)
-    return Seen(busy, sure, running, full, ttft, _ends(whole), _ends(every) if every else (0.0, 0.0))
+    every, whole = answers(load, work, fewer(first, FIRSTS), running / load.rate, behind, spread)
+    return Seen(busy, sure, running, full, ttft, ends(whole), ends(every) if every else (0.0, 0.0))
 
 
 NOTHING = 1e-6
@@ -135,7 +135,7 @@ def _first(p: Pace, load: Load, waited: Rows, running: float, d: float) -> Rows:
     return found
 
 
-def _answers(
+def answers(
     load: Load, work: tuple[float, float, float], first: Rows, life: float, behind: float, spread: float
 ) -> tuple[Rows, Rows]:  # fmt: skip
     """Points of the time per token and of the whole answer. ``life`` is how long a sequence decodes on average,

@@ -7,11 +7,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from app.estimate.apart import best_apart
+from app.estimate.drafts import drafting, gain
 from app.estimate.lengths import counted, spread
-from app.estimate.users import seen
+from app.estimate.pace import Pace
+from app.estimate.queueing import Load
+from app.estimate.sizes import replicas
+from app.estimate.users import Seen, seen
 from app.web.assets import address
 from tests.conftest import Site
-from tests.estimate.loads import DEVELOP, loads
+from tests.estimate.loads import DEVELOP, agents, loads
 from tests.estimate.simulator import Engine
 from tests.estimate.test_simulator import PACE, drawn, every
 
@@ -79,3 +84,38 @@ def test_python_and_the_browser_simulate_the_same_engine(page: Page, cap: int, r
         assert theirs[name] == pytest.approx(getattr(mine, name), rel=1e-9)
     if cap < 64:
         assert mine.full
+
+
+def test_python_and_the_browser_keep_sessions_draft_and_split_alike(page: Page) -> None:
+    judged = list(agents(DEVELOP, 25))
+    answers = [spread(*one.answer) for one in judged]
+    theirs = call(
+        page, "sessions.js",
+        """const Q = await import(given[1]);
+        return given[0].map(([p, agents, added, outputs, rate, base]) => {
+          const found = M.reused(Q, p, agents, added, outputs, rate, 1, base), machines = found.load.rate > 1 ? 7 : 4;
+          const load = M.drafting(p, found.load, 3, 2.5),
+            [split, apart] = M.bestApart(Q, p, load, machines, 2e10, 2, 0.05);
+          const see = (n) => Q.seen(p, { ...load, rate: rate * 20 / n });
+          return [found.hit, found.cached, found.kept === Infinity ? 1e9 : found.kept, found.free, found.seen.ttft[1],
+            Q.seen(p, load).each[1], split.prefill, apart.whole[1], M.gain(Q, p, 8, 1000, 3, 2.5),
+            M.replicas(see, 1e9, 1e9)[0]];
+        });""",
+        [[asdict(one.pace), asdict(one.agents), spread(*one.added), answer, one.rate,
+          asdict(Load(1.0, 1.0, ((1.0, 0.0, 1.0),), answer))] for one, answer in zip(judged, answers, strict=True)],
+        address("queueing.js"),
+    )  # fmt: skip
+    for one, their in zip(judged, theirs, strict=True):
+        found, p = one.formula(), one.pace
+        machines = 7 if found.load.rate > 1 else 4
+        load = drafting(p, found.load, 3, 2.5)
+        split, apart = best_apart(p, load, machines, 2e10, 2, 0.05)
+
+        def see(n: int, p: Pace = p, load: Load = load, rate: float = one.rate) -> Seen:
+            return seen(p, replace(load, rate=rate * 20 / n))
+
+        size = replicas(see, 1e9, 1e9)
+        assert size
+        mine = [found.hit, found.cached, min(found.kept, 1e9), found.free, found.seen.ttft[1], seen(p, load).each[1],
+                split.prefill, apart.whole[1], gain(p, 8, 1000, 3, 2.5), size[0]]  # fmt: skip
+        assert their == pytest.approx(mine, rel=1e-6)

@@ -12,11 +12,14 @@ from app.estimate.inputs import Layout
 from app.estimate.lengths import REACH, Z95, spread
 from app.estimate.pace import Pace, pace
 from app.estimate.queueing import Load, most_rate
+from app.estimate.reuse import Agents, Reused, prompt_mean, prompts, reused
 from app.estimate.terms import terms
 from tests.estimate.simulator import Request
 
 K = fitted()["constants"]
 DEVELOP, JUDGE = 1, 20261129
+LONGEST = 4_000
+"""Requests while one session lasts: a run has to be several times as long."""
 
 
 @dataclass(frozen=True)
@@ -72,5 +75,73 @@ def requests(drawn: Drawn, count: int) -> list[Request]:
     shape = 1 / drawn.load.burst
     for _ in range(count):
         now += draw.gammavariate(shape, 1 / (shape * drawn.load.rate))
-        found.append(Request(now, *(chosen(draw, *lengths) for lengths in drawn.lengths)))
+        prompt, output = (chosen(draw, *lengths) for lengths in drawn.lengths)
+        found.append(Request(now, prompt, output))
     return found
+
+
+@dataclass(frozen=True)
+class DrawnAgents:
+    """Agents on a replica."""
+
+    pace: Pace
+    agents: Agents
+    added: tuple[float, float]
+    answer: tuple[float, float]
+    rate: float
+    seed: int
+
+    def formula(self) -> Reused:
+        """What the formulas say."""
+        added, answer = spread(*self.added), spread(*self.answer)
+        return reused(self.pace, self.agents, added, answer, self.rate, 1.0, Load(1.0, 1.0, ((1.0, 0.0, 1.0),), answer))
+
+    def requests(self, count: int) -> list[Request]:
+        """First turns, each with those that follow it."""
+        draw, now, found = Random(self.seed), 0.0, []
+        for session in range(count // self.agents.turns):
+            now += draw.expovariate(self.rate / self.agents.turns)
+            shared = round(self.agents.shared)
+            one = first = Request(now, shared + chosen(draw, *self.added), chosen(draw, *self.answer), session, shared)
+            for _ in range(self.agents.turns - 1):
+                grown = one.prompt + one.output + chosen(draw, *self.added)
+                one.pause = draw.expovariate(1 / self.agents.pause)
+                one.follows = Request(0.0, grown, chosen(draw, *self.answer), session, shared)
+                one = one.follows
+            found.append(first)
+        return found
+
+
+def agents(seed: int, count: int) -> Iterator[DrawnAgents]:
+    """Agents by chance: turns, what they share, what each adds, pauses, how busy the replica is."""
+    draw, found = Random(seed), 0
+    shapes, cards = sorted(shipped_shapes().items()), sorted(known_cards().items())
+    while found < count:
+        shape, card = draw.choice(shapes)[1], draw.choice(cards)[1][1]
+        layout = Layout(draw.choice(["bf16", "fp8"]), draw.choice([1.0, 2.0]), "vllm", tensor=draw.choice([1, 2, 4, 8]))
+        turns, shared = round(log_uniform(draw, 2, 30)), draw.choice([0.0, round(log_uniform(draw, 100, 8_000))])
+        added, answer = round(log_uniform(draw, 40, 2_000)), round(log_uniform(draw, 30, 800))
+        wide, long = (draw.choice([1.0, draw.uniform(1.2, 3.0)]) for _ in range(2))
+        pause, busy, near = (
+            log_uniform(draw, 1, 200),
+            draw.uniform(0.05, 0.8),
+            draw.choice([0.0, log_uniform(draw, 0.1, 4)]),
+        )
+        setting = Agents(turns, shared, pause)
+        average = prompt_mean(setting, added, answer)
+        t = terms(shape, card, layout, round(average), answer, K)
+        if t.most < 4 or (shape.heads % layout.tensor) or (layout.precision == "fp8" and not card.flops8):
+            continue
+        p = pace(t, shape, card, layout, average, answer, K)
+        lengths = (added, added * wide), (answer, answer * long)
+        if shared + turns * (added * 2 + answer * 2) * 1.5 > p.room:
+            continue
+        outputs = spread(*lengths[1])
+        middle = Load(1.0, 1.0, prompts(setting, spread(*lengths[0]), answer, 0.5), outputs)
+        rate = busy * most_rate(p, middle)
+        if near:  # a pause about as long as sessions are kept
+            setting = replace(setting, pause=min(max(near * p.room / (rate * average), 1.0), 3_600.0))
+        if rate * setting.pause * turns > LONGEST:
+            continue
+        found += 1
+        yield DrawnAgents(p, setting, *lengths, rate, draw.randrange(1 << 30))

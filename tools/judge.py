@@ -1,0 +1,59 @@
+"""Judges the formulas for real traffic on 500 random loads that nothing was chosen on: ``python -m tools.judge``.
+
+Writes ``app/estimate/judged.json``, which /methodology tells. The seed is the judge's own; formulas were made on
+others.
+"""
+
+import json
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from app.core.clock import timestamp
+from app.core.units import DAY_S
+from tests.estimate.judge import Verdict, judged, judged_agents, summary
+from tests.estimate.loads import JUDGE, agents, loads
+
+FILE = Path(__file__).parents[1] / "app" / "estimate" / "judged.json"
+LOADS, AGENTS, REQUESTS, TURNS = 375, 125, 6_000, 8_000
+
+
+def _part(given: tuple[int, int]) -> list[tuple[str, Verdict]]:
+    part, parts = given
+    found = [("loads", judged(one, REQUESTS)) for n, one in enumerate(loads(JUDGE, LOADS)) if n % parts == part]
+    return found + [
+        ("agents", judged_agents(one, TURNS)) for n, one in enumerate(agents(JUDGE, AGENTS)) if n % parts == part
+    ]
+
+
+def _rows(verdicts: list[Verdict]) -> dict[str, Any]:
+    rows = {name: [round(error, 4) for error in errors] for name, errors in summary(verdicts).items()}
+    return {"count": len(verdicts), "errors": rows}
+
+
+def main() -> int:
+    """Run, write, print."""
+    cores = os.cpu_count() or 1
+    with ProcessPoolExecutor(cores) as pool:
+        found = [row for rows in pool.map(_part, [(n, cores) for n in range(cores)]) for row in rows]
+    steady = [(kind, one) for kind, one in found if one.said.busy < 1]
+    kinds: dict[str, list[Verdict]] = {
+        "told": [one for _, one in steady if one.said.sure],
+        "told, agents alone": [one for kind, one in steady if one.said.sure and kind == "agents"],
+        "simulated": [one for _, one in steady if not one.said.sure],
+    }
+    cached = sorted(abs(one.cached[0] - one.cached[1]) for kind, one in steady if kind == "agents" and one.said.sure)
+    made = {
+        "seed": JUDGE, "loads": LOADS, "agents": AGENTS, "day": timestamp() // DAY_S,
+        "kinds": {name: _rows(verdicts) for name, verdicts in kinds.items()},
+        "cached": [round(cached[len(cached) // 2], 4), round(cached[int(len(cached) * 0.95)], 4)],
+    }  # fmt: skip
+    FILE.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    json.dump(made, sys.stdout, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

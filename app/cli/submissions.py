@@ -19,7 +19,6 @@ from app.core.figures import percent
 from app.core.settings import Settings
 from app.pricing.offers.store import offers_like
 from app.storage import engine
-from app.storage.engine import transaction
 from app.submissions import ledger, ledger_store, plausible, publish, store, version_store
 from app.submissions.export import STATES
 from app.submissions.forms import FORMS
@@ -192,13 +191,14 @@ def reject(*numbers: Number, reason: str = "", settings: Settings) -> int:
 async def _decide(settings: Settings, ids: Sequence[str], action: str, reason: str) -> int:
     asked = dict(_named(one) for one in ids)
     reports = [await _known(one) for one in asked]
-    keys: set[str] = set()
-    async with transaction():  # all or none
+    keys = {key for report in reports for key in report.keys}
+
+    async def decide() -> None:
         for report in reports:
             await store.decide(report, action, reason, asked[report.id])
             await (ledger.write(report) if action == "approve" else ledger_store.forget(report.id))
-            keys |= set(report.keys)
-    written = await publish.publish_prices()
+
+    _, written = await publish.with_prices(decide())  # all or none
     await cdn_purge.purge(settings, keys | written.keys)
     print(
         f"{len(reports)} {'report' if len(reports) == 1 else 'reports'} "

@@ -11,8 +11,8 @@ from litestar import Request, Response, post
 from app.core import clock
 from app.core.errors import ConflictError
 from app.site.render import render
-from app.site.reports import form_page, known, refused_often, too_often, typed_in
-from app.storage.engine import scrub
+from app.site.reports import NO_ROOM, form_page, known, refused_often, too_often, typed_in
+from app.storage.engine import UNAVAILABLE, is_disk_full, scrub
 from app.submissions import arrival, plausible, publish, store, transitions
 from app.submissions.export import STATES, as_csv, as_dict, labels
 from app.submissions.forms import CONTACT, FORMS, read
@@ -107,7 +107,16 @@ async def _save(settings: Any, report: Submission, receipt: str, typed: dict[str
             ),
             status=422,
         )
-    if not await arrival.correct(report, values):
+    try:
+        corrected, _ = await publish.with_prices(arrival.correct(report, values))
+    except UNAVAILABLE as error:
+        if not is_disk_full(error):
+            raise
+        return unkept(
+            await form_page(settings, form, typed, notice=NO_ROOM, receipt=receipt, action="/submissions"),
+            status=503, headers={"retry-after": "600"},
+        )  # fmt: skip
+    if not corrected:
         return unkept(
             await form_page(
                 settings,
@@ -119,7 +128,6 @@ async def _save(settings: Any, report: Submission, receipt: str, typed: dict[str
             ),
             status=409,
         )
-    await publish.publish_prices()
     return await _shown(
         settings,
         await store.by_id(report.id),
@@ -141,8 +149,7 @@ def _file(text: str, kind: str, name: str) -> Response[bytes]:
 
 
 async def _withdraw(settings: Any, report: Submission, receipt: str, _: dict[str, str]) -> Response[bytes]:
-    await store.withdraw(settings.data_dir, report)
-    await publish.publish_prices()
+    await publish.with_prices(store.withdraw(settings.data_dir, report))
     return await _shown(
         settings,
         await store.by_id(report.id),
@@ -160,8 +167,7 @@ async def _erase(settings: Any, report: Submission, receipt: str, typed: dict[st
             error="Tick the box beside the button: what is erased can't be brought back.",
             status=422,
         )
-    await store.erase(settings.data_dir, [report])
-    await publish.publish_prices()
+    await publish.with_prices(store.erase(settings.data_dir, [report]))
     emptied = await scrub(tries=ANSWER_TRIES)
     return await _shown(settings, None, "", notice=ERASED if emptied else ERASED_LATER)
 

@@ -5,21 +5,25 @@ calculator ignore it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from datetime import date
 from decimal import Decimal
+from typing import TypeVar
 
 from app.benchmarks.predict import added
-from app.core import clock
+from app.core import clock, logs
 from app.pricing.offers.normalise_batch import normalise_batch
 from app.pricing.offers.offer import COMMUNITY, RawOffer
 from app.pricing.refresh.exchange_rates import rates
 from app.pricing.refresh.replace_offers import replace_source
+from app.storage.engine import UNAVAILABLE, transaction
 from app.submissions.store import Submission, published
 from app.upstream.store import is_recorded
 from app.upstream.written import Written
 
 SOURCE, TITLE = COMMUNITY, "Reports of the community"
+T = TypeVar("T")
+log = logs.get("reports")
 AGREE = Decimal("0.01")
 """Two prices agree within 1%."""
 SAME_SPEED = 0.2
@@ -78,6 +82,25 @@ async def publish_prices() -> Written:
     if not batch.offers and not await is_recorded(SOURCE):
         return Written(0, 0, 0, 0)
     return await replace_source(SOURCE, TITLE, list(batch.offers), [], clock.timestamp())
+
+
+async def with_prices(change: Awaitable[T]) -> tuple[T, Written]:
+    """Make a change to reports and publish the prices that are approved after it, both or neither: whoever is killed
+    in between leaves no withdrawn price on the pages.
+
+    Where they can't be published for a fault of ours or of another report, no reported price is shown until they can:
+    withdrawing must not depend on it.
+    """
+    async with transaction():
+        done = await change
+        try:
+            return done, await publish_prices()
+        except UNAVAILABLE:
+            raise
+        except Exception as error:
+            log.error("reported prices could not be published; none is shown",
+                      extra={"why": type(error).__name__})  # fmt: skip
+            return done, await replace_source(SOURCE, TITLE, [], [], clock.timestamp())
 
 
 def as_row(report: Submission) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Erasing again what a restored database brought back."""
 
+from collections.abc import Iterable
+
 from app.core import logs
 from app.core.settings import Settings
 from app.core.version_keys import QUEUE_KEY
@@ -13,17 +15,20 @@ log = logs.get("journal")
 
 async def erase_again(settings: Settings, back: dict[str, list[str]]) -> None:
     """Erase the reports that are ``back``, and what was published of them."""
-    for one in back.get("submission", ()):
-        report = await store.by_id(one)
-        async with transaction(QUEUE_KEY, *(report.keys if report else ())):
-            await store.forget(one)
+    await publish.with_prices(_forget(back.get("submission", ())))
     for one in back.get("case", ()):
         await sync.delete_copies(settings, await copy_store.copies_of([one]))
     async with transaction():
         for one in back.get("case", ()):
             await delete_case(one)
-    await publish.publish_prices()
     await scrub()
     log.warning(
         "erased again what an older database brought back", extra={kind: len(ids) for kind, ids in back.items()}
     )
+
+
+async def _forget(ids: Iterable[str]) -> None:
+    for one in ids:
+        report = await store.by_id(one)
+        async with transaction(QUEUE_KEY, *(report.keys if report else ())):
+            await store.forget(one)

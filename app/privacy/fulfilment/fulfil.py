@@ -64,8 +64,7 @@ async def restrict(settings: Settings, reference: str, receipts: list[str], *, f
     action = "freeze" if frozen else "unfreeze"
     reports = [r for r in await held(case, receipts) if not transitions.refusal(action, r.state, frozen=r.restricted)]
     if not dry:
-        await reports_store.restrict(reports, frozen)
-        await publish.publish_prices()
+        await publish.with_prices(reports_store.restrict(reports, frozen))
         async with transaction(cases.CASES_KEY):
             await cases.note(case.reference, f"{len(reports)} reports {'frozen' if frozen else 'set free'}")
     return len(reports)
@@ -146,8 +145,7 @@ async def _carry_out(settings: Settings, things: list[Thing]) -> set[Thing]:
     """Erase things; those of which nothing is left, as looked up afterwards."""
     wanted = [thing.name for thing in things if thing.what == REPORTS]
     reports = [report for one in wanted if (report := await reports_store.by_id(one))]
-    await reports_store.erase(settings.data_dir, reports)
-    await publish.publish_prices()
+    await publish.with_prices(reports_store.erase(settings.data_dir, reports))
     earlier = [thing.name for thing in things if thing.what == CASES]
     if copies := [erasure_journal.mark_of(thing.name) for thing in things if thing.what == COPIES]:
         await asyncio.to_thread(erasure_journal.append, settings.data_dir, "mail", copies)

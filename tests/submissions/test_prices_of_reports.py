@@ -1,0 +1,128 @@
+"""A reported price leaves the pages with its report: in one transaction, whatever is killed or fails in between."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from app.cli import submissions
+from app.process import prepare
+from app.storage import sqlite
+from app.submissions import publish, store
+from tests.conftest import Inside
+from tests.database import execute
+from tests.submissions.test_reports import PRICE, agreed, send
+
+OTHER = {**PRICE, "region": "eu-marker-2", "price": "0.4321"}
+SHOWN = "0.3141"
+
+
+class Killed(BaseException):
+    """What ends a process ends everything that it was about to do."""
+
+
+@pytest.fixture
+def house(inside: Inside) -> Iterator[Inside]:
+    """A site whose limits don't stand in the way of a test."""
+    for limit in inside.limits().values():
+        limit.most = 10**6
+    yield inside
+    sqlite.use(inside.settings.database_path)
+
+
+def stops(error: BaseException) -> Callable[..., Any]:
+    async def publishing(*_: object, **__: object) -> Any:
+        raise error
+
+    return publishing
+
+
+async def prices(client: httpx.AsyncClient) -> str:
+    return (await client.get("/prices?gpu=l4-24gb&provider=coreweave&tier=spot")).text
+
+
+async def two_approved(house: Inside, client: httpx.AsyncClient) -> tuple[str, str]:
+    """The number and receipt of the first of two reports whose prices are shown."""
+    first, second = await send(client, "price", PRICE), await send(client, "price", OTHER)
+    await submissions._decide(house.settings, [first[0], second[0]], "approve", "")
+    assert SHOWN in await prices(client)
+    return first
+
+
+@pytest.mark.parametrize("action", ["withdraw", "erase", "save"])
+def test_killed_between_the_two_no_price_is_shown_of_a_report_that_went(
+    house: Inside, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        number, receipt = await two_approved(house, client)
+        with monkeypatch.context() as patched:
+            patched.setattr(publish, "publish_prices", stops(Killed()))
+            typed = agreed(client, {**PRICE, "region": "us-marker-3"}, receipt=receipt, do=action, sure="yes")
+            with pytest.raises((Killed, BaseExceptionGroup)):
+                await client.post("/submissions", data=typed)
+        report = await store.by_id(number)
+        assert (SHOWN in await prices(client)) == (report is not None and report.state == "approved")
+
+    house.run(work)
+
+
+@pytest.mark.parametrize("action", ["withdraw", "erase", "save"])
+def test_a_fault_of_publishing_keeps_nobody_from_withdrawing(
+    house: Inside, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        number, receipt = await two_approved(house, client)
+        with monkeypatch.context() as patched:
+            patched.setattr(publish, "publish_prices", stops(ValueError("a fault of ours")))
+            typed = agreed(client, {**PRICE, "region": "us-marker-3"}, receipt=receipt, do=action, sure="yes")
+            assert (await client.post("/submissions", data=typed)).status_code == 200
+        report = await store.by_id(number)
+        assert report is None or report.state != "approved"
+        assert SHOWN not in await prices(client)
+
+    house.run(work)
+
+
+def test_a_damaged_report_keeps_nobody_from_withdrawing(house: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        _, receipt = await two_approved(house, client)
+        async with sqlite.transaction():
+            await execute("UPDATE submission SET restricted = 'garbage' WHERE body LIKE '%eu-marker-2%'")
+        answer = await client.post("/submissions", data={"receipt": receipt, "do": "withdraw"})
+        assert answer.status_code == 200
+        assert SHOWN not in await prices(client)
+
+    house.run(work)
+
+
+def test_killed_while_a_restored_backups_reports_are_erased_again_no_price_stays(
+    house: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next start sees to it: what was begun was not half done."""
+
+    async def work(client: httpx.AsyncClient) -> str:
+        number, receipt = await two_approved(house, client)
+        async with sqlite.transaction():
+            await execute("CREATE TABLE kept_report AS SELECT * FROM submission")
+        await client.post("/submissions", data={"receipt": receipt, "do": "erase", "sure": "yes"})
+        async with sqlite.transaction():
+            await execute("DELETE FROM submission")
+            await execute("INSERT INTO submission SELECT * FROM kept_report")
+            await execute("DROP TABLE kept_report")
+        await publish.publish_prices()
+        assert SHOWN in await prices(client)
+        return number
+
+    number = house.run(work)
+    with monkeypatch.context() as patched:
+        patched.setattr(publish, "publish_prices", stops(Killed()))
+        with pytest.raises(Killed):
+            prepare.prepare(house.settings)
+    prepare.prepare(house.settings)
+
+    async def then(client: httpx.AsyncClient) -> None:
+        assert await store.by_id(number) is None
+        assert SHOWN not in await prices(client)
+
+    house.run(then)

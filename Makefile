@@ -17,7 +17,7 @@ run: $(VENV)/run.stamp ## install, migrate, load the shipped prices and serve on
 	@$(BIN)/inferencebench up
 
 test: check ## install what the tests need and run all of them
-	@bash tools/need.sh chromium nginx openssl bwrap redis-server varnishd ps dovecot
+	@bash tools/need.sh chromium nginx openssl bwrap redis-server varnishd ps dovecot postgres
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/test.stamp ## lint, format, types and the direction of imports
@@ -31,7 +31,7 @@ docs: $(VENV)/run.stamp ## write the pages of docs/ that are made from the code
 	$(BIN)/python -m tools.docs
 
 coverage: $(VENV)/test.stamp ## how much of the code the tests run; fails below the floor in pyproject.toml, and raises it
-	@bash tools/need.sh chromium nginx openssl bwrap redis-server varnishd ps dovecot
+	@bash tools/need.sh chromium nginx openssl bwrap redis-server varnishd ps dovecot postgres
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(BIN)/coverage combine -q
@@ -43,7 +43,7 @@ mutants: $(VENV)/test.stamp ## break the code that keeps each promise, and see t
 	$(BIN)/python -m tools.mutants $(ARGS)
 
 bench: $(VENV)/test.stamp ## the benchmark harness: ratios, not only absolute times
-	@bash tools/need.sh chromium nginx wrk node
+	@bash tools/need.sh chromium nginx wrk node postgres
 	$(BIN)/python -m tools.bench $(ARGS)
 
 calibrate: $(VENV)/data.stamp ## refit the estimator's constants from the measured rows (COMMUNITY=FILE.csv adds reported ones) and print its errors

@@ -18,9 +18,9 @@ from litestar import Litestar
 
 from app.core.settings import Settings, load
 from app.process import application, prepare
-from app.storage import sqlite
+from app.storage import chosen, engine, sqlite
 from app.telemetry.access_log import AccessLog
-from tests import plain
+from tests import plain, postgres
 
 hypothesis.settings.register_profile("explore", deadline=None)  # a busy machine is no fault
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
@@ -82,6 +82,44 @@ def prepared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked ``both_engines`` runs with SQLite and again with PostgreSQL, where it uses a database."""
+    if metafunc.definition.get_closest_marker("both_engines") and "database_engine" in metafunc.fixturenames:
+        metafunc.parametrize("database_engine", ["sqlite", "postgres"], indirect=True, scope="session")
+
+
+@pytest.fixture(autouse=True)
+def _sqlite_again() -> Iterator[None]:
+    """Whichever engine a test used, the next one begins with SQLite's."""
+    yield
+    chosen.ENGINE.driver = sqlite
+
+
+@pytest.fixture(scope="session")
+def database_engine(request: pytest.FixtureRequest) -> str:
+    """The engine that a test's database has: SQLite's, unless the test is marked ``both_engines``."""
+    return str(getattr(request, "param", "sqlite"))
+
+
+@pytest.fixture(scope="session")
+def prepared_server(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database on PostgreSQL with the shipped snapshot loaded; a template, nobody connects to it."""
+    url = postgres.server().database()
+    folder = tmp_path_factory.mktemp("prepared-server")
+    prepare.prepare(load({"INFERENCEBENCH_DATA_DIR": str(folder), "INFERENCEBENCH_DATABASE_URL": url}))
+    return url.rsplit("/", 1)[1]
+
+
+def own_copy(data: Path, prepared: Path, engine_name: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    """A copy of the shipped data in ``data`` and, on PostgreSQL, in a database of its own; as settings."""
+    shutil.copytree(prepared, data, ignore=None if engine_name == "sqlite" else shutil.ignore_patterns("*.sqlite*"))
+    settings = {"INFERENCEBENCH_DATA_DIR": str(data)}
+    if engine_name == "postgres":
+        template = request.getfixturevalue("prepared_server")
+        settings["INFERENCEBENCH_DATABASE_URL"] = postgres.server().database(template)
+    return settings
+
+
 RUNNING = os.environ.pop("SITE_UNDER_TEST", "")
 """Address and data folder of a site that runs already, such as one in a container: the tests over HTTP then ask
 that."""
@@ -119,7 +157,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(
+    tmp_path_factory: pytest.TempPathFactory, database_engine: str, request: pytest.FixtureRequest
+) -> Iterator[Site]:
     """The whole site on loopback, shared by the tests that only read."""
     if RUNNING:
         url, folder = RUNNING.split(" ", 1)
@@ -128,7 +168,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             stand_in.kill()
         return
     data, port = tmp_path_factory.mktemp("site"), free_port()
-    process = serve(data, port)
+    more = {}
+    if database_engine == "postgres":
+        template = request.getfixturevalue("prepared_server")
+        more["INFERENCEBENCH_DATABASE_URL"] = postgres.server().database(template)
+    process = serve(data, port, **more)
     yield Site(f"http://127.0.0.1:{port}", port, data, process)
     process.terminate()
     process.wait(15)
@@ -168,26 +212,26 @@ class Inside:
             async with httpx.AsyncClient(transport=transport, base_url="http://inside") as client:
                 return await work(client)
 
-        return sqlite.run(go())
+        return engine.run(go())
 
 
 @pytest.fixture
-def inside(tmp_path: Path, prepared_data: Path) -> Iterator[Inside]:
+def inside(
+    tmp_path: Path, prepared_data: Path, database_engine: str, request: pytest.FixtureRequest
+) -> Iterator[Inside]:
     """The application in this process on its own copy of the shipped data."""
-    shutil.copytree(prepared_data, tmp_path / "data")
-    made = Inside(load({"INFERENCEBENCH_DATA_DIR": str(tmp_path / "data")}))
+    made = Inside(load(own_copy(tmp_path / "data", prepared_data, database_engine, request)))
     yield made
     made.app._prepared._watch.close()
 
 
 @pytest.fixture
-def empty_database(tmp_path: Path) -> Path:
+def empty_database(tmp_path: Path, database_engine: str) -> Path | str:
     """A migrated database without rows; the engine points at it."""
-    path = tmp_path / "inferencebench.sqlite"
-    sqlite.use(path)
-
-    sqlite.run(sqlite.migrate())
-    return path
+    database = postgres.server().database() if database_engine == "postgres" else tmp_path / "inferencebench.sqlite"
+    engine.use(database)
+    engine.run(engine.migrate())
+    return database
 
 
 @pytest.fixture(scope="session")

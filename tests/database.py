@@ -1,22 +1,32 @@
 """Plain SQL for tests: they look at rows with statements of their own, and not with those they are to prove."""
 
+import re
 from collections.abc import Iterable, Sequence
+from itertools import count
 from typing import Any
 
-from app.storage import sqlite
+from app.storage.chosen import ENGINE
+
+
+def _marked(sql: str) -> str:
+    """``?`` as the engine in use writes it; no test has one in a text."""
+    if ENGINE.engine_type == "sqlite":
+        return sql
+    numbers = count(1)
+    return re.sub(r"\?(\d*)", lambda mark: f"${mark[1] or next(numbers)}", sql)
 
 
 async def tuples(sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """The rows of a statement in SQLite's own words."""
-    _, found = await sqlite.read(sql, values)
-    return found
+    """The rows of a statement with ``?`` for values."""
+    _, found = await ENGINE.driver.read(_marked(sql), values)
+    return [tuple(row) for row in found]
 
 
 async def write(sql: str, rows: Iterable[Sequence[Any]] = ((),)) -> None:
     """Run a statement for rows, inside the running transaction."""
-    await sqlite.write(sql, rows)
+    await ENGINE.driver.write(_marked(sql), rows)
 
 
 async def execute(sql: str, *values: Any) -> None:
     """Run a statement once, inside the running transaction."""
-    await sqlite.write(sql, [values])
+    await ENGINE.driver.write(_marked(sql), [values])

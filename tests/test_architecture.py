@@ -104,7 +104,8 @@ def test_statements_are_templates_that_either_engine_takes(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [p for p in (*MODULES, *WORKERS) if "storage" not in p.parts], ids=name)
 def test_what_one_engine_does_stands_in_storage(path: Path) -> None:
-    of_one = ("sqlite3", "aiosqlite", "asyncpg", "app.storage.sqlite", "app.storage.write_ahead_log")
+    of_one = ("sqlite3", "aiosqlite", "asyncpg", "app.storage.sqlite", "app.storage.write_ahead_log",
+              "app.storage.postgres", "app.storage.postgres_engine", "app.storage.postgres_watch")  # fmt: skip
     assert [module for module in of_one if reaches(imports(path), module)] == []
 
 

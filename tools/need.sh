@@ -3,7 +3,8 @@
 set -u
 missing=()
 for program in "$@"; do
-  case "$program" in node) package="nodejs npm" ;; varnishd) package="varnish varnish-modules" ;; ps) package=procps ;; bwrap) package=bubblewrap ;; dovecot) package=dovecot-imapd ;; *) package=$program ;; esac
+  case "$program" in node) package="nodejs npm" ;; varnishd) package="varnish varnish-modules" ;; ps) package=procps ;; bwrap) package=bubblewrap ;; dovecot) package=dovecot-imapd ;; postgres) package=postgresql ;; *) package=$program ;; esac
+  [ "$program" = postgres ] && ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && continue
   command -v "$program" >/dev/null 2>&1 || PATH=$PATH:/usr/sbin command -v "$program" >/dev/null 2>&1 || missing+=($package)
 done
 [ ${#missing[@]} -eq 0 ] && exit 0

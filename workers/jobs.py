@@ -76,19 +76,19 @@ async def purge_when_due(settings: Settings, for_s: int = 0) -> dict[str, int]:
     written to. What can't be erased, such as a copy in a mailbox that does not answer, is left to the hourly purge.
     """
     from app.privacy.retention.purge import next_due, run
-    from app.storage.engine import VersionWatch
+    from app.storage import engine
 
     gone: Counter[str] = Counter()
     over = clock.timestamp() + for_s if for_s else (clock.timestamp() // MINUTE_S + 1) * MINUTE_S
-    watch, seen, due = VersionWatch(str(settings.database_path)), None, None
+    watch, seen, due = engine.watch(settings.database), None, None
     try:
         while (now := clock.timestamp()) < over:
-            if (versions := watch.written()) != seen:
-                seen, due = versions, await next_due(settings, now)
+            if (written := await watch.written()) != seen:
+                seen, due = written, await next_due(settings, now)
             if due is not None and due <= now:
                 gone.update(await run(settings, now))
                 due = None if (after := await next_due(settings, now)) is None or after <= now else after
-                seen = watch.written()
+                seen = await watch.written()
             await asyncio.sleep(min(1, due - clock.now().timestamp()) if due is not None and due > now else 1)
     finally:
         watch.close()

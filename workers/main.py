@@ -43,7 +43,7 @@ def main() -> int:
         print(f"inferencebench: {error}", file=sys.stderr)
         return 2
     logs.configure()
-    engine.use(settings.database_path)
+    engine.use(settings.database)
     with contextlib.suppress(asyncio.CancelledError):
         engine.run(_until_stopped(settings))
     logs.get("worker").info("stopped")

@@ -18,4 +18,4 @@ def open_database(settings: Settings) -> None:
             "erasures and the mail"
         )
     prepare.prepare(settings)
-    engine.use(settings.database_path)
+    engine.use(settings.database)

@@ -38,7 +38,7 @@ def refresh(*sources: str, accept: Sequence[str] = (), settings: Settings) -> in
     prepare.prepare(settings)
     os.nice(NICE)
     logs.configure()
-    engine.use(settings.database_path)
+    engine.use(settings.database)
     outcomes = engine.run(_all(settings, list(dict.fromkeys(wanted)), accept))
     return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
 

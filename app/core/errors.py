@@ -13,6 +13,14 @@ class DatabaseError(InferenceBenchError):
     """The database can't be opened or brought up to date."""
 
 
+class DatabaseAwayError(DatabaseError):
+    """The database's server can't be reached or asked right now; nothing is wrong with what it holds. Status 503."""
+
+
+class DatabaseFullError(DatabaseAwayError):
+    """The database's server has no room to write."""
+
+
 class BusyFolderError(InferenceBenchError):
     """Another process uses the data folder; the text says which, or what to do."""
 

@@ -44,6 +44,7 @@ class Settings:
     host: str
     port: int
     base_url: str
+    database_url: str
     redis_url: str
     policies_dir: Path
     controller_name: str
@@ -64,7 +65,13 @@ class Settings:
 
     @property
     def database_path(self) -> Path:
+        """The file of SQLite, which is the database unless ``database_url`` names a server."""
         return self.data_dir / "inferencebench.sqlite"
+
+    @property
+    def database(self) -> Path | str:
+        """Where the database is: the URL of a server, or the path of a file."""
+        return self.database_url or self.database_path
 
     @property
     def is_https(self) -> bool:
@@ -156,6 +163,21 @@ def _token(text: str) -> str:
     return text
 
 
+def server(text: str) -> str:
+    """The URL of a database on a server of PostgreSQL; ``""`` is none."""
+    if not text:
+        return ""
+    parts = urlsplit(text)
+    _ = parts.port
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise ValueError("does not begin with postgres:// or postgresql://")
+    if not parts.hostname and "host=" not in parts.query:
+        raise ValueError("names no host")
+    if not parts.path.strip("/"):
+        raise ValueError("names no database")
+    return text
+
+
 def _asked(text: str) -> str:
     """The address of a data source: https, or plain http on this machine only."""
     found = _url("http", "https", origin_only=True)(text)
@@ -193,6 +215,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PORT", "8000", _port, "8000", "Port the web process listens on."),
     Setting("BASE_URL", "", _url("http", "https", optional=True, origin_only=True), "https://inferencebench.io",
             "Public scheme and host, for links in feeds, sitemap and previews. Default: host and port."),
+    Setting("DATABASE_URL", "", server, "postgres://inferencebench:secret@db.example.org/inferencebench",
+            "Database on a server of PostgreSQL, version 15 or newer. Default: a file of SQLite in the data folder."),
     Setting("REDIS_URL", "", _url("redis", "rediss", "unix", optional=True), "redis://127.0.0.1:6379/0",
             "Queue of the worker. Default: one that the software brings itself."),
     Setting("POLICIES_DIR", str(HOME / "policies"), _known_folder, str(HOME / "policies"),
@@ -253,8 +277,13 @@ def _read(setting: Setting, text: str) -> Any:
         return setting.read(text)
     except ValueError as error:
         raise SettingError(
-            f"{setting.variable}: {text!r} {error}; for example {setting.variable}={setting.example}"
+            f"{setting.variable}: {_without_secret(text)!r} {error}; for example {setting.variable}={setting.example}"
         ) from None
+
+
+def _without_secret(text: str) -> str:
+    """A URL without its password, which has no place in a log."""
+    return re.sub(r"(://[^:/@\s]*:)[^/@\s]*@", r"\1***@", text)
 
 
 def _sources(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

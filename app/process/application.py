@@ -34,9 +34,9 @@ def create_app(settings: Settings | None = None) -> Front:
     os.environ.setdefault("PICCOLO_CONF", "app.storage.piccolo_conf")
     settings = settings or load()
     logs.configure()
-    engine.use(settings.database_path)
+    engine.use(settings.database)
     policies(settings).show()
-    watch = engine.VersionWatch(str(settings.database_path))
+    watch = engine.watch(settings.database)
     prepared = Prepared(watch, policies(settings).next_change)
 
     from app.site import mcp, reports, routes
@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Front:
 
     @asynccontextmanager
     async def beside(_: Litestar) -> AsyncIterator[None]:
+        watch.start()
         await policies(settings).share()
         end = metrics.serve(settings.metrics_host, settings.metrics_port) if metrics else None
         async with lifespan.beside(settings, access, counters):

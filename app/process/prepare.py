@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.core import data_folder
 from app.core.settings import Settings
-from app.storage import database_file, locks, migrations
+from app.storage import database_file, installed, migrations
 
 os.environ.setdefault("PICCOLO_CONF", "app.storage.piccolo_conf")
 
@@ -30,14 +30,13 @@ def prepare(settings: Settings) -> bool:
         (settings.data_dir / "mail" / part).mkdir(
             parents=True, exist_ok=True
         )  # so that delivery can be pointed at them
-    if is_ready(settings.database_path):
+    if is_ready(settings.database):
         _replay(settings)
         return False
     from app.storage import engine
 
-    engine.use(settings.database_path)
-    with locks.exclusive(settings.database_path):
-        loaded = engine.run(_prepare())
+    engine.use(settings.database)
+    loaded = engine.run(_prepare())
     data_folder.make_private(settings.data_dir)
     _replay(settings)
     return loaded
@@ -47,14 +46,17 @@ def _replay(settings: Settings) -> None:
     """Erase again what the journal lists as erased, in case an older database was restored."""
     from app.submissions import erasure_journal
 
-    back = erasure_journal.risen(settings.data_dir, settings.database_path)
+    back = erasure_journal.risen(settings.data_dir, settings.database)
     if back:
         from app.privacy.fulfilment import erase_again
         from app.storage import engine
 
-        engine.use(settings.database_path)
-        with locks.exclusive(settings.database_path):
-            engine.run(erase_again.erase_again(settings, back))
+        async def again() -> None:
+            async with engine.alone():
+                await erase_again.erase_again(settings, back)
+
+        engine.use(settings.database)
+        engine.run(again())
 
 
 async def _prepare() -> bool:
@@ -62,15 +64,16 @@ async def _prepare() -> bool:
     from app.pricing.snapshot.load import load_shipped
     from app.storage import engine
 
-    await engine.migrate()
-    await load_models()
-    return await load_shipped()
+    async with engine.alone():
+        await engine.migrate()
+        await load_models()
+        return await load_shipped()
 
 
-def is_ready(path: Path) -> bool:
-    """True if every migration has run on the database file and a source is loaded."""
+def is_ready(database: Path | str) -> bool:
+    """True if every migration has run on the database and a source is loaded."""
     try:
-        return migration_ids() <= database_file.migrations_done(path) and database_file.count(path, "loaded_source") > 0
+        return migration_ids() <= installed.migrations_done(database) and installed.count(database, "loaded_source") > 0
     except database_file.UnreadableFileError:
         return False
 

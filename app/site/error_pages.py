@@ -11,6 +11,7 @@ from app.core import logs
 from app.core.errors import (
     BusyError,
     ConflictError,
+    DatabaseAwayError,
     ForbiddenError,
     NotFoundError,
     QueryError,
@@ -88,6 +89,14 @@ def on_unavailable(request: Request[Any, Any, Any], error: UnavailableError) -> 
     return _answer(request, 503, str(error), headers={"retry-after": "300"})
 
 
+def on_away(request: Request[Any, Any, Any], error: DatabaseAwayError) -> Response[bytes]:
+    """The database can't be reached, and nothing that was prepared before answers this."""
+    if is_disk_full(error):
+        return on_crash(request, error)
+    return _answer(request, 503, "Our database does not answer at the moment. Please try again in a few seconds.",
+                   headers={"retry-after": "5"})  # fmt: skip
+
+
 def on_body(request: Request[Any, Any, Any], error: BodyError) -> Response[bytes]:
     """A body that did not come to its end."""
     return _answer(request, error.status, str(error), headers={"connection": "close"})
@@ -142,6 +151,7 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     BusyError: on_busy,
     ConflictError: on_conflict,
     UnavailableError: on_unavailable,
+    DatabaseAwayError: on_away,
     ForbiddenError: on_forbidden,
     TooLargeError: on_too_large,
     MovedError: on_moved,

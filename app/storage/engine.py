@@ -1,47 +1,41 @@
 """The one way to the database: statements as ``{}`` templates, rows as records with names.
 
 A statement that Piccolo's tables can't say stands as text in a module called ``store``, with ``{}`` where a value
-goes: the engine in use puts its own mark there (``?`` in SQLite), and values never become part of the text. What only
-one engine does stands in :mod:`app.storage.sqlite`, which nothing outside this folder imports.
+goes: the engine in use puts its own mark there (``?`` in SQLite, ``$1`` in PostgreSQL), and values never become part of
+the text. What only one engine does stands in :mod:`app.storage.sqlite` and :mod:`app.storage.postgres`, which nothing
+outside this folder imports.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import contextlib
+import sqlite3
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import starmap
+from pathlib import Path
 from string import Formatter
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from piccolo.columns import BigInt, Varchar
 from piccolo.querystring import QueryString
 from piccolo.table import Table
 
-from app.storage import sqlite, write_ahead_log
-from app.storage.sqlite import (
-    ENGINE,
-    NO_TIME,
-    REFUSED,
-    ROW,
-    UNAVAILABLE,
-    as_it_lies,
-    is_disk_full,
-    leave_out_damaged,
-    migrate,
-    raise_versions,
-    run,
-    transaction,
-    use,
-    whole,
-)
-from app.storage.version_watch import VersionWatch
+from app.core.errors import DatabaseAwayError
+from app.storage import scopes, sqlite
+from app.storage.chosen import ENGINE, use
+from app.storage.ddl import run_migrations
 
 __all__ = [
-    "ENGINE", "NO_TIME", "REFUSED", "ROW", "UNAVAILABLE", "DataVersion", "VersionWatch", "as_it_lies", "close",
-    "data_versions", "despite_damage", "execute", "execute_many", "fetch", "fetch_column", "fetch_one",
-    "fetch_pairs", "fetch_rows", "fetch_value", "insert_many", "is_disk_full", "leave_out_and_tell",
-    "leave_out_damaged", "left_out", "marks", "migrate", "raise_versions", "run", "scrub", "transaction", "use",
+    "ENGINE", "UNAVAILABLE", "DataVersion", "VersionWatch", "alone", "as_it_lies", "close", "data_versions",
+    "despite_damage", "execute", "execute_many", "fetch", "fetch_column", "fetch_one", "fetch_pairs", "fetch_rows",
+    "fetch_value", "held", "insert_many", "is_disk_full", "leave_out_and_tell", "leave_out_damaged", "left_out",
+    "marks", "migrate", "no_time", "place_of_row", "raise_versions", "run", "scrub", "transaction", "use", "watch",
     "whole",
 ]  # fmt: skip
+UNAVAILABLE = (sqlite3.OperationalError, DatabaseAwayError)
+"""What is raised where the database can't be read or written now, as on a full disk: no fault of the data."""
 R = TypeVar("R")
+TRIES = 50
+"""Tries of a tenth of a second each, at least, that a scrub waits for readers."""
 
 
 class DataVersion(Table, db=ENGINE, tablename="data_version"):
@@ -51,12 +45,114 @@ class DataVersion(Table, db=ENGINE, tablename="data_version"):
     version = BigInt()
 
 
-@lru_cache(maxsize=1024)
+class VersionWatch(Protocol):
+    """Sees writes to the database, by any process, and knows the version of every key."""
+
+    def start(self) -> None:
+        """Keep the versions read beside the running loop, where the engine needs that."""
+
+    def versions(self) -> dict[str, int] | None:
+        """The version of every key that was ever written, the same object until something changed; None where what was
+        read last is too old to go by."""
+
+    async def look(self) -> dict[str, int]:
+        """The versions, read now. Raises :class:`DatabaseAwayError`."""
+
+    def last_known(self) -> tuple[dict[str, int], float] | None:
+        """The last versions and how many seconds ago they were read, while the database can't be reached."""
+
+    async def written(self) -> int:
+        """A number that is another one after any write to the database by another connection."""
+
+    def close(self) -> None:
+        """Stop watching."""
+
+
+def watch(database: Path | str) -> VersionWatch:
+    """A watch of the database that :func:`use` was given."""
+    found: VersionWatch = ENGINE.driver.watch(str(database))
+    return found
+
+
 def _compiled(template: str) -> str:
     """``template`` as the engine in use takes it."""
+    return _compiled_for(ENGINE.engine_type, template)
+
+
+@lru_cache(maxsize=1024)
+def _compiled_for(engine_type: str, template: str) -> str:
     count = sum(field is not None for _, field, _, _ in Formatter().parse(template))
-    sql, _ = QueryString(template, *[None] * count).compile_string(ENGINE.engine_type)
+    sql, _ = QueryString(template, *[None] * count).compile_string(engine_type)
     return sql
+
+
+def transaction(*changed: str, scope: str = scopes.ALL) -> contextlib.AbstractAsyncContextManager[None]:
+    """A writing transaction, all or nothing; on success the versions of the ``changed`` keys are raised with it.
+
+    ``scope``, of :mod:`app.storage.scopes`, says what else may be written at the same time where the engine takes more
+    than one writer: whatever has another scope.
+    """
+    begun: contextlib.AbstractAsyncContextManager[None] = ENGINE.driver.transaction(*changed, scope=scope)
+    return begun
+
+
+async def raise_versions(keys: Iterable[str]) -> None:
+    """Raise the version of each key, with the running transaction."""
+    await ENGINE.driver.raise_versions(keys)
+
+
+def held(folder: Path, name: str) -> contextlib.AbstractAsyncContextManager[None]:
+    """Hold what is called ``name``, on whichever node; raises ``BlockingIOError`` where it is held already.
+
+    On one machine the lock is a file in ``folder``. A process that is killed lets go of what it held.
+    """
+    taken: contextlib.AbstractAsyncContextManager[None] = ENGINE.driver.held(folder, name)
+    return taken
+
+
+def alone() -> contextlib.AbstractAsyncContextManager[None]:
+    """Hold the database while it is brought up to date, waiting for whichever process holds it."""
+    taken: contextlib.AbstractAsyncContextManager[None] = ENGINE.driver.alone()
+    return taken
+
+
+async def migrate() -> None:
+    """Bring the database up to date. Safe to run twice and, inside :func:`alone`, from many processes at once.
+
+    Raises :class:`app.core.errors.DatabaseError`.
+    """
+    await ENGINE.driver.migrate(run_migrations)
+
+
+def run(work: Coroutine[Any, Any, R]) -> R:
+    """Run a coroutine that uses the database from synchronous code, and close what it left open."""
+    found: R = ENGINE.driver.run(work)
+    return found
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """True where a write failed for want of room."""
+    return sqlite.is_disk_full(error) or bool(ENGINE.driver.is_disk_full(error))
+
+
+def place_of_row() -> str:
+    """The expression for a row's number in any table. It may change when the row is changed or the table rewritten."""
+    return str(ENGINE.driver.ROW)
+
+
+def no_time(counts: str, column: str) -> str:
+    """The condition that a column holds no time, be it an ``instant`` or the text of a ``day``."""
+    return str(ENGINE.driver.NO_TIME[counts].format(column))
+
+
+def whole(table: str) -> str:
+    """A table with its damaged rows, for who erases: what can't be read goes too."""
+    return str(ENGINE.driver.whole(table))
+
+
+def as_it_lies(column: str) -> str:
+    """A column without the type that it was declared with: it may hold what is no such value."""
+    return str(ENGINE.driver.AS_IT_LIES.format(column))
 
 
 def marks(values: Sequence[Any]) -> str:
@@ -70,8 +166,8 @@ async def fetch(record: Callable[..., R], template: str, *values: Any) -> list[R
     ``record`` is a class whose fields have the names of the statement's columns, in their order: a NamedTuple or a
     dataclass. Raises ``TypeError`` where the names differ, so that no value is taken for another.
     """
-    names, found = await sqlite.read(_compiled(template), values)
-    if names != record.__match_args__:  # type: ignore[attr-defined]
+    names, found = await ENGINE.driver.read(_compiled(template), values)
+    if names is not None and names != record.__match_args__:  # type: ignore[attr-defined]
         raise TypeError(f"{record} has not the columns {', '.join(names)}")
     return list(starmap(record, found))
 
@@ -84,13 +180,13 @@ async def fetch_one(record: Callable[..., R], template: str, *values: Any) -> R 
 
 async def fetch_rows(template: str, *values: Any) -> list[dict[str, Any]]:
     """The rows of a statement, each as column → value, for what is handed on as it is."""
-    names, found = await sqlite.read(_compiled(template), values)
+    names, found = await ENGINE.driver.read(_compiled(template), values)
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
 async def fetch_column(template: str, *values: Any) -> list[Any]:
     """The values of a statement of one column."""
-    _, found = await sqlite.read(_compiled(template), values)
+    _, found = await ENGINE.driver.read(_compiled(template), values)
     return [only for (only,) in found]
 
 
@@ -102,7 +198,7 @@ async def fetch_value(template: str, *values: Any) -> Any:
 
 async def fetch_pairs(template: str, *values: Any) -> dict[Any, Any]:
     """First column → second, of a statement of two columns."""
-    _, found = await sqlite.read(_compiled(template), values)
+    _, found = await ENGINE.driver.read(_compiled(template), values)
     return dict(found)
 
 
@@ -116,7 +212,7 @@ async def execute_many(template: str, many: Iterable[Sequence[Any]]) -> None:
 
     They are taken one by one and not held in memory.
     """
-    await sqlite.write(_compiled(template), many)
+    await ENGINE.driver.write(_compiled(template), many)
 
 
 async def insert_many(table: type[Table], columns: Sequence[str], many: Iterable[Sequence[Any]]) -> None:
@@ -125,17 +221,25 @@ async def insert_many(table: type[Table], columns: Sequence[str], many: Iterable
     await execute_many(f'INSERT INTO "{table._meta.tablename}" ({names}) VALUES ({marks(columns)})', many)  # noqa: S608
 
 
-async def scrub(tries: int = write_ahead_log.TRIES) -> bool:
+async def scrub(tries: int = TRIES) -> bool:
     """Remove the text of deleted rows from every file of the database, retrying while a reader blocks it.
 
     Returns False if a reader still blocked it after so many tries; the next purge tries again.
     """
-    return await write_ahead_log.empty_log(tries)
+    return bool(await ENGINE.driver.scrub(tries))
 
 
 _AT_DAMAGE = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, AssertionError, OSError,
-              *sqlite.UNAVAILABLE)  # fmt: skip
+              sqlite3.OperationalError)  # fmt: skip
 """What reading a damaged row raises, here or where its values are used."""
+
+
+async def leave_out_damaged() -> bool:
+    """Look for damaged rows and leave them out of what is read; True where a row is that was not before.
+
+    A server keeps each column to its type: there are none.
+    """
+    return bool(await ENGINE.driver.leave_out_damaged())
 
 
 async def despite_damage(work: Callable[[], Awaitable[R]]) -> R:
@@ -150,19 +254,18 @@ async def despite_damage(work: Callable[[], Awaitable[R]]) -> R:
 
 def left_out() -> list[str]:
     """The damaged rows that this process leaves out of what it reads, for the operator."""
-    return [f"{row}; it is left out until it is mended or restored from a backup" for row in ENGINE.left_out]
+    return [f"{row}; it is left out until it is mended or restored from a backup" for row in ENGINE.in_use.left_out]
 
 
 async def leave_out_and_tell() -> list[str]:
     """Leave damaged rows out of what is read outside transactions from now on; all of them, for the operator."""
-    if ENGINE.path:
-        await leave_out_damaged()
+    await leave_out_damaged()
     return left_out()
 
 
 async def close() -> None:
     """Close what is kept open for reading; the next read opens it again."""
-    await ENGINE.close_reader()
+    await ENGINE.driver.close()
 
 
 async def data_versions(names: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from piccolo.conf.apps import AppRegistry
 
-from app.storage.sqlite import ENGINE
+from app.storage.chosen import ENGINE
 
 DB = ENGINE
 APP_REGISTRY = AppRegistry(apps=["app.process.tables"])

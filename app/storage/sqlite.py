@@ -6,13 +6,12 @@ What only SQLite does stands here; all else goes through Piccolo's tables.
 import asyncio
 import contextlib
 import errno
-import io
 import os
 import sqlite3
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import aiosqlite
 from piccolo.engine.sqlite import SQLiteEngine, TransactionType, dict_factory
@@ -20,11 +19,9 @@ from piccolo.table import Table
 
 from app.core import clock, logs
 from app.core.errors import DatabaseError
-from app.storage import damage
+from app.storage import damage, locks, write_ahead_log
 from app.storage.damage import MAX_INSTANT
-
-if TYPE_CHECKING:
-    from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+from app.storage.version_watch import VersionWatch
 
 T = TypeVar("T")
 log = logs.get("storage")
@@ -127,7 +124,7 @@ async def leave_out_damaged() -> bool:
     True where a row is left out that was not before, so that what failed may succeed now. Looks once in
     :data:`LOOK_EVERY_S` seconds at most: what fails for another reason costs no more.
     """
-    if abs(clock.timestamp() - ENGINE.looked_at) < LOOK_EVERY_S:
+    if not ENGINE.path or abs(clock.timestamp() - ENGINE.looked_at) < LOOK_EVERY_S:
         return False
     ENGINE.looked_at = clock.timestamp()
     rows = await asyncio.to_thread(damage.find, Path(ENGINE.path))
@@ -156,8 +153,11 @@ _WRITERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = w
 
 
 @contextlib.asynccontextmanager
-async def transaction(*changed: str) -> AsyncIterator[None]:
-    """A writing transaction, all or nothing; on success the versions of the ``changed`` keys are raised with it."""
+async def transaction(*changed: str, scope: str = "") -> AsyncIterator[None]:
+    """A writing transaction, all or nothing; on success the versions of the ``changed`` keys are raised with it.
+
+    Whatever its ``scope``, there is one writer of a file at a time.
+    """
     async with _one_writer():
         nested = ENGINE.current_transaction.get() is not None  # then the outer one owns the connection, and its fate
         mine: aiosqlite.Connection | None = None
@@ -221,23 +221,13 @@ NO_TIME = {
     "day": "date({0}) IS NOT {0}",
 }
 """When a column holds no time, be it an instant or the text of a day: a damaged file may hold anything anywhere."""
-
-
-def as_it_lies(column: str) -> str:
-    """A column without the type that it was declared with: Piccolo's reading of it would fail at what is no such
-    value."""
-    return f"+{column}"
+AS_IT_LIES = "+{0}"
+"""A column without the type that it was declared with: Piccolo's reading of it would fail at what is no such value."""
 
 
 def whole(table: str) -> str:
     """A table with its damaged rows, for who erases: what can't be read goes too."""
     return f'main."{table}"'
-
-
-UNAVAILABLE = (sqlite3.OperationalError,)
-"""What is raised where the file can't be read or written now, as on a full disk: no fault of the data."""
-REFUSED = sqlite3.IntegrityError
-"""What is raised where a row breaks a rule of its table."""
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -260,35 +250,40 @@ def use(path: Path) -> None:
     ENGINE.path = str(path)
 
 
-async def migrate() -> None:
-    """Bring the file up to date. Safe to run twice and, inside :func:`app.storage.locks.exclusive`, from two processes
-    at once."""
+@contextlib.asynccontextmanager
+async def alone() -> AsyncIterator[None]:
+    """Hold the file while it is brought up to date, waiting for whichever process holds it."""
+    with locks.exclusive(Path(ENGINE.path)):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def held(folder: Path, name: str) -> AsyncIterator[None]:
+    """Hold what is called ``name``; raises ``BlockingIOError`` where another process holds it."""
+    with locks.held(folder, name):
+        yield
+
+
+async def scrub(tries: int) -> bool:
+    """Empty the write-ahead log; False where a reader blocked it each time."""
+    return await write_ahead_log.empty_log(ENGINE.get_connection, tries)
+
+
+async def close() -> None:
+    """Close the connection that is kept for reading; the next read opens it again."""
+    await ENGINE.close_reader()
+
+
+async def migrate(run_migrations: Callable[[str], Awaitable[None]]) -> None:
+    """Bring the file up to date. Safe to run twice and, inside :func:`alone`, from two processes at once."""
     try:
         async with closing(await ENGINE.get_connection()) as connection:
             await connection.execute("PRAGMA journal_mode = WAL")
-        await _run_migrations()
+        await run_migrations(ENGINE.path)
     except sqlite3.DatabaseError as error:
         raise DatabaseError(f"{ENGINE.path} can't be used as the database: {error}") from error
 
 
-async def _run_migrations() -> None:
-    from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        result = await ForwardsMigrationManager(app_name="inferencebench").run()
-    if not result.success:
-        raise DatabaseError(f"{ENGINE.path} can't be brought up to date: {result.message}")
-
-
-def ddl_migration(identity: str, description: str, statements: Sequence[str]) -> "MigrationManager":
-    """A migration that runs ``statements`` as they stand."""
-    from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-
-    manager = MigrationManager(migration_id=identity, app_name="inferencebench", description=description)
-
-    async def run() -> None:
-        for statement in statements:
-            await ENGINE.run_ddl(statement)
-
-    manager.add_raw(run)
-    return manager
+def watch(path: str) -> VersionWatch:
+    """A watch of the versions in the file."""
+    return VersionWatch(path)

@@ -15,19 +15,32 @@ class VersionWatch:
         self._seen = -1
         self._versions: dict[str, int] = {}
 
-    def written(self) -> int:
+    def start(self) -> None:
+        """Nothing has to run beside: each look is at the file itself."""
+
+    async def written(self) -> int:
         """A number that is another one after any write to the file by another connection."""
+        return self._written()
+
+    def _written(self) -> int:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def versions(self) -> dict[str, int]:
         """The version of every key that was ever written. The same object until something changed."""
-        seen = self.written()
+        seen = self._written()
         if seen != self._seen:
             self._seen = seen
             fresh = dict(self._connection.execute("SELECT key, version FROM data_version"))
             if fresh != self._versions:
                 self._versions = fresh
         return self._versions
+
+    async def look(self) -> dict[str, int]:
+        """The versions, which are never older than the file."""
+        return self.versions()
+
+    def last_known(self) -> None:
+        """A file is never away."""
 
     def close(self) -> None:
         self._connection.close()

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from app.core.errors import DatabaseError
-from app.storage import database_file
+from app.storage import installed
 
 FILE = "erasures.journal"
 LONGEST_LINE = 400
@@ -74,18 +74,18 @@ def times(folder: Path) -> dict[str, Counter[str]]:
     return found
 
 
-def risen(folder: Path, database: Path) -> dict[str, list[str]]:
+def risen(folder: Path, database: Path | str) -> dict[str, list[str]]:
     """What the journal lists as erased but the database holds, as after restoring a backup."""
     erased = times(folder)
-    if not erased or not database.exists():
+    if not erased or (isinstance(database, Path) and not database.exists()):
         return {}
     back: dict[str, list[str]] = {}
     for kind, ids in erased.items():
         if kind not in TABLES:
             continue
-        held = database_file.values(database, TABLES[kind], KINDS[kind])
+        held = installed.values(database, TABLES[kind], KINDS[kind])
         if kind == "submission":  # one that was withdrawn, and is so here, has its days left; the purge erases it
-            withdrawn = database_file.values(database, "submission", "id", "state = ?", "withdrawn")
+            withdrawn = installed.values(database, "submission", "id", "state = ?", "withdrawn")
             held -= {one for one in withdrawn if ids[one] == 1}
         if again := sorted(held & ids.keys()):
             back[kind] = again

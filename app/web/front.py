@@ -18,12 +18,13 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.core import clock
 from app.core.addresses import shown
+from app.core.errors import DatabaseAwayError
 from app.core.settings import Settings
 from app.web import security
 from app.web.answers import MOVED, ROUTE, Answer, Ask
 from app.web.bodies import BodyError, BoundedBody
 from app.web.content_encoding import encode, negotiate
-from app.web.http_cache import IMMUTABLE, SHARED_LIFE_S, STALE_IF_ERROR_S, cache_headers, etag, life, matches
+from app.web.http_cache import IMMUTABLE, SHARED_LIFE_S, STALE_IF_ERROR_S, as_old, cache_headers, etag, life, matches
 from app.web.page_cache import COMPRESS_IN_THREAD_BYTES, Kept, Prepared, Render
 
 PAGES: set[str] = set()
@@ -64,8 +65,13 @@ def public(path: str, *, shows: tuple[str, ...] = ()) -> Callable[[Render], HTTP
                 request.scope["path"], parts, query.decode("latin-1"), clock.timestamp(), request.app.state.settings
             )
             keys = tuple(key.format(**{n: v[:80] for n, v in parts.items()}) for key in shows)
-            kept = await prepared.make((request.scope["path"], query), ask, keys, named)
-            return _Send(kept, request.app.state.settings)
+            key = (request.scope["path"], query)
+            try:
+                return _Send(await prepared.make(key, ask, keys, named), request.app.state.settings)
+            except DatabaseAwayError:
+                if (found := prepared.last_good(key, ask.now)) is None:
+                    raise
+                return _Send(found[0], request.app.state.settings, old_s=found[1])
 
         return handler
 
@@ -75,16 +81,20 @@ def public(path: str, *, shows: tuple[str, ...] = ()) -> Callable[[Render], HTTP
 class _Send:
     """A prepared answer as an ASGI application."""
 
-    def __init__(self, kept: Kept, settings: Settings) -> None:
+    def __init__(self, kept: Kept, settings: Settings, old_s: int | None = None) -> None:
         self._kept = kept
         self._settings = settings
+        self._old_s = old_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send_kept(self._kept, self._settings, scope, send)
+        await send_kept(self._kept, self._settings, scope, send, self._old_s)
 
 
-async def send_kept(kept: Kept, settings: Settings, scope: Any, send: Send) -> int:
-    """Send a prepared answer: the right coding, 304 on a match, no body on HEAD. Returns the status."""
+async def send_kept(kept: Kept, settings: Settings, scope: Any, send: Send, old_s: int | None = None) -> int:
+    """Send a prepared answer: the right coding, 304 on a match, no body on HEAD. Returns the status.
+
+    ``old_s`` says how many seconds ago it was known to be current, where that is not known now.
+    """
     accept = if_none_match = ""
     for name, value in scope["headers"]:
         if name == b"accept-encoding":
@@ -96,6 +106,8 @@ async def send_kept(kept: Kept, settings: Settings, scope: Any, send: Send) -> i
     if body is None:
         body = await body_of(kept, coding)
     head = _head(kept, settings, scope["path"], coding, len(body))
+    if old_s is not None:
+        head = as_old(head, old_s)
     if if_none_match and matches(if_none_match, etag(kept.digest, coding)):
         head = [pair for pair in head if pair[0] not in (b"content-length", b"content-type", b"content-encoding")]
         await send({"type": "http.response.start", "status": 304, "headers": head})

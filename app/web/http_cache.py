@@ -41,6 +41,21 @@ def life(valid_until: int | None, now: int) -> Life:
     return Life(shared, min(STALE_WHILE_REVALIDATE_S, left - shared), min(STALE_IF_ERROR_S, left - shared))
 
 
+def as_old(head: Iterable[tuple[bytes, bytes]], age_s: int) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer that may be out of date, because what it shows can't be asked for now.
+
+    It says so (``Age``, and ``Cache-Status`` of RFC 9211 with a negative life), and an edge keeps it for a second only.
+    """
+    changed = (b"cache-control", b"cdn-cache-control")
+    return [
+        *(pair for pair in head if pair[0] not in changed),
+        (b"cache-control", b"public, max-age=0, must-revalidate, s-maxage=1"),
+        (b"cdn-cache-control", b"public, max-age=1"),
+        (b"age", str(age_s).encode()),
+        (b"cache-status", f'InferenceBench; hit; ttl=-{max(1, age_s)}; detail="the database is away"'.encode()),
+    ]
+
+
 def cache_headers(span: Life, shows: Iterable[str]) -> list[tuple[str, str]]:
     """The headers that tell browsers, and separately edges, how long an answer is fresh and which keys it shows."""
     return [

@@ -68,12 +68,20 @@ class Prepared:
     def find(self, key: tuple[str, bytes], now: int) -> Kept | None:
         """The prepared answer of an address, if it is current."""
         kept = self._kept.get(key)
-        if kept is None:
+        if kept is None or (versions := self._watch.versions()) is None:
             return None
-        if not kept.is_current(self._watch.versions(), now):
+        if not kept.is_current(versions, now):
             return None
         self._kept.move_to_end(key)
         return kept
+
+    def last_good(self, key: tuple[str, bytes], now: int) -> tuple[Kept, int] | None:
+        """While the database can't be reached: the answer that was current when it was read last, and how many seconds
+        ago that was. Never one whose own time is over."""
+        kept, known = self._kept.get(key), self._watch.last_known()
+        if kept is None or known is None or not kept.is_current(known[0], now):
+            return None
+        return kept, int(known[1])
 
     async def make(self, key: tuple[str, bytes], ask: Ask, shows: tuple[str, ...], render: Render) -> Kept:
         """Render an address once, however many ask at the same time; raises :class:`BusyError` past the bounds."""
@@ -91,6 +99,9 @@ class Prepared:
     async def _prepare(self, key: tuple[str, bytes], ask: Ask, shows: tuple[str, ...], render: Render) -> Kept:
         try:
             async with self._places:
+                await self._watch.look()
+                if (kept := self.find(key, ask.now)) is not None:  # the versions were merely read too long ago
+                    return kept
                 kept = await self._render(ask, shows, render)
             self._keep(key, kept)
             return kept
@@ -99,10 +110,11 @@ class Prepared:
 
     async def _render(self, ask: Ask, shows: tuple[str, ...], render: Render) -> Kept:
         for _ in range(2):  # data that moved under a render could mix two states: render again, once
-            before = self._watch.versions()
+            before = await self._watch.look()
             answer = self._bounded(await despite_damage(lambda: render(ask)), ask.now)
             keys = (*shows, *answer.shows)
-            if all(before.get(key, 0) == self._watch.versions().get(key, 0) for key in keys):
+            after = await self._watch.look()
+            if all(before.get(key, 0) == after.get(key, 0) for key in keys):
                 break
         digest = hashlib.sha256(answer.body).hexdigest()[:24]
         return Kept(answer, keys, tuple(before.get(key, 0) for key in keys), digest)

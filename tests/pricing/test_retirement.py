@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from app.catalog.facts import providers
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.snapshot import files
-from app.storage import sqlite
+from app.storage import engine, sqlite
 from tests.database import tuples
 
 SOURCES, PROVIDERS = ("list-a", "list-b", "list-c"), ("lambda", "verda", "vultr")
@@ -44,7 +44,7 @@ def test_exactly_what_is_retired_goes(retire: dict[str, frozenset[str]]) -> None
 
     with tempfile.TemporaryDirectory() as folder:
         sqlite.use(Path(folder) / "inferencebench.sqlite")
-        sqlite.run(sqlite.migrate())
+        sqlite.run(engine.migrate())
         left = sqlite.run(replaced(retire))
     gone = {(source, provider) for source, whose in retire.items() for provider in whose}
     assert left == {(s, p) for s in SOURCES for p in PROVIDERS} - gone

@@ -151,9 +151,9 @@ def test_a_large_purge_goes_in_many_short_transactions(inside: Inside, monkeypat
     sizes: list[int] = []
     real = store.delete_rows
 
-    async def watched(table: str, numbers: list[int]) -> None:
+    async def watched(aged: retention.Aged, latest: int | str, numbers: list[int]) -> None:
         sizes.append(len(numbers))
-        await real(table, numbers)
+        await real(aged, latest, numbers)
 
     monkeypatch.setattr(store, "delete_rows", watched)
 

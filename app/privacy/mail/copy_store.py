@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from app.storage.engine import NO_TIME, execute, execute_many, fetch, fetch_column, marks, whole
+from app.storage.engine import execute, execute_many, fetch, fetch_column, marks, no_time, whole
 
 
 class Aside(NamedTuple):
@@ -49,7 +49,7 @@ async def forget_copies(place: str, names: Iterable[str]) -> None:
 
 async def copies_until(until: int) -> list[Copy]:
     """The copies that were stored by ``until``, or nobody can say when."""
-    undated = NO_TIME["instant"].format("stored_at")
+    undated = no_time("instant", "stored_at")
     return await fetch(
         Copy, f"SELECT place, name FROM {whole('mail_copy')} WHERE stored_at <= {{}} OR {undated}", until  # noqa: S608
     )  # fmt: skip

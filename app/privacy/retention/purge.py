@@ -154,31 +154,31 @@ async def run(settings: Settings, now: int) -> dict[str, int]:
 
 
 async def _erase(kind: Kind, aged: Aged, now: int) -> int:
-    count = 0
-    async for keys in _due(aged, _limit(kind, aged), now):
-        count += await delete_in_batches(aged.table, keys)
-    return count
-
-
-async def _due(aged: Aged, limit: Limit, now: int) -> AsyncIterator[list[int]]:
-    """The row numbers that are due, a page at a time."""
+    count, limit = 0, _limit(kind, aged)
     latest: int | str = limit.latest_start(now)
     if aged.counts == "day":
         latest = f"{datetime.fromtimestamp(int(latest), UTC):%Y-%m-%d}"
+    async for keys in _due(aged, limit, latest, now):
+        count += await delete_in_batches(aged, latest, keys)
+    return count
+
+
+async def _due(aged: Aged, limit: Limit, latest: int | str, now: int) -> AsyncIterator[list[int]]:
+    """The row numbers that are due, a page at a time."""
     past = -1
     while page := await store.aged_rows(aged, latest, past, PAGE):
         past = page[-1].number
         yield [row.number for row in page if (ends := _ends(limit, row.start)) is None or ends <= now]
 
 
-async def delete_in_batches(table: str, keys: list[int]) -> int:
-    """Delete the rows with those row numbers, holding the write lock for moments only."""
+async def delete_in_batches(aged: Aged, latest: int | str, keys: list[int]) -> int:
+    """Delete the rows of those numbers that began to age by ``latest``, holding the write lock for moments only."""
     size, at = FIRST_BATCH, 0
     while at < len(keys):
         batch = keys[at : at + size]
         began = perf_counter()
         async with transaction(RETENTION_KEY):
-            await store.delete_rows(table, batch)
+            await store.delete_rows(aged, latest, batch)
         took = perf_counter() - began
         at += len(batch)
         size = max(1, min(MOST_IN_BATCH, int(size * min(2, AIM_S / max(took, 1e-6)))))

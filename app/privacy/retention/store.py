@@ -3,7 +3,17 @@
 from typing import NamedTuple
 
 from app.core.retention import Aged
-from app.storage.engine import NO_TIME, ROW, as_it_lies, execute, execute_many, fetch, fetch_column, fetch_value, whole
+from app.storage.engine import (
+    as_it_lies,
+    execute,
+    execute_many,
+    fetch,
+    fetch_column,
+    fetch_value,
+    no_time,
+    place_of_row,
+    whole,
+)
 
 
 class Run(NamedTuple):
@@ -63,22 +73,28 @@ async def started(aged: Aged) -> list[Started]:
     )
 
 
+def _due(aged: Aged) -> str:
+    """The rows that began to age by a time, or nobody can say when."""
+    return f"{_where(aged)} AND ({aged.column} <= {{}} OR {no_time(aged.counts, aged.column)})"
+
+
 async def aged_rows(aged: Aged, latest: int | str, after: int, most: int) -> list[AgedRow]:
     """At most so many rows that began to age by ``latest``, or nobody can say when; those with a number higher than
     ``after``, by number."""
+    number = place_of_row()
     return await fetch(
         AgedRow,
-        f"SELECT {ROW} AS number, {as_it_lies(aged.column)} AS start FROM {whole(aged.table)} WHERE {_where(aged)} "  # noqa: S608
-        f"AND ({aged.column} <= {{}} OR {NO_TIME[aged.counts].format(aged.column)}) AND {ROW} > {{}} "
-        f"ORDER BY {ROW} LIMIT {{}}",
+        f"SELECT {number} AS number, {as_it_lies(aged.column)} AS start FROM {whole(aged.table)} "  # noqa: S608
+        f"WHERE {_due(aged)} AND {number} > {{}} ORDER BY 1 LIMIT {{}}",
         latest, after, most,
     )  # fmt: skip
 
 
-async def delete_rows(table: str, numbers: list[int]) -> None:
-    """Delete rows by their numbers, inside the running transaction. Any number of them: they stand in the text."""
+async def delete_rows(aged: Aged, latest: int | str, numbers: list[int]) -> None:
+    """Delete rows by their numbers, inside the running transaction, those alone that are still due: another may have
+    the number by now. Any number of them: they stand in the text."""
     listed = ",".join(str(int(number)) for number in numbers)
-    await execute(f"DELETE FROM {table} WHERE {ROW} IN ({listed})")  # noqa: S608 -- whole numbers
+    await execute(f"DELETE FROM {aged.table} WHERE {_due(aged)} AND {place_of_row()} IN ({listed})", latest)  # noqa: S608
 
 
 async def copies_stored() -> list[int | str]:

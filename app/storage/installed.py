@@ -1,0 +1,61 @@
+"""What stands in a database, asked from outside, without an engine: while it is prepared, and to examine it."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import DatabaseError
+from app.storage import database_file
+
+
+def migrations_done(database: Path | str) -> set[str]:
+    """The ids of the migrations that ran on the database."""
+    if isinstance(database, Path):
+        return database_file.migrations_done(database)
+    return {name for (name,) in _ask(database, "SELECT name FROM migration")}
+
+
+def count(database: Path | str, table: str) -> int:
+    """How many rows a table has; none where there is no such table on the server yet."""
+    if isinstance(database, Path):
+        return database_file.count(database, table)
+    return sum(number for (number,) in _ask(database, f'SELECT count(*) FROM "{table}"'))  # noqa: S608 -- names of ours
+
+
+def values(database: Path | str, table: str, column: str, where: str = "", *given: str) -> set[str]:
+    """What stands in a column of a table, where a condition with ``?`` for what is given holds; nothing where the
+    database has no such table yet."""
+    if isinstance(database, Path):
+        return database_file.values(database, table, column, where, *given)
+    for number, _ in enumerate(given, 1):
+        where = where.replace("?", f"${number}", 1)
+    asked = f'SELECT "{column}" FROM "{table}"' + (f" WHERE {where}" if where else "")  # noqa: S608 -- names of ours
+    return {value for (value,) in _ask(database, asked, *given)}
+
+
+def server_version(url: str) -> str:
+    """The version of the server at ``url``. Raises :class:`app.core.errors.DatabaseAwayError`."""
+    ((version,),) = _ask(url, "SHOW server_version")
+    return str(version)
+
+
+def _ask(url: str, sql: str, *given: str) -> list[Any]:
+    """The rows of a statement on the server at ``url``; none where a table is not there yet."""
+    import asyncpg
+
+    from app.storage.postgres_engine import connect, told, where
+
+    async def go() -> list[Any]:
+        with told():
+            connection = await connect(url)
+            try:
+                return list(await connection.fetch(sql, *given))
+            except asyncpg.UndefinedTableError:
+                return []
+            finally:
+                connection.terminate()
+
+    try:
+        return asyncio.run(go())
+    except asyncpg.PostgresError as error:
+        raise DatabaseError(f"{where(url)} can't be used: {error}") from None

@@ -1,0 +1,207 @@
+"""A server of PostgreSQL 15 or newer: transactions, locks, migrations, and getting deleted text out of its files.
+
+What only PostgreSQL does stands here and in the modules beside it whose names begin with ``postgres``; all else goes
+through Piccolo's tables and the templates of :mod:`app.storage.engine`. Loaded only where a setting names a server.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+
+from app.core.errors import DatabaseError, DatabaseFullError
+from app.storage import postgres_scrub, scopes
+from app.storage.ddl import PERSONAL, SCHEMA
+from app.storage.postgres_engine import AWAY, HouseEngine, connect, told, where
+from app.storage.postgres_watch import VersionWatch, raised
+
+T = TypeVar("T")
+ENGINE = HouseEngine("")
+LEAST_VERSION = 15
+ROW = "((ctid::text::point)[0]::bigint * 65536 + (ctid::text::point)[1]::bigint)"
+"""Where a row of any table lies, as a number that grows along its file; it changes when the row or the file does."""
+NO_TIME = {
+    "instant": "{0} NOT BETWEEN 0 AND 253402300799",
+    "day": "CASE WHEN {0} ~ '^(?!0000)[0-9][0-9][0-9][0-9]-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' "
+           "THEN substr({0}, 9)::int > extract(day FROM (substr({0}, 1, 7) || '-01')::date "
+           "+ interval '1 month - 1 day') ELSE true END",
+}  # fmt: skip
+"""When a column holds no time, be it an instant or the text of a day."""
+AS_IT_LIES = "{0}"
+
+
+def use(url: str) -> None:
+    """Point the engine at the server that ``url`` names."""
+    global ENGINE  # noqa: PLW0603 -- Piccolo's engine has its address for good
+    if ENGINE.url != url:
+        ENGINE = HouseEngine(url)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that uses the database from synchronous code, and close what it left open."""
+
+    async def go() -> T:
+        try:
+            return await work
+        finally:
+            await close()
+
+    return asyncio.run(go())
+
+
+def watch(url: str) -> VersionWatch:
+    """A watch of the versions in the database at ``url``, which is in use."""
+    return VersionWatch(url, lambda: ENGINE)
+
+
+async def close() -> None:
+    """Close the connections of the running loop."""
+    await ENGINE.close_pool()
+
+
+@contextlib.asynccontextmanager
+async def transaction(*changed: str, scope: str = scopes.ALL) -> AsyncIterator[None]:
+    """A writing transaction, all or nothing; on success the versions of the ``changed`` keys are raised with it.
+
+    Writers of one ``scope`` follow one another, on however many nodes; one without a scope is alone. The locks are the
+    transaction's: they go with it, also when its process is killed.
+    """
+    outer: Any = ENGINE.current_transaction.get()
+    if outer is not None:
+        assert outer.scope in {scope, scopes.ALL}, f"{scope} is written inside {outer.scope}"
+        yield
+        outer.changed.update(changed)
+        return
+    current = ENGINE.transaction()
+    with told():
+        await current.__aenter__()
+    current.scope = scope
+    try:
+        with told():
+            await _take_turn(current.connection, scope)
+        yield
+    except BaseException as error:
+        await current.__aexit__(type(error), error, error.__traceback__)
+        raise
+    current.changed.update(changed)
+    with told():
+        await current.__aexit__(None, None, None)
+    raised(ENGINE.url, current.raised)
+
+
+async def _take_turn(connection: Any, scope: str) -> None:
+    """Wait until no other transaction writes what this one does."""
+    if scope == scopes.ALL:
+        await connection.execute(f"SELECT pg_advisory_xact_lock({lock_number(scopes.ALL)})")
+        return
+    await connection.execute(f"SELECT pg_advisory_xact_lock_shared({lock_number(scopes.ALL)})")
+    await connection.execute(f"SELECT pg_advisory_xact_lock({lock_number(scope)})")
+
+
+def lock_number(name: str) -> int:
+    """The number of the advisory lock called ``name``: 64 bits, with a sign."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8, person=b"inferencebench").digest(), signed=True)
+
+
+async def raise_versions(keys: Iterable[str]) -> None:
+    """Raise the version of each key with the running transaction."""
+    _current().changed.update(keys)
+
+
+def _current() -> Any:
+    current = ENGINE.current_transaction.get()
+    assert current is not None, "a write belongs inside transaction()"
+    return current
+
+
+async def write(sql: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Run one statement for many rows, inside the running transaction, without holding the rows in memory."""
+    with told():
+        await _current().connection.executemany(sql, rows)
+
+
+async def read(sql: str, values: Sequence[Any]) -> tuple[tuple[str, ...] | None, list[Any]]:
+    """(names of the columns, rows) of a statement, inside the running transaction if there is one; no names where
+    there is no row."""
+    found = await ENGINE.ask(sql, values)
+    return (tuple(found[0].keys()) if found else None), found
+
+
+@contextlib.asynccontextmanager
+async def held(_: Path, name: str) -> AsyncIterator[None]:
+    """Hold what is called ``name``, on whichever node; raises ``BlockingIOError`` where it is held already.
+
+    The lock is that of a connection: it goes when the process ends, is killed, or loses the server.
+    """
+    with told():
+        connection = await connect(ENGINE.url)
+    try:
+        with told():
+            got = await connection.fetchval(f"SELECT pg_try_advisory_lock({lock_number(name)})")
+        if not got:
+            raise BlockingIOError(f"{name} is under way in another process")
+        yield
+    finally:
+        connection.terminate()
+
+
+@contextlib.asynccontextmanager
+async def alone() -> AsyncIterator[None]:
+    """Hold the database while it is brought up to date, waiting for whichever node holds it."""
+    with told():
+        connection = await connect(ENGINE.url)
+    try:
+        with told():
+            await connection.execute("SET lock_timeout = 0")
+            await connection.execute(f"SELECT pg_advisory_lock({lock_number('migrations')})")
+        yield
+    finally:
+        connection.terminate()
+
+
+async def migrate(run_migrations: Callable[[str], Awaitable[None]]) -> None:
+    """Bring the database up to date, all or nothing. Safe to run twice and, inside :func:`alone`, from many nodes."""
+    with told():
+        try:
+            version = int((await ENGINE.ask("SHOW server_version_num", ()))[0][0]) // 10_000
+            if version < LEAST_VERSION:
+                raise DatabaseError(f"{where(ENGINE.url)} is PostgreSQL {version}; version {LEAST_VERSION} is needed")
+            await ENGINE.ask(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}", ())
+            async with ENGINE.transaction():
+                await run_migrations(where(ENGINE.url))
+        except asyncpg.PostgresError as error:
+            if isinstance(error, AWAY):
+                raise
+            raise DatabaseError(f"{where(ENGINE.url)} can't be used: {error}") from error
+
+
+async def scrub(tries: int) -> bool:
+    """Rewrite the personal tables, so that the text of deleted rows leaves their files, and end the log's segment.
+
+    VACUUM alone leaves that text where it lies. Returns False where a reader blocked it each time.
+    """
+    with told():
+        connection = await connect(ENGINE.url)
+        try:
+            return await postgres_scrub.rewrite(connection, PERSONAL, SCHEMA, tries)
+        finally:
+            connection.terminate()
+
+
+async def leave_out_damaged() -> bool:
+    """A server keeps each column to its type: no row is damaged."""
+    return False
+
+
+def whole(table: str) -> str:
+    """A table with all its rows."""
+    return table
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """True where a write failed for want of room."""
+    return isinstance(error, DatabaseFullError)

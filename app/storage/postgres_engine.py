@@ -1,0 +1,181 @@
+"""Connections to PostgreSQL for Piccolo's engine: a pool for each event loop, transactions, errors in our own words."""
+
+import asyncio
+import contextlib
+import weakref
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
+
+from app.core.errors import DatabaseAwayError, DatabaseFullError
+from app.storage import scopes
+from app.storage.ddl import SCHEMA
+
+CHANNEL = "data_version"
+"""What a transaction that raised versions notifies."""
+MOST_CONNECTIONS = 10
+CONNECT_S, LOCK_S = 5, 60
+"""How long a connection may take, and how long a statement waits for a lock, in seconds."""
+SESSION = {"search_path": f"public,{SCHEMA}", "application_name": "inferencebench", "lock_timeout": f"{LOCK_S}s"}
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Raise :class:`DatabaseAwayError` where the server can't be reached or asked, whatever the driver calls that."""
+    try:
+        yield
+    except asyncpg.DiskFullError as error:
+        raise DatabaseFullError("the database's disk is full") from error
+    except AWAY as error:
+        raise DatabaseAwayError(f"the database can't be asked: {str(error) or type(error).__name__}") from error
+
+
+AWAY = (
+    OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError, asyncpg.LockNotAvailableError, asyncpg.InternalClientError,
+)  # fmt: skip
+
+
+def where(url: str) -> str:
+    """A server and its database, without name and password."""
+    parts = urlsplit(url)
+    return f"the database {parts.path.lstrip('/') or '(default)'} at {parts.hostname or 'this machine'}"
+
+
+class HouseEngine(PostgresEngine):
+    """Piccolo's engine with a pool of connections for each event loop, opened when they are first needed."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.left_out: list[str] = []
+        self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
+        super().__init__({"dsn": url})
+
+    async def check_version(self) -> None:
+        """Done by :func:`migrate`: nothing is asked of the server before it is needed."""
+
+    async def prep_database(self) -> None:
+        """There is nothing to prepare."""
+
+    async def get_new_connection(self) -> Any:
+        """A connection of its own, which its caller closes."""
+        return await connect(self.url)
+
+    async def ready_pool(self) -> Any:
+        """The pool of the running loop."""
+        loop = asyncio.get_running_loop()
+        if (pool := self._pools.get(loop)) is None:
+            pool = self._pools[loop] = asyncpg.create_pool(
+                self.url, min_size=0, max_size=MOST_CONNECTIONS, timeout=CONNECT_S, server_settings=SESSION,
+                init=_prepare, reset=_nothing_to_reset,
+            )  # fmt: skip
+        if not pool._initialized:
+            await pool
+        return pool
+
+    async def close_pool(self) -> None:
+        """Close the running loop's pool; the next statement opens another."""
+        if (pool := self._pools.pop(asyncio.get_running_loop(), None)) is not None:
+            pool.terminate()
+
+    async def ask(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        """The rows of a statement, inside the running transaction if there is one; a read is asked once more where the
+        server went away under it."""
+        with told():
+            if (current := self.current_transaction.get()) is not None:
+                return list(await current.connection.fetch(sql, *values))
+            for last in (False, True):
+                try:
+                    async with (await self.ready_pool()).acquire(timeout=CONNECT_S) as connection:
+                        return list(await connection.fetch(sql, *values))
+                except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+                    if last or not sql.lstrip().upper().startswith("SELECT"):
+                        raise
+        raise AssertionError("unreachable")
+
+    async def run_querystring(self, querystring: Any, in_pool: bool = True) -> Any:
+        return await self.ask(*querystring.compile_string(engine_type=self.engine_type))
+
+    async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
+        return await self.ask(ddl, ())
+
+    def transaction(self, allow_nested: bool = True) -> "HouseTransaction":
+        return HouseTransaction(self, allow_nested)
+
+
+class HouseTransaction(PostgresTransaction):
+    """Piccolo's transaction, which lets go of its connection whatever happened to it, and raises versions last."""
+
+    changed: set[str]
+    raised: dict[str, int]
+    """The versions that were raised, once it is done."""
+    scope = scopes.ALL
+    engine: HouseEngine
+
+    async def get_connection(self) -> Any:
+        self.changed, self.raised = set(), {}
+        return await (await self.engine.ready_pool()).acquire(timeout=CONNECT_S)
+
+    async def begin(self) -> None:
+        try:
+            await self.transaction.start()
+        except BaseException:
+            await self._let_go()
+            raise
+
+    async def __aexit__(self, exception_type: Any, exception: Any, traceback: Any) -> bool:
+        if self._parent is not None:
+            return exception is None
+        self.engine.current_transaction.set(None)
+        try:
+            if exception is None:
+                await self._commit()
+            else:
+                with contextlib.suppress(*AWAY):
+                    await self.transaction.rollback()
+        finally:
+            await self._let_go()
+        return exception is None
+
+    async def _commit(self) -> None:
+        """Raise the versions, all at once and in one order, so that two writers never wait for each other."""
+        if not self.changed:
+            await self.transaction.commit()
+            return
+        rows = await self.connection.fetch(
+            "INSERT INTO data_version (key, version) SELECT key, 1 FROM unnest($1::text[]) AS key "
+            "ON CONFLICT (key) DO UPDATE SET version = data_version.version + 1 RETURNING key, version",
+            sorted(self.changed),
+        )
+        await self.connection.execute(f"NOTIFY {CHANNEL}")
+        await self.transaction.commit()
+        self.raised = dict(rows)
+
+    async def _let_go(self) -> None:
+        with contextlib.suppress(*AWAY):
+            await (await self.engine.ready_pool()).release(self.connection)
+
+
+async def connect(url: str) -> Any:
+    """A connection outside the pool. Raises as the driver does."""
+    connection = await asyncpg.connect(url, timeout=CONNECT_S, server_settings=SESSION)
+    await _prepare(connection)
+    return connection
+
+
+async def _prepare(connection: Any) -> None:
+    """Sums and means come as the numbers that SQLite gives: whole ones as int, others as float."""
+    await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=_number)
+
+
+async def _nothing_to_reset(_: Any) -> None:
+    """What a session is asked for here leaves nothing behind, so that a read costs one round trip and not two."""
+
+
+def _number(text: str) -> int | float:
+    found = Decimal(text)
+    return int(found) if found == found.to_integral_value() else float(found)

@@ -1,0 +1,61 @@
+"""Getting the text of deleted rows out of PostgreSQL's files.
+
+DELETE marks a row, and VACUUM frees its place: its text stays in the table's file until other rows are written over
+it. VACUUM FULL writes the table anew and deletes the old file. The write-ahead log keeps the text until its segments
+are recycled: a checkpoint lets go of those before it, where neither an archive nor a replica needs them. What may stay
+there, and how long, is in the retention table and in docs/operating.md.
+"""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import asyncpg
+
+from app.core import logs
+
+WAIT_S = 0.1
+log = logs.get("storage")
+
+
+async def rewrite(connection: Any, tables: tuple[str, ...], schema: str, tries: int) -> bool:
+    """Write anew each of ``tables`` from which something went or in which something was changed.
+
+    Returns False if a reader still blocked one after so many tries of :data:`WAIT_S` seconds each.
+    """
+    await connection.execute(f"SET lock_timeout = {int(WAIT_S * 1000)}")
+    left = [table for table in tables if await _has_file(connection, f"{schema}.{table}")]
+    if not left:
+        return True
+    for turn in range(tries):
+        if turn:
+            await asyncio.sleep(WAIT_S)
+        for table in list(left):
+            with contextlib.suppress(asyncpg.LockNotAvailableError):
+                await connection.execute(f"VACUUM FULL {schema}.{table}")
+                left.remove(table)
+        if not left:
+            await _end_segment(connection)
+            return True
+    log.error("personal tables could not be rewritten; the next purge tries again", extra={"tables": left})
+    return False
+
+
+async def _has_file(connection: Any, table: str) -> bool:
+    """False where nothing lies in the table's files. What counts dead rows lags behind, so that it is not asked."""
+    size = (
+        "SELECT pg_relation_size(oid) + coalesce(pg_relation_size(nullif(reltoastrelid, 0)), 0) FROM pg_class "
+        "WHERE oid = $1::text::regclass"
+    )
+    return bool(await connection.fetchval(size, table))
+
+
+async def _end_segment(connection: Any) -> None:
+    """Begin a new segment of the write-ahead log and let go of what a checkpoint no longer needs, as far as this user
+    may."""
+    for statement in ("SELECT pg_switch_wal()", "CHECKPOINT"):
+        try:
+            await connection.execute(statement)
+        except asyncpg.InsufficientPrivilegeError:
+            log.warning("the database's user may not do this; the server does it by itself within its own limits",
+                        extra={"statement": statement})  # fmt: skip

@@ -1,0 +1,132 @@
+"""Sees what is written to PostgreSQL by any node, and knows the version of every key.
+
+A notification, sent by the transaction that wrote, wakes the node; besides, the table of versions is read each second,
+because a notification is lost where the connection is. What a node does not know, it does not claim: when the last
+reading is older than :data:`OLDEST_S`, there are no versions.
+"""
+
+import asyncio
+import contextlib
+import weakref
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import asyncpg
+
+from app.core import logs
+from app.core.errors import DatabaseAwayError
+from app.storage.postgres_engine import CHANNEL, HouseEngine, connect, where
+
+EVERY_S, OLDEST_S = 1.0, 3.0
+LONGEST_READ_S = 2.0
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.1, 1.0
+"""How long is waited before the server is asked again after it went away."""
+ASKED = "SELECT key, version FROM data_version"
+log = logs.get("storage")
+
+
+class VersionWatch:
+    """The versions as they were read last. :meth:`start` keeps them read; without it each :meth:`look` reads."""
+
+    def __init__(self, url: str, engine: Callable[[], HouseEngine]) -> None:
+        self.url = url
+        self._engine = engine
+        self._versions: dict[str, int] = {}
+        self._read_at = self._tried_at = float("-inf")
+        self._away = False
+        self._task: asyncio.Task[None] | None = None
+        self._woken = asyncio.Event()
+        _WATCHES.add(self)
+
+    def start(self) -> None:
+        """Keep the versions read while the running loop runs."""
+        self._task = asyncio.get_running_loop().create_task(self._follow())
+
+    def versions(self) -> dict[str, int] | None:
+        """The version of every key that was ever written, the same object until something changed; None where the last
+        reading is too old to go by."""
+        if self._task is None or monotonic() - self._read_at > OLDEST_S:
+            return None
+        return self._versions
+
+    def last_known(self) -> tuple[dict[str, int], float] | None:
+        """What was read last and how many seconds ago, while the server can't be reached; None while it can."""
+        return (self._versions, monotonic() - self._read_at) if self._away and self._versions else None
+
+    async def look(self) -> dict[str, int]:
+        """Read the versions now. Raises :class:`DatabaseAwayError`, without asking where the server just was away."""
+        if self._away and monotonic() - self._tried_at < EVERY_S:
+            raise DatabaseAwayError(f"{where(self.url)} can't be reached")
+        try:
+            async with asyncio.timeout(LONGEST_READ_S):
+                rows = await self._engine().ask(ASKED, ())
+        except (DatabaseAwayError, TimeoutError) as error:
+            self._lost()
+            raise DatabaseAwayError(f"{where(self.url)} can't be reached") from error
+        return self._read(rows)
+
+    async def written(self) -> int:
+        """A number that is another one after any write to the server."""
+        found = await self._engine().ask("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS at", ())
+        return int(found[0]["at"])
+
+    def _read(self, rows: Any) -> dict[str, int]:
+        fresh = dict(rows)
+        if fresh != self._versions:
+            self._versions = fresh
+        if self._away:
+            log.info("the database is back")
+        self._away, self._read_at = False, monotonic()
+        return self._versions
+
+    def _lost(self) -> None:
+        self._tried_at = monotonic()
+        if not self._away:
+            self._away = True
+            log.error("the database can't be reached; prepared pages are served on, marked as old")
+
+    def raised(self, changed: dict[str, int]) -> None:
+        """A transaction of this process raised versions."""
+        newer = {key: version for key, version in changed.items() if version > self._versions.get(key, 0)}
+        if newer:
+            self._versions = {**self._versions, **newer}
+
+    async def _follow(self) -> None:
+        wait = SHORTEST_WAIT_S
+        while True:
+            connection = None
+            try:
+                connection = await connect(self.url)
+                await connection.add_listener(CHANNEL, lambda *_: self._woken.set())
+                wait = SHORTEST_WAIT_S
+                while True:
+                    self._woken.clear()
+                    self._read(await connection.fetch(ASKED, timeout=LONGEST_READ_S))
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._woken.wait(), EVERY_S)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                self._lost()
+            finally:
+                if connection is not None:
+                    connection.terminate()
+            await asyncio.sleep(wait)
+            wait = min(LONGEST_WAIT_S, wait * 2)
+
+    def close(self) -> None:
+        """Stop reading."""
+        _WATCHES.discard(self)
+        if self._task is not None:
+            with contextlib.suppress(RuntimeError):  # its loop is closed already
+                self._task.cancel()
+            self._task = None
+
+
+_WATCHES: weakref.WeakSet[VersionWatch] = weakref.WeakSet()
+
+
+def raised(url: str, changed: dict[str, int]) -> None:
+    """A transaction of this process raised versions of the database at ``url``: it sees so at once."""
+    for watch in list(_WATCHES):
+        if watch.url == url:
+            watch.raised(changed)

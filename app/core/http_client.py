@@ -18,7 +18,8 @@ from urllib.parse import urljoin, urlsplit
 
 from app import __version__
 from app.core.errors import InferenceBenchError
-from app.core.settings import Settings, is_loopback
+from app.core.setting_readers import is_loopback
+from app.core.settings import Settings
 
 if TYPE_CHECKING:
     import httpx

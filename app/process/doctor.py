@@ -6,7 +6,8 @@ import os
 import shutil
 from collections.abc import Iterator
 
-from app.core.settings import PREFIX, Settings, is_loopback
+from app.core.setting_readers import is_loopback
+from app.core.settings import PREFIX, Settings
 from app.process import prepare
 from app.storage import damage, database_file
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from app.site.routes import HANDLERS
-from app.web import bodies, form_body, front
+from app.web import bodies, form_body, request_target
 from app.web.rate_limit import RateLimit
 from tests import plain
 from tests.conftest import Inside, Site, free_port, serve
@@ -58,7 +58,7 @@ def test_no_page_links_to_a_spelling_that_is_redirected(http: httpx.Client) -> N
     for page in ("/", "/prices", "/models", "/gpus", "/providers", "/policies", "/benchmarks"):
         for link in set(re.findall(r'href="(/[^"#?]*)', http.get(page).text)):
             scope = {"path": __import__("urllib.parse").parse.unquote(link), "raw_path": link.encode()}
-            assert front.canonical_path(scope) is None, (page, link)
+            assert request_target.canonical_path(scope) is None, (page, link)
 
 
 def test_allow_names_what_each_address_takes(site: Site) -> None:

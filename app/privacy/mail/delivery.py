@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from app.core import clock, logs
-from app.core.settings import Settings, is_loopback
+from app.core.setting_readers import is_loopback
+from app.core.settings import Settings
 from app.privacy.mail import automatic_limits, copy_store, queue, store
 from app.privacy.mail.mailbox import OUTBOX, outbox
 from app.privacy.requests import cases

@@ -31,7 +31,8 @@ from imap_tools.utils import check_command_status
 
 from app.core import clock
 from app.core.errors import InferenceBenchError
-from app.core.settings import Settings, is_loopback
+from app.core.setting_readers import is_loopback
+from app.core.settings import Settings
 from app.privacy.mail.parser import HEAD_BYTES, MOST_BYTES
 
 INBOX, OUTBOX = "mail/inbox", "mail/outbox"

@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from app.core.settings import Settings, is_loopback
+from app.core.setting_readers import is_loopback
+from app.core.settings import Settings
 
 PAGES = (
     "/",

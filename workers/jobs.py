@@ -9,7 +9,8 @@ from collections import Counter
 
 from app.core import clock, logs
 from app.core.settings import Settings
-from app.pricing.history import record
+from app.core.version_keys import LASTING_KEY
+from app.pricing.history import lasting, record
 from app.pricing.refresh.refresh_source import refresh
 from app.storage.engine import transaction
 from workers.timetable import JITTER_S
@@ -60,6 +61,14 @@ async def roll_up(_: Settings) -> int:
         await record.forget_returns(clock.timestamp())
     logs.get("worker").info("rolled up", extra={"rows": gone})
     return gone
+
+
+async def price_survival(settings: Settings) -> int:
+    """Compute how long prices last from the history up to the end of yesterday, for the pages to show."""
+    curves = await lasting.record(clock.timestamp())
+    await cdn_purge.purge(settings, (LASTING_KEY,))
+    logs.get("worker").info("computed how long prices last", extra={"curves": curves})
+    return curves
 
 
 async def purge(settings: Settings) -> dict[str, int]:

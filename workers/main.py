@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from app.core import clock, data_folder, logs
 from app.core.errors import InferenceBenchError
 from app.core.settings import Settings, load
+from app.pricing.history.survival_store import until as survival_until
 from app.privacy.retention.store import first_run
 from app.process import prepare
 from app.storage import engine
 from app.upstream.store import last_tries
 from app.web import cdn_outbox
 from workers import queue
-from workers.timetable import PURGE, Entry, due
+from workers.timetable import PURGE, SURVIVAL, Entry, due
 
 if TYPE_CHECKING:
     from app.telemetry.metrics import WorkerMetrics
@@ -125,4 +126,4 @@ async def _clock_steps_back() -> None:
 async def _overdue() -> list[Entry]:
     """The lines of the timetable that became due while no worker was running."""
     tried = await last_tries()
-    return due({**tried, PURGE: await first_run()}, clock.timestamp())
+    return due({**tried, PURGE: await first_run(), SURVIVAL: await survival_until()}, clock.timestamp())

@@ -10,6 +10,7 @@ DAY_MIN = 24 * 60
 PRICES_TIMEOUT_S = 540
 PURGE = "purge"
 PURGE_MINUTE = 35
+SURVIVAL = "price_survival"
 TRIES = 3
 FACTS, RECORDS = "facts", "records"
 """Two groups of jobs: those of public facts, which any number of workers share, and those of the records of persons,
@@ -81,6 +82,7 @@ TIMETABLE: tuple[Entry, ...] = (
     *_prices(),
     Entry("refresh_models", "", DAY_MIN, 3 * 60 + 10, 3000, recorded_as=MODELS),
     Entry("roll_up", "", DAY_MIN, 2 * 60 + 5, 600),
+    Entry(SURVIVAL, "", DAY_MIN, 20, 1800, recorded_as=SURVIVAL),
     Entry("mail", "", 2, 1, 110, group=RECORDS),
     Entry("purge_when_due", "", 1, 0, 300, group=RECORDS),
     Entry("canary", "", DAY_MIN, 4 * 60 + 20, 600, tries=1, group=RECORDS),

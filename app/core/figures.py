@@ -15,6 +15,15 @@ def percent(share: float, places: int = 0, *, signed: bool = False) -> str:
     return _true_minus(said) + "%"
 
 
+def chance(share: float, *, at_most: bool = False) -> str:
+    """A chance in a column: ``83%``, ``>99%``, ``<1%``; ``≤17%`` where it is an upper bound."""
+    if 0.995 <= share < 1 and not at_most:
+        return ">99%"
+    if share < 0.005 and (share or at_most):
+        return "<1%"
+    return ("≤" if at_most else "") + percent(share)
+
+
 def number(value: float, digits: int = 6) -> str:
     """A number to so many significant digits, in groups of three, without trailing zeros: ``2,450``, ``0.8``, ``−3.5``.
     Very small and very large ones keep the power of ten: ``6e−05``."""

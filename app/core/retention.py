@@ -149,6 +149,7 @@ KINDS: tuple[Kind, ...] = (
          "what the site is for", NOT_PERSONAL, None, "as long as the site runs", "", "replaced by newer facts",
          tables=("loaded_source", "offer", "offer_tally", "set_aside", "small_answer", "held_price", "exchange_rate",
                  "price_series", "price_span", "price_move", "price_level", "stock_return",
+                 "survival_curve", "survival_score",
                  "spot_reclaim", "source_claim",
                  "model", "evaluation", "measured_speed"), personal=False),
     Kind("housekeeping", "Housekeeping", "versions of the data, of the tables and of the policies that were shown",

@@ -7,6 +7,7 @@ The same names are the surrogate keys by which a CDN in front purges its copies.
 OFFERS_KEY, TALLY_KEY, HISTORY_KEY, SOURCES_KEY = "offers", "tally", "history", "sources"
 MODELS_KEY = "models"
 QUEUE_KEY = "submissions"
+LASTING_KEY = "lasting"
 RETENTION_KEY = "retention"
 TELEMETRY_KEY = "telemetry"
 

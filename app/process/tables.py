@@ -20,6 +20,8 @@ from app.pricing.offers.tables import (
     SmallAnswerRow,
     SpanRow,
     StockReturnRow,
+    SurvivalCurveRow,
+    SurvivalScoreRow,
 )
 from app.privacy.mail.tables import AsideRow, CopyRow, HeldLetterRow, LetterRow
 from app.privacy.requests.tables import CaseRow, CorrespondenceRow, ErasureRow, EventRow
@@ -61,6 +63,8 @@ APP_CONFIG = AppConfig(
         SmallAnswerRow,
         SpanRow,
         StockReturnRow,
+        SurvivalCurveRow,
+        SurvivalScoreRow,
         AsideRow,
         CaseRow,
         ConstantsRow,

@@ -21,6 +21,7 @@ from app.pricing.offers.tables import OfferRow
 from app.site.gpus_and_providers import SHOWN_OFFERS, known_thing
 from app.site.offer_groups import first_of
 from app.site.render import day_text, figure, months_text, render
+from app.site.standing import SHOWN_KEYS, Standing, standing, until_midnight
 from app.site.strips import strips_of
 from app.web.answers import Answer, Ask
 from app.web.front import public
@@ -42,17 +43,17 @@ async def gpu_page(ask: Ask) -> Answer:
     window, below = _asked(ask, gpu)
     offers = await store.offers_of(OfferRow.gpu, gpu.slug)
     past = await _past(gpu.slug, window, below, ask.now)
-    best = best_prices.best_of(offers, ask.now)
+    best, stands = best_prices.best_of(offers, ask.now), await standing(ask.now)
     body = render(
         "gpus/page.html", settings=ask.settings, path="/gpus", canonical=f"/gpus/{gpu.slug}", now=ask.now, gpu=gpu,
-        facts=FACTS, line=facts_line(gpu), figures=_figures(best, offers, ask.now), best=best,
+        facts=FACTS, line=facts_line(gpu), figures=_figures(best, offers, stands), best=best, standing=stands,
         **first_of(offers, ask.now, SHOWN_OFFERS),
         **strips_of([gpu], best_prices.prices_by_gpu(row for row in offers if row["source"] != COMMUNITY)),
         **past, charted=whose_prices(past["drawn"], offers), kin=_kin(gpu),
         stock=_stock(offers), preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
         description=_describe(gpu, offers, ask.now), runs=(await choices.for_gpu(gpu, ask.now))[:SHOWN_MODELS],
     )  # fmt: skip
-    return Answer(body, valid_until=await store.next_stale(ask.now))
+    return Answer(body, valid_until=until_midnight(ask.now, await store.next_stale(ask.now)), shows=SHOWN_KEYS)
 
 
 @public("/gpus/{gpu:str}/history", shows=("gpu:{gpu}",))
@@ -84,23 +85,25 @@ def facts_line(gpu: Gpu) -> str:
 
 
 def _figures(
-    best: dict[tuple[str, int | None], store.Row], offers: list[store.Row], now: int
-) -> list[tuple[str, int, str, bool]]:
-    """Up to four (label, micro-dollars per GPU-hour, whose and when, whether stale): the cheapest on
-    demand, as spot and for the longest known term, and the median on demand beside the dearest."""
+    best: dict[tuple[str, int | None], store.Row], offers: list[store.Row], stands: Standing
+) -> list[tuple[str, int, str, bool, str]]:
+    """Up to four (label, micro-dollars per GPU-hour, whose and when, whether stale, how many such prices still stood):
+    the cheapest on demand, as spot and for the longest known term, and the median on demand beside the dearest."""
+    now = stands.now
     named = [(f"Cheapest {name}", best[tier, None]) for tier, name in (("on-demand", "on demand"), ("spot", "spot"))
              if (tier, None) in best]  # fmt: skip
     term = max((months for tier, months in best if tier == "reserved" and months), default=None)
     if term:
         named.append((f"Reserved, {months_text(term)}", best["reserved", term]))
-    found = [(label, row["usd_per_gpu_hour_micro"], _whose(row), row["stale_at"] <= now) for label, row in named]
+    found = [(label, row["usd_per_gpu_hour_micro"], _whose(row), row["stale_at"] <= now, stands.words(row))
+             for label, row in named]  # fmt: skip
     asked = [row for row in offers if row["tier"] == "on-demand" and row["source"] != COMMUNITY]
     asked = [row for row in asked if row["stale_at"] > now] or asked
     if len({row["provider"] for row in asked}) > 1:
         dearest = max(asked, key=lambda row: row["usd_per_gpu_hour_micro"])
         middle = int(median(row["usd_per_gpu_hour_micro"] for row in asked))
         top = show(dearest["usd_per_gpu_hour_micro"])
-        found.append(("Median on demand", middle, f"dearest {top}, {providers()[dearest['provider']].name}", False))
+        found.append(("Median on demand", middle, f"dearest {top}, {providers()[dearest['provider']].name}", False, ""))
     return found
 
 

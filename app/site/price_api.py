@@ -14,13 +14,16 @@ from app.core.addresses import encode
 from app.core.csv_cells import safe
 from app.core.errors import QueryError
 from app.core.units import DAY_S
-from app.core.version_keys import HISTORY_KEY, OFFERS_KEY
+from app.core.version_keys import HISTORY_KEY, LASTING_KEY, OFFERS_KEY
+from app.pricing.history import lasting
 from app.pricing.history.as_of import market
+from app.pricing.history.lasting import UNKNOWN
 from app.pricing.history.queries import history_extent
 from app.pricing.offers import store
 from app.pricing.offers.price_query import PARAMETERS, PriceQuery
 from app.pricing.search.parse_query import parse, unknown_parameter
 from app.site.price_schema import COLUMNS, MAX_LIMIT, Prices, offer_of
+from app.site.standing import until_midnight
 from app.web.answers import JSON, Answer, Ask
 from app.web.front import public
 
@@ -28,7 +31,7 @@ NOTE = ("Historical: the market as it was known at the end of that day (UTC), fr
         "gone since have provider, GPU, tier, term, region and price; their source is history.")  # fmt: skip
 
 
-@public("/prices.csv", shows=(OFFERS_KEY,))
+@public("/prices.csv", shows=(OFFERS_KEY, LASTING_KEY))
 async def prices_csv(ask: Ask) -> Answer:
     """Every row that answers the filters, as CSV; of a past day with one more column, ``as_of``."""
     given, pairs = _taken(ask.pairs(), ("as_of",))
@@ -38,17 +41,17 @@ async def prices_csv(ask: Ask) -> Answer:
     rows = await (market(query, day, ask.now) if day else store.all_rows(query))
     name = f"prices-{day}.csv" if day else "prices.csv"
     more = (str(day),) if day else ()
-    at = _end(day, ask.now)
+    at, curves = _end(day, ask.now), UNKNOWN if day else await lasting.stored()
     body = to_csv(
         (*COLUMNS, *(("as_of",) if day else ())),
-        ((*msgspec.structs.astuple(offer_of(row, at)), *more) for row in rows),
+        ((*msgspec.structs.astuple(offer_of(row, at, curves)), *more) for row in rows),
     )
     headers = (("content-disposition", f'inline; filename="{name}"'),)
-    until = await store.next_stale(ask.now)
+    until = until_midnight(ask.now, await store.next_stale(ask.now))
     return Answer(body, "text/csv; charset=utf-8; header=present", until, headers, (HISTORY_KEY,) if day else ())
 
 
-@public("/api/prices", shows=(OFFERS_KEY,))
+@public("/api/prices", shows=(OFFERS_KEY, LASTING_KEY))
 async def prices_json(ask: Ask) -> Answer:
     """A page of rows that answer the filters, today or on a past day, as JSON, with a cursor to the next."""
     given, pairs = _taken(ask.pairs(), ("limit", "cursor", "as_of"))
@@ -63,10 +66,12 @@ async def prices_json(ask: Ask) -> Answer:
     rows = past[offset : offset + limit] if day else await store.rows_between(query, offset, limit)
     after = offset + len(rows)
     following = _with("/api/prices", [*here, ("cursor", _cursor(after, total))]) if after < total else None
-    page = Prices(count=total, offers=[offer_of(row, _end(day, ask.now)) for row in rows], next=following)
+    curves = UNKNOWN if day else await lasting.stored()
+    page = Prices(count=total, offers=[offer_of(row, _end(day, ask.now), curves) for row in rows], next=following)
     if day:
         page.as_of, page.note = str(day), NOTE
-    return Answer(to_json(page), JSON, await store.next_stale(ask.now), shows=(HISTORY_KEY,) if day else ())
+    until = until_midnight(ask.now, await store.next_stale(ask.now))
+    return Answer(to_json(page), JSON, until, shows=(HISTORY_KEY,) if day else ())
 
 
 def _settle(ask: Ask, address: str) -> None:

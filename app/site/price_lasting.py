@@ -1,107 +1,127 @@
-"""How long a price lasts, by provider and tier, and how often such claims held in the months before."""
+"""How long a price lasts, by provider and tier; the chance that one still stands on a day; how such claims held."""
 
-import asyncio
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, timedelta
 
-from app.catalog.facts import providers
+from app.catalog.facts import gpus, providers
+from app.core import clock
+from app.core.addresses import encode
+from app.core.errors import QueryError
 from app.core.units import DAY_S
-from app.core.version_keys import TALLY_KEY
-from app.pricing.history import spans
-from app.pricing.history.survival import LEAST_CHANGES, LEAST_PRICES, Curve, Life, Score, curve, lives, score
-from app.pricing.history.sweep import Span, grouped
-from app.pricing.offers.price_query import PriceQuery
+from app.core.version_keys import LASTING_KEY, OFFERS_KEY
+from app.pricing.history import lasting, survival_store
+from app.pricing.history.lasting import Lasting
+from app.pricing.history.survival import LEAST_CHANGES, LEAST_MOVED, LEAST_POOLED, LEAST_PRICES, Curve
+from app.pricing.offers import store
+from app.pricing.offers.offer import COMMUNITY
+from app.pricing.offers.price_query import FILTERS, PriceQuery
+from app.pricing.search.parse_query import parse
+from app.site.lasting_schema import AGES, LastingPrices, curve_of, lasting_offer
+from app.site.price_api import data_query, to_json
 from app.site.render import render
-from app.web.answers import Answer, Ask
+from app.site.standing import until_midnight
+from app.web.answers import JSON, Answer, Ask
 from app.web.front import public
 
-AGES = (7, 30, 90)
-"""Days after which the share that still stands is told."""
 CLAIMED = 40
 """Days of the sentence about a provider's prices."""
-MONTHS = 36
+FARTHEST_DAYS, USUAL_DAYS = 1096, 30
+"""How far ahead can be asked, and the day that the form proposes."""
+SHOWN, MOST = 50, 1000
+"""Offers on the page, and as data."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A provider's prices of one tier and how long they last."""
-
-    provider: str
-    tier: str
-    curve: Curve
-
-    @property
-    def claim(self) -> str:
-        """``4 of 5 such prices still stood after 40 days``, or to the age that was watched."""
-        days = int(min(CLAIMED, self.curve.longest))
-        share = self.curve.at(days)
-        return "" if share is None or days < 1 else f"{of_few(share)} such prices still stood after {days} days"
-
-
-def of_few(share: float) -> str:
-    """A share in words: the fraction of up to ten parts that is nearest, ``4 of 5``, the simplest of equals."""
-    parts = min(range(1, 11), key=lambda n: (round(abs(round(share * n) / n - share), 2), n))
-    parts = max(parts, 5) if parts in (1, 5) else parts
-    return f"{round(share * parts)} of {parts}"
-
-
-@public("/prices/lasting", shows=(TALLY_KEY,))
+@public("/prices/lasting", shows=(LASTING_KEY, OFFERS_KEY))
 async def page(ask: Ask) -> Answer:
-    """Survival by provider and tier, and the score of each past month."""
-    ask.redirect_to_canonical("/prices/lasting")
-    last = await spans.last_day(ask.now)
-    groups, scores = await _of_day(ask, last)
+    """Survival by provider and tier, the chances of a named day, and the score of each past month."""
+    query = parse([pair for pair in ask.pairs() if pair[0] in FILTERS])
+    on, today = _on(ask.pairs(), ask.now), clock.from_timestamp(ask.now).date()
+    canonical = _address("/prices/lasting", query, on)
+    ask.redirect_to_canonical(canonical)
+    curves = await lasting.stored()
+    rows = await _lowest(query, ask.now) if on or query.has_filters else []
+    until = await survival_store.until()
+    day = on or today + timedelta(days=USUAL_DAYS)
     body = render(
-        "prices/lasting.html", settings=ask.settings, path="/prices/lasting", canonical="/prices/lasting",
-        title="How long does a price last?", ages=AGES, groups=groups, scores=scores, least=LEAST_PRICES,
-        least_changes=LEAST_CHANGES, last=f"{_day((last + 1) * DAY_S - 1):%Y-%m-%d}",
+        "prices/lasting.html", settings=ask.settings, path="/prices/lasting", canonical=canonical,
+        title="How long does a price last?", ages=AGES, query=query, day=day.isoformat(), now=ask.now,
+        first=(today + timedelta(days=1)).isoformat(), farthest=(today + timedelta(days=FARTHEST_DAYS)).isoformat(),
+        chances=[(row, curves.chance(row, _noon(day)), curves.is_own(row)) for row in rows[:SHOWN]], found=len(rows),
+        data=_address("/api/prices/lasting", query, on), groups=list(curves.curves.items()),
+        scores=await survival_store.scores(), least=LEAST_PRICES, least_changes=LEAST_CHANGES, moved=LEAST_MOVED,
+        pooled=LEAST_POOLED, last=f"{clock.from_timestamp(until - 1):%Y-%m-%d}" if until else "",
+        names={"gpu": {slug: gpu.name for slug, gpu in gpus().items()},
+               "provider": {slug: provider.name for slug, provider in providers().items()},
+               "tier": {"on-demand": "On demand", "spot": "Spot", "reserved": "Reserved"}}, claim=claim,
         description="How long GPU prices stand before they change, by provider and tier, and how often that came true.",
     )  # fmt: skip
-    return Answer(body, valid_until=ask.now - ask.now % DAY_S + DAY_S)
+    return Answer(body, valid_until=until_midnight(ask.now, await store.next_stale(ask.now)))
 
 
-async def claims(provider: str, ask: Ask) -> list[tuple[str, str]]:
+@public("/api/prices/lasting", shows=(LASTING_KEY, OFFERS_KEY))
+async def data(ask: Ask) -> Answer:
+    """The curves, and the chance of each offer that answers the filters, as JSON."""
+    on = _on(ask.pairs(), ask.now)
+    query = data_query([pair for pair in ask.pairs() if pair[0] != "on"], also=("on",))
+    query = query.with_(sort="price", order="asc")
+    ask.redirect_to_canonical(_address("/api/prices/lasting", query, on))
+    curves = await lasting.stored()
+    rows = await _lowest(query, ask.now)
+    at = _noon(on) if on else ask.now
+    answer = LastingPrices(
+        on=f"{clock.from_timestamp(at):%Y-%m-%d}", count=len(rows),
+        curves=[curve_of(provider, tier, curve) for (provider, tier), curve in curves.curves.items()],
+        offers=[lasting_offer(row, curves, at) for row in rows[:MOST]],
+    )  # fmt: skip
+    return Answer(to_json(answer), JSON, until_midnight(ask.now, await store.next_stale(ask.now)))
+
+
+def claim(curve: Curve) -> str:
+    """``4 of 5 such prices still stood after 40 days``, or to the age that was watched."""
+    chance = curve.chance(0, CLAIMED)
+    return chance.words if chance else ""
+
+
+def claims(provider: str, curves: Lasting) -> list[tuple[str, str]]:
     """(tier, what is claimed) of a provider's prices, where enough is known."""
-    groups, _ = await _of_day(ask, await spans.last_day(ask.now))
-    return [(group.tier, group.claim) for group in groups if group.provider == provider and group.claim]
+    return [(tier, claim(curve)) for (whose, tier), curve in curves.curves.items() if whose == provider]
 
 
-_made: dict[tuple[str, int], tuple[list[Group], list[Score]]] = {}
+async def _lowest(query: PriceQuery, now: int) -> list[store.Row]:
+    """Each provider's lowest price of a GPU and tier that answers the filters, the cheapest first; current prices
+    before stale ones, and none that visitors reported."""
+    found: dict[tuple[object, ...], store.Row] = {}
+    rows = [row for row in await store.all_rows(query) if row["source"] != COMMUNITY]
+    for row in sorted(rows, key=lambda r: (r["stale_at"] <= now, r["usd_per_gpu_hour_micro"], r["id"])):
+        found.setdefault((row["provider"], row["gpu"], row["tier"], row["commitment_months"]), row)
+    return sorted(found.values(), key=lambda r: (r["usd_per_gpu_hour_micro"], r["id"]))
 
 
-async def _of_day(ask: Ask, last: int) -> tuple[list[Group], list[Score]]:
-    """What the history up to the end of the day ``last`` says: read once a day, since it is all of it."""
-    key = (str(ask.settings.data_dir), last)
-    if key not in _made:
-        stood = await spans.answering(PriceQuery(), 0)
-        made = await asyncio.to_thread(_computed, stood, (last + 1) * DAY_S)
-        _made.clear()
-        _made[key] = made
-    return _made[key]
+def _address(path: str, query: PriceQuery, on: date | None) -> str:
+    pairs = [*query.pairs(), *([("on", on.isoformat())] if on else [])]
+    return f"{path}?{encode(pairs)}" if pairs else path
 
 
-def _computed(stood: list[Span], until: int) -> tuple[list[Group], list[Score]]:
-    named = grouped((s for s in stood if s.provider in providers()), lambda span: (span.provider, span.tier))
-    found = [(name, lives(some, until)) for name, some in named]
-    groups = [Group(*name, made) for name, some in found if (made := curve(some)).is_told]
-    return groups, _scores([some for _, some in found], until)
+def _noon(day: date) -> int:
+    return int(clock.parse_instant(day.isoformat()).timestamp()) + DAY_S // 2
 
 
-def _scores(groups: list[list[Life]], until: int) -> list[Score]:
-    """The score of each whole month, newest first."""
-    found = []
-    end = _first_of_month(_day(until))
-    for _ in range(MONTHS):
-        begin = _first_of_month(_day(end - 1))
-        told = score(groups, f"{_day(begin):%Y-%m-%d}", begin, end)
-        found += [told] if told else []
-        end = begin
-    return found
-
-
-def _day(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _first_of_month(day: datetime) -> int:
-    return int(datetime(day.year, day.month, 1, tzinfo=UTC).timestamp())
+def _on(pairs: list[tuple[str, str]], now: int) -> date | None:
+    """The day that is asked about, None where none is."""
+    given = {value.strip() for name, value in pairs if name == "on" and value.strip()}
+    today = clock.from_timestamp(now).date()
+    farthest = today + timedelta(days=FARTHEST_DAYS)
+    hint = f"For example on={today + timedelta(days=USUAL_DAYS)}; days from tomorrow to {farthest} can be asked about."
+    if len(given) > 1:
+        raise QueryError("on", "on is given more than once.", hint)
+    if not given:
+        return None
+    text = given.pop()
+    try:
+        day = date.fromisoformat(text) if len(text) == len("2026-09-01") else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise QueryError("on", f"on={text[:20]!r} is no day of the form 2026-12-24.", hint)
+    if not today < day <= farthest:
+        raise QueryError("on", f"on={day} is not a day to come, or too far ahead.", hint)
+    return day

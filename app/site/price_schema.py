@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.core import clock
 from app.core.money import to_decimal
+from app.pricing.history.lasting import UNKNOWN, Lasting
 from app.pricing.offers.offer import Tier
 from app.pricing.offers.price_query import MEANINGS, MOST_MEMORY_GB, MOST_USD, ORDERS, SORTS, STOCKS
 from app.pricing.offers.store import Row
@@ -125,6 +126,13 @@ class Offer(Struct, kw_only=True):
     reliability: Annotated[
         float | None, Meta(description="Share of time, 0 to 1, for which the host was reachable, where told.")
     ]
+    still_stands: Annotated[
+        float | None,
+        Meta(
+            description="The chance, 0 to 1, that it still is this price today, from how long such prices lasted; null "
+            "on the day it was seen, and where that is not known."
+        ),
+    ]
 
 
 class Prices(Struct, kw_only=True):
@@ -143,13 +151,15 @@ class Prices(Struct, kw_only=True):
 COLUMNS = Offer.__struct_fields__
 """The names of every column, in the order of the CSV."""
 _COMPUTED = {"gpu_count", "usd_per_gpu_hour", "usd_per_instance_hour", "fetched_at", "stale", "quoted_amount",
-             "disk_usd_per_gb_month", "traffic_usd_per_gb"}  # fmt: skip
+             "disk_usd_per_gb_month", "traffic_usd_per_gb", "still_stands"}  # fmt: skip
 _AS_STORED = tuple(name for name in COLUMNS if name not in _COMPUTED)
 
 
-def offer_of(row: Row, now: int) -> Offer:
+def offer_of(row: Row, now: int, curves: Lasting = UNKNOWN) -> Offer:
     """An offer of the database as it is published at ``now`` (seconds since 1970): dollars instead of
-    micro-dollars, an instant instead of seconds, ``None`` where the database holds an empty text."""
+    micro-dollars, an instant instead of seconds, ``None`` where the database holds an empty text. ``curves`` tell how
+    long such prices last."""
+    chance = curves.chance(row, now)
     as_stored: dict[str, Any] = {name: row[name] if row[name] != "" else None for name in _AS_STORED}
     return Offer(
         **as_stored,
@@ -161,6 +171,7 @@ def offer_of(row: Row, now: int) -> Offer:
         quoted_amount=Decimal(row["quoted_amount"]) if row["quoted_amount"] else None,
         disk_usd_per_gb_month=_usd(row["disk_usd_per_gb_month_micro"]),
         traffic_usd_per_gb=_usd(row["traffic_usd_per_gb_micro"]),
+        still_stands=round(chance.share, 4) if chance and not chance.at_most else None,
     )
 
 

@@ -15,6 +15,7 @@ from app.pricing.offers.price_query import FILTERS, NOWHERE, OR_NOT_STATED, PAGE
 from app.pricing.search.parse_query import parse
 from app.site.offer_groups import group
 from app.site.render import count_text, place_name, render
+from app.site.standing import SHOWN_KEYS, standing, until_midnight
 from app.web.answers import Answer, Ask
 from app.web.front import public
 from app.web.htmx import push_url
@@ -122,12 +123,12 @@ def _filters(query: PriceQuery) -> list[tuple[str, str]]:
 
 def shows(query: PriceQuery) -> tuple[str, ...]:
     """What a board shows: the rows of the chosen GPUs and everybody's counts, or every row."""
-    return (
-        (TALLY_KEY, *(gpu_key(slug) for slug in query.gpu)) if query.gpu and store.is_tallied(query) else (OFFERS_KEY,)
-    )
+    if query.gpu and store.is_tallied(query):
+        return (TALLY_KEY, *(gpu_key(slug) for slug in query.gpu), *SHOWN_KEYS)
+    return (OFFERS_KEY, *SHOWN_KEYS)
 
 
-async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int | None]:
+async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int]:
     page = await store.offer_page(query, ask.now)
     if query.page > page.pages:
         raise QueryError("page", f"There is no page {query.page}: {page.total:,} offers make {page.pages} pages.",
@@ -154,8 +155,9 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int | Non
         "units": UNITS,
         "sorts": SORTS,
         "now": ask.now,
+        "standing": await standing(ask.now),
     }
-    return values, await store.next_stale(ask.now)
+    return values, until_midnight(ask.now, await store.next_stale(ask.now))
 
 
 def _choices(query: PriceQuery, name: str, counts: dict[str, int]) -> list[FilterChoice]:

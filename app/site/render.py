@@ -36,7 +36,8 @@ def environment() -> Environment:
     made.filters.update(
         usd=money.show, bare_usd=bare_usd, day_text=day_text, iso_day_text=iso_day_text,
         plain_usd=money.plain, tight=tight, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden,
-        figure=figure, percent=figures.percent, number=figures.number, fixed=figures.fixed, dollars=figures.dollars,
+        figure=figure, percent=figures.percent, chance=figures.chance,
+        number=figures.number, fixed=figures.fixed, dollars=figures.dollars,
         grouped=grouped,
         thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,
         may_be=where_it_may_be, in_currency=in_currency,

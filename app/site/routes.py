@@ -50,6 +50,7 @@ HANDLERS = [
     price_index.index_csv,
     price_index.feed,
     price_lasting.page,
+    price_lasting.data,
     catalog.gpu_list,
     gpu_pages.gpu_page,
     gpu_pages.gpu_history,

@@ -2,12 +2,13 @@
 
 The product-limit estimate of E. L. Kaplan and P. Meier, "Nonparametric Estimation from Incomplete Observations",
 Journal of the American Statistical Association 53 (1958): prices of which the end was not seen count for as long as
-they were watched. Instants are seconds since 1970, ages and lengths are in days.
+they were watched. A change that happened while nobody watched is put in the middle of that time. Instants are seconds
+since 1970, ages and lengths are in days.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from app.core.units import DAY_S
@@ -17,6 +18,8 @@ LEAST_PRICES, LEAST_CHANGES = 20, 5
 """Of fewer prices, or fewer that were seen to change, nothing is claimed."""
 LEAST_WATCHED = 5
 """A curve is claimed to the age that so many prices were watched to."""
+LEAST_MOVED, LEAST_POOLED = 2, 3
+"""What is claimed of all providers rests on changes of so many, and on so many watched to that age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,43 @@ class Life:
     @property
     def days(self) -> float:
         return (self.end - self.begin) / DAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """The share of such prices that still stood after so many ``days``; ``at_most``: longer ago than was watched."""
+
+    share: float
+    days: int
+    at_most: bool
+
+    @property
+    def words(self) -> str:
+        """``4 of 5 such prices still stood after 40 days``."""
+        return self.words_of("")
+
+    def words_of(self, whose: str) -> str:
+        """As :attr:`words`, and whose prices they are: ``4 of 5 such prices of all providers still stood …``."""
+        after = "a day" if self.days == 1 else f"{self.days} days"
+        whole = "all such prices" if self.share == 1 else "" if self.share else "no such price"
+        such = whole or f"{of_few(self.share)} such prices"
+        return f"{such}{' ' if whose else ''}{whose} still stood after {after}"
+
+
+FEW, NEAR = (*range(2, 11), 20, 50, 100), 0.02
+"""The wholes of a fraction in words, and how far it may be from the share, less so near all and none of them. The last
+of them is near enough to any."""
+
+
+def of_few(share: float) -> str:
+    """A share between 0 and 1, both excluded, in words: the simplest fraction that is near, ``4 of 5``; never all or
+    none of them."""
+    near = max(NEAR / 2, min(NEAR, share / 2, (1 - share) / 2))
+    for parts in FEW:
+        part = min(range(1, parts), key=lambda part: abs(part / parts - share))
+        if abs(part / parts - share) <= near:
+            break
+    return f"{part} of {parts}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +96,43 @@ class Curve:
         now, then = self.at(age), self.at(age + days)
         return then / now if now and then is not None else None
 
+    def chance(self, age: float, days: float) -> "Chance | None":
+        """As :meth:`still`; past what was watched the chance after as long as was watched, which bounds it. ``None``
+        where that is under a day."""
+        watched = min(days, self.longest - age)
+        share = self.still(age, watched) if watched >= min(days, 1) else None
+        return None if share is None else Chance(share, int(watched), at_most=watched < days)
+
     @property
     def is_told(self) -> bool:
         """True if it rests on enough prices to claim anything."""
-        return self.prices >= LEAST_PRICES and self.changes >= LEAST_CHANGES
+        return self.prices >= LEAST_PRICES and self.changes >= LEAST_CHANGES and self.longest >= 1
 
 
-def lives(spans: Iterable[Span], until: int) -> list[Life]:
+def lives(spans: Iterable[Span], until: int, *, across: bool = False) -> list[Life]:
     """The lives of each kind's lowest price up to the second ``until``.
 
     A price ends when another follows at once. One that is followed by nothing known, or still stands, was watched no
-    longer; nothing is known of changes within a gap.
+    longer. ``across`` such gaps a price that is the same at both ends lived on, and another one shows that it changed
+    in between: half way, as far as is known.
     """
-    found = []
+    found: list[Life] = []
     for _, kind in grouped(spans, lambda span: span.kind):
         levels = [(at, span) for at, span in lowest(kind) if at < until]
-        for (at, span), (then, after) in pairwise([*levels, (until, None)]):
-            if span is not None and then > at:
-                found.append(Life(at, then, after is not None))
+        held: tuple[int, int, int] | None = None  # since when, until when it was watched, its price
+        for (at, span), (then, _) in pairwise([*levels, (until, None)]):
+            if span is None or then <= at:
+                continue
+            begin = at
+            if held and held[1] < at and not across:
+                found.append(Life(held[0], held[1], changed=False))
+            elif held and held[2] != span.micro:
+                found.append(Life(held[0], (held[1] + at) // 2, changed=True))
+            elif held:
+                begin = held[0]
+            held = begin, then, span.micro
+        if held:
+            found.append(Life(held[0], held[1], changed=False))
     return found
 
 
@@ -97,44 +156,64 @@ def curve(found: Iterable[Life]) -> Curve:
     return Curve(tuple(ages), tuple(shares), longest, total, sum(changed for _, changed in ended))
 
 
-def known_by(found: Iterable[Life], at: int) -> list[Life]:
-    """What was known of lives at the second ``at``: later ends were not yet seen."""
-    return [life if life.end < at else Life(life.begin, at, changed=False) for life in found if life.begin < at]
+def known_by(spans: Iterable[Span], at: int) -> list[Span]:
+    """What was known of prices at the second ``at``: later ones were not yet seen, nor was a later end."""
+    return [
+        span if span.end is not None and span.end < at else span._replace(end=None) for span in spans if span.begin < at
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """How claims of one month held: of ``claims`` prices the share ``said`` was to stand at its end, ``stood`` did.
 
+    ``month`` is its first day. ``own`` claims rest on the provider's own prices, the others on all providers'.
     ``brier`` is the mean squared distance of each claim from what happened (Brier, 1950): 0 is perfect.
     """
 
     month: str
+    own: bool
     claims: int
     said: float
     stood: float
     brier: float
 
 
-def score(groups: Iterable[Sequence[Life]], month: str, begin: int, end: int) -> Score | None:
-    """The claims that could be made at ``begin`` for ``end`` from what was known then, against what happened.
+Said = tuple[float, bool]
+"""A chance that was claimed, and whether it came true."""
 
-    Each group has a curve of its own. Prices that were not watched to the end are left out. ``None`` without a claim.
+
+def claimed(spans: Sequence[Span], made: Curve, begin: int, end: int) -> list[Said]:
+    """What ``made`` claims at the second ``begin`` of the prices that stood then, and whether each stood at ``end``.
+
+    Prices that were not watched from the one to the other are left out.
     """
-    said: list[tuple[float, bool]] = []
+    found = []
     days = (end - begin) / DAY_S
-    for group in groups:
-        made = curve(known_by(group, begin))
-        if not made.is_told:
-            continue
-        for life in group:
-            stands = life.begin < begin < life.end
-            seen = life.changed or life.end >= end
-            chance = made.still((begin - life.begin) / DAY_S, days) if stands and seen else None
-            if chance is not None:
-                said.append((chance, life.end >= end))
+    for life in lives(spans, end + 1):
+        stands = life.begin < begin < life.end
+        seen = life.changed or life.end >= end
+        chance = made.still((begin - life.begin) / DAY_S, days) if stands and seen else None
+        if chance is not None:
+            found.append((chance, life.end >= end))
+    return found
+
+
+def score(said: Sequence[Said], month: str, *, own: bool) -> Score | None:
+    """The score of claims of a month; ``None`` without a claim."""
     if not said:
         return None
     brier = sum((chance - stood) ** 2 for chance, stood in said) / len(said)
     mean, held = sum(chance for chance, _ in said) / len(said), sum(stood for _, stood in said) / len(said)
-    return Score(month, len(said), mean, held, brier)
+    return Score(month, own, len(said), mean, held, brier)
+
+
+def pooled(groups: Iterable[Sequence[Life]]) -> Curve:
+    """The curve of all providers' prices of a tier, each group one provider's. It claims nothing where the changes are
+    of one provider alone, nor past the age to which three of them were watched."""
+    each = [found for found in groups if found]
+    made = curve([life for found in each for life in found])
+    moved = sum(any(life.changed for life in found) for found in each)
+    watched = sorted((max(life.days for life in found) for found in each), reverse=True)
+    enough = moved >= LEAST_MOVED and len(watched) >= LEAST_POOLED
+    return replace(made, longest=min(made.longest, watched[LEAST_POOLED - 1]) if enough else 0.0)

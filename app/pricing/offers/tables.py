@@ -1,6 +1,6 @@
 """The tables of prices. Money is integer micro-dollars, instants are seconds since 1970, days ISO dates."""
 
-from piccolo.columns import BigInt, DoublePrecision, Integer, Serial, Text, Varchar
+from piccolo.columns import BigInt, Boolean, DoublePrecision, Integer, Serial, Text, Varchar
 from piccolo.table import Table
 
 from app.storage.engine import ENGINE
@@ -195,3 +195,29 @@ class LevelRow(Table, db=ENGINE, tablename="price_level"):
     low_micro = BigInt(null=True, default=None)
     median_micro = BigInt(null=True, default=None)
     in_stock_micro = BigInt(null=True, default=None)
+
+
+class SurvivalCurveRow(Table, db=ENGINE, tablename="survival_curve"):
+    """How long a provider's prices of a tier last, from what was known up to the second ``until``; no provider: all
+    providers' together. ``steps`` is a JSON list of pairs: an age in days, and the share that stands from then on."""
+
+    id = Serial(primary_key=True)
+    provider = Varchar(length=60)
+    tier = Varchar(length=12)
+    until = BigInt()
+    prices = Integer()
+    changes = Integer()
+    longest = DoublePrecision()
+    steps = Text()
+
+
+class SurvivalScoreRow(Table, db=ENGINE, tablename="survival_score"):
+    """How claims of a past month held, see :class:`app.pricing.history.survival.Score`."""
+
+    id = Serial(primary_key=True)
+    month = Varchar(length=10)
+    own = Boolean()
+    claims = Integer()
+    said = DoublePrecision()
+    stood = DoublePrecision()
+    brier = DoublePrecision()

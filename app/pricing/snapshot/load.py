@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Iterator
 from functools import lru_cache
 
+from app.core import clock
 from app.core.clock import parse_instant
 from app.core.units import DAY_S
 from app.core.version_keys import HISTORY_KEY, gpu_key
-from app.pricing.history import chart, record, store
+from app.pricing.history import chart, lasting, record, store
 from app.pricing.history.price_moves import price_moves
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.snapshot import files
@@ -27,6 +28,7 @@ async def load_shipped() -> bool:
             await _load_offers()
         if not await store.has_levels():
             await _load_history()
+            await lasting.record(clock.timestamp())
     return fresh
 
 

@@ -1,0 +1,43 @@
+"""What a table says of stale prices: how many such prices still stood after as long."""
+
+from dataclasses import dataclass
+
+from app.core.units import DAY_S
+from app.core.version_keys import LASTING_KEY
+from app.pricing.history import lasting
+from app.pricing.history.lasting import Lasting
+from app.pricing.history.survival import Chance
+from app.pricing.offers.store import Row
+
+SHOWN_KEYS = (LASTING_KEY,)
+"""What a page shows beside its offers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The curves, and the second at which they are asked."""
+
+    curves: Lasting
+    now: int
+
+    def of(self, row: Row) -> Chance | None:
+        """The chance that a stale offer still has its price; None where it is current, or nothing is known."""
+        return self.curves.chance(row, self.now) if row["stale_at"] <= self.now else None
+
+    def words(self, row: Row) -> str:
+        """``4 of 5 such prices still stood after 40 days``, of a stale offer; ``""`` where nothing is known."""
+        chance = self.of(row)
+        if chance is None:
+            return ""
+        return chance.words if self.curves.is_own(row) else chance.words_of("of all providers")
+
+
+async def standing(now: int) -> Standing:
+    """What is known today."""
+    return Standing(await lasting.stored(), now)
+
+
+def until_midnight(now: int, until: int | None) -> int:
+    """Until when an answer that counts days stays true; ``until`` is when it ends for other reasons, None for never."""
+    midnight = now - now % DAY_S + DAY_S
+    return midnight if until is None else min(until, midnight)

@@ -57,7 +57,7 @@ def _feed(folder: Path) -> Iterator[RawOffer]:
             yield RawOffer(
                 source=FEED, provider=_FEED_PROVIDERS.get(provider, provider), gpu=gpu, tier="on-demand",
                 amount_per_gpu_hour=str(price), fetched_at=seen, price_since=answer["collected_at"][:10],
-                remark="the cheapest then", reference=f"{name}:{provider}:{gpu}"[:80],
+                remark="cheapest offer at the time", reference=f"{name}:{provider}:{gpu}"[:80],
             )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def _index(folder: Path) -> Iterator[RawOffer]:
             amount_per_gpu_hour=row["usd_per_gpu_hour"] if whole is None else None, amount_per_instance_hour=whole,
             region=row["region"], product=row["sku"], fetched_at=_second(row["collected_at"]), price_since=row["day"],
             reference=f"{name}:{number}",
-            not_an_offer=f"the median of {row['sample_size']} offers or more, at which nobody rents it out"
+            not_an_offer=f"a median of {row['sample_size']} or more offers, not a price that anyone charges"
             if statistic else "",
         )  # fmt: skip
 
@@ -86,7 +86,7 @@ def _without_far_below(raws: list[RawOffer]) -> list[RawOffer]:
         kind, price = (raw.provider, raw.product), Decimal(str(raw.amount_per_gpu_hour or 0))
         dearest[kind] = max(price, dearest.get(kind, price))
     return [
-        replace(raw, not_an_offer=f"{raw.amount_per_gpu_hour} where the provider's other market asks {highest}")
+        replace(raw, not_an_offer=f"{raw.amount_per_gpu_hour}, while the provider's other tier charges {highest}")
         if raw.provider == "RunPod"
         and Decimal(str(raw.amount_per_gpu_hour or 0)) * FAR_BELOW < (highest := dearest[raw.provider, raw.product])
         else raw
@@ -129,7 +129,7 @@ def machine_offer(
         price_since=clock.from_timestamp(seen).date().isoformat(), reference=reference,
     )  # fmt: skip
     if machine is None:
-        return replace(raw, not_an_offer=f"the provider does not publish how many GPUs {product} holds")
+        return replace(raw, not_an_offer=f"the provider does not publish how many GPUs {product} has")
     return replace(raw, not_an_offer=not_on_demand(provider.casefold(), product, raw.tier))
 
 

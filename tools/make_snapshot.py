@@ -40,24 +40,24 @@ _PARTS = (  # words of a note → what the price holds, what it leaves out, our 
         "host",
         "vCPU $0.004/h and memory $0.001/GB-h extra",
     ),
-    (r"CPU/RAM/storage billed separately", "gpu", "host+disk", "billed by the second"),
+    (r"CPU/RAM/storage billed separately", "gpu", "host+disk", "billed per second"),
     (r"vCPU and RAM are FREE", "gpu+host", "disk", ""),
-    (r"500 GB NVMe included", "gpu+host+disk", "", "500 GB of NVMe included"),
+    (r"500 GB NVMe included", "gpu+host+disk", "", "500 GB NVMe included"),
 )
 _REMARKS = (
     (
         r"Marketplace min price|price reflects min live offer|Marketplace cheapest live offer",
-        "cheapest live offer then",
+        "cheapest live offer at the time",
     ),
-    (r"Price fluctuates", "moves by about 15 %"),
-    (r"Pricing is dynamic", "set anew every 18 h"),
-    (r"Spot tier rarely available", "seldom to be had"),
-    (r"Virtualized GPU", "GPU reached over the network, speed varies"),
-    (r"references July 2024", "the provider's page is dated July 2024"),
-    (r"Medium priority tier", "medium priority"),
-    (r"max 4 GPUs/instance", "at most 4 GPUs an instance"),
-    (r"sold in 8x node|8x node", "sold as a machine of 8 only; price per GPU"),
-    (r"fractions available", "fractions of the card are sold too"),
+    (r"Price fluctuates", "fluctuates by about 15%"),
+    (r"Pricing is dynamic", "repriced every 18 hours"),
+    (r"Spot tier rarely available", "spot capacity rarely available"),
+    (r"Virtualized GPU", "virtualized GPU over the network; performance varies"),
+    (r"references July 2024", "provider's price page dated July 2024"),
+    (r"Medium priority tier", "medium-priority tier"),
+    (r"max 4 GPUs/instance", "up to 4 GPUs per instance"),
+    (r"sold in 8x node|8x node", "sold only as an 8-GPU node; price per GPU"),
+    (r"fractions available", "fractional GPUs also sold"),
 )
 _PRODUCTS = (r"Dataoorts (\w[\w-]*) — [^.;]*", r"Bare Metal[^;(]*", r"Active spot")
 
@@ -132,7 +132,7 @@ def _with_true_term(raw: RawOffer) -> RawOffer:
     wrong = re.search(r"DWS|Calendar Mode", raw.product) or (raw.provider == "RunPod" and raw.tier == "36mo")
     if not wrong:
         return raw
-    remark = f"filed as {raw.tier} by the list; the product's name or price contradicts it"
+    remark = f"listed as {raw.tier}, which its product name or price contradicts"
     return replace(raw, commitment_months=0, remark=remark)
 
 
@@ -193,7 +193,7 @@ def _write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object
 def write(folder: Path, target: Path) -> None:
     """Write the four shipped files into ``target``."""
     batch = make(folder)
-    spans = price_spans.of_lists(folder)
+    spans = price_spans.of_lists(folder, (item.raw for item in batch.set_aside if item.reason is Reason.SUPERSEDED))
     _write_csv(target / "offers.csv.gz", files.OFFER_COLUMNS, map(files.offer_to_row, batch.offers))
     _write_csv(target / "set_aside.csv.gz", files.SET_ASIDE_COLUMNS, map(_aside_row, batch.set_aside))
     _write_csv(target / "history.csv.gz", files.HISTORY_COLUMNS, spans.kept)

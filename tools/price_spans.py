@@ -16,7 +16,7 @@ from app.catalog.aliases import Resolved, resolve
 from app.catalog.facts import provider_spellings
 from app.core import clock
 from app.pricing.offers.normalise import normalise
-from app.pricing.offers.offer import Offer
+from app.pricing.offers.offer import Offer, RawOffer, Tier
 from app.pricing.sources.machines import aws_types, gcp_machines
 from tools import autumn_lists
 from tools.autumn_lists import rows_of
@@ -26,6 +26,7 @@ Kind = tuple[str, str, str, str, str]
 Span = tuple[str, str, Decimal]
 """(first day, day after the last, USD per GPU-hour)."""
 
+BY_MACHINE = ("aws", "azure", "gcp")
 AWS_LAST, GCP_LAST = "2026-07-20", "2026-08-03"
 
 
@@ -38,8 +39,9 @@ class Spans:
     aside: int
 
 
-def of_lists(folder: Path) -> Spans:
-    """The spans of all three lists, one price at a time for each kind: its provider's lowest."""
+def of_lists(folder: Path, superseded: Iterable[RawOffer] = ()) -> Spans:
+    """The spans of all three lists, one price at a time for each kind: its provider's lowest. ``superseded`` are the
+    offers in whose place a later list's stand: what they asked is past, and is told where no list of days does."""
     daily_rows = rows_of(folder, "price_history.csv")
     daily, aside = _daily(daily_rows)
     changes, unused, read = _changes(folder / "autumn")
@@ -47,13 +49,37 @@ def of_lists(folder: Path) -> Spans:
     for kind in list(daily):
         if kind in changes:
             aside += len(daily.pop(kind))
+    older, overtaken = _of_offers(superseded)
+    for kind, found in older.items():
+        if kind in daily or kind in changes:
+            aside += len(found)
+        else:
+            daily[kind] = found
     rows = [
         (begin, end, *kind, f"{price.normalize():f}")
         for kinds in (daily, changes)
         for kind, found in kinds.items()
         for begin, end, price in _lowest(found)
     ]
-    return Spans(sorted(rows), len(daily_rows) + read, aside)
+    return Spans(sorted(rows), len(daily_rows) + read + overtaken, aside)
+
+
+def _of_offers(superseded: Iterable[RawOffer]) -> tuple[dict[Kind, list[Span]], int]:
+    """The spans of offers of whole cards, each from the day of its price to the day on which it was seen; and how many
+    they are. Not of the clouds whose later lists name each machine: another machine's price is no change."""
+    found: dict[Kind, list[Span]] = {}
+    for raw in superseded:
+        offer = normalise(raw, {}, raw.fetched_at)
+        if not isinstance(offer, Offer) or (offer.gpu_count is not None and offer.gpu_count < 1):
+            continue
+        if offer.provider in BY_MACHINE:
+            continue
+        months = "" if offer.tier is not Tier.RESERVED else str(offer.commitment_months or 0)
+        kind = (offer.provider, offer.gpu, offer.tier.value, months, offer.region)
+        seen = clock.from_timestamp(offer.fetched_at).date().isoformat()
+        price = Decimal(offer.usd_per_gpu_hour_micro).scaleb(-6)
+        found.setdefault(kind, []).append((min(offer.price_since or seen, seen), _after(seen), price))
+    return found, sum(map(len, found.values()))
 
 
 def _daily(rows: list[dict[str, str]]) -> tuple[dict[Kind, list[Span]], int]:

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from app.core import clock
 from app.core.money import to_decimal
-from app.pricing.history.lasting import ALL, Lasting
+from app.pricing.history.lasting import POOLS, Lasting
 from app.pricing.history.survival import Curve
 from app.pricing.offers.store import Row
 
@@ -33,7 +33,11 @@ class On(Struct, kw_only=True):
 class SurvivalCurve(Struct, kw_only=True):
     """How long the prices of a provider and tier last: the product-limit estimate of Kaplan and Meier."""
 
-    provider: Annotated[str | None, Meta(description="Slug of the provider; null: all providers together.")]
+    provider: Annotated[str | None, Meta(description="Slug of the provider; null where several are pooled.")]
+    pool: Annotated[
+        str | None,
+        Meta(description="Whose prices are pooled: all providers, hyperscalers, or GPU clouds and marketplaces."),
+    ]
     tier: Annotated[str, Meta(description="on-demand, spot or reserved.")]
     prices: Annotated[int, Meta(description="Prices that it rests on.")]
     changes: Annotated[int, Meta(description="Of those, how many were seen to change.")]
@@ -61,7 +65,7 @@ class LastingOffer(Struct, kw_only=True):
     ]
     at_most: Annotated[bool, Meta(description="True if that day lies past what was watched: the chance is a bound.")]
     rests_on: Annotated[
-        str | None, Meta(description="provider: its own prices of the tier; market: all providers'; null: nothing.")
+        str | None, Meta(description="Whose prices it rests on: provider for its own, or a pool; null: nothing.")
     ]
 
 
@@ -78,7 +82,8 @@ def curve_of(provider: str, tier: str, curve: Curve) -> SurvivalCurve:
     """A stored curve as it is published."""
     shares = {age: curve.at(age) for age in AGES}
     return SurvivalCurve(
-        provider=provider if provider != ALL else None,
+        provider=None if provider in POOLS else provider,
+        pool=POOLS.get(provider),
         tier=tier,
         prices=curve.prices,
         changes=curve.changes,
@@ -98,5 +103,5 @@ def lasting_offer(row: Row, curves: Lasting, at: int) -> LastingOffer:
         price_since=row["price_since"] or None,
         still_stands=round(chance.share, PLACES) if chance else None,
         at_most=bool(chance and chance.at_most),
-        rests_on=("provider" if curves.is_own(row) else "market") if chance else None,
+        rests_on=(curves.rests_on(row) or "provider") if chance else None,
     )

@@ -45,13 +45,14 @@ async def page(ask: Ask) -> Answer:
         "prices/lasting.html", settings=ask.settings, path="/prices/lasting", canonical=canonical,
         title="How long does a price last?", ages=AGES, query=query, day=day.isoformat(), now=ask.now,
         first=(today + timedelta(days=1)).isoformat(), farthest=(today + timedelta(days=FARTHEST_DAYS)).isoformat(),
-        chances=[(row, curves.chance(row, _noon(day)), curves.is_own(row)) for row in rows[:SHOWN]], found=len(rows),
+        found=len(rows),
+        chances=[(row, curves.chance(row, _noon(day)), curves.rests_on(row)) for row in rows[:SHOWN]],
         data=_address("/api/prices/lasting", query, on), groups=list(curves.curves.items()),
         scores=await survival_store.scores(), least=LEAST_PRICES, least_changes=LEAST_CHANGES, moved=LEAST_MOVED,
         pooled=LEAST_POOLED, last=f"{clock.from_timestamp(until - 1):%Y-%m-%d}" if until else "",
         names={"gpu": {slug: gpu.name for slug, gpu in gpus().items()},
                "provider": {slug: provider.name for slug, provider in providers().items()},
-               "tier": {"on-demand": "On demand", "spot": "Spot", "reserved": "Reserved"}}, claim=claim,
+               "tier": {"on-demand": "On demand", "spot": "Spot", "reserved": "Reserved"}}, claim=claim, pools=lasting.POOLS,
         description="How long GPU prices stand before they change, by provider and tier, and how often that came true.",
     )  # fmt: skip
     return Answer(body, valid_until=until_midnight(ask.now, await store.next_stale(ask.now)))

@@ -29,7 +29,8 @@ class Standing:
         chance = self.of(row)
         if chance is None:
             return ""
-        return chance.words if self.curves.is_own(row) else chance.words_of("of all providers")
+        whose = self.curves.rests_on(row)
+        return chance.words_of(f"of {whose}" if whose else "")
 
 
 async def standing(now: int) -> Standing:

@@ -65,7 +65,7 @@ def test_a_statistic_a_slice_and_a_machine_that_is_not_sold_are_no_card() -> Non
     aside = [(row["provider"], row["detail"]) for row in files.set_aside() if row["reason"] == "not-an-offer"]
     assert sum("median" in detail for _, detail in aside) == 8
     assert sum("not on demand" in detail for _, detail in aside) == 48
-    assert ("RunPod", "0.5 where the provider's other market asks 2.39") in aside
+    assert ("RunPod", "0.5, while the provider's other tier charges 2.39") in aside
     slices = [o for o in files.offers() if "MIG" in o.remark]
     assert {(o.gpu, o.gpu_count, o.usd_per_instance_hour_micro) for o in slices} == {
         ("b300-sxm-288gb", Fraction(1, 7), 500_000), ("rtx-pro-6000-server-96gb", Fraction(1, 4), 590_000),

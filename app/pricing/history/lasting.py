@@ -29,8 +29,9 @@ from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import PriceQuery
 from app.storage.engine import transaction
 
-ALL = ""
-"""The provider of curves of all providers together."""
+ALL, HYPERSCALERS, OTHERS = "*", "*hyperscalers", "*others"
+POOLS = {ALL: "all providers", HYPERSCALERS: "hyperscalers", OTHERS: "GPU clouds and marketplaces"}
+"""Whose prices are pooled, in words; no provider has such a slug. Hyperscalers' prices last several times as long."""
 MONTHS = 36
 """So many past months are scored."""
 Groups = dict[tuple[str, str], list[Span]]
@@ -38,30 +39,29 @@ Groups = dict[tuple[str, str], list[Span]]
 
 @dataclass(frozen=True, slots=True)
 class Lasting:
-    """The stored curves, by (provider, tier); those of all providers together stand under :data:`ALL`."""
+    """The stored curves, by (provider or one of :data:`POOLS`, tier)."""
 
     curves: Mapping[tuple[str, str], Curve]
 
-    def of(self, provider: str, tier: str) -> tuple[Curve, bool] | None:
-        """The curve that speaks for a provider's prices of a tier, and whether it is their own; None without one."""
-        own = self.curves.get((provider, tier))
-        made = own or self.curves.get((ALL, tier))
-        return (made, own is not None) if made else None
+    def speaker(self, provider: str, tier: str) -> str:
+        """Whose curve speaks for a provider's prices of a tier: its own, its kind's, all providers'; "" without any."""
+        asked = (provider, pool_of(provider), ALL)
+        return next((name for name in asked if (name, tier) in self.curves), "")
 
     def chance(self, row: Mapping[str, Any], at: int) -> Chance | None:
         """The chance that an offer still has its price at the second ``at``, given how long it had it when it was last
         seen, in whole UTC days. None where nothing is known of such prices, of reported ones, and on the same day."""
-        found = self.of(row["provider"], row["tier"])
+        speaker = self.speaker(row["provider"], row["tier"])
         seen = row["fetched_at"] // DAY_S
         days = at // DAY_S - seen
-        if found is None or days < 1 or row["source"] == COMMUNITY:
+        if not speaker or days < 1 or row["source"] == COMMUNITY:
             return None
         since = _day_number(row["price_since"]) if row["price_since"] else seen
-        return found[0].chance(max(0, seen - since), days)
+        return self.curves[speaker, row["tier"]].chance(max(0, seen - since), days)
 
-    def is_own(self, row: Mapping[str, Any]) -> bool:
-        """True if the chance of an offer rests on its provider's own prices."""
-        return (row["provider"], row["tier"]) in self.curves
+    def rests_on(self, row: Mapping[str, Any]) -> str:
+        """Whose prices the chance of an offer rests on, in words: ``hyperscalers``; "" for its provider's own."""
+        return POOLS.get(self.speaker(row["provider"], row["tier"]), "")
 
 
 UNKNOWN = Lasting({})
@@ -73,9 +73,16 @@ def _day_number(day: str) -> int:
     return int(parse_instant(day).timestamp()) // DAY_S
 
 
+def pool_of(provider: str) -> str:
+    """Which pool a provider's prices belong to."""
+    return HYPERSCALERS if provider in providers() and providers()[provider].kind == "hyperscaler" else OTHERS
+
+
 async def stored() -> Lasting:
-    """What is stored: a few dozen curves."""
-    return Lasting({(row.provider, row.tier): row.curve for row in await survival_store.curves()})
+    """What is stored, of the providers that are known: a few dozen curves."""
+    rows = await survival_store.curves()
+    known = {**providers(), **POOLS}
+    return Lasting({(row.provider, row.tier): row.curve for row in rows if row.provider in known})
 
 
 async def record(now: int) -> int:
@@ -92,8 +99,7 @@ async def record(now: int) -> int:
 
 
 def computed(every: Iterable[Span], until: int) -> tuple[list[tuple[str, str, Curve]], list[Score]]:
-    """(provider, tier, curve) of each group that is told, those of all providers together first; and the scores of
-    past months, newest first."""
+    """(provider or pool, tier, curve) of each group that is told; and the scores of past months, newest first."""
     held = dict(grouped((s for s in every if s.provider in providers()), lambda span: (span.provider, span.tier)))
     return [(*name, made) for name, made in _curves(held, until).items()], list(_scores(held, until))
 
@@ -101,7 +107,11 @@ def computed(every: Iterable[Span], until: int) -> tuple[list[tuple[str, str, Cu
 def _curves(held: Groups, until: int) -> dict[tuple[str, str], Curve]:
     each = {name: lives(some, until, across=True) for name, some in held.items()}
     tiers = sorted({tier for _, tier in held})
-    found = {(ALL, tier): pooled(some for name, some in each.items() if name[1] == tier) for tier in tiers}
+    found = {
+        (pool, tier): pooled(some for (who, what), some in each.items() if what == tier and pool in (ALL, pool_of(who)))
+        for tier in tiers
+        for pool in POOLS
+    }
     found |= {name: curve(some) for name, some in each.items()}
     return {name: made for name, made in found.items() if made.is_told}
 
@@ -116,9 +126,9 @@ def _scores(held: Groups, until: int) -> Iterator[Score]:
         made = _curves(known, begin)
         said: dict[bool, list[Said]] = {True: [], False: []}
         for name in known:
-            own = name in made
-            speaks = made.get(name) or made.get((ALL, name[1]))
-            said[own] += claimed(held[name], speaks, begin, end) if speaks else []
+            speaker = Lasting(made).speaker(*name)
+            if speaker:
+                said[speaker == name[0]] += claimed(held[name], made[speaker, name[1]], begin, end)
         for own in (True, False):
             told = score(said[own], f"{_day(begin):%Y-%m-%d}", own=own)
             if told:

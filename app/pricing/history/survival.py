@@ -2,14 +2,14 @@
 
 The product-limit estimate of E. L. Kaplan and P. Meier, "Nonparametric Estimation from Incomplete Observations",
 Journal of the American Statistical Association 53 (1958): prices of which the end was not seen count for as long as
-they were watched. A change that happened while nobody watched is put in the middle of that time. Instants are seconds
+they were watched. A change that happened while nobody watched is spread evenly over that time. Instants are seconds
 since 1970, ages and lengths are in days.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from app.core.units import DAY_S
 from app.pricing.history.sweep import Span, grouped, lowest
@@ -18,6 +18,8 @@ LEAST_PRICES, LEAST_CHANGES = 20, 5
 """Of fewer prices, or fewer that were seen to change, nothing is claimed."""
 LEAST_WATCHED = 5
 """A curve is claimed to the age that so many prices were watched to."""
+SPREAD = 10
+"""Instants for which a change that nobody watched counts."""
 LEAST_MOVED, LEAST_POOLED = 2, 3
 """What is claimed of all providers rests on changes of so many, and on so many watched to that age."""
 
@@ -25,11 +27,13 @@ LEAST_MOVED, LEAST_POOLED = 2, 3
 @dataclass(frozen=True, slots=True)
 class Life:
     """One price: from when it is known until when; ``changed`` is whether another took its place, or, where not, it was
-    only watched no longer."""
+    only watched no longer. Of a change that nobody watched each instant at which it may have been has a life of its
+    own, with a part of the ``weight``."""
 
     begin: int
     end: int
     changed: bool
+    weight: float = 1.0
 
     @property
     def days(self) -> float:
@@ -114,7 +118,7 @@ def lives(spans: Iterable[Span], until: int, *, across: bool = False) -> list[Li
 
     A price ends when another follows at once. One that is followed by nothing known, or still stands, was watched no
     longer. ``across`` such gaps a price that is the same at both ends lived on, and another one shows that it changed
-    in between: half way, as far as is known.
+    in between, at an instant that is not known.
     """
     found: list[Life] = []
     for _, kind in grouped(spans, lambda span: span.kind):
@@ -127,7 +131,7 @@ def lives(spans: Iterable[Span], until: int, *, across: bool = False) -> list[Li
             if held and held[1] < at and not across:
                 found.append(Life(held[0], held[1], changed=False))
             elif held and held[2] != span.micro:
-                found.append(Life(held[0], (held[1] + at) // 2, changed=True))
+                found += _changed(held[0], held[1], at)
             elif held:
                 begin = held[0]
             held = begin, then, span.micro
@@ -136,24 +140,36 @@ def lives(spans: Iterable[Span], until: int, *, across: bool = False) -> list[Li
     return found
 
 
+def _changed(begin: int, seen: int, other: int) -> list[Life]:
+    """A price that was last seen at ``seen`` and of which another was first seen at ``other``."""
+    if other <= seen:
+        return [Life(begin, seen, changed=True)]
+    ends = (seen + (other - seen) * (2 * part + 1) // (2 * SPREAD) for part in range(SPREAD))
+    return [Life(begin, end, changed=True, weight=1 / SPREAD) for end in ends]
+
+
 def curve(found: Iterable[Life]) -> Curve:
     """The product-limit estimate: at each age at which prices changed the share falls by those of them among all that
     were still watched. A price watched up to just that age counts as watched."""
-    ended = sorted((life.days, life.changed) for life in found)
-    total = len(ended)
-    ages, shares, share, at = [], [], 1.0, 0
-    while at < total:
-        age, gone = ended[at][0], 0
-        first = at
-        while at < total and ended[at][0] == age:
-            gone += ended[at][1]
-            at += 1
+    ended = sorted((life.days, life.changed, life.weight) for life in found)
+    left = total = sum(weight for _, _, weight in ended)
+    ages, shares, share, longest = [], [], 1.0, 0.0
+    for age, group in groupby(ended, lambda end: end[0]):
+        if left > LEAST_WATCHED - TINY:
+            longest = age
+        lost = [(changed, weight) for _, changed, weight in group]
+        gone = sum(weight for changed, weight in lost if changed)
         if gone:
-            share *= 1 - gone / (total - first)
+            share = share * (1 - gone / left) if left - gone > TINY else 0.0
             ages.append(age)
             shares.append(share)
-    longest = ended[-LEAST_WATCHED][0] if total >= LEAST_WATCHED else 0.0
-    return Curve(tuple(ages), tuple(shares), longest, total, sum(changed for _, changed in ended))
+        left -= sum(weight for _, weight in lost)
+    changes = sum(weight for _, changed, weight in ended if changed)
+    return Curve(tuple(ages), tuple(shares), longest, round(total), round(changes))
+
+
+TINY = 1e-6
+"""Less than any weight: what sums of floating-point numbers may be wrong by."""
 
 
 def known_by(spans: Iterable[Span], at: int) -> list[Span]:

@@ -51,5 +51,5 @@ def gcp_machines() -> dict[str, Machine]:
 def not_on_demand(cloud: str, machine: str, tier: str) -> str:
     """Why a machine of a price list can't be rented on demand; empty where it can, after Google's page of machines."""
     if cloud == "gcp" and tier == "on-demand" and re.fullmatch(r"a3-highgpu-[124]g", machine):
-        return "Google sells this machine as spot and by calendar only, not on demand"
+        return "Google sells this machine as spot and through calendar mode only, not on demand"
     return ""

@@ -20,6 +20,8 @@ const RULES = {
   hours: [0.1, 24, "from 0.1 to 24"],
   least: [1, 1e4, "from 1 to 10,000", true], spare: [0, 1e4, "from 0 to 10,000", true],
   grid: [0, 2000, "from 0 to 2,000, for example 473"],
+  reload: [0, 1440, "from 0 to 1,440 minutes, for example 15"],
+  lost: [0, 1440, "from 0 to 1,440 minutes, for example 10"],
   ownusd: [1e-4, 1e5, "above 0, or empty"], ownsize: [1, 64, "from 1 to 64", true],
 };
 const OPTIONAL = new Set(["budget", "ownusd"]);
@@ -125,9 +127,16 @@ const optionsFor = (input, model, gpu, owns) => {
   return [options, reasons];
 };
 
+// A GPU's offers. Spot that is told to be reclaimed once in `every` hours costs the hours that this takes on top.
+const stretchOf = (n) => (every) => E.stretch(every, n.reload / 60, n.lost / 60);
+const offersOf = (index, n) => (sheet.offersByGpu.get(index) ?? []).map((o) => {
+  const reclaims = o.every ? stretchOf(n)(o.every) : 1;
+  return { ...o, usd: o.rent * reclaims, reclaims };
+}).filter((o) => o.usd < Infinity);
+
 // [what the row is called, its offers]: the market's, and a price of one's own as a row beside it
 const pricesOf = (input, n, index) => {
-  const { slug, name } = sheet.gpus[index], market = (sheet.offersByGpu.get(index) ?? []).filter((o) => input[o.tier]);
+  const { slug, name } = sheet.gpus[index], market = offersOf(index, n).filter((o) => input[o.tier]);
   const own = { size: n.ownsize, usd: n.ownusd, provider: "your own price", tier: "own", months: 0, seen: null,
     stale: 0 };
   return [...(market.length ? [[slug, name, market]] : []),
@@ -287,7 +296,8 @@ const findModels = async () => {
 let asked = null;
 const openPart = async (place, row) => {
   if (!asked) return;
-  const now = { ...asked, row, sheet, html, usd, ms, hardware: R.hardware,
+  const now = { ...asked, row, sheet, html, usd, ms, hardware: R.hardware, stretch: stretchOf(asked.n),
+    offersOf: (index) => offersOf(index, asked.n),
     precisions: Object.keys(sheet.bytes), cheapest: (input) => { const n = numbersOf(input, asked.model);
       return n ? rank(input, n, asked.model, false)[0] : []; }, set: (values) => { write(values); render(); },
     calibrate: (values) => { write(values); render();
@@ -366,9 +376,9 @@ const prepare = (raw) => {
   made.gpus = raw.gpus.map(([slug, name, memory, values, generation]) =>
     ({ slug, name, memory, card: E.card(values), generation }));
   made.offersByGpu = new Map();
-  for (const [gpu, provider, tier, months, size, micro, seen, stale, reclaims = 1] of raw.offers) {
+  for (const [gpu, provider, tier, months, size, micro, seen, stale, every = 0] of raw.offers) {
     if (!made.offersByGpu.has(gpu)) made.offersByGpu.set(gpu, []);
-    made.offersByGpu.get(gpu).push({ size, usd: micro / 1e6 * reclaims, reclaims, provider: raw.providers[provider][1],
+    made.offersByGpu.get(gpu).push({ size, rent: micro / 1e6, every, provider: raw.providers[provider][1],
       tier: raw.tiers[tier], months, seen, stale });
   }
   // A stale price counts only where nothing fresh is known

@@ -3,15 +3,6 @@
 const HOURS = 24;
 export const MOST_REPLICAS = 400;
 
-const LONGEST = 700;
-
-// Hours that are paid for an hour of work done on a machine that is taken away once in `every` hours, each time with
-// `reload` hours until the work goes on, from points that are `lost` hours apart: app/pricing/offers/reclaim.py
-export const stretch = (every, reload, lost = 0) => {
-  if (reload / every + lost / every > LONGEST) return Infinity;
-  return Math.max(1, Math.exp(reload / every) * (lost > 0 ? Math.expm1(lost / every) * every / lost : 1));
-};
-
 // For each number of replicas from 0 to `most`: [USD an hour, units of each kind]
 export const cheapestCover = (units, most) => {
   const none = units.map(() => 0);

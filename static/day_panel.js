@@ -61,7 +61,7 @@ export const sentences = (plan, base, burst) => {
 // `units(atSpot)` gives { base, burst } of machines as { replicas, usd, name }, where `atSpot` turns a spot price into
 // that of an hour of work done; `rate` is the mean rate asked for, `api` { usd, name } of a request or null, `byHour`
 // 24 rates of a log or null, `drawn` the hours drawn before as shares of the mean, which `keep` keeps
-export const panel = ({ html, D, units, rate, replicaRate, least, spare, api, byHour, usd, drawn, keep }) => {
+export const panel = ({ html, D, stretch, units, rate, replicaRate, least, spare, api, byHour, usd, drawn, keep }) => {
   const said = html("div", { role: "status", id: "day-said" }), sliders = [];
   const field = (id, label, value, unit) => [html("label", { for: id }, label), " ",
     html("input", { type: "number", id, value, min: 0.01, step: "any", class: "w5", oninput: () => solve() }),
@@ -78,10 +78,9 @@ export const panel = ({ html, D, units, rate, replicaRate, least, spare, api, by
     return parts.map((part) => part / mean * rate);
   };
   const solve = () => {
-    const every = number("day-every"), reload = number("day-reload"), hours = rates();
+    const every = number("day-every"), hours = rates();
     keep(hours, rate);
-    const { base, burst } = units((price) => every && reload ? price * D.stretch(every, reload / 60)
-      : Infinity);
+    const { base, burst } = units((price) => every ? price * stretch(every) : Infinity);
     const asked = { rates: hours, replicaRate, least, spare, usdRequest: api?.usd ?? Infinity };
     const plan = D.cheapestDay({ ...asked, base, burst });
     if (!plan) {
@@ -113,8 +112,7 @@ export const panel = ({ html, D, units, rate, replicaRate, least, spare, api, by
     + "Machines of the chosen GPU are taken for the whole day or by the hour"
     + (api ? `; ${api.name} takes what is left where that costs less.` : "."))];
   made.push(shapes, html("div", { class: "sliders" }, ...sliders), html("p", {}, ...field("day-every",
-    "A spot machine is taken away every", 48, "hours,"), " ", ...field("day-reload", "and takes", 10,
-    "minutes to serve again; interrupted requests are sent again.")), said);
+    "Where it is not told how often spot is reclaimed: every", 48, "hours.")), said);
   queueMicrotask(() => drawn ? draw(drawn.map((share) => share * rate)) : solve());
   return made;
 };

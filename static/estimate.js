@@ -328,3 +328,12 @@ export const cheapest = (found, need, sold) => {
   }
   return best;
 };
+
+const LONGEST = 700;
+
+// Hours that are paid for an hour of work done on a machine that is taken away once in `every` hours, each time with
+// `reload` hours until the work goes on, from points that are `lost` hours apart: app/pricing/offers/reclaim.py
+export const stretch = (every, reload, lost = 0) => {
+  if (reload / every + lost / every > LONGEST) return Infinity;
+  return Math.max(1, Math.exp(reload / every) * (lost > 0 ? Math.expm1(lost / every) * every / lost : 1));
+};

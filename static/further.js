@@ -14,7 +14,7 @@ export const unitsOf = ({ row, offers, n, input, usd }, atSpot) => {
     const size = offer.size || machine;
     if (size < gpus && size !== machine) continue;
     const replicas = Math.max(Math.floor(size / gpus), 1);
-    const told = offer.tier !== "spot" || offer.reclaims > 1;  // a spot price holds what reclaims cost where known
+    const told = offer.tier !== "spot" || offer.every;  // a spot price holds what reclaims cost where known
     const hour = Math.max(size, gpus) * (told ? offer.usd : atSpot(offer.usd));
     const kind = { "on-demand": "on demand", spot: "spot", reserved: `for ${offer.months} months` }[offer.tier];
     const key = `${offer.tier} ${replicas}`, unit = { replicas, usd: hour, tier: offer.tier,
@@ -53,8 +53,8 @@ const parts = {
   day: async (now, { panel, day }) => {
     const row = now.row, [made, D] = await Promise.all([import(panel), import(day)]);
     if (!row) return none(now.html, "No GPU qualifies, so there is nothing to plan a day with.");
-    const n = now.n, offers = now.sheet.offersByGpu.get(now.sheet.gpus.indexOf(row.gpu)) ?? [];
-    return made.panel({ html: now.html, usd: now.usd, D, rate: n.rate, least: n.least, spare: n.spare,
+    const n = now.n, offers = now.offersOf(now.sheet.gpus.indexOf(row.gpu));
+    return made.panel({ html: now.html, usd: now.usd, D, stretch: now.stretch, rate: n.rate, least: n.least, spare: n.spare,
       replicaRate: row.speed.throughput / n.output * (n.utilisation / 100), api: cheapestApi(now),
       units: (atSpot) => unitsOf({ ...now, offers }, atSpot), byHour: log?.rate?.byHour ?? null, drawn,
       keep: (rates, rate) => { drawn = sum(rates) ? rates.map((r) => r / rate) : null; } });

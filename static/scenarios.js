@@ -1,12 +1,14 @@
 // Scenarios in this browser's storage, with a version and a migration; sharing by what follows # in an address.
 
-const KEY = "scenarios", VERSION = 3, MOST = 100;
+const KEY = "scenarios", VERSION = 4, MOST = 100;
 
 // Each entry brings what an older version kept to the next one.
 const migrations = {
   1: (items) => items.map(({ title, ...rest }) => ({ ...rest, name: rest.name ?? title ?? "unnamed" })),
   // The limit of the first token was in seconds
   2: (items) => items.map((item) => ({ ...item, input: inMilliseconds(item.input) })),
+  // A reclaim of spot was taken to cost a quarter of an hour
+  3: (items) => items.map((item) => ({ ...item, input: { reload: "15", lost: "0", ...item.input } })),
 };
 const inMilliseconds = (input) => {
   const seconds = String(input?.ttft ?? "").trim();

@@ -18,11 +18,11 @@ from app.estimate.offsets import generation
 from app.estimate.shape import shape_of
 from app.models import store as models
 from app.pricing.offers.offer import COMMUNITY
-from app.pricing.offers.reclaim import spot_factor
+from app.pricing.offers.reclaim import hours_between, spot_factor
 from app.pricing.offers.store import Row
 from app.pricing.offers.tables import OfferRow
 
-VERSION = 2
+VERSION = 3
 TIERS = ("on-demand", "spot", "reserved")
 MOST_SCORES = 12
 _OFFER = (OfferRow.gpu, OfferRow.provider, OfferRow.tier, OfferRow.commitment_months, OfferRow.gpu_count_number,
@@ -41,8 +41,12 @@ def known_cards() -> dict[str, tuple[Gpu, Card]]:
     return found
 
 
-async def best_offers(now: int) -> list[Row]:
-    """The cheapest offer of each GPU, tier, term and size of instance; a fresh one goes before any stale one."""
+async def best_offers(now: int, *, rarer: bool = False) -> list[Row]:
+    """The cheapest offer of each GPU, tier, term and size of instance; a fresh one goes before any stale one.
+
+    With ``rarer``, also each dearer spot offer that is reclaimed more rarely than every cheaper one: what a reclaim
+    costs decides between them.
+    """
     rows = (
         await OfferRow.select(*_OFFER)
         .where(
@@ -51,19 +55,24 @@ async def best_offers(now: int) -> list[Row]:
         .run()
     )
     best: dict[tuple[Any, ...], Row] = {}
+    more: list[Row] = []
     paid = {row["id"]: row["usd_per_gpu_hour_micro"] * spot_factor(row) for row in rows}
     for row in sorted(rows, key=lambda row: (row["stale_at"] <= now, paid[row["id"]], row["id"])):
         count = row["gpu_count_number"]
         if count is not None and (count < 1 or count != int(count)):
             continue
-        best.setdefault((row["gpu"], row["tier"], row["commitment_months"], int(count or 0)), row)
-    return sorted(best.values(), key=lambda row: (row["gpu"], row["usd_per_gpu_hour_micro"], row["id"]))
+        key = (row["gpu"], row["tier"], row["commitment_months"], int(count or 0))
+        held = best.setdefault(key, row)
+        if rarer and hours_between(row) > hours_between(held) and (row["stale_at"] <= now) == (held["stale_at"] <= now):
+            more.append(held)
+            best[key] = row
+    return sorted([*best.values(), *more], key=lambda row: (row["gpu"], row["usd_per_gpu_hour_micro"], row["id"]))
 
 
 async def sheet(now: int) -> bytes:
     """The sheet as JSON. Lists are in the order that ``static/calculator.js`` names."""
     cards = known_cards()
-    offers = [row for row in await best_offers(now)
+    offers = [row for row in await best_offers(now, rarer=True)
               if row["gpu"] in cards and row["provider"] in providers() and row["tier"] in TIERS]  # fmt: skip
     names = sorted({row["provider"] for row in offers})
     slugs = list(cards)
@@ -90,7 +99,7 @@ async def sheet(now: int) -> bytes:
         "offers": [[slugs.index(row["gpu"]), names.index(row["provider"]), TIERS.index(row["tier"]),
                     row["commitment_months"] or 0,
                     int(row["gpu_count_number"] or 0), row["usd_per_gpu_hour_micro"], row["fetched_at"] // DAY_S,
-                    int(row["stale_at"] <= now), *([factor] if (factor := spot_factor(row)) > 1 else [])]
+                    int(row["stale_at"] <= now), *([round(every, 1)] if (every := hours_between(row)) else [])]
                    for row in offers],
         "measured": _measured(slugs),
     }  # fmt: skip

@@ -24,6 +24,14 @@ def chance(share: float, *, at_most: bool = False) -> str:
     return ("≤" if at_most else "") + percent(share)
 
 
+def reclaim_band(low: int, high: int | None, hours: int) -> str:
+    """How often spot is taken back, for a column: ``5–10%/mo``, ``<5%/mo``, ``>20%/h``."""
+    per = {730: "/mo", 1: "/h"}.get(hours, f"/{hours} h")
+    if high is None:
+        return f">{low}%{per}"
+    return f"<{high}%{per}" if not low else f"{low}–{high}%{per}"
+
+
 def number(value: float, digits: int = 6) -> str:
     """A number to so many significant digits, in groups of three, without trailing zeros: ``2,450``, ``0.8``, ``−3.5``.
     Very small and very large ones keep the power of ten: ``6e−05``."""

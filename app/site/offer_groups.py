@@ -21,7 +21,8 @@ def group(rows: Iterable[Row], now: int, *, mixed: bool) -> list[tuple[Markup, l
 
 def first_of(rows: Iterable[Row], now: int, most: int) -> dict[str, Any]:
     """The first ``most`` of one GPU's or provider's offers for a page: ``found`` are their groups, ``shown`` of
-    ``total``; ``all_stale`` where one sentence says so for all, ``stale_count`` of them else."""
+    ``total``; ``taken`` where spot tells of its reclaims; ``all_stale`` where one sentence says so for all,
+    ``stale_count`` of them else."""
     held = list(rows)
     mixed = is_mixed(held, now)
     order = sorted(held, key=lambda row: (
@@ -29,7 +30,8 @@ def first_of(rows: Iterable[Row], now: int, most: int) -> dict[str, Any]:
     ))[:most]  # fmt: skip
     seen = [row["fetched_at"] for row in held]
     return {
-        "found": group(order, now, mixed=mixed), "shown": len(order), "total": len(held),
+        "found": group(order, now, mixed=mixed), "taken": tells_reclaims(order),
+        "shown": len(order), "total": len(held),
         "all_stale": bool(held) and not mixed and held[0]["stale_at"] <= now,
         "stale_count": sum(row["stale_at"] <= now for row in held) if mixed else 0,
         "seen_from": min(seen, default=None), "seen_to": max(seen, default=None),
@@ -44,6 +46,11 @@ def _heading(old: bool, first: Row, mixed: bool) -> Markup:
         return (_STALE + ": past their sources' freshness limit" if old else Markup("Current")) if mixed else Markup()
     term = escape(f"Reserved, {months_text(first['commitment_months'])}")
     return term + ", " + (_STALE.lower() if old else "current") if mixed else term
+
+
+def tells_reclaims(rows: Iterable[Row]) -> bool:
+    """True where a table has something to say of how often spot is taken back, or how often a host could be reached."""
+    return any(row["reclaim_low"] is not None or row["reliability"] is not None for row in rows)
 
 
 def is_mixed(rows: Iterable[Row], now: int) -> bool:

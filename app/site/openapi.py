@@ -11,9 +11,12 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app import __version__
+from app.core.addresses import encode
 from app.core.settings import Settings
 from app.site import estimate_schema as estimates
 from app.site.bill_schema import BillFilters, Bills
+from app.site.lasting_schema import LastingPrices, On
+from app.site.openapi_others import operations
 from app.site.price_schema import COLUMNS, AsOf, Offer, Paging, PriceFilters, Prices
 
 Schema = dict[str, Any]
@@ -31,7 +34,7 @@ class Problem(Struct, kw_only=True):
     help: Annotated[str | UnsetType, Meta(description="address of a page that explains more")] = UNSET
 
 
-_ANSWERED = (Prices, Offer, Problem, Bills, estimates.Estimate)
+_ANSWERED = (Prices, Offer, Problem, Bills, LastingPrices, estimates.Estimate)
 
 
 def components(*types: type[Struct]) -> dict[str, Schema]:
@@ -146,6 +149,62 @@ def _bill() -> Schema:
     }
 
 
+def _lasting() -> Schema:
+    return {
+        "operationId": "lasting",
+        "summary": "How long prices last, and the chance that each still stands on a day",
+        "parameters": parameters(On) + parameters(PriceFilters)[:-2],
+        "responses": _answers(
+            "application/json",
+            {"$ref": "#/components/schemas/LastingPrices"},
+            "The curves by provider and tier, and each provider's lowest price of a GPU and tier, the cheapest first.",
+            _REFUSED,
+        ),
+    }
+
+
+def _watch() -> Schema:
+    return {
+        "operationId": "watch",
+        "summary": "A watch of what filters leave, as a feed: new lowest prices, stock that came back, changes of 5%",
+        "description": "A lowest price is one under every price of the 30 days before; the newest 100 entries of 90 "
+        "days. A watch that needs no account: put its address into any feed reader.",
+        "parameters": parameters(PriceFilters)[:-2],
+        "responses": _answers("application/atom+xml", {"type": "string"}, "An Atom feed (RFC 4287).", _REFUSED),
+    }
+
+
+def _other(about: Schema, asked: type[Struct] | None, address: str) -> Schema:
+    """An operation of :func:`operations` as OpenAPI has it."""
+    kind, schema, meaning, problems = (about.pop(name) for name in ("kind", "schema", "meaning", "problems"))
+    given = parameters(asked) if asked else []
+    if "{gpu}" in address:
+        named = {"name": "gpu", "in": "path", "required": True, "description": "the GPU's slug",
+                 "example": "h100-sxm-80gb", "schema": {"type": "string"}}  # fmt: skip
+        given.insert(0, named)
+    more = {"parameters": given} if given else {}
+    return {**about, **more, "responses": _answers(kind, schema, meaning, problems)}
+
+
+def _curl(base: str, address: str, method: str, operation: Schema) -> str:
+    """A line for a shell that asks the address, with an example of its first parameters."""
+    if method == "post":
+        body = operation["requestBody"]["content"]["application/json"]["example"]
+        accept = " -H 'accept: application/json, text/event-stream'" if address == "/mcp" else ""
+        said = msgspec.json.encode(body).decode()
+        return f"curl -d '{said}' -H 'content-type: application/json'{accept} {base}{address}"
+    asked = [p for p in operation.get("parameters", []) if "example" in p and p["in"] == "query"]
+    wanted = "q" if address in ("/api/prices", "/prices.csv") else "gpu"
+    first = next((p for p in asked if p["name"] == wanted), asked[0] if asked else None)
+    pairs = [(first["name"], str(_first(first["example"])))] if first else []
+    path = address.replace("{gpu}", "h100-sxm-80gb")
+    return f"curl '{base}{path}{'?' if pairs else ''}{encode(pairs)}'"
+
+
+def _first(example: Any) -> Any:
+    return example[0] if isinstance(example, list) else example
+
+
 def _estimate(answer: Schema) -> Schema:
     return {
         "operationId": "estimate",
@@ -173,6 +232,19 @@ def description(settings: Settings) -> Schema:
     """The whole document."""
     schemas = components(*_ANSWERED)
     answer = schemas.pop("Estimate")
+    paths = {
+        "/api/prices": {"get": _prices()},
+        "/prices.csv": {"get": _prices_csv()},
+        "/prices.atom": {"get": _watch()},
+        "/api/bill": {"get": _bill()},
+        "/api/prices/lasting": {"get": _lasting()},
+        "/api/estimate": {"post": _estimate(answer)},
+        **{address: {how: _other(about, asked, address)} for address, (how, about, asked) in operations().items()},
+    }
+    for address, methods in paths.items():
+        for method, operation in methods.items():
+            source = _curl(settings.base_url, address, method, operation)
+            operation["x-codeSamples"] = [{"lang": "Shell", "source": source}]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -184,12 +256,7 @@ def description(settings: Settings) -> Schema:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": settings.base_url}],
-        "paths": {
-            "/api/prices": {"get": _prices()},
-            "/api/bill": {"get": _bill()},
-            "/prices.csv": {"get": _prices_csv()},
-            "/api/estimate": {"post": _estimate(answer)},
-        },
+        "paths": paths,
         "components": {"schemas": schemas},
     }
 

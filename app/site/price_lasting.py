@@ -52,7 +52,8 @@ async def page(ask: Ask) -> Answer:
         pooled=LEAST_POOLED, last=f"{clock.from_timestamp(until - 1):%Y-%m-%d}" if until else "",
         names={"gpu": {slug: gpu.name for slug, gpu in gpus().items()},
                "provider": {slug: provider.name for slug, provider in providers().items()},
-               "tier": {"on-demand": "On demand", "spot": "Spot", "reserved": "Reserved"}}, claim=claim, pools=lasting.POOLS,
+               "tier": {"on-demand": "On demand", "spot": "Spot", "reserved": "Reserved"}},
+        claim=claim, pools=lasting.POOLS,
         description="How long GPU prices stand before they change, by provider and tier, and how often that came true.",
     )  # fmt: skip
     return Answer(body, valid_until=until_midnight(ask.now, await store.next_stale(ask.now)))

@@ -13,7 +13,7 @@ from app.core.version_keys import OFFERS_KEY, TALLY_KEY, gpu_key
 from app.pricing.offers import store
 from app.pricing.offers.price_query import FILTERS, NOWHERE, OR_NOT_STATED, PAGE_SIZE, RANKED, SORTS, UNITS, PriceQuery
 from app.pricing.search.parse_query import parse
-from app.site.offer_groups import group
+from app.site.offer_groups import group, tells_reclaims
 from app.site.render import count_text, place_name, render
 from app.site.standing import SHOWN_KEYS, standing, until_midnight
 from app.web.answers import Answer, Ask
@@ -63,7 +63,8 @@ class Heading:
 
 _COLUMNS = (("price", "USD/GPU", "n main"), ("gpu", "GPU", "g"), ("count", "GPUs", "n k"),
             ("provider", "Provider", "v"),
-            ("tier", "Tier", "r"), ("region", "Region", "l"), ("instance", "USD/instance", "n w"),
+            ("tier", "Tier", "r"), ("reclaims", "Reclaimed", "n c"), ("region", "Region", "l"),
+            ("instance", "USD/instance", "n w"),
             ("seen", "Last seen", "n d"))  # fmt: skip
 
 
@@ -135,7 +136,7 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int]:
                          f"For example page={page.pages}.", status=404)  # fmt: skip
     extent = await store.freshness(ask.now)
     mixed = 0 < extent.fresh < extent.offers
-    ranked = query.sort in RANKED
+    ranked, taken = query.sort in RANKED, query.sort == "reclaims" or tells_reclaims(page.rows)
     values = {
         "query": query,
         "watch": query.with_(unit="hour", sort="price", order="asc"),
@@ -149,7 +150,8 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int]:
         "first": (query.page - 1) * PAGE_SIZE + 1,
         "chips": _chips(query),
         "facets": {name: _choices(query, name, page.facets[name]) for name in store.FACETS},
-        "headings": [_heading(query, *column) for column in _COLUMNS],
+        "taken": taken,
+        "headings": [_heading(query, *column) for column in _COLUMNS if taken or column[0] != "reclaims"],
         "looser": await _looser(query) if page.total == 0 else [],
         "memory_steps": MEMORY_STEPS,
         "units": UNITS,

@@ -22,7 +22,7 @@ from app.telemetry.counters import ERRORS, SHIFTS, TIMES_MS, hidden
 from app.web import assets
 from app.web.answers import ROUTE
 
-SCENARIO_VERSION = 3
+SCENARIO_VERSION = 4
 """The version of a scenario, as ``static/scenarios.js`` reads it."""
 
 
@@ -36,7 +36,7 @@ def environment() -> Environment:
     made.filters.update(
         usd=money.show, bare_usd=bare_usd, day_text=day_text, iso_day_text=iso_day_text,
         plain_usd=money.plain, tight=tight, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden,
-        figure=figure, percent=figures.percent, chance=figures.chance,
+        figure=figure, percent=figures.percent, chance=figures.chance, reclaim_band=figures.reclaim_band,
         number=figures.number, fixed=figures.fixed, dollars=figures.dollars,
         grouped=grouped,
         thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,

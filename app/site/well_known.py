@@ -1,6 +1,5 @@
 """What machines ask for: health, robots, sitemap, security contact, icons, previews, the API's description."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +22,6 @@ from app.pricing.offers.price_query import FILTERS, MEANINGS
 from app.pricing.offers.tables import OfferRow
 from app.privacy.mail import sync
 from app.site import feeds, preview
-from app.site.estimate_schema import EXAMPLE
 from app.site.examples import finds
 from app.site.openapi import description
 from app.site.price_api import to_json
@@ -188,7 +186,7 @@ async def api(ask: Ask) -> Answer:
     barren = {name for name, (_, example) in MEANINGS.items() if name in FILTERS and not await finds(name, example)}
     body = render("site/api.html", settings=ask.settings, path="/api", canonical="/api", title="Data and API",
                   description="Every price as CSV and JSON, with the same filters as the page; no key needed.",
-                  api=description(ask.settings), barren=barren, estimate_example=json.dumps(EXAMPLE))  # fmt: skip
+                  api=description(ask.settings), barren=barren)  # fmt: skip
     return Answer(body)
 
 

@@ -233,7 +233,7 @@ def test_python_and_the_browser_tell_the_same_of_reclaims(page: Page) -> None:
     theirs = page.evaluate(
         """async ([module, cases]) => { const { stretch } = await import(module);
         return cases.map((c) => { const s = stretch(...c); return s === Infinity ? null : s; }); }""",
-        [address("day.js"), cases],
+        [address("estimate.js"), cases],
     )
     for (every, reload, lost), found in zip(cases, theirs, strict=True):
         assert (math.inf if found is None else found) == pytest.approx(stretch(1 / every, reload, lost), rel=1e-9)
@@ -357,3 +357,33 @@ def test_an_answer_is_checked_with_a_result_file_that_calibrates_the_page(calcul
     page.get_by_role("button", name="Calibrate this page with it").click()
     assert value(page, "minetpot") == 500
     expect(page.locator("#said")).to_contain_text("follow your measurement")
+
+
+def told_reclaims(sheet: dict[str, Any]) -> dict[str, Any]:
+    """The sheet, each spot offer of which is reclaimed once in two hours."""
+    spot = sheet["tiers"].index("spot")
+    return {**sheet, "offers": [[*row[:8], 2] if row[2] == spot else row for row in sheet["offers"]]}
+
+
+def test_what_a_reclaim_costs_is_asked_and_counted(calculator: tuple[Page, list[str]]) -> None:
+    page, _ = calculator
+    page.route("**/calculator/sheet.json*", lambda route: route.fulfill(json=told_reclaims(route.fetch().json())))
+    page.goto("/calculator")
+    expect(page.locator("#rows .pick").first).to_be_visible()
+    page.locator("#c-spot").check()
+    page.locator("#c-on-demand").uncheck()
+    page.locator("#more > summary").click()
+    cheapest = page.locator("#rows tbody tr .usd").first
+
+    def month(reload: str, lost: str, said: str) -> float:
+        page.locator("#c-reload").fill(reload)
+        page.locator("#c-lost").fill(lost)
+        expect(page.locator("#answer")).to_contain_text(said)
+        return float(cheapest.inner_text().strip().removeprefix("$").replace(",", ""))
+
+    usual = month("15", "0", "spot with 13% for reclaims")
+    assert month("60", "0", "spot with 65% for reclaims") == pytest.approx(usual * math.exp(0.375), rel=0.01)
+    lossy = stretch(1 / 2, 0.25, 0.5) / stretch(1 / 2, 0.25, 0)
+    assert month("15", "30", "spot with 29% for reclaims") == pytest.approx(usual * lossy, rel=0.01)
+    page.locator("#c-reload").fill("9999")
+    expect(page.locator("#c-reload-error")).to_contain_text("from 0 to 1,440 minutes")

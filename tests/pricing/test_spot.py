@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.http_client import FetchError
-from app.pricing.offers.reclaim import MONTH_HOURS, RELOAD_HOURS, rate_per_hour, spot_factor, stretch
+from app.pricing.offers.reclaim import MONTH_HOURS, RELOAD_HOURS, hours_between, rate_per_hour, spot_factor, stretch
 from app.pricing.sources import spot_advisor, spotlake
 from app.pricing.sources.spot_bands import band
 from tests import fake_clouds
@@ -130,8 +130,11 @@ def test_the_calculators_spot_price_holds_what_reclaims_cost(refreshing: Refresh
     }
     refreshing("spot_advisor")
     told = [offer for offer in json.loads(sqlite.run(sheet.sheet(clock.timestamp())))["offers"] if len(offer) == 9]
-    assert [offer[8] for offer in told] == [spot_factor({**row, "reclaim_low": 95, "reclaim_high": 100,
-                                                               "reclaim_hours": 730})]  # fmt: skip
+    often = {**row, "reclaim_low": 95, "reclaim_high": 100, "reclaim_hours": 730}
+    assert [offer[8] for offer in told] == [round(hours_between(often), 1)]
+    assert spot_factor(often) == round(stretch(1 / hours_between(often), RELOAD_HOURS, 0), 4)
+    assert hours_between({**row, "reclaim_low": 0, "reclaim_high": 0}) == 0
+    assert hours_between({**row, "tier": "on-demand"}) == hours_between({**row, "reclaim_low": None}) == 0
 
 
 def test_the_price_table_and_its_data_tell_how_often_spot_is_taken(refreshing: Refreshing) -> None:
@@ -141,8 +144,18 @@ def test_the_price_table_and_its_data_tell_how_often_spot_is_taken(refreshing: R
     async def pages(client: Any) -> None:
         page = (await client.get("/prices?provider=aws&tier=spot", follow_redirects=True)).text
         assert "over 20% of such spot machines taken back in a month" in " ".join(page.split())
+        assert ">Reclaimed<" in page
+        assert '<td class="n c">&gt;20%/mo' in page
         page = (await client.get("/prices?provider=vast-ai", follow_redirects=True)).text
         assert "host reachable 98.7% of the time" in " ".join(page.split())
+        assert '<td class="n c"><small>98.7% up</small>' in page
+        assert ">Reclaimed<" not in (await client.get("/prices?provider=akamai")).text  # nothing is told there
+        for path in ("/providers/aws", "/gpus/h100-sxm-80gb"):
+            assert ">Reclaimed<" in (await client.get(path)).text, path
+        listed = (await client.get("/api/prices?sort=reclaims")).json()["offers"]
+        known = [offer["reclaim_low"] is not None for offer in listed]
+        assert known == sorted(known, reverse=True)  # what is told comes first
+        assert any(known)
         [offer] = (await client.get("/api/prices?provider=aws&tier=spot")).json()["offers"]
         assert [offer[name] for name in ("reclaim_low", "reclaim_high", "reclaim_hours")] == [20, None, MONTH_HOURS]
         head, row = (await client.get("/prices.csv?provider=aws&tier=spot")).text.splitlines()

@@ -1,11 +1,15 @@
 """The API's description agrees with what the API answers: types of columns, what it allows, what it refuses."""
 
 import json
+import re
+import shlex
+from html import unescape
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from litestar import Litestar
 
 from app.core.settings import load
 from app.pricing.offers.tables import OfferRow
@@ -20,7 +24,7 @@ NUMERIC = {"gpu_count": "number", "usd_per_gpu_hour": "number", "usd_per_instanc
            "gpu_memory_gb": "integer",
            "vcpus": "integer", "ram_gb": "integer", "disk_gb": "integer", "min_nodes": "integer",
            "reclaim_low": "integer", "reclaim_high": "integer", "reclaim_hours": "integer",
-           "reliability": "number"}  # fmt: skip
+           "reliability": "number", "still_stands": "number"}  # fmt: skip
 
 
 def estimate_schema() -> dict[str, Any]:
@@ -132,3 +136,57 @@ def test_what_is_left_out_is_no_value(inside: Inside) -> None:
     assert {p["name"] for p in document["paths"]["/api/prices"]["get"]["parameters"] if "default" in p["schema"]} == {
         "sort", "order", "limit",
     }  # fmt: skip
+
+
+NO_DATA = ("/robots.txt", "/sitemap.xml", "/.well-known/", "/favicon.ico", "/previews/", "/healthz", "/readyz",
+           "/beacon", "/static/")  # fmt: skip
+"""What browsers, crawlers and operators ask: no data of the site."""
+
+
+def answers_data(path: str) -> bool:
+    return not path.startswith(NO_DATA) and (
+        path == "/mcp"
+        or path.startswith(("/api/", "/badge/"))
+        or path.rpartition(".")[2] in ("csv", "atom", "txt", "json")
+    )
+
+
+def test_every_data_address_is_described(inside: Inside) -> None:
+    assert isinstance(inside.app.app, Litestar)
+    routes = {route.path for route in inside.app.app.routes}
+    data = {path.replace("{name:str}", "{gpu}.svg") for path in routes if answers_data(path)}
+    assert data == set(openapi.description(load({}))["paths"])
+    assert len(data) > 14
+
+
+def test_every_curl_line_of_the_api_is_answered_with_what_it_says(http: httpx.Client) -> None:
+    described = http.get("/api/openapi.json").json()
+    page = unescape(http.get("/api").text)
+    for address, methods in described["paths"].items():
+        for operation in methods.values():
+            [sample] = operation["x-codeSamples"]
+            assert sample["source"] in page, address
+            words = shlex.split(sample["source"])
+            [url] = [word for word in words if word.startswith(described["servers"][0]["url"])]
+            path = url.removeprefix(described["servers"][0]["url"])
+            if "-d" in words:
+                headers = dict(words[n + 1].split(": ", 1) for n, word in enumerate(words) if word == "-H")
+                answer = http.post(path, headers=headers, content=words[words.index("-d") + 1])
+                assert "error" not in answer.json()
+                assert not answer.json().get("result", {}).get("isError")
+            else:
+                answer = http.get(path)
+            assert answer.status_code == 200, sample
+            assert answer.headers["content-type"].split(";")[0] in operation["responses"]["200"]["content"], address
+
+
+def test_the_description_is_valid_and_its_names_are_unique() -> None:
+    described = openapi.description(load({}))
+    assert described["openapi"].startswith("3.1")
+    names = [operation["operationId"] for methods in described["paths"].values() for operation in methods.values()]
+    assert len(set(names)) == len(names)
+    for address, methods in described["paths"].items():
+        for operation in methods.values():
+            in_path = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+            assert in_path == set(re.findall(r"{(\w+)}", address))
+            assert operation["responses"]["200"]["description"]

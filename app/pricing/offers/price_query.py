@@ -15,6 +15,7 @@ SORTS = {
     "count": "GPUs",
     "provider": "provider",
     "tier": "tier",
+    "reclaims": "how often spot is taken back",
     "region": "region",
     "seen": "last seen",
 }

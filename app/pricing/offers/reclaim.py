@@ -18,7 +18,8 @@ MONTH_HOURS = 730
 OPEN_END = 10
 """A band without an end is taken to reach so many per cent above its beginning: as wide again as two of the others."""
 RELOAD_HOURS = 0.25
-"""How long it is taken to last until work on spot goes on after a reclaim: another machine, its start, the model."""
+"""How long it is taken to last until work on spot goes on after a reclaim, unless a visitor says otherwise: another
+machine, its start, the model."""
 LONGEST = 700.0
 """Beyond this exponent the work never gets done."""
 
@@ -57,10 +58,16 @@ def stretch(taken_per_hour: float, reload_hours: float, lost_hours: float) -> fl
     return max(1.0, math.exp(reload_hours / between) * lost)
 
 
+def hours_between(row: Mapping[str, Any]) -> float:
+    """The mean hours between reclaims of a spot offer; 0 where it is not told, and of everything else."""
+    if row["tier"] != "spot" or row["reclaim_low"] is None or not row["reclaim_hours"]:
+        return 0.0
+    taken = rate_per_hour(row["reclaim_low"], row["reclaim_high"], row["reclaim_hours"])
+    return 1 / taken if taken > 0 else 0.0
+
+
 def spot_factor(row: Mapping[str, Any]) -> float:
     """Hours of rent for each hour of use of an offer, to four places: above 1 for spot whose reclaims are told, where
     each costs :data:`RELOAD_HOURS` and what was under way is sent again."""
-    if row["tier"] != "spot" or row["reclaim_low"] is None or not row["reclaim_hours"]:
-        return 1.0
-    taken = rate_per_hour(row["reclaim_low"], row["reclaim_high"], row["reclaim_hours"])
-    return round(stretch(taken, RELOAD_HOURS, 0), 4)
+    every = hours_between(row)
+    return round(stretch(1 / every, RELOAD_HOURS, 0), 4) if every else 1.0

@@ -44,9 +44,12 @@ SORT_COLUMNS: dict[str, Column] = {
     "count": OfferRow.gpu_count_number,
     "provider": OfferRow.provider,
     "tier": OfferRow.tier,
+    "reclaims": OfferRow.reclaim_low,
     "region": OfferRow.region,
     "seen": OfferRow.fetched_at,
 }
+_TAKEN_AN_HOUR = '("reclaim_low" + coalesce("reclaim_high", "reclaim_low" + 10)) * 1.0 / "reclaim_hours"'
+"""By which bands of a month and of an hour rank: the middle of the band, for an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,8 @@ def _ordered(select: Any, query: PriceQuery) -> Any:
         select = select.order_by(OfferRow.rank_group)
     if column._meta.null:
         select = select.order_by(QueryString(f'"{column._meta.name}" IS NULL'))
-    select = select.order_by(column, ascending=ascending)
+    by = QueryString(_TAKEN_AN_HOUR) if query.sort == "reclaims" else column
+    select = select.order_by(by, ascending=ascending)
     if query.sort != "price":
         select = select.order_by(OfferRow.rank_group, OfferRow.usd_per_gpu_hour_micro)
     return select.order_by(OfferRow.id)

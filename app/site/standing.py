@@ -24,8 +24,13 @@ class Standing:
         """The chance that a stale offer still has its price; None where it is current, or nothing is known."""
         return self.curves.chance(row, self.now) if row["stale_at"] <= self.now else None
 
-    def words(self, row: Row) -> str:
+    def short(self, row: Row) -> str:
         """``4 of 5 such prices still stood after 40 days``, of a stale offer; ``""`` where nothing is known."""
+        chance = self.of(row)
+        return chance.words if chance else ""
+
+    def words(self, row: Row) -> str:
+        """As :meth:`short`, and whose prices they are where they are not its provider's own."""
         chance = self.of(row)
         if chance is None:
             return ""

@@ -8,6 +8,8 @@ from app.core.units import DAY_S
 SHARED_LIFE_S = 60
 STALE_WHILE_REVALIDATE_S = 60
 STALE_IF_ERROR_S = DAY_S
+ERROR_STEP_S = 600
+"""How long an edge may serve an answer while we fail is told in steps of so many seconds."""
 IMMUTABLE = [("cache-control", "public, max-age=31536000, immutable"), ("vary", "Accept-Encoding")]
 
 
@@ -38,7 +40,10 @@ def life(valid_until: int | None, now: int) -> Life:
         return Life(SHARED_LIFE_S, STALE_WHILE_REVALIDATE_S, STALE_IF_ERROR_S)
     left = max(0, valid_until - now)
     shared = min(SHARED_LIFE_S, left)
-    return Life(shared, min(STALE_WHILE_REVALIDATE_S, left - shared), min(STALE_IF_ERROR_S, left - shared))
+    if_error = min(STALE_IF_ERROR_S, left - shared)
+    if if_error > ERROR_STEP_S:  # a header that changes by the second would make equal answers differ
+        if_error -= if_error % ERROR_STEP_S
+    return Life(shared, min(STALE_WHILE_REVALIDATE_S, left - shared), if_error)
 
 
 def as_old(head: Iterable[tuple[bytes, bytes]], age_s: int) -> list[tuple[bytes, bytes]]:

@@ -224,7 +224,7 @@ def test_a_stale_price_has_its_number_in_rows_on_pages_and_as_data(http: httpx.C
     for path in ("/gpus/h100-sxm-80gb", "/providers/gcp", "/prices?gpu=h100-sxm-80gb"):
         page = http.get(path).text
         assert said.search(page), path
-        assert re.search(r"</a> <small>[≤>]?\d+%</small>", page), path
+        assert re.search(r"\d{4}</a> [≤>]?\d+%", page), path
     rows = http.get("/api/prices?gpu=h100-sxm-80gb").json()["offers"]
     told = [row["still_stands"] for row in rows if row["still_stands"] is not None]
     assert told

@@ -144,11 +144,11 @@ class Clouds:
         return found
 
 
-KEYED = ("digitalocean", "hot_aisle", "lambda", "shadeform", "hyperstack", "primeintellect", "tensordock")
-NAMES = ("ecb", "akamai", "akash", "azure", "cudo", "digitalocean", "gpu_price_feed", "gpuhunt", "gpuhunt_live",
-         "hf_gpu_prices", "hot_aisle", "hyperbolic", "hyperstack", "karpenter", "lambda", "ovhcloud", "primeintellect",
-         "runpod", "scaleway", "shadeform", "skypilot", "spot_advisor", "spotlake", "tensordock",
-         "vast", "verda", "vultr")  # fmt: skip
+KEYED = ("digitalocean", "hot_aisle", "lambda", "novita", "shadeform", "hyperstack", "primeintellect", "tensordock")
+NAMES = ("ecb", "akamai", "akash", "azure", "cudo", "digitalocean", "exoscale", "gpu_price_feed", "gpuhunt",
+         "gpuhunt_live", "hf_gpu_prices", "hot_aisle", "hyperbolic", "hyperstack", "karpenter", "lambda", "novita",
+         "open_telekom", "ovhcloud", "primeintellect", "runpod", "scaleway", "shadeform", "skypilot", "spot_advisor",
+         "spotlake", "tensordock", "vast", "verda", "vultr")  # fmt: skip
 
 KEYS = {"hot_aisle": "acme:key-of-hot_aisle"}
 """Keys of a form of their own."""
@@ -672,6 +672,35 @@ CUDO = {"machineTypes": [
     cudo_type("sapphire-rapids-h100", "H100 SXM", "1.8", 0, "us-santaclara-1"),
 ]}  # fmt: skip
 
+EXOSCALE = {"usd": {"running_medium": "0.05", "running_gpu3_small": "1.03", "running_gpu3_medium": "1.9",
+                    "running_gpua5000_small": "0.74", "volume": "0.00014"}, "eur": {}, "chf": {}}  # fmt: skip
+
+
+def novita_product(name: str, price: str, spot: str, *regions: str, free: bool = True) -> dict[str, Any]:
+    return {"id": name.casefold().replace(" ", "-"), "name": name, "price": price, "spotPrice": spot,
+            "regions": list(regions), "availableDeploy": free, "cpuPerGpu": 16, "memoryPerGpu": 128,
+            "diskPerGpu": 60}  # fmt: skip
+
+
+NOVITA = {"data": [
+    novita_product("RTX 4090 24GB", "67000", "34000", "US-CA-06 (California)", "EU-GER-01 (Germany)"),
+    novita_product("H100 SXM 80GB", "339000", "0", free=False),
+    novita_product("RTX 5090 32GB (High frequency)", "69000", ""),
+]}  # fmt: skip
+
+
+def telekom_row(flavour: str, os: str, amount: str, region: str = "eu-de") -> dict[str, Any]:
+    return {"id": f"OTC_{flavour}", "opiFlavour": flavour, "osUnit": os, "priceAmount": amount, "currency": "EUR",
+            "region": region, "vCpu": "8", "ram": "64 GB", "productName": f"GPU {flavour}"}  # fmt: skip
+
+
+TELEKOM = {"response": {"stats": {"count": 5}, "result": {"ecs": [
+    telekom_row("s3.medium.1", "Open Linux", "0.051175 EUR"),
+    telekom_row("p2s.2xlarge.8", "Open Linux", "2.610000 EUR"),
+    telekom_row("p2s.2xlarge.8", "Windows", "3.010000 EUR"), telekom_row("g9.new.4", "Open Linux", "9.000000 EUR"),
+    telekom_row("pi2.4xlarge.4", "Open Linux", "1.400000 EUR", "eu-nl"),
+]}}}  # fmt: skip
+
 KARPENTER_AWS = """// generated at {made} for us-east-1
 var InitialOnDemandPricesAWS = map[string]map[ec2types.InstanceType]float64{{
 \t// us-east-1
@@ -739,6 +768,9 @@ GOOD: dict[str, Any] = {
     "/api/teams/acme/bare_metal/available/": Reply(b"null", headers={"content-type": "application/json"}),
     "/v1/marketplace": HYPERBOLIC,
     "/v1/vms/machine-types-2": CUDO,
+    "/api/pricing/opencompute": EXOSCALE,
+    "/gpu-instance/openapi/v1/products": NOVITA,
+    "/en/open-telekom-price-api/": TELEKOM,
     "/repos/aws/*": karpenter,
     "/repos/Azure/*": karpenter,
     "/repos/cloudpilot-ai/*": karpenter,

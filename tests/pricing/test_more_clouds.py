@@ -1,9 +1,10 @@
-"""Akamai, DigitalOcean, Hot Aisle, Hyperbolic, Cudo and Karpenter: what is read of each, and what is refused."""
+"""Clouds that are asked in one way each, and Karpenter: what is read of each answer, and what is refused."""
 
 import asyncio
 import copy
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -16,7 +17,7 @@ from app.core.http_client import FetchError
 from app.core.settings import load
 from app.pricing import sources
 from app.pricing.offers.normalise import normalise
-from app.pricing.offers.offer import Offer, RawOffer, SetAside
+from app.pricing.offers.offer import Offer, Rate, RawOffer, SetAside
 from app.pricing.sources import karpenter
 from tests import fake_clouds
 from tests.fake_clouds import Clouds, Reply, as_json, clouds
@@ -83,6 +84,42 @@ def test_cudo_bills_the_host_apart_and_says_so(server: Clouds) -> None:
     assert found["h100-sxm-80gb"].stock == "out"
 
 
+def test_exoscales_small_machines_hold_one_card_and_the_larger_ones_are_counted(server: Clouds) -> None:
+    source: Any = sources.SOURCES["exoscale"](load(server.environment()))
+    raws: list[RawOffer] = asyncio.run(source.fetch())
+    kept = {o.product: o for raw in raws if isinstance(o := normalise(raw, {}, clock.timestamp()), Offer)}
+    assert {name: (o.gpu, o.usd_per_gpu_hour_micro) for name, o in kept.items()} == {
+        "gpu3.small": ("a40-48gb", 1_030_000), "gpua5000.small": ("rtx-a5000-24gb", 740_000)}  # fmt: skip
+    assert kept["gpu3.small"].disk_usd_per_gb_month_micro == 102_200
+    assert source.left_out == {"no GPU in it": 2, "how many GPUs it holds is not told": 1}
+
+
+def test_novitas_prices_are_hundred_thousandths_in_every_region_and_spot_at_nothing_is_none(server: Clouds) -> None:
+    found = [(o.gpu, o.tier.value, o.usd_per_gpu_hour_micro, o.region, o.stock) for o in shown(server, "novita")]
+    assert found == [
+        ("rtx-4090-24gb", "on-demand", 670_000, "US-CA-06", "in"),
+        ("rtx-4090-24gb", "on-demand", 670_000, "EU-GER-01", "in"),
+        ("rtx-4090-24gb", "spot", 340_000, "US-CA-06", "in"), ("rtx-4090-24gb", "spot", 340_000, "EU-GER-01", "in"),
+        ("h100-sxm-80gb", "on-demand", 3_390_000, "", "out"), ("rtx-5090-32gb", "on-demand", 690_000, "", "in"),
+    ]  # fmt: skip
+    assert {a.headers["authorization"] for a in server.asked if a.path.startswith("/gpu-instance")} == {
+        "Bearer key-of-novita"}  # fmt: skip
+
+
+def test_the_open_telekom_cloud_is_in_euro_without_licences(server: Clouds) -> None:
+    source: Any = sources.SOURCES["open_telekom"](load(server.environment()))
+    raws: list[RawOffer] = asyncio.run(source.fetch())
+    rates = {"EUR": Rate(Decimal("1.1"), "2026-11-27")}
+    kept = [o for raw in raws if isinstance(o := normalise(raw, rates, clock.timestamp()), Offer)]
+    assert [(o.gpu, o.gpu_count, o.usd_per_instance_hour_micro, o.region, o.country) for o in kept] == [
+        ("v100-pcie-32gb", 1, 2_871_000, "eu-de", "de"), ("t4-16gb", 2, 1_540_000, "eu-nl", "nl")]  # fmt: skip
+    assert source.left_out == {"no GPU in it": 1, "with a licence of its operating system": 1,
+                               "how many GPUs it holds is not told": 1}  # fmt: skip
+    rows = fake_clouds.TELEKOM["response"]["result"]["ecs"]  # type: ignore[index]
+    server.answers["/en/open-telekom-price-api/"] = {"response": {"result": rows}}
+    assert len(asyncio.run(source.fetch())) == 2  # the list as it comes with a filter
+
+
 def test_karpenters_lists_are_read_to_the_machines_with_a_card(server: Clouds) -> None:
     source: Any = sources.SOURCES["karpenter"](load(server.environment()))
     raws: list[RawOffer] = asyncio.run(source.fetch())
@@ -119,6 +156,9 @@ ANSWERS: dict[str, tuple[str, Any]] = {
     "hyperbolic": ("/v1/marketplace", fake_clouds.HYPERBOLIC),
     "cudo": ("/v1/vms/machine-types-2", fake_clouds.CUDO),
     "karpenter": ("/repos/cloudpilot-ai/*", fake_clouds.KARPENTER_GCP),
+    "exoscale": ("/api/pricing/opencompute", fake_clouds.EXOSCALE),
+    "novita": ("/gpu-instance/openapi/v1/products", fake_clouds.NOVITA),
+    "open_telekom": ("/en/open-telekom-price-api/", fake_clouds.TELEKOM),
 }
 """Source → one address of it and its good answer."""
 JUNK: st.SearchStrategy[Any] = st.one_of(

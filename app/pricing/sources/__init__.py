@@ -11,6 +11,7 @@ from app.pricing.sources.base import Source
 from app.pricing.sources.cudo import Cudo
 from app.pricing.sources.digitalocean import DigitalOcean
 from app.pricing.sources.ecb import EcbRates
+from app.pricing.sources.exoscale import Exoscale
 from app.pricing.sources.gpu_price_feed import GpuPriceFeed
 from app.pricing.sources.gpuhunt_catalogue import GpuhuntCatalogue
 from app.pricing.sources.gpuhunt_live import GpuhuntLive
@@ -20,6 +21,8 @@ from app.pricing.sources.hyperbolic import Hyperbolic
 from app.pricing.sources.hyperstack import Hyperstack
 from app.pricing.sources.karpenter import Karpenter
 from app.pricing.sources.lambda_cloud import Lambda
+from app.pricing.sources.novita import Novita
+from app.pricing.sources.open_telekom import OpenTelekom
 from app.pricing.sources.ovhcloud import OvhCloud
 from app.pricing.sources.primeintellect import PrimeIntellect
 from app.pricing.sources.runpod import RunPod
@@ -37,9 +40,9 @@ from app.pricing.sources.vultr import Vultr
 SOURCES: dict[str, type[Source]] = {
     source.name: source
     for source in (
-        Akamai, Akash, Azure, Cudo, DigitalOcean, GpuPriceFeed, GpuhuntCatalogue, GpuhuntLive, HfGpuPrices, HotAisle,
-        Hyperbolic, Hyperstack, Karpenter, Lambda, OvhCloud, PrimeIntellect, RunPod, Scaleway, Shadeform, SkyPilot,
-        TensorDock, Vast, Verda, Vultr,
+        Akamai, Akash, Azure, Cudo, DigitalOcean, Exoscale, GpuPriceFeed, GpuhuntCatalogue, GpuhuntLive, HfGpuPrices,
+        HotAisle, Hyperbolic, Hyperstack, Karpenter, Lambda, Novita, OpenTelekom, OvhCloud, PrimeIntellect, RunPod,
+        Scaleway, Shadeform, SkyPilot, TensorDock, Vast, Verda, Vultr,
     )
 }  # fmt: skip
 """Every source of prices, by name."""
@@ -62,6 +65,7 @@ AUTHORITIES: dict[str, tuple[str, ...]] = {
     "cudo": ("cudo", "skypilot", "hf_gpu_prices"),
     "daytona": ("gpuhunt_live",),
     "digitalocean": ("digitalocean", "gpu_price_feed"),
+    "exoscale": ("exoscale",),
     "gcp": ("gpuhunt", "hf_gpu_prices", "karpenter"),
     "hot-aisle": ("hot_aisle",),
     "hyperbolic": ("hyperbolic", "skypilot"),
@@ -71,7 +75,9 @@ AUTHORITIES: dict[str, tuple[str, ...]] = {
     "lium": ("gpuhunt_live", "skypilot"),
     "mithril": ("skypilot",),
     "nebius": ("gpuhunt", "skypilot", "hf_gpu_prices"),
+    "novita": ("novita",),
     "oci": ("gpuhunt", "skypilot", "hf_gpu_prices"),
+    "open-telekom-cloud": ("open_telekom",),
     "ovhcloud": ("ovhcloud",),
     "prime-intellect": ("primeintellect", "skypilot"),
     "runpod": ("runpod", "gpuhunt", "skypilot", "gpu_price_feed", "hf_gpu_prices"),

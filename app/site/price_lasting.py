@@ -10,7 +10,7 @@ from app.core.units import DAY_S
 from app.core.version_keys import LASTING_KEY, OFFERS_KEY
 from app.pricing.history import lasting, survival_store
 from app.pricing.history.lasting import Lasting
-from app.pricing.history.survival import LEAST_CHANGES, LEAST_MOVED, LEAST_POOLED, LEAST_PRICES, Curve
+from app.pricing.history.survival import LEAST_CHANGES, LEAST_MOVED, LEAST_POOLED, LEAST_PRICES, Curve, of_few
 from app.pricing.offers import store
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import FILTERS, PriceQuery
@@ -53,7 +53,7 @@ async def page(ask: Ask) -> Answer:
         names={"gpu": {slug: gpu.name for slug, gpu in gpus().items()},
                "provider": {slug: provider.name for slug, provider in providers().items()},
                "tier": {"on-demand": "On demand", "spot": "Spot", "reserved": "Reserved"}},
-        claim=claim, pools=lasting.POOLS,
+        short=_short, pools=lasting.POOLS,
         description="How long GPU prices stand before they change, by provider and tier, and how often that came true.",
     )  # fmt: skip
     return Answer(body, valid_until=until_midnight(ask.now, await store.next_stale(ask.now)))
@@ -81,6 +81,15 @@ def claim(curve: Curve) -> str:
     """``4 of 5 such prices still stood after 40 days``, or to the age that was watched."""
     chance = curve.chance(0, CLAIMED)
     return chance.words if chance else ""
+
+
+def _short(curve: Curve) -> str:
+    """The same for a column: ``4 of 5 after 40 days``."""
+    chance = curve.chance(0, CLAIMED)
+    if chance is None:
+        return ""
+    share = of_few(chance.share) if 0 < chance.share < 1 else "all" if chance.share else "none"
+    return f"{share} after {chance.days} days"
 
 
 def claims(provider: str, curves: Lasting) -> list[tuple[str, str]]:

@@ -207,7 +207,7 @@ def write(folder: Path, target: Path) -> None:
         "providers": sorted({offer.provider for offer in batch.offers}),
         "history_rows_read": spans.read,
         "history_rows": len(spans.kept),
-        "history_set_aside": spans.aside,
+        "history_set_aside": dict(sorted(spans.aside.items())),
         "sources": {name: {**sources[name], "rows_read": read[name], "offers": shown[name]} for name in sources},
     }
     (target / "about.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")

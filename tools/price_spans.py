@@ -5,6 +5,7 @@ on which it changed, which then holds until the next change or the list's last d
 card in a region, the list of changes is the closer one: it names the machine.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -32,11 +33,16 @@ AWS_LAST, GCP_LAST = "2026-07-20", "2026-08-03"
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Rows of the shipped history, how many raw rows were read and how many of them are not in it."""
+    """Rows of the shipped history, how many raw rows were read, and why how many of them are not in it: every row that
+    was read is in a span or in ``aside``."""
 
     kept: list[tuple[str, ...]]
     read: int
-    aside: int
+    aside: Counter[str]
+
+
+CLOSER, NO_PRICE, NO_CARD = "another list is closer", "no price", "not a card that is known"
+MACHINE, SLICE = "another machine's price is no change", "a slice of a card"
 
 
 def of_lists(folder: Path, superseded: Iterable[RawOffer] = ()) -> Spans:
@@ -45,14 +51,14 @@ def of_lists(folder: Path, superseded: Iterable[RawOffer] = ()) -> Spans:
     daily_rows = rows_of(folder, "price_history.csv")
     daily, aside = _daily(daily_rows)
     changes, unused, read = _changes(folder / "autumn")
-    aside += unused
+    older, left, overtaken = _of_offers(superseded)
+    aside += unused + left
     for kind in list(daily):
         if kind in changes:
-            aside += len(daily.pop(kind))
-    older, overtaken = _of_offers(superseded)
+            aside[CLOSER] += len(daily.pop(kind))
     for kind, found in older.items():
         if kind in daily or kind in changes:
-            aside += len(found)
+            aside[CLOSER] += len(found)
         else:
             daily[kind] = found
     rows = [
@@ -64,27 +70,35 @@ def of_lists(folder: Path, superseded: Iterable[RawOffer] = ()) -> Spans:
     return Spans(sorted(rows), len(daily_rows) + read + overtaken, aside)
 
 
-def _of_offers(superseded: Iterable[RawOffer]) -> tuple[dict[Kind, list[Span]], int]:
-    """The spans of offers of whole cards, each from the day of its price to the day on which it was seen; and how many
-    they are. Not of the clouds whose later lists name each machine: another machine's price is no change."""
+def _of_offers(superseded: Iterable[RawOffer]) -> tuple[dict[Kind, list[Span]], Counter[str], int]:
+    """The spans of offers of whole cards, each from the day of its price to the day on which it was seen; why others
+    have none; and how many were read. Of the clouds whose later lists name each machine none are made: another
+    machine's price is no change."""
     found: dict[Kind, list[Span]] = {}
-    for raw in superseded:
+    aside: Counter[str] = Counter()
+    raws = list(superseded)
+    for raw in raws:
         offer = normalise(raw, {}, raw.fetched_at)
-        if not isinstance(offer, Offer) or (offer.gpu_count is not None and offer.gpu_count < 1):
+        if not isinstance(offer, Offer):
+            aside[offer.reason.value] += 1
+            continue
+        if offer.gpu_count is not None and offer.gpu_count < 1:
+            aside[SLICE] += 1
             continue
         if offer.provider in BY_MACHINE:
+            aside[MACHINE] += 1
             continue
         months = "" if offer.tier is not Tier.RESERVED else str(offer.commitment_months or 0)
         kind = (offer.provider, offer.gpu, offer.tier.value, months, offer.region)
         seen = clock.from_timestamp(offer.fetched_at).date().isoformat()
         price = Decimal(offer.usd_per_gpu_hour_micro).scaleb(-6)
         found.setdefault(kind, []).append((min(offer.price_since or seen, seen), _after(seen), price))
-    return found, sum(map(len, found.values()))
+    return found, aside, len(raws)
 
 
-def _daily(rows: list[dict[str, str]]) -> tuple[dict[Kind, list[Span]], int]:
+def _daily(rows: list[dict[str, str]]) -> tuple[dict[Kind, list[Span]], Counter[str]]:
     found: dict[Kind, list[Span]] = {}
-    aside = 0
+    aside: Counter[str] = Counter()
     for row in rows:
         provider = provider_spellings().get(row["provider"].casefold())
         label = row["gpu_type"]
@@ -93,7 +107,7 @@ def _daily(rows: list[dict[str, str]]) -> tuple[dict[Kind, list[Span]], int]:
         gpu = resolve(provider or "", label)
         price = Decimal(row["per_gpu_hourly_usd"] or "0")
         if provider is None or not isinstance(gpu, Resolved) or price <= 0:
-            aside += 1
+            aside[NO_PRICE if price <= 0 else NO_CARD] += 1
             continue
         tier = row["price_tier"].replace("_", "-")
         months = tier.removesuffix("mo") if tier.endswith("mo") else ""
@@ -104,8 +118,8 @@ def _daily(rows: list[dict[str, str]]) -> tuple[dict[Kind, list[Span]], int]:
     return found, aside
 
 
-def _changes(folder: Path) -> tuple[dict[Kind, list[Span]], int, int]:
-    """The spans of each kind in the lists of changes, how many rows are not in them, how many there are."""
+def _changes(folder: Path) -> tuple[dict[Kind, list[Span]], Counter[str], int]:
+    """The spans of each kind in the lists of changes, why rows are not in them, how many there are."""
     aws = rows_of(folder, "aws_ondemand_changes_2023-2026_karpenter.csv")
     gcp = rows_of(folder, "gcp_changes_2026-05_2026-08_karpenter.csv")
     lists = (
@@ -113,7 +127,7 @@ def _changes(folder: Path) -> tuple[dict[Kind, list[Span]], int, int]:
         (gcp, autumn_lists.GCP, "GCP", "machine", gcp_machines(), "commit_day", GCP_LAST),
     )
     found: dict[Kind, list[Span]] = {}
-    aside = 0
+    aside: Counter[str] = Counter()
     for rows, source, provider, name, known, seen, last in lists:
         machines: dict[tuple[Kind, str], dict[str, Decimal]] = {}
         for row in rows:
@@ -121,7 +135,7 @@ def _changes(folder: Path) -> tuple[dict[Kind, list[Span]], int, int]:
             raw = autumn_lists.machine_offer(source, provider, row[name], known, row, at, "")
             offer = normalise(raw, {}, at)
             if not isinstance(offer, Offer) or offer.gpu_count is None or offer.gpu_count < 1:
-                aside += 1
+                aside[SLICE if isinstance(offer, Offer) else offer.reason.value] += 1
                 continue
             kind = (offer.provider, offer.gpu, offer.tier.value, "", offer.region)
             price = Decimal(offer.usd_per_gpu_hour_micro).scaleb(-6)

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from app.core import clock
-from app.pricing.offers.offer import Offer, Reason, Tier
+from app.pricing.offers.normalise import normalise
+from app.pricing.offers.normalise_batch import normalise_batch
+from app.pricing.offers.offer import REASONS, Offer, Reason, Tier
 from app.pricing.snapshot import files
 from tests.conftest import DATA
-from tools import make_snapshot
+from tools import autumn_lists, make_snapshot
 
 READ = {"gpu-pricing": 310, "daily-list": 283, "price-feed": 162, "price-index": 161, "karpenter-aws": 93,
         "karpenter-azure": 1412, "karpenter-gcp": 768}  # fmt: skip
@@ -28,6 +30,39 @@ def test_every_row_of_every_list_is_kept_or_set_aside_with_a_reason() -> None:
     assert about["rows_read"] == sum(READ.values())
     assert {name: facts["rows_read"] for name, facts in about["sources"].items()} == READ
     assert all(Reason(row["reason"]) and row["detail"] for row in files.set_aside())
+
+
+AUTUMN = {"aws_ondemand_2026-07-20_karpenter.csv": 93, "aws_ondemand_changes_2023-2026_karpenter.csv": 97,
+          "azure_ondemand_2026-06-18_karpenter.csv": 1412, "gcp_2026-08-03_karpenter.csv": 768,
+          "gcp_changes_2026-05_2026-08_karpenter.csv": 2337, "gpu-price-feed_2026-10-03.json": 162,
+          "gpu-price-index_2026-10-10.csv": 161}  # fmt: skip
+"""Rows of each file of the autumn, as its README counts them."""
+
+
+def test_every_file_of_the_autumn_is_read_row_by_row_and_each_row_has_one_end() -> None:
+    folder = DATA / "prices" / "autumn"
+    assert {path.name.removesuffix(".gz") for path in folder.iterdir()} == set(AUTUMN)
+    raws = autumn_lists.raw_offers(folder)
+    listed = Counter(raw.reference.split(":")[0] for raw in raws)
+    assert listed == {name: n for name, n in AUTUMN.items() if "changes" not in name}
+    assert len({raw.reference for raw in raws}) == len(raws)
+    now = max(raw.fetched_at for raw in raws)
+    batch = normalise_batch(raws, {}, now)
+    aside = {item.raw.reference: item for item in batch.set_aside}
+    assert len(batch.offers) + len(aside) == len(raws)
+    assert all(item.detail and item.reason in REASONS for item in aside.values())
+    for raw in raws:  # each by itself is an offer, or told why it is none
+        made = normalise(raw, {}, now)
+        assert isinstance(made, Offer) or made.detail, raw.reference
+    changes = sum(n for name, n in AUTUMN.items() if "changes" in name)
+    about = files.about()
+    superseded = sum(row["reason"] == "superseded" for row in files.set_aside())
+    assert about["history_rows_read"] == changes + DAILY_HISTORY + superseded
+    assert all(n > 0 and reason for reason, n in about["history_set_aside"].items())
+
+
+DAILY_HISTORY = 2067
+"""Rows of the daily list of prices from May to June."""
 
 
 def test_no_providers_best_price_is_older_than_what_another_list_says_since() -> None:

@@ -287,7 +287,8 @@ def test_what_is_asked_holds_nothing_of_any_visitor_and_each_key_goes_to_its_own
         assert not keys or asked.path == {"lambda": LAMBDA, "shadeform": "/v1/instances/types",
             "primeintellect": "/api/v1/availability/gpus",
             "digitalocean": "/v2/sizes", "hot_aisle": asked.path if asked.path.startswith("/api/teams/acme/") else "",
-                                          "tensordock": "/api/v2/locations", "novita": "/gpu-instance/openapi/v1/products",
+                                          "tensordock": "/api/v2/locations",
+                                          "novita": "/gpu-instance/openapi/v1/products",
                                           "hyperstack": asked.path}[keys[0]]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from app.storage.sqlite import ddl_migration
+from app.storage.ddl import ddl_migration
 
 ID = "2026-11-29T19:40:00:000000"
 VERSION = "1.38.0"

@@ -9,7 +9,6 @@ from collections import Counter
 
 from app.core import clock, logs
 from app.core.settings import Settings
-from app.core.version_keys import LASTING_KEY
 from app.pricing.history import lasting, record
 from app.pricing.refresh.refresh_source import refresh
 from app.storage.engine import transaction
@@ -63,10 +62,9 @@ async def roll_up(_: Settings) -> int:
     return gone
 
 
-async def price_survival(settings: Settings) -> int:
+async def price_survival(_: Settings) -> int:
     """Compute how long prices last from the history up to the end of yesterday, for the pages to show."""
     curves = await lasting.record(clock.timestamp())
-    await cdn_purge.purge(settings, (LASTING_KEY,))
     logs.get("worker").info("computed how long prices last", extra={"curves": curves})
     return curves
 

@@ -54,7 +54,7 @@ _REMARKS = (
     (r"Spot tier rarely available", "spot capacity rarely available"),
     (r"Virtualized GPU", "virtualized GPU over the network; performance varies"),
     (r"references July 2024", "provider's price page dated July 2024"),
-    (r"Medium priority tier", "medium-priority tier"),
+    (r"Medium priority tier", "medium priority"),
     (r"max 4 GPUs/instance", "up to 4 GPUs per instance"),
     (r"sold in 8x node|8x node", "sold only as an 8-GPU node; price per GPU"),
     (r"fractions available", "fractional GPUs also sold"),

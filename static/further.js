@@ -54,7 +54,8 @@ const parts = {
     const row = now.row, [made, D] = await Promise.all([import(panel), import(day)]);
     if (!row) return none(now.html, "No GPU qualifies, so there is nothing to plan a day with.");
     const n = now.n, offers = now.offersOf(now.sheet.gpus.indexOf(row.gpu));
-    return made.panel({ html: now.html, usd: now.usd, D, stretch: now.stretch, rate: n.rate, least: n.least, spare: n.spare,
+    return made.panel({ html: now.html, usd: now.usd, D, stretch: now.stretch, rate: n.rate,
+      least: n.least, spare: n.spare,
       replicaRate: row.speed.throughput / n.output * (n.utilisation / 100), api: cheapestApi(now),
       units: (atSpot) => unitsOf({ ...now, offers }, atSpot), byHour: log?.rate?.byHour ?? null, drawn,
       keep: (rates, rate) => { drawn = sum(rates) ? rates.map((r) => r / rate) : null; } });

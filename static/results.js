@@ -207,7 +207,8 @@ export const results = (E, P, sheet) => {
     ["engine", "Engine"], ["sure", "Slow end meets the targets"], ["budget", "Budget, USD a month", "none"],
     ["utilisation", "Utilisation, %"], ["hours", "Hours a day"], ["least", "Minimum replicas"],
     ["spare", "Spare replicas"], ["reload", "Reload after a spot reclaim, min"],
-    ["lost", "Work lost in a spot reclaim, up to min"], ["on-demand", "On demand"], ["spot", "Spot"], ["reserved", "Reserved"],
+    ["lost", "Work lost in a spot reclaim, up to min"], ["on-demand", "On demand"], ["spot", "Spot"],
+    ["reserved", "Reserved"],
     ["ownusd", "Own price, USD per GPU-hour", "none"], ["owngpu", "Own price for", "no GPU"]];
 
   // Scenarios side by side: [name, input, cheapest row or nothing, model]. Rows that differ and best figures are

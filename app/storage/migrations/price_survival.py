@@ -4,7 +4,7 @@ from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
 from app.storage.ddl import ddl_migration
 
-ID = "2026-11-29T19:40:00:000000"
+ID = "2026-11-29T20:30:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "price survival"
 

@@ -40,7 +40,7 @@ def _answer(request: Request[Any, Any, Any], status: int, title: str, hint: str 
             | None = None) -> Response[bytes]:  # fmt: skip
     path = request.scope["path"]
     given = dict(headers or {})
-    if security.is_data(path):
+    if security.is_data(path) or path == "/mcp":
         problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": title}
         problem |= {k: v for k, v in (("hint", hint), ("parameter", parameter), ("help", "/api")) if v}
         body = json.dumps(problem).replace("<", "\\u003c").encode()

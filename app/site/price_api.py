@@ -1,5 +1,6 @@
 """The rows of the price table as data: CSV (RFC 4180) and JSON, with the same filters."""
 
+import asyncio
 import csv
 import io
 from collections.abc import Iterable
@@ -26,6 +27,7 @@ from app.site.price_schema import COLUMNS, MAX_LIMIT, Prices, offer_of
 from app.site.standing import until_midnight
 from app.web.answers import JSON, Answer, Ask
 from app.web.front import public
+from app.web.turns import one_at_a_time
 
 NOTE = ("Historical: the market as it was known at the end of that day (UTC), from the stored history. Offers that are "
         "gone since have provider, GPU, tier, term, region and price; their source is history.")  # fmt: skip
@@ -38,14 +40,16 @@ async def prices_csv(ask: Ask) -> Answer:
     query = data_query(pairs, also=("as_of",))
     day = await _day(given, ask.now)
     _settle(ask, _with("/prices.csv", [*query.pairs(), *_said(day)]))
-    rows = await (market(query, day, ask.now) if day else store.all_rows(query))
     name = f"prices-{day}.csv" if day else "prices.csv"
     more = (str(day),) if day else ()
     at, curves = _end(day, ask.now), UNKNOWN if day else await lasting.stored()
-    body = to_csv(
-        (*COLUMNS, *(("as_of",) if day else ())),
-        ((*msgspec.structs.astuple(offer_of(row, at, curves)), *more) for row in rows),
-    )
+    async with one_at_a_time():
+        rows = await (market(query, day, ask.now) if day else store.all_rows(query))
+        body = await asyncio.to_thread(
+            to_csv,
+            (*COLUMNS, *(("as_of",) if day else ())),
+            ((*msgspec.structs.astuple(offer_of(row, at, curves)), *more) for row in rows),
+        )
     headers = (("content-disposition", f'inline; filename="{name}"'),)
     until = until_midnight(ask.now, await store.next_stale(ask.now))
     return Answer(body, "text/csv; charset=utf-8; header=present", until, headers, (HISTORY_KEY,) if day else ())
@@ -57,7 +61,10 @@ async def prices_json(ask: Ask) -> Answer:
     given, pairs = _taken(ask.pairs(), ("limit", "cursor", "as_of"))
     query = data_query(pairs, also=("limit", "cursor", "as_of"))
     day, limit, cursor = await _day(given, ask.now), _limit(given), given.get("cursor", "")
-    past = await market(query, day, ask.now) if day else []
+    past: list[store.Row] = []
+    if day:
+        async with one_at_a_time():
+            past = await market(query, day, ask.now)
     total = len(past) if day else await store.count(query)
     offset = _offset(cursor, total)
     extra = [("limit", str(limit))] if limit != MAX_LIMIT else []

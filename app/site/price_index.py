@@ -22,6 +22,7 @@ from app.site.price_changes import NEVER_S
 from app.site.render import render
 from app.web.answers import Answer, Ask
 from app.web.front import public
+from app.web.turns import one_at_a_time
 
 WEEK = 7
 ALL_DAYS, ONE_DAYS = 91, 731
@@ -113,9 +114,10 @@ async def _series(query: PriceQuery, now: int) -> list[Series]:
     days = ONE_DAYS if query.gpu else ALL_DAYS
     last = await spans.last_day(now)
     wanted = query if query.tier else query.with_(tier=TIERS)
-    stood = await spans.answering(wanted, (last - days - CARRIED_DAYS) * DAY_S)
-    slices = await spans.slices()
-    return await asyncio.to_thread(_of, [span for span in stood if span.offer not in slices], last, days)
+    async with one_at_a_time():
+        stood = await spans.answering(wanted, (last - days - CARRIED_DAYS) * DAY_S)
+        slices = await spans.slices()
+        return await asyncio.to_thread(_of, [span for span in stood if span.offer not in slices], last, days)
 
 
 def _of(stood: list[Span], last: int, days: int) -> list[Series]:

@@ -21,6 +21,7 @@ from app.site.render import render
 from app.site.standing import until_midnight
 from app.web.answers import JSON, Answer, Ask
 from app.web.front import public
+from app.web.turns import one_at_a_time
 
 CLAIMED = 40
 """Days of the sentence about a provider's prices."""
@@ -101,7 +102,8 @@ async def _lowest(query: PriceQuery, now: int) -> list[store.Row]:
     """Each provider's lowest price of a GPU and tier that answers the filters, the cheapest first; current prices
     before stale ones, and none that visitors reported."""
     found: dict[tuple[object, ...], store.Row] = {}
-    rows = [row for row in await store.all_rows(query) if row["source"] != COMMUNITY]
+    async with one_at_a_time():
+        rows = [row for row in await store.all_rows(query) if row["source"] != COMMUNITY]
     for row in sorted(rows, key=lambda r: (r["stale_at"] <= now, r["usd_per_gpu_hour_micro"], r["id"])):
         found.setdefault((row["provider"], row["gpu"], row["tier"], row["commitment_months"]), row)
     return sorted(found.values(), key=lambda r: (r["usd_per_gpu_hour_micro"], r["id"]))

@@ -19,6 +19,7 @@ from app.site.prices import shows, titled
 from app.site.render import months_text
 from app.web.answers import Answer, Ask
 from app.web.front import public
+from app.web.turns import one_at_a_time
 
 DAYS = 90
 """A feed tells what happened in so many days up to the newest change that is known of any price."""
@@ -33,7 +34,8 @@ async def feed(ask: Ask) -> Answer:
     ask.redirect_to_canonical(query.address("/prices.atom"))
     span = await queries.history_extent()
     last = span["last"] or NEVER_S
-    found = (await happened(query, last))[:MOST]
+    async with one_at_a_time():
+        found = (await happened(query, last))[:MOST]
     title = titled(query)
     told = feeds.Feed(
         f"{title}: lowest prices, stock, changes",

@@ -38,6 +38,10 @@ async def market(query: PriceQuery, day: date, now: int) -> list[Row]:
     stood = await spans.answering(query, end - 1, end)
     offers = await store.all_rows(query.with_(max_usd_micro=None))
     rows = await asyncio.to_thread(_rows, stood, offers, end)
+    return await asyncio.to_thread(_in_order, rows, query)
+
+
+def _in_order(rows: list[Row], query: PriceQuery) -> list[Row]:
     most = query.max_usd_micro
     found = [row for row in rows if most is None or row["usd_per_gpu_hour_micro"] <= most]
     return sorted(found, key=lambda row: _place(row, query))

@@ -97,8 +97,11 @@ def _sqlite_again() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def database_engine(request: pytest.FixtureRequest) -> str:
-    """The engine that a test's database has: SQLite's, unless the test is marked ``both_engines``."""
-    return str(getattr(request, "param", "sqlite"))
+    """The engine that a test's database has: SQLite's, unless the test is marked ``both_engines``.
+
+    ``TEST_ENGINE=postgres`` in the environment makes PostgreSQL the rule, to look for what it refuses.
+    """
+    return str(getattr(request, "param", os.environ.get("TEST_ENGINE", "sqlite")))
 
 
 @pytest.fixture(scope="session")

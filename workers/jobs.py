@@ -11,6 +11,7 @@ from app.core import clock, logs
 from app.core.settings import Settings
 from app.pricing.history import lasting, record
 from app.pricing.refresh.refresh_source import refresh
+from app.storage import scopes
 from app.storage.engine import transaction
 from workers.timetable import JITTER_S
 
@@ -55,7 +56,7 @@ async def refresh_models(settings: Settings) -> str:
 
 async def roll_up(_: Settings) -> int:
     """Thin the old history of price levels and of stock."""
-    async with transaction():
+    async with transaction(scope=scopes.PRICES):
         gone = await record.roll_up(clock.timestamp())
         await record.forget_returns(clock.timestamp())
     logs.get("worker").info("rolled up", extra={"rows": gone})

@@ -6,9 +6,10 @@ the text. What only one engine does stands in :mod:`app.storage.sqlite` and :mod
 outside this folder imports.
 """
 
+import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import starmap
 from pathlib import Path
@@ -27,13 +28,14 @@ from app.storage.ddl import run_migrations
 __all__ = [
     "ENGINE", "UNAVAILABLE", "DataVersion", "VersionWatch", "alone", "as_it_lies", "close", "data_versions",
     "despite_damage", "execute", "execute_many", "fetch", "fetch_column", "fetch_one", "fetch_pairs", "fetch_rows",
-    "fetch_value", "held", "insert_many", "is_disk_full", "leave_out_and_tell", "leave_out_damaged", "left_out",
-    "marks", "migrate", "no_time", "place_of_row", "raise_versions", "run", "scrub", "transaction", "use", "watch",
-    "whole",
+    "fetch_value", "held", "in_turn", "insert_many", "is_disk_full", "leave_out_and_tell", "leave_out_damaged",
+    "left_out", "marks", "migrate", "no_time", "place_of_row", "raise_versions", "run", "scrub", "transaction",
+    "use", "watch", "whole",
 ]  # fmt: skip
 UNAVAILABLE = (sqlite3.OperationalError, DatabaseAwayError)
 """What is raised where the database can't be read or written now, as on a full disk: no fault of the data."""
 R = TypeVar("R")
+TURN_S = 0.2
 TRIES = 50
 """Tries of a tenth of a second each, at least, that a scrub waits for readers."""
 
@@ -108,6 +110,20 @@ def held(folder: Path, name: str) -> contextlib.AbstractAsyncContextManager[None
     """
     taken: contextlib.AbstractAsyncContextManager[None] = ENGINE.driver.held(folder, name)
     return taken
+
+
+@contextlib.asynccontextmanager
+async def in_turn(folder: Path, name: str) -> AsyncIterator[None]:
+    """Hold what is called ``name`` as :func:`held`, waiting for whoever holds it."""
+    while True:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(held(folder, name))
+            except BlockingIOError:
+                await asyncio.sleep(TURN_S)
+                continue
+            yield
+            return
 
 
 def alone() -> contextlib.AbstractAsyncContextManager[None]:

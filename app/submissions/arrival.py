@@ -1,6 +1,7 @@
 """Receiving a new or corrected report: storing it, and recording in the ledger what was predicted of its measurement
 beforehand; both or neither."""
 
+from app.storage import scopes
 from app.storage.engine import transaction
 from app.submissions import ledger, store
 from app.submissions.forms import Values
@@ -9,7 +10,7 @@ from app.submissions.store import Submission
 
 async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[str, str] | None:
     """:func:`app.submissions.store.send`, with the ledger's line."""
-    async with transaction():
+    async with transaction(scope=scopes.REPORTS):
         kept = await store.send(kind, values, policy, consent)
         if kept:
             await _note(kept[0])
@@ -19,7 +20,7 @@ async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[st
 async def correct(report: Submission, values: Values) -> bool:
     """:func:`app.submissions.store.correct`, with the line of the new version; the one of the old version is
     emptied."""
-    async with transaction():
+    async with transaction(scope=scopes.REPORTS):
         done = await store.correct(report, values)
         if done:
             await _note(report.id)

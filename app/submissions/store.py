@@ -11,6 +11,7 @@ from app.core import clock, logs
 from app.core.errors import ConflictError
 from app.core.version_keys import QUEUE_KEY, gpu_key, provider_key
 from app.pricing.offers.offer import COMMUNITY
+from app.storage import scopes
 from app.storage.engine import execute, fetch, fetch_column, fetch_one, fetch_value, transaction
 from app.submissions import erasure_journal, ledger_store, transitions, version_store
 from app.submissions.forms import CONTACT, FORMS, Values, is_sound
@@ -112,7 +113,7 @@ async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[st
     """Store a report; (id, receipt), or None if an identical report is already stored. Raises :class:`FullError`."""
     receipt, one, contact = new_receipt(), new_id(), values.get(CONTACT.name, "")
     told = {name: value for name, value in values.items() if name != CONTACT.name}
-    async with transaction(QUEUE_KEY):
+    async with transaction(QUEUE_KEY, scope=scopes.REPORTS):
         if await fetch_column("SELECT 1 FROM submission WHERE fingerprint = {}", fingerprint(kind, values)):
             return None
         if await fetch_value("SELECT count(*) FROM submission WHERE state = 'waiting'") >= MOST_WAITING:
@@ -205,7 +206,7 @@ async def correct(report: Submission, values: Values) -> bool:
     Raises :class:`ConflictError` if the report may not be corrected.
     """
     told = {name: value for name, value in values.items() if name != CONTACT.name}
-    async with transaction(QUEUE_KEY, *report.keys):
+    async with transaction(QUEUE_KEY, *report.keys, scope=scopes.REPORTS):
         mark = fingerprint(report.kind, values)
         if await fetch_column("SELECT 1 FROM submission WHERE fingerprint = {} AND id <> {}", mark, report.id):
             return False
@@ -228,7 +229,7 @@ async def withdraw(folder: Path, report: Submission) -> None:
     """
     transitions.after("withdraw", report.state, frozen=report.restricted)
     await _journal(folder, [report.id])
-    async with transaction(QUEUE_KEY, *report.keys):
+    async with transaction(QUEUE_KEY, *report.keys, scope=scopes.REPORTS):
         await ledger_store.forget(report.id)
         await execute(
             "UPDATE submission SET state = {}, ended_on = {} WHERE id = {}",
@@ -239,7 +240,7 @@ async def withdraw(folder: Path, report: Submission) -> None:
 async def erase(folder: Path, reports: list[Submission]) -> None:
     """Erase reports with their contact addresses, journalled first."""
     await _journal(folder, [report.id for report in reports])
-    async with transaction(QUEUE_KEY, *dict.fromkeys(key for report in reports for key in report.keys)):
+    async with transaction(QUEUE_KEY, *{key for report in reports for key in report.keys}, scope=scopes.REPORTS):
         for report in reports:
             await forget(report.id)
 
@@ -252,7 +253,7 @@ async def _journal(folder: Path, ids: list[str]) -> None:
 
 async def looked_at(report: Submission) -> None:
     """Remember that the operator saw this version of the report."""
-    async with transaction():
+    async with transaction(scope=scopes.REPORTS):
         await version_store.mark_seen(report.id, report.version)
 
 
@@ -264,7 +265,7 @@ async def decide(report: Submission, action: str, reason: str, version: int | No
     says something else by now, can't be read, or may not be decided.
     """
     ended = None if action == "approve" else f"{clock.now():%Y-%m-%d}"
-    async with transaction(QUEUE_KEY, *report.keys):
+    async with transaction(QUEUE_KEY, *report.keys, scope=scopes.REPORTS):
         state = await _moved(report.id, action)
         if action == "approve" and not report.sound:
             raise ConflictError(f"What is stored of {report.id} can't be read; it can only be erased.")
@@ -277,11 +278,8 @@ async def decide(report: Submission, action: str, reason: str, version: int | No
             )
         await execute(
             "UPDATE submission SET state = {}, ended_on = {}, reason = {} WHERE id = {}",
-            state,
-            ended,
-            reason,
-            report.id,
-        )
+            state, ended, reason, report.id,
+        )  # fmt: skip
         await execute(
             "INSERT INTO moderation (at, submission, kind, action, reason) VALUES ({}, {}, {}, {}, {})",
             clock.timestamp(), report.id, report.kind, action, reason,
@@ -293,7 +291,7 @@ async def restrict(reports: list[Submission], frozen: bool) -> None:
 
     All of them, or a :class:`ConflictError`.
     """
-    async with transaction(QUEUE_KEY, *dict.fromkeys(key for report in reports for key in report.keys)):
+    async with transaction(QUEUE_KEY, *{key for report in reports for key in report.keys}, scope=scopes.REPORTS):
         for report in reports:
             await _moved(report.id, "freeze" if frozen else "unfreeze")
             await execute("UPDATE submission SET restricted = {} WHERE id = {}", frozen, report.id)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from app.core import clock
 from app.core.version_keys import TELEMETRY_KEY
+from app.storage import scopes
 from app.storage.engine import execute_many, fetch, fetch_pairs, fetch_value, transaction
 from app.telemetry.counters import DROPPED, MEASURES, REQUESTS, SOURCE, Histogram, Key
 
@@ -31,7 +32,7 @@ async def write(counts: Mapping[Key, int], *, tell: bool = True) -> None:
     """Add ``counts`` to the table; with ``tell`` the pages that show them are rendered again."""
     if not counts:
         return
-    async with transaction(*[TELEMETRY_KEY][: int(tell)]):
+    async with transaction(*[TELEMETRY_KEY][: int(tell)], scope=scopes.COUNTERS):
         await execute_many(
             "INSERT INTO daily_counter (day, measure, page, bucket, count) VALUES ({}, {}, {}, {}, {}) "
             "ON CONFLICT (day, measure, page, bucket) DO UPDATE SET count = daily_counter.count + excluded.count",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from app.core import clock, logs
 from app.core.http_client import Fault, FetchError
 from app.core.version_keys import SOURCES_KEY, source_key
+from app.storage import scopes
 from app.storage.engine import UNAVAILABLE, transaction
 from app.telemetry import counter_store
 from app.upstream import store
@@ -44,7 +45,7 @@ async def failed(name: str, title: str, error: FetchError) -> Outcome:
     text = str(error)[:500]
     with contextlib.suppress(*UNAVAILABLE, OSError):  # a full disk can't record that it is full
         known = await store.recorded_error(name)
-        async with transaction(*([] if known == text else [SOURCES_KEY, source_key(name)])):
+        async with transaction(*([] if known == text else [SOURCES_KEY, source_key(name)]), scope=scopes.PRICES):
             await store.record_failure(name, title, text, clock.timestamp())
     logs.get("refresh").warning("source failed", extra={"source": name, "why": text})
     return Outcome(name, "failed", text, retry_after=error.retry_after, may_pass=error.may_pass)

@@ -18,7 +18,7 @@ import pytest
 from app.core import clock
 from app.pricing.refresh import replace_offers
 from app.pricing.snapshot import files
-from app.storage import sqlite
+from app.storage import engine, sqlite
 from app.web import security
 from tests import edge_server
 from tests.conftest import ROOT, Site, free_port, serve
@@ -164,7 +164,7 @@ def test_stale_pages_stand_in_while_the_app_is_down_but_never_past_their_instant
         for name in set(files.about()["sources"]) - {"daily-list"}:
             await replace_offers.replace_source(name, "t", [], [], now - 60)
 
-    sqlite.run(load_offers())
+    engine.run(load_offers())
     process = serve(data, port)
     server = edge_server.start(tmp_path / "edge", port, free_port(), free_port())
     try:

@@ -10,7 +10,7 @@ import pytest
 from app.core.settings import load
 from app.models.hub.refresh import refresh_models
 from app.models.hub.seed import shipped_models
-from app.storage import sqlite
+from app.storage import engine
 from tests.conftest import Inside
 from tests.database import tuples
 from tests.fake_clouds import Clouds, Reply, as_json, bomb, clouds
@@ -26,10 +26,10 @@ class Hubbed:
         self.inside, self.server, self.hub = inside, server, hub
 
     def refresh(self) -> Any:
-        return sqlite.run(refresh_models(self.inside.settings))
+        return engine.run(refresh_models(self.inside.settings))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return sqlite.run(tuples(sql))
+        return engine.run(tuples(sql))
 
     def page(self, path: str, status: int = 200) -> str:
         async def ask(client: httpx.AsyncClient) -> str:

@@ -26,7 +26,7 @@ from app.policies.documents import (
     standing,
 )
 from app.policies.files import RECORD, Policies, read_published, read_versions
-from app.storage import sqlite
+from app.storage import engine, sqlite
 from tests.conftest import ROOT
 
 FIRST = "2026-03-27"
@@ -289,7 +289,7 @@ def test_a_notice_is_the_same_on_every_node_and_no_restored_database_cuts_it_sho
         with time_machine.travel(day, tick=False):
             node = Policies(settings)
             node.show()
-            sqlite.run(node.share())
+            engine.run(node.share())
         return node
 
     def in_force(node: Policies) -> str:
@@ -297,10 +297,10 @@ def test_a_notice_is_the_same_on_every_node_and_no_restored_database_cuts_it_sho
 
     def forget() -> None:
         async def go() -> None:
-            async with sqlite.transaction():
+            async with engine.transaction():
                 await sqlite.write("DELETE FROM policy_shown", [()])
 
-        sqlite.run(go())
+        engine.run(go())
 
     assert in_force(started(one, datetime(2026, 12, 2, tzinfo=UTC))) == "2"
     assert in_force(started(other, datetime(2026, 12, 20, tzinfo=UTC))) == "2", "the first node's showing counts"

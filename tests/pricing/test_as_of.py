@@ -13,7 +13,7 @@ from app.pricing.history import as_of
 from app.pricing.history.sweep import Span
 from app.pricing.offers import store
 from app.pricing.offers.price_query import SORTS, PriceQuery
-from app.storage import sqlite
+from app.storage import engine
 from tests.conftest import Inside
 from tests.database import execute, tuples
 
@@ -48,7 +48,7 @@ def test_a_past_day_has_the_prices_that_stood_at_its_end(inside: Inside) -> None
 def test_a_price_that_changed_since_is_the_one_of_that_day(inside: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         (offer,) = await tuples("SELECT id, gpu FROM offer WHERE price_since < ? ORDER BY id LIMIT 1", DAY)
-        async with sqlite.transaction("offers"):
+        async with engine.transaction("offers"):
             await execute("DELETE FROM price_span WHERE series = (SELECT id FROM price_series WHERE offer = ?)",
                                  offer[0])  # fmt: skip
             for begin, end, micro in ((END - 9 * DAY_S, END + DAY_S, 7_000_000), (END + DAY_S, None, 8_000_000)):

@@ -9,7 +9,7 @@ from app.pricing.offers.disagreements import disagreements
 from app.pricing.offers.offer import Reason
 from app.pricing.refresh.authority import Standing, whose_word
 from app.pricing.refresh.refresh_source import refresh_many
-from app.storage import sqlite
+from app.storage import engine
 from tests import fake_clouds
 from tests.conftest import Inside
 from tests.database import execute
@@ -54,12 +54,12 @@ def test_what_gave_way_is_kept_and_told_where_it_differs(refreshing: Refreshing)
     refreshing("runpod")
     assert refreshing.raised(lambda: refreshing("gpu_price_feed")) >= {"sources", "provider:runpod"}
     now = clock.timestamp()
-    found = {(d.provider, d.gpu): d for d in sqlite.run(disagreements(now))}
+    found = {(d.provider, d.gpu): d for d in engine.run(disagreements(now))}
     told = found["runpod", "h100-sxm-80gb"]
     assert (told.shown.source, told.shown.micro) == ("runpod", 2_390_000)
     assert (told.other.source, told.other.micro) == ("gpu_price_feed", 2_690_000)
     assert told.apart == pytest.approx(0.1255, abs=1e-3)
-    assert sqlite.run(disagreements(now, "runpod")) == [d for d in found.values() if d.provider == "runpod"]
+    assert engine.run(disagreements(now, "runpod")) == [d for d in found.values() if d.provider == "runpod"]
     assert refreshing.raised(lambda: refreshing("gpu_price_feed")) & {"sources", "provider:runpod"} == set()
 
     async def pages(client: Any) -> None:
@@ -83,7 +83,7 @@ def test_prices_within_a_twentieth_are_no_difference(refreshing: Refreshing) -> 
     refreshing.server.answers["/toolshedlabs-hash/gpu-price-feed/main/data/prices.json"] = answer
     assert refreshing("gpu_price_feed").state == "ok", "to give way is no failure"
     assert refreshing.rows("SELECT count(*) FROM source_claim") == [(1,)]
-    assert [d for d in sqlite.run(disagreements(clock.timestamp())) if d.provider == "runpod"] == []
+    assert [d for d in engine.run(disagreements(clock.timestamp())) if d.provider == "runpod"] == []
 
 
 def test_a_source_that_is_put_out_leaves_what_it_said(refreshing: Refreshing) -> None:
@@ -101,10 +101,10 @@ def test_a_better_source_that_has_been_silent_for_days_gives_way_and_comes_back(
     past = clock.timestamp() - 3 * 86_400
 
     async def silent() -> None:
-        async with sqlite.transaction():
+        async with engine.transaction():
             await execute("UPDATE offer SET fetched_at = ?, stale_at = ? WHERE source = 'runpod'", past, past + 9)
 
-    sqlite.run(silent())
+    engine.run(silent())
     refreshing("gpu_price_feed")
     assert list(prices(refreshing, "runpod")) == ["gpu_price_feed"]
     refreshing("runpod")
@@ -114,7 +114,7 @@ def test_a_better_source_that_has_been_silent_for_days_gives_way_and_comes_back(
 def test_of_sources_that_answer_at_once_one_speaks_for_each_provider(refreshing: Refreshing) -> None:
     names = [name for name in fake_clouds.NAMES if name not in ("ecb", "gpuhunt_live")]
     for _ in range(2):
-        outcomes = sqlite.run(refresh_many(names, refreshing.settings))
+        outcomes = engine.run(refresh_many(names, refreshing.settings))
         speaking = dict(
             refreshing.rows(
                 "SELECT provider, count(DISTINCT source) FROM offer WHERE source IN (SELECT name FROM loaded_source "
@@ -129,13 +129,13 @@ def test_what_stands_of_a_source_that_gave_way_goes_without_a_fault(refreshing: 
     refreshing("runpod")
 
     async def beside() -> None:  # as two processes may leave it
-        async with sqlite.transaction():
+        async with engine.transaction():
             await execute(
                 "UPDATE offer SET source = 'gpu_price_feed' WHERE id = (SELECT min(id) FROM offer WHERE "
                 "source = 'runpod')"
             )
 
-    sqlite.run(beside())
+    engine.run(beside())
     outcome = refreshing("gpu_price_feed")
     assert (outcome.state, outcome.note) == ("ok", "")
     assert refreshing.rows("SELECT DISTINCT source FROM offer WHERE provider = 'runpod'") == [("runpod",)]

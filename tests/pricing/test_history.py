@@ -17,7 +17,7 @@ from app.core.units import DAY_S
 from app.pricing.history import chart, queries, record
 from app.pricing.history import levels as history
 from app.pricing.refresh.refresh_source import refresh
-from app.storage import sqlite
+from app.storage import engine
 from tests import fake_clouds
 from tests.conftest import Inside
 from tests.database import tuples, write
@@ -106,7 +106,7 @@ def page(inside: Inside, path: str) -> str:
 
 
 def rows(sql: str) -> list[tuple[Any, ...]]:
-    return sqlite.run(tuples(sql))
+    return engine.run(tuples(sql))
 
 
 def with_price(dollars: str) -> list[dict[str, Any]]:
@@ -128,7 +128,7 @@ def test_a_month_of_simulated_clock(month: tuple[Inside, Clouds]) -> None:
             current = prices[max(known for known in prices if known <= day)]
             server.answers["/v1/instance-types"] = Reply(b"", 500) if outage else with_price(current)
             if hour % 6 == 0:
-                outcome = sqlite.run(refresh("verda", settings))
+                outcome = engine.run(refresh("verda", settings))
                 assert outcome.state == ("failed" if outage else "ok"), outcome.note
             if hour == 15 * 24:
                 text = page(inside, "/gpus/h100-sxm-80gb")
@@ -181,10 +181,10 @@ def test_an_unchanged_offer_writes_no_history_and_the_roll_up_keeps_what_a_chart
     shutil.copytree(prepared_data, tmp_path / "d")
     with clouds() as server:
         settings = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(tmp_path / "d")})
-        sqlite.use(settings.database_path)
-        sqlite.run(refresh("verda", settings))
+        engine.use(settings.database)
+        engine.run(refresh("verda", settings))
         before = rows("SELECT count(*) FROM price_span") + rows("SELECT count(*) FROM price_level")
-        sqlite.run(refresh("verda", settings))
+        engine.run(refresh("verda", settings))
         assert rows("SELECT count(*) FROM price_span") + rows("SELECT count(*) FROM price_level") == before
 
     async def levels(gpu: str) -> tuple[Any, ...]:
@@ -192,7 +192,7 @@ def test_an_unchanged_offer_writes_no_history_and_the_roll_up_keeps_what_a_chart
         return tuple(tuple(row.values()) for row in found if row["at"] < 10 * DAY_S)
 
     async def thin() -> tuple[int, Any, Any]:
-        async with sqlite.transaction():
+        async with engine.transaction():
             minutes: list[tuple[Any, ...]] = [
                 ("l4-24gb", "spot", DAY_S * (2 + 2 * day) + 60 * n, 1000 + (n - 60) ** 2, 2000 + n, None if n % 7
                  else 1500 + n)
@@ -208,7 +208,7 @@ def test_an_unchanged_offer_writes_no_history_and_the_roll_up_keeps_what_a_chart
             gone = await record.roll_up(DAY_S * 100)
             return gone, then, await levels("l4-24gb")
 
-    gone, then, now = sqlite.run(thin())
+    gone, then, now = engine.run(thin())
     assert gone == 119 + 120, "the newest day stays whole: its last level stands"
     assert now == then, "what a chart of days shows is the same"
     assert len(now) == 3

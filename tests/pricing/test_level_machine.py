@@ -22,7 +22,7 @@ from app.core.settings import load
 from app.core.units import DAY_S, HOUR_S
 from app.pricing.history import record
 from app.pricing.refresh.refresh_source import refresh
-from app.storage import sqlite
+from app.storage import engine
 from tests.database import tuples
 from tests.fake_clouds import Clouds, Reply, clouds, lambda_type, verda_type
 from tests.rule_machines import rule_machine_settings
@@ -44,7 +44,7 @@ class Prices(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         shutil.copytree(self.prepared, self.folder / "data")
         self.settings = load({**self.server.environment(), "INFERENCEBENCH_DATA_DIR": str(self.folder / "data")})
-        sqlite.use(self.settings.database_path)
+        engine.use(self.settings.database)
         self.travel = time_machine.travel(clock.parse_instant(BEGIN), tick=False)
         self.clock = self.travel.start()
         self.asked = {"verda": dict.fromkeys(KINDS, 229), "lambda": dict.fromkeys(KINDS, 329)}
@@ -62,7 +62,7 @@ class Prices(RuleBasedStateMachine):
         async def go() -> list[tuple[Any, ...]]:
             return await tuples(sql, *arguments)
 
-        return sqlite.run(go())
+        return engine.run(go())
 
     # What the clouds do
 
@@ -97,7 +97,7 @@ class Prices(RuleBasedStateMachine):
     def it_is_read(self, name: str) -> None:
         self.server.answers["/v1/instance-types" if name == "verda" else "/api/v1/instance-types"] = self._answer(name)
         before = self._dump() if name in self.broken else []
-        outcome = sqlite.run(refresh(name, self.settings))
+        outcome = engine.run(refresh(name, self.settings))
         if name in self.broken:
             assert outcome.state == "failed"
             assert self._dump() == before, "an answer that is none changes no price"
@@ -118,7 +118,7 @@ class Prices(RuleBasedStateMachine):
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(record, step, cut_off)
-            outcome = sqlite.run(refresh(name, self.settings))
+            outcome = engine.run(refresh(name, self.settings))
         if outcome.state == "failed":
             assert self._dump() == before, "half of an answer was written"
         else:  # nothing had changed, so the step was not needed
@@ -132,10 +132,10 @@ class Prices(RuleBasedStateMachine):
     @rule()
     def old_levels_are_joined(self) -> None:
         async def go() -> None:
-            async with sqlite.transaction():
+            async with engine.transaction():
                 await record.roll_up(clock.timestamp())
 
-        sqlite.run(go())
+        engine.run(go())
 
     # What must hold
 

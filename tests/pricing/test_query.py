@@ -11,7 +11,7 @@ from app.core.errors import QueryError
 from app.pricing.offers import store
 from app.pricing.offers.price_query import MEANINGS, PARAMETERS
 from app.pricing.search.parse_query import parse
-from app.storage import sqlite
+from app.storage import engine
 from tests.pricing.conftest import Refreshing
 
 
@@ -90,7 +90,7 @@ def test_words_for_a_place_find_offers_that_may_be_there_and_an_exact_region_onl
     refreshing: Refreshing,
 ) -> None:
     def found(**pairs: str) -> list[dict[str, object]]:
-        return sqlite.run(store.all_rows(parse(list(pairs.items()))))
+        return engine.run(store.all_rows(parse(list(pairs.items()))))
 
     spot = found(q="h100 spot europe")
     assert spot
@@ -104,5 +104,5 @@ def test_words_for_a_place_find_offers_that_may_be_there_and_an_exact_region_onl
     exact = found(region="europe")
     assert {row["continent"] for row in exact} == {"europe"}
     assert not [row for row in found(q="h100 africa") if row["provider"] == "hot-aisle"]
-    page = sqlite.run(store.offer_page(parse([("region", "europe-or-not-stated")])))
+    page = engine.run(store.offer_page(parse([("region", "europe-or-not-stated")])))
     assert page.facets["region"]["europe-or-not-stated"] == page.total > page.facets["region"]["europe"]

@@ -14,7 +14,7 @@ import pytest
 import time_machine
 
 from app.pricing.refresh.refresh_source import refresh_many
-from app.storage import sqlite
+from app.storage import engine
 from tests import fake_clouds
 from tests.conftest import ROOT
 from tests.fake_clouds import Reply, as_json, bomb
@@ -266,7 +266,7 @@ def test_what_is_asked_holds_nothing_of_any_visitor_and_each_key_goes_to_its_own
 ) -> None:
     """P-6: the requests of a whole refresh are addresses, our name and the operator's keys, nothing else."""
     names = [name for name in fake_clouds.NAMES if name != "ecb"]
-    sqlite.run(refresh_many(names, refreshing.settings))
+    engine.run(refresh_many(names, refreshing.settings))
     allowed = {
         "host",
         "user-agent",
@@ -371,7 +371,7 @@ def test_a_hundred_fuzzed_answers_crash_nothing_and_show_no_bad_row(refreshing: 
             states.append(outcome.state)
         return states
 
-    states = sqlite.run(hundred())
+    states = engine.run(hundred())
     assert set(states) <= {"ok", "failed"}
     rows = refreshing.rows(
         "SELECT usd_per_gpu_hour_micro, usd_per_instance_hour_micro, gpu_count_number, gpu, region, product FROM offer "
@@ -433,4 +433,4 @@ def test_every_choice_of_a_filter_that_a_source_brings_leads_to_its_offers(refre
     assert "Austin, Texas, United States" in regions
     for region in regions:
         query = parse([("region", region)])
-        assert sqlite.run(count(query)) > 0, region
+        assert engine.run(count(query)) > 0, region

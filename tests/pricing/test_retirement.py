@@ -33,7 +33,7 @@ async def replaced(retire: dict[str, frozenset[str]]) -> set[tuple[str, str]]:
 
 
 def test_one_provider_of_one_list_and_another_of_another(empty_database: Path) -> None:
-    left = sqlite.run(replaced({"list-a": frozenset({"lambda"}), "list-b": frozenset({"verda"})}))
+    left = engine.run(replaced({"list-a": frozenset({"lambda"}), "list-b": frozenset({"verda"})}))
     assert {(s, p) for s in SOURCES for p in PROVIDERS} - left == {("list-a", "lambda"), ("list-b", "verda")}
 
 
@@ -44,7 +44,7 @@ def test_exactly_what_is_retired_goes(retire: dict[str, frozenset[str]]) -> None
 
     with tempfile.TemporaryDirectory() as folder:
         sqlite.use(Path(folder) / "inferencebench.sqlite")
-        sqlite.run(engine.migrate())
-        left = sqlite.run(replaced(retire))
+        engine.run(engine.migrate())
+        left = engine.run(replaced(retire))
     gone = {(source, provider) for source, whose in retire.items() for provider in whose}
     assert left == {(s, p) for s in SOURCES for p in PROVIDERS} - gone

@@ -18,7 +18,7 @@ from app.pricing.offers.offer import Offer, Tier
 from app.pricing.offers.price_query import PriceQuery
 from app.pricing.refresh.replace_offers import replace_source
 from app.site import price_watch
-from app.storage import sqlite
+from app.storage import engine
 from tests.conftest import Inside
 from tests.database import execute
 
@@ -132,7 +132,7 @@ def test_a_feed_tells_lows_stock_and_changes_of_its_filter_alone(inside: Inside)
         mine = f"?gpu={GPU}&provider=verda&region=fi&tier=spot"
         before = await feed(client, mine)
         await answered(offer("x", 400), offer("y", 500, "out"))
-        async with sqlite.transaction():  # as if it had been so for two days
+        async with engine.transaction():  # as if it had been so for two days
             await execute("UPDATE price_span SET valid_from = valid_from - 172800 WHERE usd_per_gpu_hour_micro"
                                  " IN (4000000, 5000000) AND valid_to IS NULL")  # fmt: skip
         await answered(offer("x", 300), offer("y", 500))
@@ -199,7 +199,7 @@ def test_the_past_answers_filters_as_the_table_does(inside: Inside) -> None:
 def test_old_returns_of_stock_are_let_go(inside: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         priced = record.Priced("x", ("verda", GPU, "spot", None, "FIN-01"), 1)
-        async with sqlite.transaction():
+        async with engine.transaction():
             await record.tell_returns([priced], DAY_S)
             await record.tell_returns([priced], 200 * DAY_S)
             await record.forget_returns(201 * DAY_S)

@@ -30,7 +30,7 @@ from app.privacy.mail import sync
 from app.privacy.mail.mailbox import Maildir
 from app.privacy.requests import cases, request
 from app.privacy.retention import purge
-from app.storage import sqlite
+from app.storage import engine
 from tests.database import tuples
 from tests.rule_machines import rule_machine_settings
 
@@ -59,7 +59,7 @@ class Requests(RuleBasedStateMachine):
         shutil.copytree(self.prepared, self.folder / "data")
         data = {"INFERENCEBENCH_DATA_DIR": str(self.folder / "data"), "INFERENCEBENCH_OPERATOR_EMAIL": OPERATOR}
         self.settings = load(data)
-        sqlite.use(self.settings.database_path)
+        engine.use(self.settings.database)
         self.travel = time_machine.travel(clock.parse_instant(BEGIN), tick=False)
         self.clock = self.travel.start()
         self.inbox = Maildir(self.settings.data_dir / "mail/inbox")
@@ -79,7 +79,7 @@ class Requests(RuleBasedStateMachine):
 
     def _picked(self, number: int) -> str:
         """One of the cases, in their order of age."""
-        ages = dict(sqlite.run(tuples("SELECT reference, rowid FROM privacy_case")))
+        ages = dict(engine.run(tuples("SELECT reference, rowid FROM privacy_case")))
         return sorted(self.last, key=ages.__getitem__)[number % len(self.last)]
 
     # What people do
@@ -184,7 +184,7 @@ class Requests(RuleBasedStateMachine):
     def the_mailbox_is_read(self) -> None:
         known = {mark: sender for mark, (sender, _) in self.sent.items() if mark not in self.read}
         before, letters = self._cases(), self.letters()  # the copies of old letters go when the mailbox is read
-        sqlite.run(sync.poll(self.settings))
+        engine.run(sync.poll(self.settings))
         for mark, sender in known.items():
             self.read.add(mark)
             found = self._where(mark)
@@ -207,7 +207,7 @@ class Requests(RuleBasedStateMachine):
     @rule()
     def the_purge_runs(self) -> None:
         now = clock.timestamp()
-        sqlite.run(purge.run(self.settings, now))
+        engine.run(purge.run(self.settings, now))
         for case in self._cases().values():
             assert case.resolved_at is None or add_months(case.resolved_at, 12) > now
             assert case.state != request.SPAM or case.received_at + 30 * DAY_S > now
@@ -221,10 +221,10 @@ class Requests(RuleBasedStateMachine):
     # What must hold after each step
 
     def _cases(self) -> dict[str, cases.Case]:
-        return {case.reference: case for case in sqlite.run(cases.every(closed=True))}
+        return {case.reference: case for case in engine.run(cases.every(closed=True))}
 
     def _where(self, mark: str) -> list[str]:
-        return [one for (one,) in sqlite.run(tuples("SELECT reference FROM correspondence WHERE body LIKE ?",
+        return [one for (one,) in engine.run(tuples("SELECT reference FROM correspondence WHERE body LIKE ?",
             f"%{mark}%"))]  # fmt: skip
 
     def letters(self) -> list[EmailMessage]:
@@ -256,7 +256,7 @@ class Requests(RuleBasedStateMachine):
                 assert now - self.automatic.get(letter["To"], -DAY_S) >= DAY_S, "two automatic letters within a day"
                 self.automatic[letter["To"]] = now
         kept = "".join(
-            str(row) for row in sqlite.run(tuples("SELECT body FROM correspondence WHERE direction = 'out'"))
+            str(row) for row in engine.run(tuples("SELECT body FROM correspondence WHERE direction = 'out'"))
         )
         assert not re.search(r"IB-[2-9A-Z]{4}-", kept), "a code that was sent is not kept"
 

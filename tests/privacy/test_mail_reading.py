@@ -18,7 +18,7 @@ from app.privacy.mail import delivery, identifiers, sync, templates
 from app.privacy.mail.html_text import html_text
 from app.privacy.mail.parser import read
 from app.privacy.requests import cases, request
-from app.storage import sqlite
+from app.storage import engine
 from tests.conftest import DATA
 from tests.privacy.test_requests import DAY, all_cases, arrive, letters, mail, office, polled  # noqa: F401
 
@@ -249,7 +249,7 @@ def test_a_bounce_or_absence_note_belongs_to_its_case_and_opens_or_wakes_none(of
     polled(office)
     (case,) = all_cases()
     letter = letters(office)[0]
-    sqlite.run(cases.close(case.reference, "resolved", ""))
+    engine.run(cases.close(case.reference, "resolved", ""))
     for number, name in enumerate(REPORTS):
         text = (FOLDER / f"{name}.eml").read_bytes()
         text = re.sub(rb"In-Reply-To: <[^>]+>", f"In-Reply-To: {letter['Message-ID']}".encode(), text)
@@ -260,7 +260,7 @@ def test_a_bounce_or_absence_note_belongs_to_its_case_and_opens_or_wakes_none(of
     (after,) = all_cases()
     assert (after.reference, after.state) == (case.reference, "resolved")
     assert len(letters(office)) == before
-    told = sqlite.run(cases.correspondence(case.reference))
+    told = engine.run(cases.correspondence(case.reference))
     assert sum(row["note"] == "a report about our letter" for row in told) == 2
 
 
@@ -276,8 +276,8 @@ def test_two_polls_at_once_send_each_letter_once(office: Settings, monkeypatch: 
     polled(office)
     monkeypatch.undo()
     code = (
-        "import sys; from app.core.settings import load; from app.storage import sqlite; from app.privacy.mail import"
-        " delivery; s = load(); sqlite.use(s.database_path); print(sqlite.run(delivery.deliver(s)))"
+        "import sys; from app.core.settings import load; from app.storage import engine; from app.privacy.mail import"
+        " delivery; s = load(); engine.use(s.database); print(engine.run(delivery.deliver(s)))"
     )
     env = {**__import__("os").environ, "INFERENCEBENCH_DATA_DIR": str(office.data_dir)}
     both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, stdout=subprocess.PIPE) for _ in range(3)]
@@ -354,10 +354,10 @@ def test_what_fails_for_ever_is_set_aside_and_named_and_can_be_read_again(
     assert polled(office)["failed"] == 0
     assert any("20 messages" in text for kind, text in doctor.examine(office) if kind == "fault")
     monkeypatch.setattr(queue, "keep_message", real)
-    assert sqlite.run(sync.retry()) == 20
+    assert engine.run(sync.retry()) == 20
     monkeypatch.setattr(sync, "MOST_AT_ONCE", 100)
     assert polled(office)["read"] == 20
-    assert sqlite.run(sync.troubles()) == []
+    assert engine.run(sync.troubles()) == []
 
 
 def test_the_mailboxes_are_there_from_the_first_start(tmp_path: object, office: Settings) -> None:

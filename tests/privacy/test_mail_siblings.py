@@ -22,7 +22,7 @@ from app.privacy.mail import automatic_limits, delivery, queue, store, sync
 from app.privacy.mail.mailbox import Imap
 from app.privacy.mail.parser import read
 from app.privacy.requests import cases, request
-from app.storage import sqlite
+from app.storage import engine
 from tests.privacy.test_requests import all_cases, arrive, code_in, letters, mail, office, polled, waiting  # noqa: F401
 
 HEAD = (
@@ -42,7 +42,7 @@ def quoted(letter: EmailMessage) -> str:
 
 
 def verified(settings: Settings, reference: str) -> bool:
-    return sqlite.run(cases.known(reference)).verified_at is not None
+    return engine.run(cases.known(reference)).verified_at is not None
 
 
 @pytest.mark.parametrize("promise", ["P-9.4"])
@@ -106,8 +106,8 @@ def test_who_sends_back_only_the_quoted_code_is_told_what_to_do_and_nobody_can_r
     )
     arrive(office, reply, "reply")
     polled(office)
-    assert any("quotes" in what for _, what in sqlite.run(cases.events(case.reference)))
-    kept = [part["body"] for part in sqlite.run(cases.correspondence(case.reference))]
+    assert any("quotes" in what for _, what in engine.run(cases.events(case.reference)))
+    kept = [part["body"] for part in engine.run(cases.correspondence(case.reference))]
     assert not any(code in body for body in kept)
     assert any("above the quoted text" in body for body in kept)
 
@@ -130,7 +130,7 @@ BOUNCES = {
 def test_what_programs_answer_to_our_letters_opens_and_wakes_no_case(office: Settings, kind: str) -> None:
     case, _ = waiting(office)
     letter = letters(office)[0]
-    sqlite.run(cases.close(case.reference, request.RESOLVED, "done"))
+    engine.run(cases.close(case.reference, request.RESOLVED, "done"))
     sender, subject, more, body = BOUNCES[kind]
     given = {"subject": letter["Subject"], "id": letter["Message-ID"], "copy": letter.as_string()}
     message = raw(body.format(**given), subject.format(**given), more.format(**given), "b")
@@ -303,7 +303,7 @@ def test_a_request_to_freeze_erases_nothing(office: Settings, dry: bool, promise
     polled(office)
     assert verified(office, case.reference)
     with pytest.raises(InferenceBenchError, match="asks to freeze"):
-        sqlite.run(fulfil.erase(office, case.reference, [], dry=dry))
+        engine.run(fulfil.erase(office, case.reference, [], dry=dry))
 
 
 def test_a_structure_that_no_library_takes_apart_loses_neither_sender_nor_text() -> None:
@@ -339,7 +339,7 @@ def test_further_words_or_a_copy_of_our_letter_confirm_nothing(office: Settings,
     arrive(office, raw(body, f"Re: {letter['Subject']}", f"In-Reply-To: {letter['Message-ID']}\n", "r"), "reply")
     polled(office)
     assert not verified(office, case.reference)
-    assert any("code" in what for _, what in sqlite.run(cases.events(case.reference)))
+    assert any("code" in what for _, what in engine.run(cases.events(case.reference)))
 
 
 @pytest.mark.parametrize("promise", ["P-9.4"])
@@ -407,9 +407,9 @@ def test_a_message_that_the_server_does_not_give_out_stands_in_nobodys_way(
     for _ in range(3):
         polled(office)
     assert len(all_cases()) == 4
-    assert any("does not give it out" in trouble for trouble in sqlite.run(sync.troubles()))
+    assert any("does not give it out" in trouble for trouble in engine.run(sync.troubles()))
     refused.clear()
-    sqlite.run(sync.retry())
+    engine.run(sync.retry())
     assert polled(office)["read"] == 1
     refused.update({6, 7, 8, 9, 10})
     there[:] = [6, 7, 8, 9, 10]
@@ -486,6 +486,6 @@ def test_a_letter_that_the_server_refuses_is_told_of(
         with time_machine.travel(began + number * (delivery.AGAIN_S + 1), tick=False):
             assert polled(office)["sent"] == 0
     (case,) = all_cases()
-    assert any("1 letters wait to be sent" in trouble for trouble in sqlite.run(sync.troubles()))
+    assert any("1 letters wait to be sent" in trouble for trouble in engine.run(sync.troubles()))
     privacy.show(case.reference, settings=office)
     assert f"not sent yet: the letter of {clock.from_timestamp(began):%Y-%m-%d}" in capsys.readouterr().out

@@ -38,7 +38,7 @@ from app.privacy.requests import cases, request
 from app.privacy.requests.rights import RIGHTS
 from app.privacy.retention import purge
 from app.process import prepare
-from app.storage import sqlite
+from app.storage import engine
 from app.submissions import store
 from tests.conftest import Inside, free_port
 from tests.lives import Lives
@@ -57,7 +57,7 @@ def office(tmp_path: Path, prepared_data: Path) -> Settings:
     """A data folder with the Maildirs of an office that nobody configured a server for."""
     data = shutil.copytree(prepared_data, tmp_path / "data")
     settings = load({"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_OPERATOR_EMAIL": "operator@example.net"})
-    sqlite.use(settings.database_path)
+    engine.use(settings.database)
     return settings
 
 
@@ -81,11 +81,11 @@ def letters(settings: Settings) -> list[EmailMessage]:
 
 
 def polled(settings: Settings) -> dict[str, int]:
-    return sqlite.run(sync.poll(settings))
+    return engine.run(sync.poll(settings))
 
 
 def all_cases() -> list[cases.Case]:
-    return sqlite.run(cases.every(closed=True))
+    return engine.run(cases.every(closed=True))
 
 
 def mail(text: str, subject: str = "a request", sender: str = "person@example.org", **headers: str) -> bytes:
@@ -149,7 +149,7 @@ def test_what_is_too_large_is_answered_politely_and_its_attachment_not_kept(offi
     arrive(office, raw, "big")
     polled(office)
     case = all_cases()[0]
-    kept = sqlite.run(cases.correspondence(case.reference))
+    kept = engine.run(cases.correspondence(case.reference))
     assert "see the scan" in kept[0]["body"]
     assert "only the beginning was read" in kept[0]["note"]
     assert "could be kept" in letters(office)[0].get_content()
@@ -194,7 +194,7 @@ def test_a_request_is_acknowledged_with_reference_deadline_and_a_code(office: Se
     assert letter["To"] == "person@example.org"
     assert (letter["Auto-Submitted"], letter["In-Reply-To"]) == ("auto-replied", "<abc@example.org>")
     assert "My data please" not in text, "nothing of the original goes back"
-    assert request.CODE.search(str(sqlite.run(cases.correspondence(case.reference)))) is None, (
+    assert request.CODE.search(str(engine.run(cases.correspondence(case.reference)))) is None, (
         "the code is kept as a hash"
     )
 
@@ -297,7 +297,7 @@ def test_nothing_is_sent_changed_or_erased_before_identity_is_shown(office: Sett
         fulfil.restrict(office, case.reference, [], frozen=True, dry=False),
     ):
         with pytest.raises(InferenceBenchError, match="identity is not shown"):
-            sqlite.run(work)
+            engine.run(work)
 
 
 @pytest.mark.parametrize("promise", ["P-9.4"])
@@ -306,14 +306,14 @@ def test_a_code_confirms_once_from_the_address_on_record_only(office: Settings, 
     first = letters(office)[0]["Message-ID"]
     arrive(office, mail(f"{code}", subject=f"Re: {case.reference}", sender="thief@example.org"), "thief")
     polled(office)
-    assert sqlite.run(cases.known(case.reference)).verified_at is None
+    assert engine.run(cases.known(case.reference)).verified_at is None
     arrive(
         office,
         mail(f"> the code\r\n> {code.lower()}\r\n", subject="Re: yours", In_Reply_To=first),
         "reply",
     )
     polled(office)
-    found = sqlite.run(cases.known(case.reference))
+    found = engine.run(cases.known(case.reference))
     assert found.state == request.VERIFIED
     assert found.code_hash == "", "single use"
 
@@ -325,14 +325,14 @@ def test_wrong_codes_are_limited(office: Settings, promise: str) -> None:
         arrive(office, mail(f"IB-2222-222{number + 2}", subject=f"Re: {case.reference}"), f"wrong{number}")
     arrive(office, mail(code, subject=f"Re: {case.reference}"), "zlate")
     polled(office)
-    found = sqlite.run(cases.known(case.reference))
+    found = engine.run(cases.known(case.reference))
     assert (found.verified_at, found.wrong_codes) == (None, request.WRONG_CODES)
 
 
 @pytest.mark.parametrize("promise", ["P-9.4"])
 def test_log_rows_are_given_only_on_further_proof_that_is_recorded(office: Settings, promise: str) -> None:
     with pytest.raises(InferenceBenchError, match="proves no IP address"):
-        sqlite.run(gather.log_rows(office, "203.0.113.9", 0, None, " "))
+        engine.run(gather.log_rows(office, "203.0.113.9", 0, None, " "))
     (office.data_dir / "logs").mkdir()
     row = "\t".join(
         (
@@ -350,7 +350,7 @@ def test_log_rows_are_given_only_on_further_proof_that_is_recorded(office: Setti
     )
     (office.data_dir / f"logs/access-{clock.now():%Y-%m-%d}.tsv").write_text(row + "\n")
     assert (
-        len(sqlite.run(gather.log_rows(office, "203.0.113.9", 0, clock.timestamp() + 9, "statement of the provider")))
+        len(engine.run(gather.log_rows(office, "203.0.113.9", 0, clock.timestamp() + 9, "statement of the provider")))
         == 1
     )
 
@@ -415,8 +415,8 @@ def test_a_report_is_sent_approved_shown_exported_by_mail_erased_and_gone_from_e
     final = letters(settings)[-1].get_content()
     assert "reports: 2" in final
     assert "Kept:" in final
-    assert sqlite.run(cases.known(case.reference)).state == request.ANSWERED
-    assert sqlite.run(store.listed()) == []
+    assert engine.run(cases.known(case.reference)).state == request.ANSWERED
+    assert engine.run(store.listed()) == []
 
 
 async def _not_shown(client: httpx.AsyncClient) -> None:
@@ -432,11 +432,11 @@ def test_correspondence_goes_twelve_calendar_months_after_it_was_resolved(office
         arrive(office, mail("A MARKERQUESTION about privacy", subject="[question]"), "q")
         polled(office)
         case = all_cases()[0]
-        sqlite.run(cases.close(case.reference, request.RESOLVED, "told"))
+        engine.run(cases.close(case.reference, request.RESOLVED, "told"))
     end = at("2029-02-28T12:00:00")
-    assert sqlite.run(purge.run(office, end - 1))["requests"] == 0
+    assert engine.run(purge.run(office, end - 1))["requests"] == 0
     with time_machine.travel(end, tick=False):
-        assert sqlite.run(purge.run(office, end))["requests"] == 1
+        assert engine.run(purge.run(office, end))["requests"] == 1
     assert all_cases() == []
     assert b"markerquestion" not in everything(office.data_dir)
 
@@ -447,7 +447,7 @@ def test_spam_goes_after_thirty_days_and_copies_after_seven(office: Settings, pr
     with time_machine.travel(began, tick=False):
         arrive(office, mail("Buy MARKERPILLS now"), "spam")
         polled(office)
-        sqlite.run(cases.close(all_cases()[0].reference, request.SPAM, ""))
+        engine.run(cases.close(all_cases()[0].reference, request.SPAM, ""))
     inbox = office.data_dir / "mail/inbox"
     with time_machine.travel(began + 7 * DAY - 1, tick=False):
         assert polled(office)["copies"] == 0
@@ -455,8 +455,8 @@ def test_spam_goes_after_thirty_days_and_copies_after_seven(office: Settings, pr
     with time_machine.travel(began + 7 * DAY, tick=False):
         assert polled(office)["copies"] == 2
     assert not list(inbox.glob("*/*"))
-    assert sqlite.run(purge.run(office, began + 30 * DAY - 1))["requests"] == 0
-    assert sqlite.run(purge.run(office, began + 30 * DAY))["requests"] == 1
+    assert engine.run(purge.run(office, began + 30 * DAY - 1))["requests"] == 0
+    assert engine.run(purge.run(office, began + 30 * DAY))["requests"] == 1
     assert b"markerpills" not in everything(office.data_dir)
 
 
@@ -469,7 +469,7 @@ def test_a_case_silent_for_sixty_days_after_our_answer_resolves_itself_and_a_wor
         arrive(office, mail("why?", subject="[question]"), "q")
         polled(office)
         case = all_cases()[0]
-        sqlite.run(desk.answer(office, case.reference, "Because."))
+        engine.run(desk.answer(office, case.reference, "Because."))
     with time_machine.travel(began + 60 * DAY - 1, tick=False):
         assert polled(office)["settled"] == 0
     with time_machine.travel(began + 60 * DAY, tick=False):
@@ -479,7 +479,7 @@ def test_a_case_silent_for_sixty_days_after_our_answer_resolves_itself_and_a_wor
         polled(office)
         assert (all_cases()[0].state, all_cases()[0].resolved_at) == (request.RECEIVED, None)
     with time_machine.travel(began + 65 * DAY, tick=False):
-        sqlite.run(desk.answer(office, case.reference, "Because of this."))
+        engine.run(desk.answer(office, case.reference, "Because of this."))
     with time_machine.travel(began + 125 * DAY - 1, tick=False):
         assert polled(office)["settled"] == 0, "the sixty days count from the last letter"
     with time_machine.travel(began + 125 * DAY, tick=False):
@@ -516,13 +516,13 @@ def test_a_request_that_came_another_way_has_the_same_deadline(
     reference = all_cases()[0].reference
     assert privacy_fulfilment.verify(reference, proof="passport seen, not kept", settings=office) == 0
     assert privacy.resolve(reference, extend=True, reason="many requests", settings=office) == 0
-    assert sqlite.run(cases.known(reference)).deadline_at == at("2026-11-20T00:00:00") + 90 * DAY
+    assert engine.run(cases.known(reference)).deadline_at == at("2026-11-20T00:00:00") + 90 * DAY
     with pytest.raises(InferenceBenchError, match="extended once"):
         privacy.resolve(reference, extend=True, reason="many requests", settings=office)
     with pytest.raises(InferenceBenchError, match="a refusal needs its --reason"):
         privacy.resolve(reference, state="refused", settings=office)
     assert privacy_fulfilment.verify(reference, law="GDPR", settings=office) == 0
-    assert sqlite.run(cases.known(reference)).deadline_at == at("2027-02-20T00:00:00"), (
+    assert engine.run(cases.known(reference)).deadline_at == at("2027-02-20T00:00:00"), (
         "the extension stands under the other law"
     )
     assert privacy.show(reference, settings=office) == 0
@@ -535,7 +535,7 @@ def test_a_request_that_came_another_way_has_the_same_deadline(
 def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: Path, prepared_data: Path) -> None:
     data = shutil.copytree(prepared_data, tmp_path / "data")
     settings = load({"INFERENCEBENCH_DATA_DIR": str(data)})
-    sqlite.use(settings.database_path)
+    engine.use(settings.database)
     total, randomly = 400, random.Random(7)
     for number in range(total):
         arrive(
@@ -544,11 +544,11 @@ def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: 
             f"{number:04}",
         )
     before = (
-        "import time\nfrom app.storage import sqlite\nfrom app.privacy.mail import delivery, queue, sync\n"
+        "import time\nfrom app.storage import engine\nfrom app.privacy.mail import delivery, queue, sync\n"
         "from app.core.settings import load\nqueue.AUTOMATIC_AN_HOUR = 10**6\ndelivery.AGAIN_S = 0\nsettings ="
         " load()\nsqlite.use(settings.database_path)"
     )
-    life = "while True:\n    sqlite.run(sync.poll(settings))\n    time.sleep(0.01)"
+    life = "while True:\n    engine.run(sync.poll(settings))\n    time.sleep(0.01)"
     with Lives(before, life, {"INFERENCEBENCH_DATA_DIR": str(data)}) as lives:
         for _ in range(50):
             with lives.cut_short():
@@ -688,7 +688,7 @@ def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
     settings = load(
         {"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_IMAP_URL": imap_url, "INFERENCEBENCH_SMTP_URL": smtp_url}
     )
-    sqlite.use(settings.database_path)
+    engine.use(settings.database)
 
     def deliver(raw: bytes, name: str) -> None:
         path = maildir / "new" / name
@@ -727,7 +727,7 @@ def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
     if code:
         deliver(mail(code[0], subject=f"Re: {reference}"), "999.reply.host")
         assert polled(settings)["read"] == 1
-        assert sqlite.run(cases.known(reference)).verified_at
+        assert engine.run(cases.known(reference)).verified_at
     sink.refuse = True
     deliver(mail("another", sender="other@example.org", subject="[question]"), "9991.other.host")
     assert polled(settings)["sent"] == 0
@@ -744,7 +744,7 @@ def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
         assert polled(settings)["sent"] == 0
     third = next(case for case in all_cases() if case.address == "third@example.org")
     assert waiting_letters(settings) == 0
-    assert any("could not be sent" in what for _, what in sqlite.run(cases.events(third.reference)))
+    assert any("could not be sent" in what for _, what in engine.run(cases.events(third.reference)))
     assert len(list(maildir.glob("*/*.host*"))) >= len(CORPUS), "nothing is deleted before its time"
     with time_machine.travel(clock.timestamp() + 7 * DAY + 60):
         assert polled(settings)["copies"] >= len(CORPUS)
@@ -767,7 +767,7 @@ def test_erased_cases_of_a_restored_database_are_erased_again(office: Settings, 
     arrive(office, mail("an old MARKERMATTER", subject="[question]"), "old")
     polled(office)
     old = all_cases()[0]
-    sqlite.run(cases.close(old.reference, request.RESOLVED, "told"))
+    engine.run(cases.close(old.reference, request.RESOLVED, "told"))
     with sqlite3.connect(office.database_path) as live, sqlite3.connect(tmp_path / "backup.sqlite") as kept:
         live.backup(kept)
     live.close()
@@ -779,7 +779,7 @@ def test_erased_cases_of_a_restored_database_are_erased_again(office: Settings, 
         polled(office)
         case = next(one for one in all_cases() if one.kind == "erasure")
         privacy_fulfilment.verify(case.reference, proof="seen", settings=office)
-        sqlite.run(fulfil.erase(office, case.reference, [], dry=False))
+        engine.run(fulfil.erase(office, case.reference, [], dry=False))
     assert b"markermatter" not in everything(office.data_dir)
     assert sorted(one.kind for one in all_cases()) == ["erasure", "question"], "what is open is still to be answered"
     for suffix in ("-wal", "-shm"):
@@ -801,7 +801,7 @@ def test_the_status_page_tells_how_many_were_answered_in_time_and_hides_small_co
     now = clock.timestamp()
 
     async def work(client: httpx.AsyncClient) -> None:
-        async with sqlite.transaction(cases.CASES_KEY):
+        async with engine.transaction(cases.CASES_KEY):
             for number in range(12):
                 reference = await cases.open_case(
                     "question", "GDPR", now - 40 * DAY, f"p{number}@example.org", "letter"

@@ -17,7 +17,7 @@ from app.core.errors import InferenceBenchError
 from app.core.retention import KINDS, Limit, add_months, kind
 from app.core.settings import load
 from app.privacy.retention import purge, store
-from app.storage import sqlite
+from app.storage import engine
 from app.telemetry import counter_store
 from tests import plain
 from tests.conftest import Inside, Site, free_port, serve
@@ -176,8 +176,8 @@ def test_the_commands_say_what_is_due_and_a_dry_run_erases_nothing(
 ) -> None:
     data = shutil.copytree(prepared_data, tmp_path / "data")
     settings = load({"INFERENCEBENCH_DATA_DIR": str(data)})
-    sqlite.use(settings.database_path)
-    sqlite.run(counter_store.write({("2026-11-24", "load", "/prices", 1): 1}))
+    engine.use(settings.database)
+    engine.run(counter_store.write({("2026-11-24", "load", "/prices", 1): 1}))
     assert command.run(now="2028-01-01", dry_run=True, settings=settings) == 0
     assert "counters: 1 would go" in capsys.readouterr().out
     assert command.status(now="2028-01-01", settings=settings) == 0
@@ -198,7 +198,7 @@ def test_what_has_no_readable_time_is_past_its_limit_and_takes_no_page_down(insi
     async def work(client: httpx.AsyncClient) -> None:
         now = clock.timestamp()
         today = f"{clock.now():%Y-%m-%d}"
-        async with sqlite.transaction():
+        async with engine.transaction():
             for number, value in enumerate([*NO_TIMES, now]):
                 await execute(DECISION, value)
                 day = today if value == now else value
@@ -227,7 +227,7 @@ def test_a_kind_that_cannot_be_erased_stands_in_no_others_way(inside: Inside, mo
             return await fails() if kind.name == "access-log" else 0
 
         monkeypatch.setattr(purge, "_files", only_log)
-        async with sqlite.transaction():
+        async with engine.transaction():
             await execute(DECISION, 1)
         with pytest.raises(OSError, match="nobody may delete"):
             await purge.run(inside.settings, clock.timestamp())

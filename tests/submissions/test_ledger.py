@@ -11,7 +11,7 @@ from app.benchmarks import replay
 from app.cli.main import main
 from app.core.settings import load
 from app.process import prepare
-from app.storage import sqlite
+from app.storage import engine
 from app.submissions import arrival, ledger, publish, store
 from tests.submissions.test_reports import BENCHMARK
 
@@ -23,12 +23,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("INFERENCEBENCH_DATA_DIR", str(tmp_path))
     settings = load()
     prepare.prepare(settings)
-    sqlite.use(settings.database_path)
+    engine.use(settings.database)
     return tmp_path
 
 
 def report(**change: str) -> str:
-    sent = sqlite.run(arrival.send("benchmark", {**VALUES, **change}, "1.0", "I agree"))
+    sent = engine.run(arrival.send("benchmark", {**VALUES, **change}, "1.0", "I agree"))
     assert sent
     return sent[0]
 
@@ -54,27 +54,27 @@ def test_what_was_predicted_is_written_when_a_report_comes_in_and_judged_when_it
         assert status == 0
         assert "holds: predicted" in text
         assert "1 line, 0 empty, 0 wrong" in text
-        assert sqlite.run(ledger.summary())["judged"] == approved
+        assert engine.run(ledger.summary())["judged"] == approved
         if not approved:  # what is predicted by then is not what was predicted before the report was seen
             monkeypatch.setattr(replay, "added", lambda _: pytest.fail("predicted again"))
             assert main(["submissions", "approve", one]) == 0
 
 
 def test_a_corrected_report_gets_a_line_of_its_own_when_the_correction_comes_in(folder: Path) -> None:
-    one = sqlite.run(store.by_id(report()))
+    one = engine.run(store.by_id(report()))
     assert one
-    assert sqlite.run(arrival.correct(one, {**VALUES, "concurrency": "12"}))
-    assert [bool(line.empty) for line in sqlite.run(ledger.verify())] == [True, False]
+    assert engine.run(arrival.correct(one, {**VALUES, "concurrency": "12"}))
+    assert [bool(line.empty) for line in engine.run(ledger.verify())] == [True, False]
 
 
 def test_a_report_that_is_not_kept_leaves_no_line(folder: Path) -> None:
     report()
-    assert sqlite.run(arrival.send("benchmark", VALUES, "1.0", "I agree")) is None  # the same again
-    assert len(sqlite.run(ledger.verify())) == 1
+    assert engine.run(arrival.send("benchmark", VALUES, "1.0", "I agree")) is None  # the same again
+    assert len(engine.run(ledger.verify())) == 1
 
 
 def test_a_line_written_by_other_formulas_says_so_and_the_chain_still_guards_it(folder: Path) -> None:
-    body = json.loads(replay.content_of({**publish.as_row(one)})) if (one := sqlite.run(store.by_id(report()))) else {}
+    body = json.loads(replay.content_of({**publish.as_row(one)})) if (one := engine.run(store.by_id(report()))) else {}
     digest, constants = replay.constants_now()
     body["predicted"]["predicted_tpot_ms"] = "1.0000"
     assert "computed again" in replay.replayed(body, {digest: constants})[0]
@@ -127,23 +127,23 @@ def test_a_report_that_goes_leaves_an_empty_line_and_the_chain_holds(
 ) -> None:
     first, second = report(concurrency="8"), report(concurrency="16")
     assert main(["submissions", "approve", first, second]) == 0
-    kept = sqlite.run(store.by_id(first))
+    kept = engine.run(store.by_id(first))
     assert kept
     if way == "withdraw":
-        sqlite.run(store.withdraw(folder, kept))
+        engine.run(store.withdraw(folder, kept))
     elif way == "erase":
-        sqlite.run(store.erase(folder, [kept]))
+        engine.run(store.erase(folder, [kept]))
     elif way == "purge":
         change(folder, "DELETE FROM submission WHERE id = ?", first)
     elif way == "reject":
         assert main(["submissions", "reject", first, "--reason", "not so"]) == 0
     else:
-        assert sqlite.run(arrival.correct(kept, {**VALUES, "concurrency": "12"}))
+        assert engine.run(arrival.correct(kept, {**VALUES, "concurrency": "12"}))
     status, text = verified(capsys)
     assert status == 0
     lines = "3 lines" if way == "correct" else "2 lines"
     assert f"{lines}, 1 empty, 0 wrong" in text
-    summary = sqlite.run(ledger.summary())
+    summary = engine.run(ledger.summary())
     assert (summary["judged"], summary["withdrawn"]) == (1, 1)  # a corrected one waits
     with closing(sqlite3.connect(folder / "inferencebench.sqlite")) as connection:
         assert first not in json.dumps(connection.execute("SELECT * FROM ledger_line").fetchall())
@@ -153,7 +153,7 @@ def test_a_report_that_goes_leaves_an_empty_line_and_the_chain_holds(
 def test_the_range_that_held_is_counted_and_the_one_that_did_not(folder: Path) -> None:
     far = report(tpot_ms="999")
     main(["submissions", "approve", far])
-    assert sqlite.run(ledger.summary()) == {"judged": 1, "held": 0, "withdrawn": 0}
+    assert engine.run(ledger.summary()) == {"judged": 1, "held": 0, "withdrawn": 0}
 
 
 def test_one_line_is_replayed_alone_and_one_that_is_not_there_is_told(

@@ -13,7 +13,7 @@ from app.core.errors import InferenceBenchError
 from app.core.retention import KINDS
 from app.privacy.retention import purge
 from app.process import prepare
-from app.storage import sqlite
+from app.storage import engine
 from app.submissions import erasure_journal, store, transitions
 from tests.conftest import Inside
 from tests.database import execute, write
@@ -29,7 +29,7 @@ def house(inside: Inside) -> Iterator[Inside]:
     for limit in inside.limits().values():
         limit.most = 10**6
     yield inside
-    sqlite.use(inside.settings.database_path)
+    engine.use(inside.settings.database)
 
 
 async def do(client: httpx.AsyncClient, receipt: str, action: str, **more: str) -> httpx.Response:
@@ -214,7 +214,7 @@ def test_what_was_never_shown_is_shown_before_it_is_published(
     with pytest.raises(InferenceBenchError, match="nothing was published"):
         submissions.approve(other, settings=house.settings)
     assert "OTHERWORDS" in capsys.readouterr().out
-    assert sqlite.run(store.listed("approved"))[0].id == first
+    assert engine.run(store.listed("approved"))[0].id == first
     assert submissions.approve(other, settings=house.settings) == 0, "it was shown: naming it again is enough"
 
 
@@ -222,7 +222,7 @@ def test_what_cannot_be_read_is_not_published(house: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         for kind, values in (("experience", EXPERIENCE), ("benchmark", BENCHMARK), ("price", PRICE)):
             number, _ = await send(client, kind, values, checked="yes")
-            async with sqlite.transaction():
+            async with engine.transaction():
                 await execute("UPDATE submission SET body = '{' WHERE id = ?", number)
             with pytest.raises(InferenceBenchError, match="can't be read"):
                 await submissions._decide(house.settings, [number], "approve", "")
@@ -285,7 +285,7 @@ def test_a_row_that_cannot_be_read_takes_no_page_down(house: Inside, body: str, 
     async def work(client: httpx.AsyncClient) -> None:
         number, receipt = await send(client, kind, {"experience": EXPERIENCE, "price": PRICE}[kind], checked="yes")
         await submissions._decide(house.settings, [number], "approve", "")
-        async with sqlite.transaction("community", "provider:lambda", "provider:coreweave"):
+        async with engine.transaction("community", "provider:lambda", "provider:coreweave"):
             await write("UPDATE submission SET body = ? WHERE id = ?", [(body, number)])
         for path in ("/providers/lambda", "/providers/coreweave", "/prices", "/benchmarks", "/status"):
             assert (await client.get(path)).status_code == 200, path
@@ -307,6 +307,6 @@ def test_what_was_withdrawn_stays_so_over_a_restart(house: Inside) -> None:
     house.run(lambda client: do(client, receipt, "save", **agreed(client, EXPERIENCE)))
     prepare.prepare(house.settings)
     assert number in erasure_journal.read(house.settings.data_dir)["submission"]
-    sqlite.use(house.settings.database_path)
-    found = sqlite.run(store.by_id(number))
+    engine.use(house.settings.database)
+    found = engine.run(store.by_id(number))
     assert found is None or found.state == "withdrawn"

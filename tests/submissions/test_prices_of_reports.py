@@ -8,7 +8,7 @@ import pytest
 
 from app.cli import submissions
 from app.process import prepare
-from app.storage import sqlite
+from app.storage import engine
 from app.submissions import publish, store
 from tests.conftest import Inside
 from tests.database import execute
@@ -28,7 +28,7 @@ def house(inside: Inside) -> Iterator[Inside]:
     for limit in inside.limits().values():
         limit.most = 10**6
     yield inside
-    sqlite.use(inside.settings.database_path)
+    engine.use(inside.settings.database)
 
 
 def stops(error: BaseException) -> Callable[..., Any]:
@@ -87,7 +87,7 @@ def test_a_fault_of_publishing_keeps_nobody_from_withdrawing(
 def test_a_damaged_report_keeps_nobody_from_withdrawing(house: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         _, receipt = await two_approved(house, client)
-        async with sqlite.transaction():
+        async with engine.transaction():
             await execute("UPDATE submission SET restricted = 'garbage' WHERE body LIKE '%eu-marker-2%'")
         answer = await client.post("/submissions", data={"receipt": receipt, "do": "withdraw"})
         assert answer.status_code == 200
@@ -103,10 +103,10 @@ def test_killed_while_a_restored_backups_reports_are_erased_again_no_price_stays
 
     async def work(client: httpx.AsyncClient) -> str:
         number, receipt = await two_approved(house, client)
-        async with sqlite.transaction():
+        async with engine.transaction():
             await execute("CREATE TABLE kept_report AS SELECT * FROM submission")
         await client.post("/submissions", data={"receipt": receipt, "do": "erase", "sure": "yes"})
-        async with sqlite.transaction():
+        async with engine.transaction():
             await execute("DELETE FROM submission")
             await execute("INSERT INTO submission SELECT * FROM kept_report")
             await execute("DROP TABLE kept_report")

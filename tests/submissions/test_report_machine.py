@@ -18,7 +18,7 @@ from app.core.errors import ConflictError, InferenceBenchError
 from app.core.settings import load
 from app.privacy.retention import purge
 from app.process import prepare
-from app.storage import sqlite
+from app.storage import engine
 from app.submissions import store
 from tests.conftest import Inside
 from tests.rule_machines import rule_machine_settings
@@ -161,7 +161,7 @@ class Life(RuleBasedStateMachine):
             report.number in self.known and report.frozen != frozen and (not frozen or report.state != "withdrawn")
         )
         try:
-            sqlite.run(go())
+            engine.run(go())
         except ConflictError:
             assert not allowed
             return
@@ -175,7 +175,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def the_purge_runs(self) -> None:
-        sqlite.run(purge.run(self.settings, clock.timestamp()))
+        engine.run(purge.run(self.settings, clock.timestamp()))
         limits = {"rejected": 30, "withdrawn": 7}
         for report in list(self.known.values()):
             if report.ended is not None and report.ended + limits[report.state] * DAY_S <= clock.timestamp():
@@ -223,7 +223,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def the_site_and_the_model_agree(self) -> None:
-        found = {report.id: report for report in sqlite.run(store.listed())}
+        found = {report.id: report for report in engine.run(store.listed())}
         assert found.keys() == self.known.keys()
         for number, report in self.known.items():
             assert (found[number].state, found[number].restricted, found[number].values["text"],

@@ -29,7 +29,7 @@ from app.pricing.refresh.refresh_source import refresh
 from app.privacy.retention import purge
 from app.process import prepare
 from app.site import reports
-from app.storage import sqlite
+from app.storage import engine
 from app.submissions import erasure_journal, publish, store
 from app.submissions.forms import FORMS
 from app.submissions.receipts import hash_of, looks_right, new_receipt
@@ -77,7 +77,7 @@ def house(inside: Inside) -> Iterator[Inside]:
     inside.limits()["sent"].most = 10**6
     inside.limits()["posts"].most = 10**6
     yield inside
-    sqlite.use(inside.settings.database_path)
+    engine.use(inside.settings.database)
 
 
 def everything(folder: Path) -> bytes:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core import limited_process
-from app.storage import sqlite
+from app.storage import engine
 from app.submissions.result_files import parse, runs_of
 from app.submissions.result_files.document import FileError
 from tests.conftest import DATA, ROOT, Inside
@@ -193,7 +193,7 @@ def broken(data: bytes) -> int:
 @pytest.mark.parametrize(("function", "limit"), [("hungry", "memory"), ("endless", "time"), ("broken", "crash")])
 def test_a_limit_ends_the_reading_and_nothing_else(function: str, limit: str) -> None:
     with pytest.raises(limited_process.LimitError) as told:
-        sqlite.run(
+        engine.run(
             limited_process.call(
                 f"tests.submissions.test_result_files:{function}", b"", limited_process.Bounds(cpu_s=1)
             )

@@ -10,7 +10,7 @@ import time_machine
 from app.core import clock
 from app.pricing.refresh import replace_offers
 from app.pricing.snapshot import files
-from app.storage import sqlite
+from app.storage import engine
 from app.web import page_cache
 from app.web.http_cache import Life, life, matches
 from tests.conftest import Inside
@@ -47,11 +47,11 @@ def test_a_page_is_rendered_once_until_its_data_changes(inside: Inside, renders:
         first = await client.get("/gpus/l4-24gb")
         await asyncio.gather(*(client.get("/gpus/l4-24gb") for _ in range(20)))
         assert len(renders) == 1
-        async with sqlite.transaction("gpu:h100-sxm-80gb"):
+        async with engine.transaction("gpu:h100-sxm-80gb"):
             pass
         await client.get("/gpus/l4-24gb")
         assert len(renders) == 1, "a write to another GPU must not drop this page"
-        async with sqlite.transaction("gpu:l4-24gb"):
+        async with engine.transaction("gpu:l4-24gb"):
             pass
         second = await client.get("/gpus/l4-24gb")
         assert len(renders) == 2

@@ -16,6 +16,7 @@ from app.models.architecture.serialise import to_plain
 from app.models.hub import leaderboard
 from app.models.hub.client import Hub, HubError, HubModel
 from app.models.store import Evaluation, MeasuredSpeed
+from app.storage import scopes
 from app.storage.engine import transaction
 from app.upstream.outcome import Outcome, as_fault, counted, failed
 from app.upstream.store import record_answer, recorded_error
@@ -66,7 +67,7 @@ async def _store(answer: HubModel, written: Written) -> None:
     results = [Evaluation._make(getattr(item, name) for name in Evaluation._fields) for item in answer.evaluations]
     same = all(facts[name] == old[name] for name in _FACTS) and await store.stated_evaluations(slug) == results
     now = clock.timestamp()
-    async with transaction(*([] if same else [MODELS_KEY, model_key(slug)])):
+    async with transaction(*([] if same else [MODELS_KEY, model_key(slug)]), scope=scopes.PRICES):
         await store.update_model(slug, {**facts, "downloads": answer.downloads, "fetched_at": now})
         if not same:
             await store.replace_evaluations(slug, results)
@@ -97,7 +98,7 @@ async def _store_fault(name: str, fault: str, written: Written) -> None:
     old = await store.one_model(slug)
     same = old is not None and old["fault"] == fault[:300]
     if not same:
-        async with transaction(MODELS_KEY, model_key(slug)):
+        async with transaction(MODELS_KEY, model_key(slug), scope=scopes.PRICES):
             await store.update_model(slug, {"fault": fault[:300]})
     _count(written, same, slug)
 
@@ -138,13 +139,13 @@ async def _store_speeds(
     if before == fresh:
         return
     keys = {MODELS_KEY, *(model_key(row.slug) for row in {*before, *fresh})}
-    async with transaction(*sorted(keys)):
+    async with transaction(*sorted(keys), scope=scopes.PRICES):
         await store.replace_speeds(fresh)
     written.keys |= keys
 
 
 async def _describe(answered: int, written: Written) -> None:
     keys = [] if await recorded_error(NAME) == "" else [SOURCES_KEY]
-    async with transaction(*keys):
+    async with transaction(*keys, scope=scopes.PRICES):
         await record_answer(NAME, f"{TITLE}: {answered} models", clock.timestamp())
     written.keys |= set(keys)

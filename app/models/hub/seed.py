@@ -8,6 +8,7 @@ from app.core.version_keys import MODELS_KEY, model_key
 from app.models import store
 from app.models.architecture.naming import family_of, short_name, slug_of
 from app.models.architecture.serialise import from_plain
+from app.storage import scopes
 from app.storage.engine import transaction
 
 SHIPPED = Path(__file__).with_name("shipped.json")
@@ -24,7 +25,7 @@ async def load_models() -> None:
     known = await store.slugs()
     fresh = [_row(entry) for entry in shipped_models() if slug_of(entry["model"]) not in known]
     if fresh:
-        async with transaction(MODELS_KEY, *(model_key(row["slug"]) for row in fresh)):
+        async with transaction(MODELS_KEY, *(model_key(row["slug"]) for row in fresh), scope=scopes.PRICES):
             await store.insert_models(fresh)
 
 

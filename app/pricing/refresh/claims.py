@@ -12,6 +12,7 @@ from app.pricing.offers.offer import Offer
 from app.pricing.refresh import claim_store
 from app.pricing.refresh.claim_store import Claim
 from app.pricing.refresh.store import live_sources
+from app.storage import scopes
 from app.storage.engine import transaction
 
 MOST = 3000
@@ -50,7 +51,7 @@ async def keep(source: str, claims: list[Claim], retired: list[Claim]) -> set[st
     if not changed:
         return set()
     keys = {SOURCES_KEY, *map(provider_key, changed)}
-    async with transaction(*sorted(keys)):
+    async with transaction(*sorted(keys), scope=scopes.PRICES):
         await claim_store.forget(source)
         await claim_store.forget_of({(claim.source, claim.provider) for claim in retired})
         await claim_store.insert([*claims, *retired[:MOST]])

@@ -12,6 +12,7 @@ from app.pricing.offers.tables import ExchangeRateRow
 from app.pricing.refresh import store
 from app.pricing.sources import RATES
 from app.pricing.sources.base import Source
+from app.storage import scopes
 from app.storage.engine import transaction
 from app.upstream.outcome import Outcome, as_fault, failed
 from app.upstream.store import record_answer
@@ -61,7 +62,7 @@ def _refuse_leap(fresh: dict[str, Rate], known: dict[str, Rate]) -> None:
 
 async def _store_rates(name: str, title: str, fresh: dict[str, Rate], known: dict[str, Rate]) -> None:
     now = clock.timestamp()
-    async with transaction(*([SOURCES_KEY, source_key(name)] if fresh != known else [])):
+    async with transaction(*([SOURCES_KEY, source_key(name)] if fresh != known else []), scope=scopes.PRICES):
         await ExchangeRateRow.delete(force=True).run()
         merged = {**known, **fresh}
         rows = [

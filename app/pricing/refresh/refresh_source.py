@@ -25,8 +25,8 @@ from app.pricing.refresh.exchange_rates import ensure_rates, rates, refresh_rate
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.refresh.spot_reclaims import refresh_reclaims, with_reclaims
 from app.pricing.sources.base import Source
-from app.storage import locks
-from app.storage.engine import transaction
+from app.storage import scopes
+from app.storage.engine import held, transaction
 from app.upstream.outcome import Outcome, as_fault, counted, failed, place_of
 
 FETCH_S = 480
@@ -43,7 +43,7 @@ async def refresh(name: str, settings: Settings, *, accept: bool = False) -> Out
     if not source.is_configured:
         return Outcome(name, "not configured", f"set INFERENCEBENCH_SOURCE_{name.upper()}_KEY")
     try:
-        with locks.held(settings.data_dir, name):
+        async with held(settings.data_dir, name):
             return await counted(await _refresh(source, accept))
     except BlockingIOError:
         return Outcome(name, "busy", "another process refreshes it right now")
@@ -144,7 +144,7 @@ async def _remember(name: str, verdicts: dict[str, Judged]) -> None:
     """Keep how often an answer was small, so that three that agree are believed."""
     small = {provider: verdict.small for provider, verdict in verdicts.items() if verdict.small}
     if small or await store.small_answers(name):
-        async with transaction():
+        async with transaction(scope=scopes.PRICES):
             await store.replace_small_answers(name, small)
 
 
@@ -156,7 +156,7 @@ async def _hold(name: str, offers: list[Offer], accept: bool) -> tuple[list[Offe
     announced = await store.held_prices(name)
     leapt = leaps(offers, shown, announced)
     if leapt or announced:
-        async with transaction():
+        async with transaction(scope=scopes.PRICES):
             await store.replace_held(name, leapt)
     if not leapt:
         return offers, []

@@ -15,6 +15,7 @@ from app.pricing.history.record import Priced
 from app.pricing.offers.offer import Offer
 from app.pricing.refresh import store
 from app.pricing.refresh.store import SAYS, TALLIED, AsideText, SourceSaid, StoredOffer
+from app.storage import scopes
 from app.storage.engine import raise_versions, transaction
 from app.upstream.written import Written
 
@@ -97,7 +98,7 @@ async def replace_source(
     """
     now = timestamp()
     rows = [_row(offer) for offer in offers]
-    async with transaction():
+    async with transaction(scope=scopes.PRICES):
         old = {row.id: row for row in await store.stored(name) if row.provider not in keep}
         difference = _compare(old, rows)
         retired = [

@@ -13,6 +13,7 @@ from app.pricing.offers.reclaim import Reclaim
 from app.pricing.refresh import reclaim_store
 from app.pricing.refresh.reclaim_store import Band
 from app.pricing.sources import RECLAIMS
+from app.storage import scopes
 from app.storage.engine import transaction
 from app.upstream.outcome import Outcome, as_fault, failed
 from app.upstream.store import record_answer
@@ -40,7 +41,7 @@ async def _keep(name: str, title: str, bands: list[Reclaim]) -> Written:
     """Replace what ``name`` said, and write it on the offers of spot; raises the keys of what that changes."""
     fresh = {(band.provider, band.product, band.region): band for band in bands}
     providers = {band.provider for band in bands}
-    async with transaction(SOURCES_KEY, source_key(name)):
+    async with transaction(SOURCES_KEY, source_key(name), scope=scopes.PRICES):
         await reclaim_store.replace(name, fresh.values())
         await record_answer(name, title, clock.timestamp())
     changed = [row for provider in sorted(providers) for row in await _outdated(provider, fresh)]
@@ -50,7 +51,7 @@ async def _keep(name: str, title: str, bands: list[Reclaim]) -> Written:
         *(provider_key(row.provider) for row in changed),
     }
     if changed:
-        async with transaction(*sorted(keys)):
+        async with transaction(*sorted(keys), scope=scopes.PRICES):
             await reclaim_store.write_bands((*row.band, row.id) for row in changed)
     return Written(changed=len(changed), keys={SOURCES_KEY, source_key(name), *(keys if changed else ())})
 

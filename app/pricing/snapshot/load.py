@@ -13,6 +13,7 @@ from app.pricing.history.price_moves import price_moves
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.snapshot import files
 from app.pricing.snapshot.files import PriceSpan
+from app.storage import scopes
 from app.storage.engine import transaction
 from app.upstream.tables import LoadedSource
 
@@ -23,7 +24,7 @@ async def load_shipped() -> bool:
     True if the snapshot was loaded now.
     """
     fresh = not await LoadedSource.exists().run()
-    async with transaction():
+    async with transaction(scope=scopes.PRICES):
         if fresh:
             await _load_offers()
         if not await store.has_levels():
@@ -44,7 +45,7 @@ async def _load_offers() -> None:
 async def _load_history() -> None:
     """The shipped past as series, spans, moves and levels: a price holds on the days on which it is known."""
     spans = files.history()
-    async with transaction(HISTORY_KEY, *sorted({gpu_key(span.gpu) for span in spans})):
+    async with transaction(HISTORY_KEY, *sorted({gpu_key(span.gpu) for span in spans}), scope=scopes.PRICES):
         kinds: dict[str, list[PriceSpan]] = {}
         for span in spans:
             kinds.setdefault(_kind_text(span), []).append(span)

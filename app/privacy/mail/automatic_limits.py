@@ -8,6 +8,7 @@ import re
 from app.core import clock
 from app.core.units import DAY_S, HOUR_S
 from app.privacy.mail import store
+from app.storage import scopes
 from app.storage.engine import transaction
 
 MOST_HELD = 3
@@ -46,7 +47,7 @@ async def release(most_an_hour: int) -> int:
             continue
         if gone >= AT_ONCE:
             break
-        async with transaction():
+        async with transaction(scope=scopes.CASES):
             why = await held_back(letter.recipient, letter.kind, now, most_an_hour)
             if why:
                 shut.add((letter.recipient,) if why == ONE_A_DAY else (domain, letter.kind))

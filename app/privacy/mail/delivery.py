@@ -8,15 +8,18 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from app.core import clock, logs
+from app.core.errors import DatabaseAwayError
 from app.core.setting_readers import is_loopback
 from app.core.settings import Settings
 from app.privacy.mail import automatic_limits, copy_store, queue, store
 from app.privacy.mail.mailbox import OUTBOX, outbox
 from app.privacy.requests import cases
+from app.storage import scopes
 from app.storage.engine import UNAVAILABLE, transaction
 from app.upstream.outcome import place_of
 
 TIMEOUT_S, AGAIN_S, TRIES = 30, 300, 50
+MARK_TRIES, MARK_AGAIN_S = 40, 1
 LATE_TRIES = 3
 """A letter that was tried so often in vain is told to the operator."""
 log = logs.get("mail")
@@ -64,25 +67,38 @@ async def deliver(settings: Settings) -> int:
             if letter.tries >= TRIES:
                 await _give_up(one, letter.reference)
             continue
-        async with transaction(cases.CASES_KEY):
-            await store.mark_sent(one, clock.timestamp())
-            if not settings.smtp_url:
-                await copy_store.keep_copy(OUTBOX, one, letter.reference or "", clock.timestamp())
+        await _mark_sent(settings, one, letter)
         sent += 1
     return sent
+
+
+async def _mark_sent(settings: Settings, one: str, letter: store.Letter) -> None:
+    """A letter is on its way. Where the database is away just now, this waits for it: a letter that is not marked is
+    sent again."""
+    for turn in range(MARK_TRIES):
+        try:
+            async with transaction(cases.CASES_KEY, scope=scopes.CASES):
+                await store.mark_sent(one, clock.timestamp())
+                if not settings.smtp_url:
+                    await copy_store.keep_copy(OUTBOX, one, letter.reference or "", clock.timestamp())
+            return
+        except DatabaseAwayError:
+            if turn == MARK_TRIES - 1:
+                raise
+            await asyncio.sleep(MARK_AGAIN_S)
 
 
 async def _claim(one: str) -> store.Letter | None:
     """Take a letter to send, so that nobody else sends it within the wait; None if somebody did."""
     now = clock.timestamp()
-    async with transaction():
+    async with transaction(scope=scopes.CASES):
         return await store.claim(one, TRIES, now - AGAIN_S, now)
 
 
 async def _give_up(one: str, reference: str | None) -> None:
     """Let go of a letter that can't be sent; its text stands in the correspondence, and the operator is told in
     the history."""
-    async with transaction(cases.CASES_KEY):
+    async with transaction(cases.CASES_KEY, scope=scopes.CASES):
         await store.give_up(one)
         if reference:
             await cases.note(reference, f"a letter could not be sent in {TRIES} tries: answer another way, or again")

@@ -11,6 +11,7 @@ from app.privacy.mail.case_of_message import case_of, reported_case
 from app.privacy.mail.parser import Read
 from app.privacy.requests import cases, request
 from app.privacy.requests.request import IDENTITY, RECEIVED, RESOLVED, VERIFIED, WAITING
+from app.storage import scopes
 from app.storage.engine import transaction
 
 AUTOMATIC_AN_HOUR = 100
@@ -34,7 +35,7 @@ async def keep_message(settings: Settings, message: Read, place: str, name: str,
     ``""`` if this very message was here already.
     """
     now = clock.timestamp()
-    async with transaction(cases.CASES_KEY):
+    async with transaction(cases.CASES_KEY, scope=scopes.CASES):
         known_already = await store.case_of_key(message.key)
         reference = ""
         if known_already is None:
@@ -235,7 +236,7 @@ async def write(
 
 async def answer(settings: Settings, reference: str, text: str, attachment: tuple[str, bytes] | None = None) -> None:
     """Send the operator's answer, or an export."""
-    async with transaction(cases.CASES_KEY):
+    async with transaction(cases.CASES_KEY, scope=scopes.CASES):
         case, now = await cases.known(reference), clock.timestamp()
         if not await write(
             settings,

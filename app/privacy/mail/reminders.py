@@ -5,6 +5,7 @@ from app.core.settings import Settings
 from app.core.units import DAY_S
 from app.privacy.mail import queue, store, templates
 from app.privacy.requests import cases, request
+from app.storage import scopes
 from app.storage.engine import transaction
 
 
@@ -24,7 +25,7 @@ async def remind(settings: Settings) -> int:
     letter = templates.Letter(f"ibr{now}", settings.operator_email, f"{len(due)} privacy requests are due",
                             templates.reminder([(c.reference, c.kind, c.deadline_at, left) for c, _, left in due], now),
                             automatic=False)  # fmt: skip
-    async with transaction(cases.CASES_KEY):
+    async with transaction(cases.CASES_KEY, scope=scopes.CASES):
         raw = templates.composed(letter, queue.letterhead(settings), now)
         await store.put(letter.id, None, letter.recipient, now, raw, automatic=False)
         for case, step, _ in due:

@@ -15,7 +15,8 @@ from app.privacy.mail.mailbox import OUTBOX, Item, Mailbox, MailboxError, inbox,
 from app.privacy.mail.parser import Read, read, read_beginning
 from app.privacy.mail.reminders import remind
 from app.privacy.requests import cases
-from app.storage.engine import UNAVAILABLE, transaction
+from app.storage import scopes
+from app.storage.engine import UNAVAILABLE, in_turn, transaction
 from app.upstream.outcome import place_of
 
 MOST_AT_ONCE = 2_000
@@ -26,7 +27,15 @@ log = logs.get("mail")
 
 
 async def poll(settings: Settings) -> dict[str, int]:
-    """Read new mail, close silent cases, remind, send, and delete old copies. Returns counts of each."""
+    """Read new mail, close silent cases, remind, send, and delete old copies. Returns counts of each.
+
+    One process at a time does: another one waits for its turn.
+    """
+    async with in_turn(settings.data_dir, "mail"):
+        return await _poll(settings)
+
+
+async def _poll(settings: Settings) -> dict[str, int]:
     box = await asyncio.to_thread(inbox, settings)
     counts = {"read": 0, "failed": 0, "cases": 0, "settled": 0, "reminded": 0, "sent": 0, "copies": 0}
     try:
@@ -82,7 +91,7 @@ async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) ->
                 await _set_aside(box.place, item.name, f"{type(error).__name__} in {place_of(error)}")
                 counts["failed"] += 1
                 continue
-            async with transaction():
+            async with transaction(scope=scopes.CASES):
                 await copy_store.not_aside(box.place, item.name)
             counts["read"] += 1
             counts["cases"] += bool(reference)
@@ -112,7 +121,7 @@ READING = limited_process.Bounds(memory=150 * 2**20, cpu_s=2, wall_s=10)
 
 
 async def _set_aside(place: str, name: str, reason: str) -> None:
-    async with transaction(cases.CASES_KEY):
+    async with transaction(cases.CASES_KEY, scope=scopes.CASES):
         await copy_store.set_aside(place, name, reason[:200], clock.timestamp())
 
 
@@ -136,7 +145,7 @@ async def troubles() -> list[str]:
 async def retry() -> int:
     """Let every message that was set aside be read again; returns how many."""
     waiting = await aside()
-    async with transaction(cases.CASES_KEY):
+    async with transaction(cases.CASES_KEY, scope=scopes.CASES):
         await copy_store.none_aside()
     return len(waiting)
 
@@ -157,7 +166,7 @@ async def delete_copies(settings: Settings, copies: list[Copy]) -> set[Copy]:
         except (MailboxError, OSError) as error:
             log.warning("copies could not be deleted", extra={"why": type(error).__name__})
             continue
-        async with transaction():
+        async with transaction(scope=scopes.CASES):
             await copy_store.forget_copies(place, deleted)
         gone |= {Copy(place, name) for name in deleted}
     return gone

@@ -11,6 +11,7 @@ from app.core.units import DAY_S
 from app.privacy.requests import request, store
 from app.privacy.requests.request import CLOSED, OPEN, RECEIVED, REFUSED, RESOLVED, SPAM
 from app.privacy.requests.store import Case, by_address, correspondence, events, find, note, set_values
+from app.storage import scopes
 from app.storage.engine import transaction
 
 __all__ = [
@@ -52,7 +53,7 @@ async def open_case(kind: str, law: str, received: int, address: str, way: str, 
 
 async def close_silent(now: int) -> int:
     """Resolve answered cases in which nobody wrote for 60 days, neither they nor we; returns how many."""
-    async with transaction(CASES_KEY):
+    async with transaction(CASES_KEY, scope=scopes.CASES):
         silent = await store.silent_since(now - request.SILENT_DAYS * DAY_S)
         for reference in silent:
             await move(reference, RESOLVED, now)
@@ -63,7 +64,7 @@ async def close_silent(now: int) -> int:
 async def close(reference: str, state: str, reason: str) -> None:
     """End a case."""
     assert state in CLOSED
-    async with transaction(CASES_KEY):
+    async with transaction(CASES_KEY, scope=scopes.CASES):
         case, now = await known(reference), clock.timestamp()
         answered = {} if case.answered_at or state == SPAM else {"answered_at": now}
         await move(reference, state, now, reason=reason, **answered)

@@ -12,7 +12,7 @@ from app.core.retention import KINDS, Aged, Kind, Limit, start_of
 from app.core.settings import Settings
 from app.core.version_keys import RETENTION_KEY
 from app.privacy.retention import canary, store
-from app.storage.engine import scrub, transaction
+from app.storage.engine import in_turn, scrub, transaction
 from app.telemetry import access_log, access_log_reader
 
 FIRST_BATCH, MOST_IN_BATCH = 200, 20_000
@@ -127,8 +127,14 @@ def _limit(kind: Kind, aged: Aged) -> Limit:
 async def run(settings: Settings, now: int) -> dict[str, int]:
     """Erase everything that is past its limit at ``now`` (seconds): kind → how many things went.
 
-    Safe to run at any time. A kind that can't be erased stands in no other's way; its failure is raised at the end.
+    Safe to run at any time; where another process does, this one waits for its turn. A kind that can't be erased stands
+    in no other's way; its failure is raised at the end.
     """
+    async with in_turn(settings.data_dir, "purge"):
+        return await _run(settings, now)
+
+
+async def _run(settings: Settings, now: int) -> dict[str, int]:
     gone: dict[str, int] = {}
     failed: Exception | None = None
     for kind in KINDS:

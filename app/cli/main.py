@@ -29,6 +29,7 @@ COMMANDS = (
     ("doctor", "processes:doctor", "Say in plain words what is misconfigured."),
     ("backup", "processes:backup", "Write everything that must survive into one file, while the site runs."),
     ("restore", "processes:restore", "Put a backup into the data folder; what was erased since stays erased."),
+    ("move", "move:move", "Copy the database to PostgreSQL, compared row for row."),
     ("refresh", "refresh:refresh", "Fetch prices now, from every source or those named; exit status 1 if any failed."),
     ("estimate", "processes:estimate", "Predict time to first token and time per output token for each row of a file."),
     ("policy", "policies:app", "List, check and begin versions of the policies."),

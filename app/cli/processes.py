@@ -48,6 +48,11 @@ def backup(file: str, /, *, settings: Settings) -> int:
 
     size = backups.backup(settings, Path(file))
     print(f"{file}: {size / 1e6:,.1f} MB")
+    if settings.database_url:
+        print(
+            "Without the database, which lies on a server: copy it with pg_dump --format=custom, before this file, so "
+            "that what is erased in between stands in this file's journal."
+        )
     return 0
 
 

@@ -2,7 +2,8 @@
 
 What is in it: the database (copied by SQLite's own backup interface: one moment of it), the journal of erasures, the
 record of the policies that were shown, and the mail. The access log is not: it is kept for 90 days at most, and a copy
-would outlive that. Copied in this order, so that whatever was erased after the database's moment stands in the journal.
+would outlive that. A database on a server of PostgreSQL is not either: ``pg_dump`` is what copies it, and it is copied
+first. Copied in this order, so that whatever was erased after the database's moment stands in the journal.
 """
 
 import contextlib
@@ -18,10 +19,10 @@ from pathlib import Path
 from app import __version__
 from app.core import clock, data_folder
 from app.core.errors import InferenceBenchError
-from app.core.settings import Settings
+from app.core.settings import PREFIX, Settings
 from app.policies.files import RECORD
 from app.process import prepare
-from app.storage import database_file, locks
+from app.storage import database_file, installed, locks
 from app.submissions import erasure_journal
 
 MANIFEST, DATABASE, MAIL, SUMS = "backup.json", "inferencebench.sqlite", "mail", "sha256.json"
@@ -39,13 +40,14 @@ def backup(settings: Settings, target: Path) -> int:
         raise BackupError(
             f"{target} exists already; name a new file, for example {target.stem}-{clock.now():%Y%m%d}.tar"
         )
-    if not settings.database_path.exists():
+    if not settings.database_url and not settings.database_path.exists():
         raise BackupError(
             f"there is nothing to back up in {settings.data_dir}; INFERENCEBENCH_DATA_DIR names the folder"
         )
     try:
         with data_folder.temporary(target.resolve().parent, ".backup-") as made:
-            database_file.copy(settings.database_path, made / DATABASE)
+            if not settings.database_url:
+                database_file.copy(settings.database_path, made / DATABASE)
             for name in (erasure_journal.FILE, RECORD):
                 with contextlib.suppress(FileNotFoundError):
                     shutil.copyfile(settings.data_dir / name, made / name)
@@ -120,15 +122,18 @@ def restore(settings: Settings, source: Path) -> dict[str, int]:
         data_folder.temporary(settings.data_dir, ".restore-") as made,
     ):
         _unpack(source, made)
-        _refuse_unsound(made / DATABASE)
+        _refuse_other_engine(settings, made / DATABASE, source)
+        if not settings.database_url:
+            _refuse_unsound(made / DATABASE)
         _join_journals(settings.data_dir, made)
         _join_records(settings.data_dir, made)
         erased = erasure_journal.read(settings.data_dir).get("mail", set())
         came = _restore_mail(settings.data_dir, made, erased)
-        database_file.put(made / DATABASE, settings.database_path)
+        if not settings.database_url:
+            database_file.put(made / DATABASE, settings.database_path)
     prepare.prepare(settings)
     counts = {
-        name: database_file.count(settings.database_path, table)
+        name: installed.count(settings.database, table)
         for name, table in (("reports", "submission"), ("privacy requests", "privacy_case"), ("offers", "offer"))
     }
     return {**counts, "messages": came}
@@ -174,6 +179,19 @@ def _known(name: str) -> bool:
         len(parts) == 4 and parts[0] == MAIL and parts[1] in ("inbox", "outbox") and parts[2] in ("new", "cur")
         and parts[3] not in ("", ".", "..") and "\0" not in parts[3]
     )  # fmt: skip
+
+
+def _refuse_other_engine(settings: Settings, path: Path, source: Path) -> None:
+    if settings.database_url and path.exists():
+        raise BackupError(
+            f"{source} holds a SQLite database, and {PREFIX}DATABASE_URL names a server: restore it without that "
+            "setting, then inferencebench move"
+        )
+    if not settings.database_url and not path.exists():
+        raise BackupError(
+            f"{source} was made beside a database on a server and holds none: set {PREFIX}DATABASE_URL, and restore "
+            "the database with pg_restore first"
+        )
 
 
 def _refuse_unsound(path: Path) -> None:

@@ -6,10 +6,11 @@ import os
 import shutil
 from collections.abc import Iterator
 
+from app.core.errors import DatabaseError
 from app.core.setting_readers import is_loopback
 from app.core.settings import PREFIX, Settings
 from app.process import prepare
-from app.storage import damage, database_file
+from app.storage import damage, database_file, installed
 
 Finding = tuple[str, str]
 """("ok", "note" or "fault", what)."""
@@ -105,8 +106,8 @@ async def _troubles(settings: Settings) -> list[str]:
 def _mail(settings: Settings) -> Iterator[Finding]:
     from app.storage import engine
 
-    if prepare.is_ready(settings.database_path):
-        engine.use(settings.database_path)
+    if prepare.is_ready(settings.database):
+        engine.use(settings.database)
         for line in engine.run(_troubles(settings)):
             yield "fault", line
 
@@ -154,7 +155,40 @@ def _folder(settings: Settings) -> Iterator[Finding]:
         yield ("ok" if free > 500 else "fault"), f"the data folder {folder} has {free:,} MB free"
 
 
+def _server(settings: Settings) -> Iterator[Finding]:
+    try:
+        version = installed.server_version(settings.database_url)
+        offers = installed.count(settings.database_url, "offer")
+    except DatabaseError as error:
+        yield "fault", f"{error}; start its server, or put {PREFIX}DATABASE_URL right"
+        return
+    fits = int(version.split(".")[0]) >= installed.LEAST_VERSION
+    yield ("ok" if fits else "fault"), f"the database is PostgreSQL {version.split()[0]}, {offers:,} offers"
+    yield from _tables(settings)
+    if settings.database_path.exists():
+        yield (
+            "fault",
+            (
+                f"{settings.database_path} still holds what was moved to the server, where no purge and no erasure "
+                "reaches it: delete it"
+            ),
+        )
+
+
+def _tables(settings: Settings) -> Iterator[Finding]:
+    current = prepare.is_ready(settings.database)
+    yield (
+        ("ok" if current else "note"),
+        "its tables are up to date"
+        if current
+        else "its tables are older than the software; the next start brings them up to date",
+    )
+
+
 def _database(settings: Settings) -> Iterator[Finding]:
+    if settings.database_url:
+        yield from _server(settings)
+        return
     path = settings.database_path
     if not path.exists():
         yield "note", "no database yet; the first start makes it and loads the shipped prices"
@@ -167,10 +201,4 @@ def _database(settings: Settings) -> Iterator[Finding]:
     yield ("fault" if fault else "ok"), f"the database is {fault or 'sound'}, {offers:,} offers"
     for row in damage.find(path):
         yield "fault", f"{row}; it is left out of pages until it is mended or restored from a backup"
-    current = prepare.is_ready(path)
-    yield (
-        ("ok" if current else "note"),
-        "its tables are up to date"
-        if current
-        else "its tables are older than the software; the next start brings them up to date",
-    )
+    yield from _tables(settings)

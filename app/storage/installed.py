@@ -7,6 +7,9 @@ from typing import Any
 from app.core.errors import DatabaseError
 from app.storage import database_file
 
+LEAST_VERSION = 15
+"""Of PostgreSQL."""
+
 
 def migrations_done(database: Path | str) -> set[str]:
     """The ids of the migrations that ran on the database."""

@@ -16,12 +16,12 @@ import asyncpg
 from app.core.errors import DatabaseError, DatabaseFullError
 from app.storage import postgres_scrub, scopes
 from app.storage.ddl import PERSONAL, SCHEMA
+from app.storage.installed import LEAST_VERSION
 from app.storage.postgres_engine import AWAY, HouseEngine, connect, told, where
 from app.storage.postgres_watch import VersionWatch, raised
 
 T = TypeVar("T")
 ENGINE = HouseEngine("")
-LEAST_VERSION = 15
 ROW = "((ctid::text::point)[0]::bigint * 65536 + (ctid::text::point)[1]::bigint)"
 """Where a row of any table lies, as a number that grows along its file; it changes when the row or the file does."""
 NO_TIME = {
@@ -175,6 +175,7 @@ async def migrate(run_migrations: Callable[[str], Awaitable[None]]) -> None:
             await ENGINE.ask(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}", ())
             async with ENGINE.transaction():
                 await run_migrations(where(ENGINE.url))
+                await ENGINE.ask(postgres_scrub.NO_SAMPLES.format(schema=SCHEMA), ())
         except asyncpg.PostgresError as error:
             if isinstance(error, AWAY):
                 raise

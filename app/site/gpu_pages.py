@@ -90,7 +90,7 @@ def _figures(
     best: dict[tuple[str, int | None], store.Row], offers: list[store.Row], stands: Standing
 ) -> list[tuple[str, int, str, bool, str]]:
     """Up to four (label, micro-dollars per GPU-hour, whose and when, whether stale, how many such prices still stood):
-    the cheapest on demand, as spot and for the longest known term, and the median on demand beside the dearest."""
+    the cheapest on demand, as spot and for the longest known term, and the median of providers' lowest on demand."""
     now = stands.now
     named = [(f"Cheapest {name}", best[tier, None]) for tier, name in (("on-demand", "on demand"), ("spot", "spot"))
              if (tier, None) in best]  # fmt: skip
@@ -101,11 +101,16 @@ def _figures(
              for label, row in named]  # fmt: skip
     asked = [row for row in offers if row["tier"] == "on-demand" and row["source"] != COMMUNITY]
     asked = [row for row in asked if row["stale_at"] > now] or asked
-    if len({row["provider"] for row in asked}) > 1:
-        dearest = max(asked, key=lambda row: row["usd_per_gpu_hour_micro"])
-        middle = int(median(row["usd_per_gpu_hour_micro"] for row in asked))
-        top = show(dearest["usd_per_gpu_hour_micro"])
-        found.append(("Median on demand", middle, f"dearest {top}, {providers()[dearest['provider']].name}", False, ""))
+    lows: dict[str, store.Row] = {}
+    for row in sorted(asked, key=lambda row: (best_prices.is_part(row), row["usd_per_gpu_hour_micro"], row["id"])):
+        lows.setdefault(row["provider"], row)
+    if len(lows) > 1:
+        dearest = max(lows.values(), key=lambda row: row["usd_per_gpu_hour_micro"])
+        middle = int(median(row["usd_per_gpu_hour_micro"] for row in lows.values()))
+        top = f"{show(dearest['usd_per_gpu_hour_micro'])} at {providers()[dearest['provider']].name}"
+        found.append(
+            (f"Median of {len(lows)} providers, on demand", middle, f"each one's lowest, up to {top}", False, "")
+        )
     return found
 
 

@@ -121,3 +121,14 @@ def test_the_past_is_sorted_as_the_table_is(inside: Inside, sort: str) -> None:
         assert await as_of.market(query, date(2026, 6, 20), END + DAY_S)
 
     inside.run(work)
+
+
+def test_what_a_list_asked_is_known_until_it_is_read_again_and_then_said_to_be_stale(http: httpx.Client) -> None:
+    def verda(day: str) -> list[tuple[float, str, bool]]:
+        found = http.get(f"/api/prices?gpu=h100-sxm-80gb&provider=verda&tier=on-demand&as_of={day}").json()["offers"]
+        return [(offer["usd_per_gpu_hour"], offer["fetched_at"][:10], offer["stale"]) for offer in found]
+
+    assert verda("2026-05-24") == [(2.29, "2026-05-24", False)]
+    assert verda("2026-06-20") == [(2.29, "2026-05-24", True)]
+    assert verda("2026-09-20") == []  # nobody looked for a quarter
+    assert [price for price, _, _ in verda("2026-10-05")] == [3.7]

@@ -1,5 +1,6 @@
 """What moved: five per cent and more, from one recorded day to the next, once."""
 
+import re
 import xml.etree.ElementTree as ET
 
 import httpx
@@ -64,3 +65,9 @@ def test_changes_are_of_one_gpu_or_of_all(http: httpx.Client) -> None:
     assert http.get("/prices/changes?gpu=l4-24gb&gpu=l40-48gb").status_code == 400
     assert http.get("/prices/changes?gpu=nothing").status_code == 400
     assert "No price moved" in http.get("/prices/changes?gpu=tpu-v4-32gb").text
+
+
+def test_what_octobers_lists_asked_since_may_is_among_the_changes(http: httpx.Client) -> None:
+    page = re.sub(r"<[^>]+>", " ", http.get("/prices/changes?gpu=h100-sxm-80gb").text)
+    assert re.search(r"3 Oct 2026\s+H100 SXM\s+Verda\s+On demand\s+not stated\s+2.29\s+3.70\s+\+61.6%", page)
+    assert "at Verda: $3.70, +61.6%" in http.get("/prices/changes.atom?gpu=h100-sxm-80gb").text

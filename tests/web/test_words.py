@@ -51,6 +51,11 @@ def test_a_search_that_asks_for_something_to_be_done_is_answered_with_where() ->
     (compared,) = errands("h100 vs a100 vs l40s")
     assert compared.name == "Compare H100 SXM, A100 SXM 80 GB, L40S"
     assert compared.address == "/compare?gpu=h100-sxm-80gb&gpu=a100-sxm-80gb&gpu=l40s-48gb"
+    asked = ("price index", "how long do prices last", "monthly bill", "egress", "rent or buy",
+             "spot interruption rate", "price alerts", "embed a badge", "mcp")  # fmt: skip
+    assert [errands(text)[0].address for text in asked] == [
+        "/index", "/prices/lasting", "/bill", "/bill", "/bill#buy", "/prices?tier=spot&sort=reclaims", "/api#watch",
+        "/api#badge", "/api#mcp"]  # fmt: skip
     assert [errands(text)[0].address for text in ("report", "delete my data", "what changed this month")] == [
         "/submit/price", "/privacy/rights#erasure", "/prices/changes"]  # fmt: skip
     assert errands("h100 spot europe") == errands("compare") == errands("compare h100") == ()

@@ -7,6 +7,7 @@ from typing import Any
 from app.core.clock import from_timestamp, parse_instant
 from app.core.units import DAY_S
 from app.pricing.history import spans
+from app.pricing.history.store import SHIPPED
 from app.pricing.history.sweep import Span
 from app.pricing.offers import store
 from app.pricing.offers.offer import COMMUNITY
@@ -17,6 +18,8 @@ from app.pricing.offers.tables import OfferRow
 HISTORY = "history"
 """The source of a row of which history keeps the price and not who said so."""
 UNKNOWN_TERM_GROUP = 9999
+CARRIED_DAYS = 92
+"""For so long after a list was last read its prices are told of a past day, as stale."""
 _BLANK: Row = {column._meta.name: None if column._meta.null else "" for column in OfferRow._meta.columns}
 _OF_TODAY = {"stock": "", "reclaim_low": None, "reclaim_high": None, "reclaim_hours": None, "reliability": None}
 """What is known of today alone."""
@@ -32,12 +35,13 @@ async def market(query: PriceQuery, day: date, now: int) -> list[Row]:
     Rows are those of the price table. Of an offer that is still there they hold what describes it, and what it says of
     its price if that is still the same; of one that is gone what history keeps: provider, GPU, tier, term, region and
     price. A price that was last seen before counts as known until another took its place, and as stale past its
-    source's freshness limit.
+    source's freshness limit; one of a list that was not read again for :data:`CARRIED_DAYS`.
     """
     end = min(int(parse_instant(day.isoformat()).timestamp()) + DAY_S, now + 1)
     stood = await spans.answering(query, end - 1, end)
     offers = await store.all_rows(query.with_(max_usd_micro=None))
-    rows = await asyncio.to_thread(_rows, stood, offers, end)
+    before = [span for span in await spans.answering(query, end - CARRIED_DAYS * DAY_S, end) if _was_listed(span, end)]
+    rows = await asyncio.to_thread(_rows, stood, offers, before, end)
     return await asyncio.to_thread(_in_order, rows, query)
 
 
@@ -47,7 +51,12 @@ def _in_order(rows: list[Row], query: PriceQuery) -> list[Row]:
     return sorted(found, key=lambda row: _place(row, query))
 
 
-def _rows(stood: list[Span], offers: list[Row], end: int) -> list[Row]:
+def _was_listed(span: Span, end: int) -> bool:
+    """True for a price of a list that shipped, and of which nothing more was seen before the second ``end``."""
+    return span.end is not None and span.end < end and span.offer.startswith(SHIPPED)
+
+
+def _rows(stood: list[Span], offers: list[Row], before: list[Span], end: int) -> list[Row]:
     known = {row["id"]: row for row in offers if row["source"] != COMMUNITY}
     last_day = _day(end - 1)
     rows = [_of_span(span, known.get(span.offer), end) for span in stood]
@@ -56,7 +65,16 @@ def _rows(stood: list[Span], offers: list[Row], end: int) -> list[Row]:
         {**row, **_OF_TODAY} for key, row in known.items() if key not in in_history and row["price_since"] <= last_day
     ]
     told = {_kind(row) for row in rows if row["source"] != HISTORY}
-    return [row for row in rows if row["source"] != HISTORY or _kind(row) not in told]
+    rows = [row for row in rows if row["source"] != HISTORY or _kind(row) not in told]
+    told = {_kind(row) for row in rows}
+    last = {span.kind: span for span in sorted(before, key=lambda span: span.end or 0)}
+    carried = [_of_span(span, None, end) | _seen_until(span) for span in last.values()]
+    return rows + [row for row in carried if _kind(row) not in told]
+
+
+def _seen_until(span: Span) -> Row:
+    """When a price of a list was last seen: it is stale since."""
+    return {"fetched_at": (span.end or 0) - 1, "stale_at": span.end}
 
 
 def _of_span(span: Span, offer: Row | None, end: int) -> Row:

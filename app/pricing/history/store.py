@@ -22,6 +22,8 @@ from app.storage.engine import (
 
 Kind = tuple[str, str, str, int | None, str]
 """(provider, gpu, tier, months of commitment, region): what moves together."""
+SHIPPED = "shipped:"
+"""What the names of series begin with that belong to a list that shipped, and to no offer."""
 _KIND = ("provider", "gpu", "tier", "commitment_months", "region")
 
 

@@ -45,14 +45,14 @@ def best_of(rows: Iterable[Row], now: int) -> dict[tuple[str, int | None], Row]:
     best: dict[tuple[str, int | None], Row] = {}
     for row in sorted(
         (row for row in rows if row["source"] != COMMUNITY),
-        key=lambda r: (_is_part(r), r["stale_at"] <= now, r["usd_per_gpu_hour_micro"], r["id"]),
+        key=lambda r: (is_part(r), r["stale_at"] <= now, r["usd_per_gpu_hour_micro"], r["id"]),
     ):
         best.setdefault((row["tier"], row["commitment_months"]), row)
     order = ("on-demand", "spot", "reserved")
     return dict(sorted(best.items(), key=lambda item: (order.index(item[0][0]), item[0][1] or 10**6)))
 
 
-def _is_part(row: Row) -> bool:
+def is_part(row: Row) -> bool:
     """True for a slice of a card: nobody can rent the whole at its price."""
     return row["gpu_count_number"] is not None and row["gpu_count_number"] < 1
 
@@ -81,7 +81,7 @@ def widest_market(asked: Iterable[Row], among: Collection[str], now: int) -> tup
     no GPU has two providers."""
     held: dict[str, list[Row]] = {}
     for row in asked:
-        if row["tier"] == "on-demand" and row["gpu"] in among and not _is_part(row):
+        if row["tier"] == "on-demand" and row["gpu"] in among and not is_part(row):
             held.setdefault(row["gpu"], []).append(row)
     fresh = {gpu: [row for row in rows if row["stale_at"] > now] or rows for gpu, rows in held.items()}
     sellers = {gpu: len({row["provider"] for row in rows}) for gpu, rows in fresh.items()}

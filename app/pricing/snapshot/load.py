@@ -54,12 +54,32 @@ async def _load_history() -> None:
         await _load_series(kinds)
         await _load_offer_spans()
         firsts = [_at(span.begin, span) for span in spans]
-        await record.tell_all(price_moves(firsts), _midnight)
+        await record.tell_all(price_moves([*firsts, *await _later(spans)]), _midnight)
         gpus: dict[str, list[PriceSpan]] = {}
         for span in spans:
             gpus.setdefault(span.gpu, []).append(span)
         levels = [level for gpu in sorted(gpus) for level in _levels(gpu, gpus[gpu])]
         await store.insert_levels(levels)
+
+
+NAMED_BY_MACHINE = ("aws", "azure", "gcp")
+"""Clouds of which some lists name each machine and others do not: between them a lowest price does not compare."""
+
+
+async def _later(spans: list[PriceSpan]) -> list[dict[str, object]]:
+    """The shipped offers on the day on which they were seen, where the history of their kind ends before."""
+    ends: dict[tuple[object, ...], str] = {}
+    for span in spans:
+        kind = (span.provider, span.gpu, span.tier, span.commitment_months or None, span.region)
+        ends[kind] = max(span.until, ends.get(kind, ""))
+    found: list[dict[str, object]] = []
+    for offer in await store.shipped_offers():
+        kind = (offer.provider, offer.gpu, offer.tier, offer.commitment_months or None, offer.region)
+        day = clock.from_timestamp(offer.fetched_at).date().isoformat()
+        if offer.provider not in NAMED_BY_MACHINE and day >= ends.get(kind, "9999"):
+            names = ("provider", "gpu", "tier", "commitment_months", "region", "usd_per_gpu_hour_micro")
+            found.append({"day": day, **{name: getattr(offer, name) for name in names}})
+    return found
 
 
 def _kind_text(span: PriceSpan) -> str:
@@ -72,7 +92,7 @@ def _at(day: str, span: PriceSpan) -> dict[str, object]:
 
 
 async def _load_series(kinds: dict[str, list[PriceSpan]]) -> None:
-    names = {text: f"shipped:{hashlib.sha256(text.encode()).hexdigest()[:20]}" for text in kinds}
+    names = {text: f"{store.SHIPPED}{hashlib.sha256(text.encode()).hexdigest()[:20]}" for text in kinds}
     await store.insert_series(
         (names[text], first.provider, first.gpu, first.tier, first.commitment_months, first.region)
         for text, (first, *_) in kinds.items()

@@ -17,7 +17,7 @@ from app.catalog.aliases import Resolved, resolve
 from app.catalog.facts import provider_spellings
 from app.core import clock
 from app.pricing.offers.normalise import normalise
-from app.pricing.offers.offer import Offer, RawOffer, Tier
+from app.pricing.offers.offer import Offer, RawOffer, Reason, Tier
 from app.pricing.sources.machines import aws_types, gcp_machines
 from tools import autumn_lists
 from tools.autumn_lists import rows_of
@@ -27,6 +27,8 @@ Kind = tuple[str, str, str, str, str]
 Span = tuple[str, str, Decimal]
 """(first day, day after the last, USD per GPU-hour)."""
 
+ORACLES_PARTS = {("oci", "L40S", Decimal("0.6")), ("oci", "L40S", Decimal("3.5")), ("oci", "B200", Decimal(16))}
+"""Rows of the daily list that tell a part of Oracle's list as a card in its cloud, see :mod:`tools.make_snapshot`."""
 BY_MACHINE = ("aws", "azure", "gcp")
 AWS_LAST, GCP_LAST = "2026-07-20", "2026-08-03"
 
@@ -106,6 +108,9 @@ def _daily(rows: list[dict[str, str]]) -> tuple[dict[Kind, list[Span]], Counter[
             label = label.replace("H100 SXM", "H100").replace("H200 SXM", "H200")
         gpu = resolve(provider or "", label)
         price = Decimal(row["per_gpu_hourly_usd"] or "0")
+        if (provider, row["gpu_type"], price) in ORACLES_PARTS:
+            aside[Reason.NOT_AN_OFFER.value] += 1
+            continue
         if provider is None or not isinstance(gpu, Resolved) or price <= 0:
             aside[NO_PRICE if price <= 0 else NO_CARD] += 1
             continue

@@ -71,3 +71,10 @@ def test_what_octobers_lists_asked_since_may_is_among_the_changes(http: httpx.Cl
     page = re.sub(r"<[^>]+>", " ", http.get("/prices/changes?gpu=h100-sxm-80gb").text)
     assert re.search(r"3 Oct 2026\s+H100 SXM\s+Verda\s+On demand\s+not stated\s+2.29\s+3.70\s+\+61.6%", page)
     assert "at Verda: $3.70, +61.6%" in http.get("/prices/changes.atom?gpu=h100-sxm-80gb").text
+
+
+def test_a_slice_another_market_and_a_part_of_a_price_are_no_change(http: httpx.Client) -> None:
+    page = re.sub(r"<[^>]+>", " ", http.get("/prices/changes").text)
+    assert re.search(r"10 Oct 2026\s+B300 SXM\s+RunPod\s+On demand\s+any region\s+7.39\s+8.99", page)  # no slice
+    assert not re.search(r"10 Oct 2026\s+H100 NVL\s+RunPod", page)  # the community cloud is not the secure one
+    assert not re.search(r"L40S\s+Oracle Cloud", page)  # 0.60 was never the price of a card

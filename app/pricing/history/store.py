@@ -46,6 +46,13 @@ class ShippedOffer(NamedTuple):
     price_since: str
     fetched_at: int
     usd_per_gpu_hour_micro: int
+    provider_tier: str
+    cards: float | None
+
+    @property
+    def is_whole(self) -> bool:
+        """True for whole cards, as lists of lowest prices have them."""
+        return self.cards is None or self.cards >= 1
 
 
 class LevelPrices(NamedTuple):
@@ -166,8 +173,9 @@ async def shipped_offers() -> list[ShippedOffer]:
     """The offers of sources that only shipped, without what visitors reported."""
     return await fetch(
         ShippedOffer,
-        "SELECT id, provider, gpu, tier, commitment_months, region, price_since, fetched_at, usd_per_gpu_hour_micro "
-        "FROM offer WHERE source NOT IN (SELECT name FROM loaded_source WHERE live) AND source <> {} ORDER BY id",
+        "SELECT id, provider, gpu, tier, commitment_months, region, price_since, fetched_at, usd_per_gpu_hour_micro, "
+        "provider_tier, gpu_count_number AS cards FROM offer "
+        "WHERE source NOT IN (SELECT name FROM loaded_source WHERE live) AND source <> {} ORDER BY id",
         COMMUNITY,
     )
 

@@ -76,10 +76,16 @@ async def _later(spans: list[PriceSpan]) -> list[dict[str, object]]:
     for offer in await store.shipped_offers():
         kind = (offer.provider, offer.gpu, offer.tier, offer.commitment_months or None, offer.region)
         day = clock.from_timestamp(offer.fetched_at).date().isoformat()
-        if offer.provider not in NAMED_BY_MACHINE and day >= ends.get(kind, "9999"):
+        comparable = offer.is_whole and offer.provider not in NAMED_BY_MACHINE and not _of_another_market(offer)
+        if comparable and day >= ends.get(kind, "9999"):
             names = ("provider", "gpu", "tier", "commitment_months", "region", "usd_per_gpu_hour_micro")
             found.append({"day": day, **{name: getattr(offer, name) for name in names}})
     return found
+
+
+def _of_another_market(offer: store.ShippedOffer) -> bool:
+    """True for RunPod's community cloud: the shipped history is of its secure one."""
+    return offer.provider == "runpod" and offer.provider_tier == "community"
 
 
 def _kind_text(span: PriceSpan) -> str:
@@ -107,7 +113,7 @@ async def _load_series(kinds: dict[str, list[PriceSpan]]) -> None:
 
 async def _load_offer_spans() -> None:
     """The shipped offers as history: each price is known to have stood from its day until the day it was last seen."""
-    offers = await store.shipped_offers()
+    offers = [offer for offer in await store.shipped_offers() if offer.is_whole and not _of_another_market(offer)]
     await store.add_series((o.id, o.provider, o.gpu, o.tier, o.commitment_months, o.region) for o in offers)
     series = await store.series_numbers()
     spans = []

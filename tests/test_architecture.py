@@ -162,3 +162,11 @@ def test_each_migration_has_an_id_of_its_own() -> None:
     texts = [path.read_text() for path in (ROOT / "app" / "storage" / "migrations").glob("*.py")]
     ids = [line for text in texts for line in text.splitlines() if line.startswith("ID = ")]
     assert len(set(ids)) == len(ids) == len(texts) - 1
+
+
+def test_no_two_migrations_have_one_id() -> None:
+    """The second of two would count as done and never run."""
+    ids = [match[1] for path in (ROOT / "app/storage/migrations").glob("*.py")
+           if (match := re.search(r'^ID = "(.+)"$', path.read_text(encoding="utf-8"), re.MULTILINE))]  # fmt: skip
+    assert len(ids) > 10
+    assert sorted(ids) == sorted(set(ids))

@@ -132,11 +132,13 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         raise SettingError(
             f"{PREFIX}OPERATOR_EMAIL is the contact address; name another, for example operator@example.org"
         )
-    if values["role"] != "all" and not values["redis_url"]:
-        raise SettingError(
-            f"{PREFIX}ROLE is {values['role']}, and nodes share a queue: set {PREFIX}REDIS_URL on each of them, for "
-            f"example {PREFIX}REDIS_URL=redis://10.0.0.5:6379/0"
-        )
+    for name in ("DATABASE_URL", "REDIS_URL") if values["role"] != "all" else ():
+        if not values[name.lower()]:
+            example = next(setting.example for setting in SETTINGS if setting.name == name)
+            raise SettingError(
+                f"{PREFIX}ROLE is {values['role']}, and nodes share database and queue: set {PREFIX}{name} on each, "
+                f"for example {PREFIX}{name}={example}"
+            )
     values["base_url"] = values["base_url"] or _default_base_url(values["host"], values["port"])
     return Settings(**values)
 

@@ -96,9 +96,17 @@ class Policies:
         witness: a database restored from before a version was shown does not know it, and gets it back from there. A
         version that neither knows counts from now, so that a lost record lengthens a notice and never shortens it.
         """
-        common = await store.shown()
+        try:
+            common = await store.shown()
+            await self._join(common)
+        except (
+            Exception
+        ) as error:  # a database that is away or damaged: until the next hour this node's own record holds
+            log.error("the shared record of policies could not be joined", extra={"why": type(error).__name__})
+
+    async def _join(self, common: Mapping[str, int]) -> None:
         kept = self._kept or {}
-        joined = {name: min(at, common.get(name, at), kept.get(name, at)) for name, at in (common | kept).items()}
+        joined = {name: min(at, common.get(name, at), kept.get(name, at)) for name, at in {**common, **kept}.items()}
         if joined != common and self._kept is not None:
             await store.add(joined)
         self._shown |= self._seen(joined)

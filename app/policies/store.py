@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from app.storage import scopes
 from app.storage.engine import execute_many, fetch_pairs, transaction
 
 
@@ -12,7 +13,7 @@ async def shown() -> dict[str, int]:
 
 async def add(record: Mapping[str, int]) -> None:
     """Add versions; where one is known the earlier instant stays."""
-    async with transaction():
+    async with transaction(scope=scopes.POLICIES):
         await execute_many(
             "INSERT INTO policy_shown (name, at) VALUES ({}, {}) ON CONFLICT (name) DO UPDATE SET at = excluded.at "
             "WHERE excluded.at < policy_shown.at",

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from app.core import clock, logs
 from app.core.settings import Settings
+from app.policies.files import policies
 from app.storage.engine import leave_out_damaged
 from app.telemetry import access_log_reader, counter_store
 from app.telemetry.access_log import AccessLog
@@ -42,6 +43,7 @@ async def _run(settings: Settings, access: AccessLog, counters: Counters) -> Non
     while True:
         if turn % PURGE_EVERY == 0:
             await asyncio.to_thread(let_go, access)
+            await policies(settings).share()  # also after an older database was restored under a running site
         await asyncio.sleep(COUNTERS_EVERY_S)
         await write(counters)
         if turn % PURGE_EVERY == 0:

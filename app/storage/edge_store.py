@@ -6,6 +6,7 @@ from typing import NamedTuple
 from piccolo.columns import BigInt, Varchar
 from piccolo.table import Table
 
+from app.storage import scopes
 from app.storage.engine import ENGINE, execute, execute_many, fetch, transaction
 
 
@@ -55,7 +56,7 @@ async def changes(edge: str, now: int) -> list[Change]:
 
 async def told(edge: str, found: Sequence[Change], again_at: int) -> None:
     """``edge`` was told of ``found``; of what was new to it it is told once more at ``again_at``."""
-    async with transaction():
+    async with transaction(scope=scopes.EDGES):
         await execute_many(
             "INSERT INTO edge_purge (edge, key, version, again_at) VALUES ({}, {}, {}, {}) ON CONFLICT (edge, key) "
             "DO UPDATE SET version = excluded.version, again_at = excluded.again_at",
@@ -66,7 +67,7 @@ async def told(edge: str, found: Sequence[Change], again_at: int) -> None:
 
 async def failed(edge: str, now: int, why: str) -> None:
     """``edge`` could not be told; the instant of its first fault stays."""
-    async with transaction():
+    async with transaction(scope=scopes.EDGES):
         await execute(
             "INSERT INTO edge_fault (edge, since, why) VALUES ({}, {}, {}) ON CONFLICT (edge) "
             "DO UPDATE SET why = excluded.why",

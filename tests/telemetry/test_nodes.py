@@ -64,7 +64,8 @@ def house(redis: RedisServer, tmp_path: Path) -> dict[str, Settings]:
     made = {}
     for name, role in (("records", "records"), ("web-1", "web"), ("web-2", "web")):
         made[name] = load({"INFERENCEBENCH_DATA_DIR": str(tmp_path / name), "INFERENCEBENCH_REDIS_URL": redis.url,
-                           "INFERENCEBENCH_NODE": name, "INFERENCEBENCH_ROLE": role})  # fmt: skip
+                           "INFERENCEBENCH_NODE": name, "INFERENCEBENCH_ROLE": role,
+                           "INFERENCEBENCH_DATABASE_URL": "postgres://127.0.0.1:1/none"})  # fmt: skip
         logged(made[name].data_dir, [HERE, "2001:db8::1"])
     return made
 

@@ -27,8 +27,7 @@ REPORT = {"provider": "lambda", "topic": "availability", "rating": "4", "text": 
 @pytest.fixture
 def web(tmp_path: Path, prepared_data: Path) -> Any:
     shutil.copytree(prepared_data, tmp_path / "data")
-    made = Inside(load({"INFERENCEBENCH_DATA_DIR": str(tmp_path / "data"), "INFERENCEBENCH_ROLE": "web",
-                        "INFERENCEBENCH_REDIS_URL": QUEUE}))  # fmt: skip
+    made = Inside(replace(load({"INFERENCEBENCH_DATA_DIR": str(tmp_path / "data")}), role="web", redis_url=QUEUE))
     yield made
     made.app._prepared._watch.close()
 
@@ -98,9 +97,12 @@ def test_a_web_node_gets_no_mailbox(tmp_path: Path, web: Inside) -> None:
     assert not (folder / "mail").exists()
 
 
-def test_a_role_without_a_shared_queue_is_refused() -> None:
-    with pytest.raises(SettingError, match="INFERENCEBENCH_REDIS_URL"):
-        load({"INFERENCEBENCH_ROLE": "records"})
+def test_a_role_without_what_nodes_share_is_refused() -> None:
+    shared = {"INFERENCEBENCH_REDIS_URL": QUEUE, "INFERENCEBENCH_DATABASE_URL": "postgres://db.example.org/site"}
+    for left_out in shared:
+        with pytest.raises(SettingError, match=f"set {left_out} on each"):
+            load({"INFERENCEBENCH_ROLE": "records"} | {key: shared[key] for key in shared if key != left_out})
+    assert load({"INFERENCEBENCH_ROLE": "records", **shared}).keeps_records
     with pytest.raises(SettingError, match="none of all, web, records"):
         load({"INFERENCEBENCH_ROLE": "reader", "INFERENCEBENCH_REDIS_URL": QUEUE})
     with pytest.raises(SettingError, match="INFERENCEBENCH_NODE"):

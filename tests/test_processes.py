@@ -142,6 +142,33 @@ def test_what_is_killed_again_and_again_comes_back_and_the_site_stays(data: Path
     assert not processes_of(data)
 
 
+def test_processes_of_another_site_on_this_machine_are_none_of_these(tmp_path: Path) -> None:
+    """A test that looked for a process by its name would find, and stop, the site that somebody runs beside it."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    sleeps = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)", "-m", "app", "up", "workers"]
+    running = [
+        subprocess.Popen(sleeps, env={**os.environ, "INFERENCEBENCH_DATA_DIR": str(folder)}, stdout=subprocess.PIPE)
+        for folder in (ours, theirs)
+    ]
+    try:
+        for process in running:
+            assert process.stdout
+            process.stdout.readline()
+        assert set(processes_of(ours)) == {running[0].pid}
+        assert processes_of(tmp_path) == {}
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
+
+
+def test_no_test_looks_for_processes_by_name() -> None:
+    """But here, by the folder in a process's environment, and the worker's, below the process that it started."""
+    finds = re.compile(r"""\b(pgrep|pkill|killall|pidof|psutil)\b|["']ps["']|Path\(["']/proc["']\)""")
+    tests = {path for path in (ROOT / "tests").rglob("*.py") if finds.search(path.read_text())}
+    assert {path.name for path in tests} <= {"test_processes.py", "test_worker.py"}
+
+
 @pytest.mark.parametrize("after_s", [0.3, 0.6, 0.9, 1.2, 1.6, 2.2, 2.9])
 def test_told_to_stop_while_it_starts_it_stops(data: Path, after_s: float) -> None:
     up = start(data, free_port())

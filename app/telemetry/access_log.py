@@ -10,6 +10,8 @@ import threading
 from collections import Counter, deque
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
 from app.core import client_address, clock, logs
@@ -79,7 +81,10 @@ class AccessLog:
             try:
                 self.flush()
             except Exception as error:  # whatever it was: the log of the next second is written all the same
-                log.error("the access log could not be written", extra={"kind": type(error).__name__}, exc_info=error)
+                where = [
+                    f"{Path(frame.filename).name}:{frame.lineno}" for frame in extract_tb(error.__traceback__)[-4:]
+                ]
+                log.error("the access log could not be written", extra={"kind": type(error).__name__, "where": where})
 
     def flush(self) -> None:
         """Write every queued row. If the disk refuses them they are dropped and counted, and requests go on."""

@@ -189,6 +189,44 @@ def test_a_disk_that_takes_no_row_stops_nothing(tmp_path: Path) -> None:
     assert counters.take()[f"{clock.now():%Y-%m-%d}", DROPPED, "", 0] == 1
 
 
+def test_a_row_that_cannot_be_made_loses_no_other(tmp_path: Path) -> None:
+    counters = Counters()
+    log = log_in(tmp_path, counters)
+    for told in (scope("/prices"), {"path": None}, scope("/")):
+        log._waiting.append((clock.timestamp(), told, 200, 0.001))
+    log.flush()
+    assert [row[7] for row in logged(tmp_path, 2)] == ["/prices", "/"]
+    assert counters.take()[f"{clock.now():%Y-%m-%d}", DROPPED, "", 0] == 1
+
+
+def test_an_unforeseen_fault_does_not_end_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And what is printed of it holds nothing of a request."""
+    monkeypatch.setattr(access_log, "EVERY_S", 0.01)
+    log = log_in(tmp_path)
+    real, times = log._append, 0
+
+    def fails(name: str, lines: list[str]) -> None:
+        nonlocal times
+        times += 1
+        if times == 1:
+            raise KeyError("203.0.113.77 /marker?query")
+        real(name, lines)
+
+    monkeypatch.setattr(log, "_append", fails)
+    log.start()
+    log.note(clock.timestamp(), scope("/prices"), 200, 0.001)
+    while not times:
+        time.sleep(0.01)
+    log.note(clock.timestamp(), scope("/"), 200, 0.001)
+    assert [row[7] for row in logged(tmp_path, 1, 30)] == ["/"]
+    log.stop()
+    assert "the access log could not be written" in caplog.text
+    assert "203.0.113.77" not in caplog.text
+    assert "marker" not in caplog.text
+
+
 @pytest.mark.parametrize("text", ["/prices\nforged\trow", "/pr\u2028ices", "/\x1b[31m", "/" + "x" * 5000, "/%0a%09"])
 def test_no_path_and_no_header_breaks_a_row(tmp_path: Path, text: str) -> None:
     log = log_in(tmp_path)

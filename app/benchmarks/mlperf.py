@@ -12,10 +12,10 @@ How the rows were read was settled before anything was predicted of them:
   (llama3.1-8b; "Small LLM inference 5.1", September 2025), 800 (deepseek-r1; "DeepSeek inference 5.1", September 2025).
   Of OpenOrca no mean of the prompts was found: the 294 tokens of its reference answers stand for it, in llama2-70b and
   in mixtral-8x7b, a third of whose prompts are from there.
-- Layout, format of weights and cache, and the engine's limit on running requests are those of the submitter's own
-  configuration, else of another submitter's for the same GPU, benchmark and scenario. Where none was found: one replica
-  on each GPU (what all configurations seen do, but for 405B and R1), FP4 weights on Blackwell and FP8 on others, cache
-  and limit unknown. A replica gets its share of the arrivals.
+- Layout, format of weights and cache, and the engine's limit on running requests are those of a configuration
+  published for the same GPU, benchmark and scenario, the submitter's own where it was found. Where none was: one
+  replica on each GPU (what all configurations seen do, but for 405B and R1), FP4 weights on Blackwell and FP8 on
+  others, cache and limit unknown. A replica gets its share of the arrivals.
 - Systems whose number of replicas is not stated are left out (two of Red Hat's), and what has more than one kind of
   GPU.
 """

@@ -76,9 +76,10 @@ const checked = (input, model) => {
 
 // What is asked of the hardware. `sure` names what the least known of the ways to run it rests on: its slow end has to
 // hold; "" takes the prediction itself.
+const slowest = (range) => Math.max(sheet.ranges.tpot[range][1], sheet.ranges.busy[range][1]);
 const needOf = (n, sure) => ({ prompt: n.input, output: n.output, rate: n.rate,
   ttft: n.ttft / 1e3 / (sure ? sheet.ranges.ttft[sure][1] : 1),
-  tpot: n.tpot / 1e3 / (sure ? sheet.ranges.tpot[sure][1] : 1),
+  tpot: n.tpot / 1e3 / (sure ? slowest(sure) : 1),
   utilisation: n.utilisation / 100, spare: n.spare, least: n.least, hours: n.hours });
 
 const OWN_COUNTS = 0.5;
@@ -192,8 +193,7 @@ const rankOne = (input, n, model, { gpu, prices, owns, explain }, rows, reasons)
   const [options, faults] = optionsFor(input, model, gpu, owns);
   const least = ["physics", "family", "measured"].find((range) => options.some((o) => o[3] === range)) ?? "physics";
   const need = needOf(n, input.sure ? least : "");
-  const slack = { ttft: input.sure ? sheet.ranges.ttft[least][1] : 1, tpot: input.sure ? sheet.ranges.tpot[least][1]
-    : 1 };
+  const slack = { ttft: input.sure ? sheet.ranges.ttft[least][1] : 1, tpot: input.sure ? slowest(least) : 1 };
   const ways = (tried, wanted) => E.ways(model.shape, gpu.card, tried, input.engine, wanted, sheet.constants,
     sheet.bytes);
   const buy = (held, wanted, offers) => E.cheapest(held, wanted, offers.map((o) => [o.size, o.usd]));

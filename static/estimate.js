@@ -24,6 +24,10 @@ export const shape = (values) => {
 export const layout = (precision, kv_bytes, engine, split = {}) =>
   ({ precision, kv_bytes, engine, tensor: 1, pipeline: 1, data: 1, experts_split: false, max_running: 0, ...split });
 
+// Which range goes with a step: GPUs near what they can serve err otherwise
+export const regime = (speed) => 2 * (speed.parts[2] + speed.parts[6]) >= speed.parts.reduce((sum, p) => sum + p, 0)
+  ? "busy" : "tpot";
+
 const LIMITS = ["bandwidth", "compute", "interconnect", "launch overhead"];
 export const limitedBy = (speed) => {
   if (speed.waiting > speed.tpot && speed.tpot > 0) return "memory";

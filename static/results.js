@@ -34,7 +34,7 @@ const COLUMNS = 10, BARS_TO = 11;
 
 export const results = (E, P, sheet) => {
   const { html } = P;
-  const wide = (row) => ({ tpot: sheet.ranges.tpot[row.basis.range].map((f) => f * row.speed.tpot),
+  const wide = (row) => ({ tpot: sheet.ranges[E.regime(row.speed)][row.basis.range].map((f) => f * row.speed.tpot),
     ttft: sheet.ranges.ttft[row.basis.range].map((f) => f * row.speed.ttft) });
 
   const table = (head, rows) => html("table", { class: "plain cards" },

@@ -12,6 +12,7 @@ from app.benchmarks.measured import every_row, shipped_shapes
 from app.benchmarks.rows import Question, question
 from app.estimate.offsets import kind_of
 from app.estimate.speed import Speed
+from app.estimate.spread import Stretch
 
 SEALED = Path(__file__).with_name("sealed.json")
 CAMPAIGN = ("source", "measured_on", "engine", "engine_version", "model", "gpu", "precision")
@@ -117,11 +118,12 @@ class Errors:
 @dataclass(frozen=True, slots=True)
 class Guess:
     """The prediction of a row by constants and offsets that it took no part in, and the ranges that it would be told
-    with."""
+    with, as factors on its times; ``stretch`` is how an error of the steps carries to the time per token."""
 
     speed: Speed
     rests_on: str
     ranges: Mapping[str, tuple[float, float]]
+    stretch: Stretch = float
 
 
 def _middle(values: Sequence[float]) -> float | None:

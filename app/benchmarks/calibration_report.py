@@ -43,7 +43,7 @@ def judged_folds() -> dict[str, list[Guess]]:
 def compute_report(prices: Mapping[str, float]) -> dict[str, Any]:
     """Errors by what was left out and by group; what following the predictions costs at ``prices`` (USD per GPU-hour by
     slug); and of every shown row the prediction that no row like it took part in: seconds, tokens/s, sequences, the
-    resource, and what it rests on."""
+    resource, what it rests on, and the factors of the range of its time per token."""
     rows, shown = open_rows(), shown_rows()
     guesses = judged_folds()
     return {
@@ -52,7 +52,12 @@ def compute_report(prices: Mapping[str, float]) -> dict[str, Any]:
         "prices": dict(prices),
         "regret": {by: asdict(regret(rows, guesses["place"], prices, by)) for by in (BY_GPU, BY_SET_UP)},
         "rows": [
-            [*(_short(getattr(guess.speed, name)) for name in FIGURES), guess.rests_on] for guess in unseen(shown, rows)
+            [
+                *(_short(getattr(guess.speed, name)) for name in FIGURES),
+                guess.rests_on,
+                *map(_short, guess.ranges["tpot"]),
+            ]
+            for guess in unseen(shown, rows)
         ],
     }
 

@@ -4,16 +4,18 @@ behind."""
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from math import log
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from app.benchmarks.accuracy import TIMES, Guess, Row, open_rows
+from app.benchmarks.accuracy import Guess, Row, open_rows
 from app.estimate.constants import fitted
 from app.estimate.offsets import Basis, basis
 from app.estimate.speed import estimate
+from app.estimate.spread import step_range, stretch
 
 FOLDS = Path(__file__).with_name("folds.json")
 KINDS = ("place", "model", "generation")
@@ -120,11 +122,21 @@ def offsets(rows: Sequence[Row], residuals: Sequence[Residual]) -> dict[str, dic
     return {"family": dict(sorted(family.items())), "group": dict(sorted(group.items()))}
 
 
-def _guess(row: Row, constants: Mapping[str, float], found: Basis, ranges: Mapping[str, Any]) -> Guess:
+def guess(row: Row, constants: Mapping[str, float], found: Basis, ranges: Mapping[str, Any]) -> Guess:
+    """The prediction of a row by ``constants`` and the basis ``found``, with the ``ranges`` that go with it."""
     ask = row.ask
     speed = estimate(ask.shape, ask.card, ask.layout, ask.traffic, constants, found.factors)
-    wide = {time: tuple(ranges.get(time, {}).get(found.rests_on, (0.0, 1e9))) for time in TIMES}
-    return Guess(speed, found.rests_on, wide)
+    by = stretch(ask.shape, ask.card, ask.layout, ask.traffic, constants, found.factors)
+    return ranged(Guess(speed, found.rests_on, {}, by), ranges)
+
+
+def ranged(guess: Guess, ranges: Mapping[str, Any]) -> Guess:
+    """The guess with the ``ranges`` that go with it, without any where there are none."""
+    if not ranges or not guess.speed.fits:
+        return guess
+    first: tuple[float, float] = tuple(ranges["ttft"][guess.rests_on])
+    tpot = step_range(ranges, guess.speed, guess.rests_on, guess.stretch)
+    return replace(guess, ranges={"tpot": tpot, "ttft": first})
 
 
 def left_out(
@@ -144,7 +156,7 @@ def left_out(
         known = offsets([row for row, _ in pairs], [lies for _, lies in pairs])
         for i in members:
             ask = rows[i].ask
-            guesses[i] = _guess(rows[i], constants, basis(known, ask.family, ask.group), ranges)
+            guesses[i] = guess(rows[i], constants, basis(known, ask.family, ask.group), ranges)
     return [guesses[i] for i in range(len(rows))]
 
 
@@ -164,7 +176,7 @@ def unseen(rows: Sequence[Row], known_rows: Sequence[Row]) -> list[Guess]:
         known = offsets([row for row, _ in pairs], [lies for _, lies in pairs])
         for i in chosen:
             ask = rows[i].ask
-            guesses[i] = _guess(rows[i], constants, basis(known, ask.family, ask.group), fitted()["ranges"])
+            guesses[i] = guess(rows[i], constants, basis(known, ask.family, ask.group), fitted()["ranges"])
     return [guesses[i] for i in range(len(rows))]
 
 
@@ -184,7 +196,7 @@ def without_campaign(
         known = offsets([rows[i] for i in kept], [residuals[i] for i in kept])
         for i, row in enumerate(rows):
             if row.campaign == campaign and row.ask.group in known["group"]:
-                found.append((i, _guess(row, constants, basis(known, row.ask.family, row.ask.group), ranges)))
+                found.append((i, guess(row, constants, basis(known, row.ask.family, row.ask.group), ranges)))
     return found
 
 
@@ -193,4 +205,4 @@ def judged(
 ) -> list[Guess]:
     """The predictions of ``rows`` by constants and offsets of ``fit_rows`` alone."""
     known = offsets(fit_rows, residuals_of(fit_rows, constants))
-    return [_guess(row, constants, basis(known, row.ask.family, row.ask.group), ranges) for row in rows]
+    return [guess(row, constants, basis(known, row.ask.family, row.ask.group), ranges) for row in rows]

@@ -21,8 +21,16 @@ How the rows were read was settled before anything was predicted of them:
 """
 
 import csv
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from app.benchmarks.accuracy import Errors, Guess, Row, errors_of, row_of
+from app.benchmarks.folds import guess
+from app.estimate.constants import fitted
+from app.estimate.offsets import generation
 
 MLPERF = Path(__file__).with_name("mlperf.csv")
 
@@ -32,3 +40,64 @@ def mlperf_rows() -> tuple[dict[str, str], ...]:
     """The rows: what tells a submission, then the columns of :data:`app.benchmarks.rows.COLUMNS`, of one replica."""
     with MLPERF.open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The errors of a group. ``in_flight`` are those with as many requests in flight as were on average by Little's
+    law, ``arriving`` those with requests arriving as they did; ``unsustained`` of the rows are said to arrive faster
+    than they can be served, though all were."""
+
+    group: str
+    in_flight: Errors
+    arriving: Errors
+    unsustained: int
+
+
+def in_flight(plain: dict[str, str]) -> dict[str, str]:
+    """The row with the mean number of its requests in flight in place of their arrivals: completed requests a second
+    times the mean time of one, first token and further ones (Little's law)."""
+    seconds = (float(plain["ttft_ms"]) + (int(plain["output_tokens"]) - 1) * float(plain["tpot_ms"])) / 1e3
+    completed = float(plain["completed_per_s"]) / int(plain["replicas"])
+    return {**plain, "concurrency": f"{completed * seconds:.4f}", "request_rate_per_s": ""}
+
+
+@cache
+def _judged() -> tuple[Sequence[Row], Sequence[Guess], Sequence[Row], Sequence[Guess]]:
+    """The rows by requests in flight and by arrivals, each with what is predicted by all that ships."""
+    found: list[Sequence[Row] | Sequence[Guess]] = []
+    for plain in ([in_flight(row) for row in mlperf_rows()], mlperf_rows()):
+        rows = [row_of(row) for row in plain]
+        found += [rows, [guess(row, fitted()["constants"], row.ask.basis(), fitted()["ranges"]) for row in rows]]
+    return tuple(found)  # type: ignore[return-value]
+
+
+GROUPS: dict[str, Callable[[Row], str]] = {
+    "scenario": lambda row: row.plain["scenario"],
+    "GPU generation": lambda row: generation(row.ask.gpu),
+    "model": lambda row: row.plain["benchmark"].split("-99")[0],
+}
+"""What the verdicts are told by."""
+
+
+def verdict(group: str, chosen: Sequence[int]) -> Verdict:
+    """The errors of the rows with the indices ``chosen``."""
+    rows, guesses, arriving, told = _judged()
+    return Verdict(
+        group, errors_of(rows, guesses, chosen), errors_of(arriving, told, chosen),
+        sum(not told[i].speed.sustained for i in chosen),
+    )  # fmt: skip
+
+
+@cache
+def verdicts() -> tuple[tuple[str, tuple[Verdict, ...]], ...]:
+    """All rows, then by each of :data:`GROUPS`, the largest group first."""
+    rows = _judged()[0]
+    found = [("", (verdict("all", range(len(rows))),))]
+    for name, of in GROUPS.items():
+        groups: dict[str, list[int]] = defaultdict(list)
+        for i, row in enumerate(rows):
+            groups[of(row)].append(i)
+        by_size = sorted(groups.items(), key=lambda item: -len(item[1]))
+        found.append((name, tuple(verdict(group, chosen) for group, chosen in by_size)))
+    return tuple(found)

@@ -13,6 +13,7 @@ from app.core.errors import InferenceBenchError
 from app.estimate.constants import fitted
 from app.estimate.inputs import EstimateError
 from app.estimate.speed import Speed, estimate
+from app.estimate.spread import Stretch, step_range, stretch
 
 ADDED = ("predicted_ttft_ms", "predicted_tpot_ms", "tpot_low_ms", "tpot_high_ms", "predicted_output_tokens_per_s",
     "limited_by", "ttft_low_ms",
@@ -37,9 +38,11 @@ class Prediction:
     ttft: tuple[float, float]
 
 
-def ranged(speed: Speed, rests_on: str) -> Prediction:
-    """A speed with the ranges that go with what it rests on."""
-    (low, high), (first_low, first_high) = (fitted()["ranges"][time][rests_on] for time in ("tpot", "ttft"))
+def ranged(speed: Speed, rests_on: str, by: Stretch = float) -> Prediction:
+    """A speed with the ranges that go with what it rests on and with how busy the GPUs are; ``by`` is how an error of
+    the steps carries to the time per token."""
+    low, high = step_range(fitted()["ranges"], speed, rests_on, by)
+    first_low, first_high = fitted()["ranges"]["ttft"][rests_on]
     return Prediction(
         speed, rests_on, (speed.tpot * low, speed.tpot * high), (speed.ttft * first_low, speed.ttft * first_high)
     )
@@ -56,7 +59,8 @@ def predict(ask: Question) -> Prediction:
             f"does not fit: {speed.weights / 1e9:.0f} GB of weights and {speed.kv_sequence / 1e9:.1f} GB of cache for "
             f"one sequence on each GPU of {ask.card.memory / 1e9:.0f} GB; use more GPUs or fewer bits",
         )
-    return ranged(speed, known.rests_on)
+    by = stretch(ask.shape, ask.card, ask.layout, ask.traffic, fitted()["constants"], known.factors)
+    return ranged(speed, known.rests_on, by)
 
 
 def added(row: Mapping[str, str | None]) -> dict[str, str]:

@@ -7,22 +7,25 @@ edge (conformal prediction: Vovk et al., 2005; with groups: Dunn, Wasserman and 
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from app.benchmarks.accuracy import TIMES, Guess, Row
-from app.benchmarks.folds import KINDS, left_out, without_campaign
+from app.benchmarks.accuracy import Guess, Row
+from app.benchmarks.folds import KINDS, left_out, ranged, without_campaign
 from app.estimate.offsets import FAMILY, MEASURED, PHYSICS
+from app.estimate.spread import BUSY, STEP, factor_of, regime
 
 COVERED = 0.80
 """The share of rows that a range is to hold."""
+RANGED = (STEP, BUSY, "ttft")
+"""What has a range: a step's time, that of GPUs near what they can serve, a first token's time."""
 Ranges = dict[str, dict[str, list[float]]]
-"""Time → what a prediction rests on → the factors on it between which the measurement lies."""
+"""Of :data:`RANGED` → what a prediction rests on → the factors on it between which the measurement lies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lie:
-    """How many times the prediction a measured ``time`` was, where the prediction knew nothing of ``unit``: of a group
+    """How many times the prediction a measured ``time`` of :data:`RANGED` was, where the prediction knew nothing of ``unit``: of a group
     for what rests on its family or on physics, of a campaign for what rests on others of its group. ``place`` is the
     group."""
 
@@ -43,11 +46,19 @@ def lies(
     for i, guess in [*guesses, *without_campaign(rows, constants, {})]:
         row = rows[i]
         unit = "|".join(row.campaign) if guess.rests_on == MEASURED else row.place
-        found += [
-            Lie(time, guess.rests_on, measured / getattr(guess.speed, time), row.place, unit)
-            for time in TIMES
-            if (measured := getattr(row, time))
-        ]
+        found += [Lie(time, guess.rests_on, ratio, row.place, unit) for time, ratio in _ratios(row, guess)]
+    return found
+
+
+def _ratios(row: Row, guess: Guess) -> list[tuple[str, float]]:
+    """Name of the range → measured over predicted, of what the row states of it. A run of throughput says how long the
+    steps of busy GPUs take, and nothing of others: how much ran at once is not stated."""
+    speed = guess.speed
+    found = [("ttft", row.ttft / speed.ttft)] if row.ttft else []
+    if row.tpot:
+        found.append((regime(speed), factor_of(row.tpot / speed.tpot, guess.stretch)))
+    elif speed.busy:
+        found.append((BUSY, speed.throughput / row.throughput))
     return found
 
 
@@ -76,8 +87,8 @@ def edges(found: Sequence[Lie]) -> Ranges:
     by: dict[tuple[str, str], list[Lie]] = defaultdict(list)
     for lie in found:
         by[lie.time, lie.rests_on].append(lie)
-    ranges: Ranges = {time: {} for time in TIMES}
-    for time in TIMES:
+    ranges: Ranges = {time: {} for time in RANGED}
+    for time in RANGED:
         low, high = 1.0, 1.0
         for rests_on in (MEASURED, FAMILY, PHYSICS):
             if chosen := by[time, rests_on]:
@@ -94,6 +105,5 @@ def nested(rows: Sequence[Row], guesses: Sequence[Guess], found: Sequence[Lie]) 
         place: edges([lie for lie in found if lie.place != place]) for place in {row.place for row in rows}
     }
     return [
-        replace(guess, ranges={time: tuple(own[row.place][time][guess.rests_on]) for time in TIMES})
-        for row, guess in zip(rows, guesses, strict=True)
+        ranged(guess, own[row.place]) for row, guess in zip(rows, guesses, strict=True)
     ]

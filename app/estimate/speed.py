@@ -71,6 +71,11 @@ class Speed:
     sustained: bool = True
 
     @property
+    def busy(self) -> bool:
+        """True where arithmetic and the prompts of others take half of a step or more: near what can be served."""
+        return 2 * (self.parts[2] + self.parts[6]) >= sum(self.parts)
+
+    @property
     def limited_by(self) -> str:
         """The resource that takes the largest part of a step."""
         weights, cache, compute, link, layers, requests, prompts = self.parts

@@ -51,10 +51,10 @@ class Errors:
 def _rows() -> tuple[dict[str, Any], ...]:
     """Every measured row with a prediction that no row of its model, engine and generation took part in."""
     found = []
-    for row, (tpot, ttft, throughput, running, limited_by, rests_on) in zip(
+    for row, (tpot, ttft, throughput, running, limited_by, rests_on, low, high) in zip(
         calibration_report.shown_rows(), calibration_report.calibration_report()["rows"], strict=True
     ):
-        (low, high), first = (fitted()["ranges"][time][rests_on] for time in ("tpot", "ttft"))
+        first = fitted()["ranges"]["ttft"][rests_on]
         error = tpot / row.tpot - 1 if row.tpot else throughput / row.throughput - 1
         found.append({
             **row.plain, "name": short_name(row.plain["model"]), "slug": slug_of(row.plain["model"]),

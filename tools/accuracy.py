@@ -19,6 +19,7 @@ from app.benchmarks.accuracy import (
     worst_groups,
 )
 from app.benchmarks.calibration_report import calibration_report, judged_folds
+from app.benchmarks.mlperf import Verdict, verdicts
 from app.benchmarks.regret import BY_GPU, BY_SET_UP, Regret, regret
 
 LIMITS = {"tpot": 0.095, "worst": 0.16, "ttft": 0.26}
@@ -67,10 +68,40 @@ def lost(name: str, found: Regret) -> str:
     )
 
 
+MLPERF = {"tpot": 0.16, "inside": 0.70}
+"""The largest median error allowed on MLPerf's rows, and the least share in the stated range, at the load in flight:
+what was reached, with little room."""
+
+
+def verdict_line(kind: str, found: Verdict) -> str:
+    """One line of the table of MLPerf's rows."""
+    shares = (found.in_flight.tpot, found.in_flight.within_20, found.in_flight.inside, found.arriving.tpot,
+        found.arriving.inside, found.arriving.ttft, found.arriving.inside_ttft)  # fmt: skip
+    name = f"{kind} {found.group}".strip()[:38]
+    told_ = " ".join("       " if s is None else f"{s:7.1%}" for s in shares)
+    return f"{name:38} {found.in_flight.rows:5} {told_} {found.unsustained:6}"
+
+
+VERDICTS = f"{'MLPerf v5.1, never fitted to':38} {'rows':>5} " + " ".join(
+    f"{name:>7}" for name in ("tpot", "±20 %", "inside", "by rate", "inside", "ttft", "inside", "unsust")
+)
+
+
+def judged_on_mlperf() -> list[str]:
+    """Print the verdicts; what is worse than allowed, in words."""
+    print("\n".join([VERDICTS, *(verdict_line(kind, v) for kind, group in verdicts() for v in group)]))
+    every = verdicts()[0][1][0].in_flight
+    tpot, inside = every.tpot or 1.0, every.inside or 0.0
+    told_ = [f"MLPerf's tpot {tpot:.1%} is over {MLPERF['tpot']:.1%}"] if tpot > MLPERF["tpot"] else []
+    return told_ + ([f"the range holds {inside:.1%} of MLPerf's rows"] if inside < MLPERF["inside"] else [])
+
+
 def main() -> int:
     text, errors = told(open_rows(), judged_folds())
     print(text)
     found = failures(errors)
+    print()
+    found += judged_on_mlperf()
     print()
     for by in (BY_GPU, BY_SET_UP):
         by_price = regret(open_rows(), judged_folds()["place"], calibration_report()["prices"], by)

@@ -104,6 +104,4 @@ def nested(rows: Sequence[Row], guesses: Sequence[Guess], found: Sequence[Lie]) 
     own: dict[str, Mapping[str, Any]] = {
         place: edges([lie for lie in found if lie.place != place]) for place in {row.place for row in rows}
     }
-    return [
-        ranged(guess, own[row.place]) for row, guess in zip(rows, guesses, strict=True)
-    ]
+    return [ranged(guess, own[row.place]) for row, guess in zip(rows, guesses, strict=True)]

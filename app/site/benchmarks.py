@@ -7,7 +7,7 @@ from functools import cache
 from math import exp, log
 from typing import Any
 
-from app.benchmarks import accuracy, calibration_report, folds, ranges, shipped_ledger
+from app.benchmarks import accuracy, calibration_report, folds, mlperf, ranges, shipped_ledger
 from app.benchmarks.query import PAGE_SIZE, SORTS, parse, select
 from app.calculator.presets import ELECTRICITY
 from app.core.addresses import encode
@@ -187,7 +187,8 @@ async def methodology(ask: Ask) -> Answer:
         bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows()))
             for row in _rows()}),
         electricity=ELECTRICITY, reload_hours=RELOAD_HOURS, reserve=memory.RESERVE,
-        ledger=await ledger.summary(), shipped_ledger=shipped_ledger.summary(), covered=ranges.COVERED, **_accuracy(),
+        ledger=await ledger.summary(), shipped_ledger=shipped_ledger.summary(), covered=ranges.COVERED,
+        mlperf=mlperf.verdicts(), **_accuracy(),
         title="Methodology",
         description="How predictions and costs are made: every formula, constant, source of data, and the measured "
                     "error by group.",

@@ -25,9 +25,9 @@ Ranges = dict[str, dict[str, list[float]]]
 
 @dataclass(frozen=True, slots=True)
 class Lie:
-    """How many times the prediction a measured ``time`` of :data:`RANGED` was, where the prediction knew nothing of ``unit``: of a group
-    for what rests on its family or on physics, of a campaign for what rests on others of its group. ``place`` is the
-    group."""
+    """How many times the prediction a measured ``time`` of :data:`RANGED` was, where the prediction knew nothing of
+    ``unit``: of a group for what rests on its family or on physics, of a campaign for what rests on others of its
+    group. ``place`` is the group."""
 
     time: str
     rests_on: str

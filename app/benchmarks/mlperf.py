@@ -93,7 +93,7 @@ def verdict(group: str, chosen: Sequence[int]) -> Verdict:
 def verdicts() -> tuple[tuple[str, tuple[Verdict, ...]], ...]:
     """All rows, then by each of :data:`GROUPS`, the largest group first."""
     rows = _judged()[0]
-    found = [("", (verdict("all", range(len(rows))),))]
+    found: list[tuple[str, tuple[Verdict, ...]]] = [("", (verdict("all", range(len(rows))),))]
     for name, of in GROUPS.items():
         groups: dict[str, list[int]] = defaultdict(list)
         for i, row in enumerate(rows):

@@ -21,8 +21,12 @@ def read_versions(folder: Path) -> tuple[tuple[Version, ...], tuple[str, ...]]:
     for path in sorted(folder.glob("*/*.md")):
         try:
             versions.append(parse(path.parent.name, path.stem, path.read_text(encoding="utf-8")))
-        except (DocumentError, UnicodeDecodeError) as error:
+        except DocumentError as error:
             faults.append(str(error))
+        except UnicodeDecodeError:
+            faults.append(f"policies/{path.parent.name}/{path.name}: is not in UTF-8; save it so")
+        except OSError as error:
+            faults.append(f"policies/{path.parent.name}/{path.name}: can't be read ({error.strerror})")
     return tuple(versions), tuple(faults)
 
 

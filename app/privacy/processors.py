@@ -41,6 +41,10 @@ def processor_faults(settings: Settings) -> list[str]:
     return []
 
 
+def _is_said(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
 @lru_cache(maxsize=4)
 def _read(path: Path) -> tuple[Processor, ...]:
     try:
@@ -49,7 +53,7 @@ def _read(path: Path) -> tuple[Processor, ...]:
     except (OSError, ValueError, TypeError) as error:
         raise InferenceBenchError(f"{path} can't be read as the list of processors: {error}") from None
     for row in found:
-        empty = [field.name for field in fields(row) if not getattr(row, field.name)]
+        empty = [name for name in (field.name for field in fields(row)) if not _is_said(getattr(row, name))]
         if empty or not row.privacy.startswith("https://"):
             raise InferenceBenchError(
                 f"{path}: {row.name or 'a processor'} lacks "

@@ -26,6 +26,7 @@ from app.policies.documents import (
     standing,
 )
 from app.policies.files import RECORD, Policies, read_published, read_versions
+from app.privacy.processors import Processor, processor_faults
 from app.storage import engine, sqlite
 from tests.conftest import ROOT
 
@@ -313,3 +314,43 @@ def test_a_notice_is_the_same_on_every_node_and_no_restored_database_cuts_it_sho
         (other.data_dir / RECORD).write_text(broken)
         assert in_force(started(other, datetime(2026, 12, 24, tzinfo=UTC))) == "2"
         assert (other.data_dir / RECORD).read_text() == broken
+
+
+def unreadable(path: Path, how: str) -> None:
+    if how == "folder":
+        path.mkdir()
+    elif how == "loop":
+        path.symlink_to(path.name)
+    elif how == "gone":
+        path.symlink_to("/nowhere")
+    else:
+        path.write_bytes(b"\xff\xfe---\n")
+
+
+@pytest.mark.parametrize("how", ["folder", "loop", "gone", "not UTF-8"])
+def test_a_file_that_cannot_be_read_is_named_and_the_others_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    unreadable(tmp_path / "policies" / "privacy" / "2027-05-05.md", how)
+    settings = load({"INFERENCEBENCH_POLICIES_DIR": str(tmp_path / "policies"),
+                     "INFERENCEBENCH_DATA_DIR": str(tmp_path)})  # fmt: skip
+    found = Policies(settings)
+    assert [line for line in found.troubles() if line.startswith("policies/privacy/2027-05-05.md: ")]
+    assert "privacy" in found.standing(at("2026-11-29T00:00:00")).in_force
+    monkeypatch.setenv("INFERENCEBENCH_POLICIES_DIR", str(tmp_path / "policies"))
+    assert main(["policy", "check"]) == 1
+    assert "2027-05-05.md" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("field", ["name", "privacy", "country"])
+@pytest.mark.parametrize("value", [5, ["x"], None, " "])
+def test_a_processor_that_is_half_said_is_named(tmp_path: Path, field: str, value: object) -> None:
+    rows = json.loads((ROOT / "policies" / "processors.json").read_text())
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    first = rows[0] if rows else dict.fromkeys(Processor.__match_args__, "https://x.example")
+    path = tmp_path / "policies" / "processors.json"
+    path.write_text(json.dumps([{**first, field: value}]))
+    (said,) = processor_faults(load({"INFERENCEBENCH_POLICIES_DIR": str(tmp_path / "policies")}))
+    assert "lacks" in said
+    assert field in said or "https" in said

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.core.settings import Settings, load
@@ -99,6 +101,28 @@ def test_a_backup_of_a_file_is_not_restored_beside_a_server(
     backup.backup(load({"INFERENCEBENCH_DATA_DIR": str(shutil.copytree(prepared_data, tmp_path / "file"))}), target)
     with pytest.raises(backup.BackupError, match="then inferencebench move"):
         backup.restore(settings, target)
+
+
+def test_the_retention_table_tells_of_the_servers_log(settings: Settings) -> None:
+    from tests.conftest import Inside
+
+    async def ask(client: httpx.AsyncClient) -> list[str]:
+        return [(await client.get(path)).text for path in ("/policies/privacy", "/status")]
+
+    for found in Inside(settings).run(ask):
+        assert "log and backups" in found
+        assert "7 days at most after it is erased" in found
+
+
+def test_doctor_names_what_keeps_erased_text_in_the_servers_log(settings: Settings) -> None:
+    server, name = postgres.server(), settings.database_url.rsplit("/", 1)[1]
+    assert not [text for _, text in doctor._database(settings) if "stays in the log" in text]
+    server.sql("CREATE ROLE weak LOGIN")
+    server.sql("GRANT USAGE ON SCHEMA personal TO weak", name)
+    server.sql("GRANT SELECT ON ALL TABLES IN SCHEMA public, personal TO weak", name)
+    weak = settings.database_url.replace("postgres@", "weak@")
+    told = [text for _, text in doctor._database(replace(settings, database_url=weak)) if "stays in the log" in text]
+    assert ["pg_switch_wal" in told[0], "pg_checkpoint" in told[1], len(told)] == [True, True, 2]
 
 
 def test_doctor_examines_the_server(settings: Settings) -> None:

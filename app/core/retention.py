@@ -162,6 +162,21 @@ KINDS: tuple[Kind, ...] = (
 )  # fmt: skip
 
 
+LOG_COPY_DAYS = 7
+DATABASE_COPIES = Kind(
+    "database-copies", "Copies in the database's log and backups",
+    "what was written to the database, as its server logs it to survive a power cut, and in the copies made of both",
+    "losing nothing that was accepted", OBLIGATION, None, f"{LOG_COPY_DAYS} days at most after it is erased",
+    "when it was written", "deleted with its part of the log, and with the backup",
+)  # fmt: skip
+"""Of an installation on a server of PostgreSQL, whose log can't be rewritten: erased text stays in it for a while."""
+
+
+def kinds(*, on_server: bool) -> tuple[Kind, ...]:
+    """The rows of an installation: one with its database on a server has one more."""
+    return (*KINDS, DATABASE_COPIES) if on_server else KINDS
+
+
 def start_of(value: int | str) -> int:
     """The second from which a row's age counts: an instant as it is, a UTC day from its midnight."""
     return value if isinstance(value, int) else int(datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp())

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 from app.core.errors import DatabaseError
+from app.core.retention import LOG_COPY_DAYS
 from app.core.setting_readers import is_loopback
 from app.core.settings import PREFIX, Settings
 from app.process import prepare
@@ -165,6 +166,8 @@ def _server(settings: Settings) -> Iterator[Finding]:
     fits = int(version.split(".")[0]) >= installed.LEAST_VERSION
     yield ("ok" if fits else "fault"), f"the database is PostgreSQL {version.split()[0]}, {offers:,} offers"
     yield from _tables(settings)
+    for text in installed.copies_kept_by(settings.database_url):
+        yield "fault", f"{text}, or erased text stays in the log for longer than the {LOG_COPY_DAYS} days that are told"
     if settings.database_path.exists():
         yield (
             "fault",

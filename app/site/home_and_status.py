@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from app.catalog.facts import gpus
+from app.core.retention import kinds
 from app.core.units import HOUR_S, MINUTE_S
 from app.core.version_keys import HISTORY_KEY, MODELS_KEY, OFFERS_KEY, RETENTION_KEY, SOURCES_KEY, TELEMETRY_KEY
 from app.estimate.constants import fitted
@@ -82,6 +83,7 @@ async def status(ask: Ask) -> Answer:
         aside_count=sum(reasons.values()),
         history=await queries.history_extent(), counts=await report(ask.now),
         kept=await purge.held_by_kind(ask.settings, ask.now),
+        retained=kinds(on_server=bool(ask.settings.database_url)),
         canary_died=max((at for at in died if at), default=None),
         requests=await cases.figures(ask.now), oldest_row=await asyncio.to_thread(log_rows.oldest_row,
             ask.settings.data_dir / FOLDER, ask.now),

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from app.core import clock
 from app.core.errors import NotFoundError
-from app.core.retention import KINDS
+from app.core.retention import kinds
 from app.core.settings import Settings
 from app.policies.difference import difference
 from app.policies.documents import POLICIES, Version
@@ -95,7 +95,8 @@ def _page(ask: Ask, version: Version, here: str) -> Answer:
         contents=contents,
         state=standing.state(version), history=[(other, standing.state(other)) for other in history],
         title=version.title,
-        description=f"{version.title} of InferenceBench, effective {version.effective}.", kinds=KINDS,
+        description=f"{version.title} of InferenceBench, effective {version.effective}.",
+        kinds=kinds(on_server=bool(ask.settings.database_url)),
         annex=here == "/policies/privacy", processors=processors(ask.settings),
     )  # fmt: skip
     return Answer(body)

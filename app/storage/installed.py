@@ -42,6 +42,23 @@ def server_version(url: str) -> str:
     return str(version)
 
 
+def copies_kept_by(url: str) -> list[str]:
+    """What the server at ``url`` does that keeps erased text in its log for longer than it must, each in a sentence."""
+    found = dict(_ask(url, _LOG_SETTINGS))
+    ((may_end, may_check),) = _ask(url, _LOG_RIGHTS)
+    said = {
+        "wal_recycle is on: old parts of the log keep what they hold until they are written over; set it off":
+            found["wal_recycle"] == "on",
+        "this user may not end a part of the log: GRANT EXECUTE ON FUNCTION pg_switch_wal() to it": not may_end,
+        "this user may not ask for a checkpoint: GRANT pg_checkpoint to it": not may_check,
+    }  # fmt: skip
+    return [text for text, holds in said.items() if holds]
+
+
+_LOG_SETTINGS = "SELECT name, setting FROM pg_settings WHERE name = 'wal_recycle'"
+_LOG_RIGHTS = "SELECT has_function_privilege('pg_switch_wal()', 'EXECUTE'), pg_has_role('pg_checkpoint', 'MEMBER')"
+
+
 def _ask(url: str, sql: str, *given: str) -> list[Any]:
     """The rows of a statement on the server at ``url``; none where a table is not there yet."""
     import asyncpg

@@ -1,7 +1,8 @@
 """The benchmark harness: ``make bench``. Ratios first: a machine's speed drifts, a ratio taken in turns holds.
 
 ``make bench ARGS="page edge"`` runs some of: page, edge, render, size, import, start, refresh,
-history, estimate, log, purge, flood, mailbox, parsers, lighthouse.
+history, estimate, log, purge, flood, mailbox, parsers, lighthouse,
+postgres.
 """
 
 import subprocess
@@ -14,6 +15,7 @@ PARTS = {
     "page": "http", "edge": "http", "render": "offers", "size": "http", "import": "offers", "start": "http",
     "refresh": "refresh", "history": "refresh", "estimate": "estimate", "log": "telemetry", "purge": "telemetry",
     "flood": "submissions", "mailbox": "submissions", "parsers": "parsers", "lighthouse": "http",
+    "postgres": "postgres",
 }  # fmt: skip
 """Each part and the module that measures it."""
 FUNCTIONS = {"import": "importing", "log": "access_log"}

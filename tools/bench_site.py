@@ -56,9 +56,9 @@ def first_answer(port: int, path: str) -> None:
 
 
 @contextmanager
-def site(folder: Path, port: int) -> Iterator[str]:
+def site(folder: Path, port: int, **more: str) -> Iterator[str]:
     command = [sys.executable, "-m", "app", "serve"]
-    with running(command, INFERENCEBENCH_DATA_DIR=str(folder), INFERENCEBENCH_PORT=str(port)):
+    with running(command, INFERENCEBENCH_DATA_DIR=str(folder), INFERENCEBENCH_PORT=str(port), **more):
         wait_for(f"http://127.0.0.1:{port}/readyz")
         yield f"http://127.0.0.1:{port}"
 

@@ -9,7 +9,7 @@ import directors;
 import std;
 import xkey;
 
-probe ready { .url = "/readyz"; .interval = 1s; .timeout = 1s; .window = 3; .threshold = 2; .initial = 2; }
+probe ready { .url = "/healthz"; .interval = 1s; .timeout = 1s; .window = 3; .threshold = 2; .initial = 2; }
 
 backend web_1 { .host = "web-1"; .port = "8000"; .probe = ready; }
 backend web_2 { .host = "web-2"; .port = "8000"; .probe = ready; }

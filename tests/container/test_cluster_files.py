@@ -114,7 +114,7 @@ def test_probes_ask_addresses_and_ports_that_exist() -> None:
             assert probe["httpGet"]["port"] in ports
         if probes:
             assert ports["http"] == int(next(one.default for one in SETTINGS if one.name == "PORT"))
-            assert probes["readinessProbe"]["httpGet"]["path"] == "/readyz"
+            assert probes["readinessProbe"]["httpGet"]["path"] == "/healthz", "pages are served while it is away"
             assert probes["livenessProbe"]["httpGet"]["path"] == "/healthz", "a database that is away ends no process"
 
 

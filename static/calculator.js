@@ -296,8 +296,8 @@ const findModels = async () => {
 let asked = null;
 const openPart = async (place, row) => {
   if (!asked) return;
-  const now = { ...asked, row, sheet, html, usd, ms, hardware: R.hardware, stretch: stretchOf(asked.n),
-    offersOf: (index) => offersOf(index, asked.n),
+  const now = { ...asked, row, sheet, html, usd, ms, many, short: R.short, E, hardware: R.hardware,
+    stretch: stretchOf(asked.n), offersOf: (index) => offersOf(index, asked.n),
     precisions: Object.keys(sheet.bytes), cheapest: (input) => { const n = numbersOf(input, asked.model);
       return n ? rank(input, n, asked.model, false)[0] : []; }, set: (values) => { write(values); render(); },
     calibrate: (values) => { write(values); render();
@@ -313,7 +313,7 @@ const folded = (row) => {
 const refold = () => {
   for (const place of root.querySelectorAll("details[data-part]")) {
     if (place.id === "lower") place.open = false;
-    else if (place.open && place.id === "day") openPart(place, dayRow());
+    else if (place.open && ["day", "real"].includes(place.id)) openPart(place, dayRow());
   }
 };
 const dayRow = () => asked?.rows.find((row) => row.key === chosen) ?? asked?.rows[0];

@@ -8,8 +8,6 @@ const TALL = 96, WIDE = 20;
 const NS = "http://www.w3.org/2000/svg";
 
 const hourText = (h) => `${String(h).padStart(2, "0")}:00`;
-const short = (n) => String(+n.toPrecision(3));
-const many = (n, one) => `${n.toLocaleString("en")} ${one}${n === 1 ? "" : "s"}`;
 
 // Spans of hours in which a number is above 0: "09:00 to 18:00"
 const spans = (counts) => {
@@ -47,7 +45,7 @@ const chart = (plan, rates, replicaRate, baseReplicas, burstReplicas, text) => {
 };
 
 // What a plan says, in sentences: [what runs all day, what is added, what the API takes]
-export const sentences = (plan, base, burst) => {
+const sentences = ({ many, short }, plan, base, burst) => {
   const standing = base.flatMap((unit, i) => plan.base[i] ? [`${many(plan.base[i], "machine")} ${unit.name}`] : []);
   const added = burst.flatMap((unit, i) => {
     const counts = plan.burst.map((hour) => hour[i]), most = Math.max(...counts);
@@ -61,7 +59,8 @@ export const sentences = (plan, base, burst) => {
 // `units(atSpot)` gives { base, burst } of machines as { replicas, usd, name }, where `atSpot` turns a spot price into
 // that of an hour of work done; `rate` is the mean rate asked for, `api` { usd, name } of a request or null, `byHour`
 // 24 rates of a log or null, `drawn` the hours drawn before as shares of the mean, which `keep` keeps
-export const panel = ({ html, D, stretch, units, rate, replicaRate, least, spare, api, byHour, usd, drawn, keep }) => {
+export const panel = ({ html, many, short, D, stretch, units, rate, replicaRate, least, spare, api, byHour, usd, drawn,
+  keep }) => {
   const said = html("div", { role: "status", id: "day-said" }), sliders = [];
   const field = (id, label, value, unit) => [html("label", { for: id }, label), " ",
     html("input", { type: "number", id, value, min: 0.01, step: "any", class: "w5", oninput: () => solve() }),
@@ -92,7 +91,7 @@ export const panel = ({ html, D, stretch, units, rate, replicaRate, least, spare
     const peak = D.cheapestDay({ ...asked, rates: hours.map(() => Math.max(...hours)), base, burst: [],
       usdRequest: Infinity });
     const replicas = (counts, list) => counts.reduce((sum, n, i) => sum + n * list[i].replicas, 0);
-    const told = sentences(plan, base, burst), month = plan.usd * DAYS_A_MONTH;
+    const told = sentences({ many, short }, plan, base, burst), month = plan.usd * DAYS_A_MONTH;
     said.replaceChildren(html("p", {}, html("strong", {}, `${usd(month)} a month. `), told.join(" "),
       ...(peak && peak.usd > plan.usd * 1.005 ? [` Machines for the busiest hour all day would cost ${usd(peak.usd
         * DAYS_A_MONTH)}.`] : [])), html("figure", { class: "chart" }, chart(plan, hours, replicaRate,

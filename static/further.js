@@ -1,4 +1,5 @@
-// The calculator's folded parts: a log of one's own, a day's load, what would lower the cost, how to check an answer.
+// The calculator's folded parts: real traffic, a log of one's own, a day's load, what would lower the cost, how to
+// check an answer.
 // This module and those it loads come only when one of them is opened.
 
 let log = null, drawn = null;
@@ -40,7 +41,14 @@ const cheapestApi = (now) => {
 const none = (html, text) => [html("p", { class: "empty" }, text)];
 
 const parts = {
-  log: async ({ html, set }, { panel, worker }) => (await import(panel)).panel({ html, worker,
+  real: async (now, modules) => {
+    const [made, Q, S] = await Promise.all([modules.panel, modules.queueing, modules.sessions].map((m) => import(m)));
+    const taken = (name, key) => log && Number(now.input[key]) === log[name].p95
+      && now.n[name] === Math.max(Math.round(log[name].mean), 1) ? Q.counted(log[name].steps) : null;
+    return made.panel({ html: now.html, now, Q, S, modules,
+      points: { p95in: taken("input", "p95in"), p95out: taken("output", "p95out") } });
+  },
+  log: async ({ html, set, many, short }, { panel, worker }) => (await import(panel)).panel({ html, worker, many, short,
     use: (figures) => set(Object.fromEntries(Object.entries(figures).map(([key, value]) => [key, String(value)]))),
     keep: (found) => { log = found; } }),
   lower: async (now, { panel }) => {
@@ -53,9 +61,8 @@ const parts = {
   day: async (now, { panel, day }) => {
     const row = now.row, [made, D] = await Promise.all([import(panel), import(day)]);
     if (!row) return none(now.html, "No GPU qualifies, so there is nothing to plan a day with.");
-    const n = now.n, offers = now.offersOf(now.sheet.gpus.indexOf(row.gpu));
-    return made.panel({ html: now.html, usd: now.usd, D, stretch: now.stretch, rate: n.rate,
-      least: n.least, spare: n.spare,
+    const n = now.n, offers = now.offersOf(now.sheet.gpus.indexOf(row.gpu)), { html, usd, many, short } = now;
+    return made.panel({ html, usd, many, short, D, stretch: now.stretch, rate: n.rate, least: n.least, spare: n.spare,
       replicaRate: row.speed.throughput / n.output * (n.utilisation / 100), api: cheapestApi(now),
       units: (atSpot) => unitsOf({ ...now, offers }, atSpot), byHour: log?.rate?.byHour ?? null, drawn,
       keep: (rates, rate) => { drawn = sum(rates) ? rates.map((r) => r / rate) : null; } });

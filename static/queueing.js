@@ -243,7 +243,7 @@ export const answers = (load, work, first, life, behind, spreadOf) => {
   return [every, whole];
 };
 
-export const seen = (p, load) => {
+export const seen = (p, load, answered = true) => {
   const busy = load.rate / mostRate(p, load), none = [0, 0];
   if (busy >= 1) return { busy, sure: false, running: 0, full: 0, ttft: none, whole: none, each: none };
   const work = workOf(p, load), each = attended(load), steps = stepsOf(load), rho = load.rate * work[0];
@@ -262,7 +262,7 @@ export const seen = (p, load) => {
   }
   const first = firstOf(p, load, waited, running, decode(p, load, Math.max(running, 1), each));
   const sure = sureOf(p, load, busy, rho, full), ttft = ends(first);
-  if (!steps) return { busy, sure, running, full, ttft, whole: ttft, each: none };
+  if (!steps || !answered) return { busy, sure, running, full, ttft, whole: ttft, each: none };
   const slow = chances.map((chance, n) => [decode(p, load, n + 1, each), chance]), average = meanOf(slow);
   const wide = (slow.reduce((sum, [v, c]) => sum + v * v * c, 0) / (average * average) - 1) * wider;
   const [every, whole] = answers(load, work, fewer(first, FIRSTS), running / load.rate, behind, wide);

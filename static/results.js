@@ -10,6 +10,7 @@ export const ms = (s) => {
 };
 const gb = (b) => `${+(b / 1e9).toPrecision(3)}\u00a0GB`;
 export const many = (n, one, more = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
+export const short = (n) => n >= 1000 ? Math.round(n).toLocaleString("en") : String(+n.toPrecision(3));
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const day = (n, year = true) => {
   const d = new Date(n * 864e5);

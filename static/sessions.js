@@ -44,7 +44,7 @@ export const reused = (Q, p, agents, added, outputs, rate, burst, base) => {
   for (let round = 0; round < ROUNDS; round++) {
     load = { ...base, rate, burst: arrivals, prompts: prompts(Q, agents, added, answer, hit), outputs, own };
     let then = 0;
-    found = Q.seen(p, load);
+    found = Q.seen(p, load, false);
     if (found.busy >= 1) free = kept = 0;
     else {
       const inside = found.running + rate * found.ttft[0];
@@ -55,6 +55,7 @@ export const reused = (Q, p, agents, added, outputs, rate, burst, base) => {
     if (Math.abs(then - hit) < 1e-3) break;
     hit = (hit + then) / 2;
   }
+  if (found.busy < 1) found = Q.seen(p, load);
   let whole = 0, cached = 0;
   for (const [tokens, part, weight] of load.prompts) { whole += tokens * weight; cached += part * weight; }
   return { hit: agents.turns > 1 ? hit : 0, cached: cached / whole, kept, free, load, seen: found };

@@ -45,7 +45,7 @@ class Heap {
 
 export const request = (at, prompt, output, session = -1, shared = 0, follows = null, pause = 0) => ({ at, prompt,
   output, session, shared, follows, pause, cached: 0, done: 0, made: 0, base: 0, mine: 0, own: 0, first: -1, lone: 0,
-  end: -1, place: 0, finish: 0 });
+  end: -1, place: 0, finish: 0, found: 0 });
 export const ttftOf = (r) => r.first - r.at - r.own + r.lone;
 export const wholeOf = (r) => r.end - r.at - r.own + r.lone;
 export const eachOf = (r) => r.output > 1 ? (r.end - r.first) / (r.output - 1) : 0;
@@ -102,7 +102,7 @@ export class Engine {
   }
 
   reuse(one) {
-    if (one.session < 0) return 0;
+    if (one.session < 0) return one.found;
     const shared = (this.kept.get(SHARED) ?? 0) >= one.shared ? one.shared : 0;
     if (shared < one.shared) return 0;
     if (shared) { this.touch(SHARED, this.kept.get(SHARED)); one.mine -= shared; }
@@ -251,4 +251,92 @@ export class Engine {
     }
     this.step(times);
   }
+}
+
+// Random numbers that are the same every time: Mulberry32
+const randoms = (seed) => {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+};
+
+// Gaps of a gamma distribution with mean 1 and variance `c`: Marsaglia and Tsang, ACM TOMS 26, 2000
+const gaps = (random, c) => {
+  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  const shape = 1 / c, d = (shape < 1 ? shape + 1 : shape) - 1 / 3, e = 1 / Math.sqrt(9 * d);
+  return () => {
+    if (c === 1) return -Math.log(1 - random());
+    for (;;) {
+      const x = normal(), v = (1 + e * x) ** 3;
+      if (v > 0 && Math.log(1 - random()) < 0.5 * x * x + d - d * v + d * Math.log(v)) {
+        return d * v * (shape < 1 ? (1 - random()) ** (1 / shape) : 1) / shape;
+      }
+    }
+  };
+};
+
+const BASE = 4000, MOST = 20000, RUNS = 10, MOST_REPLICAS = 400;
+const at = (values, share) => values.sort((a, b) => a - b)[Math.min(Math.floor(values.length * share),
+  values.length - 1)];
+
+// What is seen with `count` replicas: quantiles in seconds, and how much of the prompts the cache held
+export const simulated = (Q, { pace, base, agents, added, outputs, rate, burst, running }, count, tell = () => {}) => {
+  const random = randoms(count), turns = agents?.turns ?? 1, each = rate / count;
+  const shared = Math.round(agents?.shared ?? 0);
+  const gap = gaps(random, burst), of = (points) => Math.max(Math.round(Q.quantile(points, random())), 1);
+  const lasting = agents ? 4 * each * agents.pause * turns : 0, all = [];
+  const requests = Math.round(Math.min(Math.max(BASE, 60 * running, lasting), MOST));
+  let now = 0;
+  for (let session = 0; session * turns < requests; session++) {
+    now += gap() * turns / each;
+    let one = request(now, shared + of(added), of(outputs), agents ? session : -1, shared);
+    all.push(one);
+    for (let i = 1; i < turns; i++) {
+      one.pause = -Math.log(1 - random()) * agents.pause;
+      one.follows = request(0, one.prompt + one.output + of(added), of(outputs), session, shared);
+      one = one.follows;
+    }
+  }
+  const share = agents ? 0 : base.prompts.reduce((sum, [t, c, w]) => sum + c / t * w, 0);
+  for (const one of all) if (share) one.found = Math.floor(one.prompt * share);
+  const engine = new Engine(Q, pace, { width: base.width, advance: base.advance, extra: base.extra });
+  const told = engine.run(all, (done) => tell(done / requests)), from = now * (agents ? 0.3 : 0.1);
+  const kept = told.requests.filter((r) => r.at >= from && (!agents || r.at <= now));
+  const two = (values) => [at(values, 0.5), at(values, 0.95)], further = kept.filter((r) => r.output > 1);
+  const whole = kept.reduce((sum, r) => sum + r.prompt, 0);
+  return { requests: told.requests.length, ttft: two(kept.map(ttftOf)), whole: two(kept.map(wholeOf)),
+    each: further.length ? two(further.map(eachOf)) : [0, 0],
+    cached: kept.reduce((sum, r) => sum + r.cached, 0) / whole };
+};
+
+// The fewest replicas that hold the limits, sought from what the formulas say: { count, found }, or a count of 0
+export const search = (see, [ttft, each], from, least) => {
+  const good = (found) => found.ttft[1] <= ttft && found.each[1] <= each;
+  let count = from, best = null, step = 1, low = least - 1;
+  for (let run = 0; run < RUNS && count > low && count <= MOST_REPLICAS; run++) {
+    const found = see(count, run);
+    if (good(found)) {
+      best = { count, found };
+      if (count - low <= 1) break;
+      count = Math.max(count - step, low + 1);
+    } else {
+      low = count;
+      if (best && best.count - low <= 1) break;
+      step = best ? 1 : step * 2;
+      count = best ? Math.ceil((best.count + low) / 2) : count + step;
+    }
+  }
+  return best ?? { count: 0 };
+};
+
+if (typeof DedicatedWorkerGlobalScope !== "undefined") {
+  self.onmessage = async ({ data }) => {
+    const Q = await import(data.queueing);
+    self.postMessage(search((count, run) => simulated(Q, data, count, (share) =>
+      self.postMessage({ share: (run + Math.min(share, 1)) / RUNS })), data.limits, data.from, data.least));
+  };
 }

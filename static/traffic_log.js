@@ -105,6 +105,7 @@ const lengths = () => {
           if (seen >= q * n) return at < 0 ? 0 : Math.min(Math.round(Math.exp(at * STEP)), high); }
         return high; };
       return { mean, p50: quantile(0.5), p95: quantile(0.95), max: high,
+        steps: steps.map(([at, count]) => [at < 0 ? 1 : Math.exp(at * STEP), count]),
         variation: Math.sqrt(Math.max(squares / n - mean * mean, 0)) / mean };
     },
   };

@@ -11,8 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from app.core.clock import timestamp
-from app.core.units import DAY_S
+from app.core.clock import now
 from tests.estimate.judge import Verdict, judged, judged_agents, summary
 from tests.estimate.loads import JUDGE, agents, loads
 
@@ -33,23 +32,28 @@ def _rows(verdicts: list[Verdict]) -> dict[str, Any]:
     return {"count": len(verdicts), "errors": rows}
 
 
+def told(found: list[tuple[str, Verdict]]) -> dict[str, Any]:
+    """What the page tells of all verdicts."""
+    steady = [(kind, one) for kind, one in found if one.said.busy < 1]
+    kinds: dict[str, list[Verdict]] = {
+        "formulas": [one for _, one in steady if one.said.sure],
+        "formulas, agents alone": [one for kind, one in steady if one.said.sure and kind == "agents"],
+        "left to simulation": [one for _, one in steady if not one.said.sure],
+    }
+    cached = sorted(abs(one.cached[0] - one.cached[1]) for kind, one in steady if kind == "agents" and one.said.sure)
+    return {
+        "seed": JUDGE, "loads": LOADS, "agents": AGENTS, "date": f"{now():%Y-%m-%d}",
+        "kinds": {name: _rows(verdicts) for name, verdicts in kinds.items()},
+        "cached": [round(cached[len(cached) // 2], 4), round(cached[int(len(cached) * 0.95)], 4)],
+    }  # fmt: skip
+
+
 def main() -> int:
     """Run, write, print."""
     cores = os.cpu_count() or 1
     with ProcessPoolExecutor(cores) as pool:
         found = [row for rows in pool.map(_part, [(n, cores) for n in range(cores)]) for row in rows]
-    steady = [(kind, one) for kind, one in found if one.said.busy < 1]
-    kinds: dict[str, list[Verdict]] = {
-        "told": [one for _, one in steady if one.said.sure],
-        "told, agents alone": [one for kind, one in steady if one.said.sure and kind == "agents"],
-        "simulated": [one for _, one in steady if not one.said.sure],
-    }
-    cached = sorted(abs(one.cached[0] - one.cached[1]) for kind, one in steady if kind == "agents" and one.said.sure)
-    made = {
-        "seed": JUDGE, "loads": LOADS, "agents": AGENTS, "day": timestamp() // DAY_S,
-        "kinds": {name: _rows(verdicts) for name, verdicts in kinds.items()},
-        "cached": [round(cached[len(cached) // 2], 4), round(cached[int(len(cached) * 0.95)], 4)],
-    }  # fmt: skip
+    made = told(found)
     FILE.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     json.dump(made, sys.stdout, indent=1)
     return 0

@@ -13,6 +13,7 @@ from app.catalog.facts import Gpu, gpus, providers
 from app.core.units import DAY_S
 from app.estimate.cards import card_of
 from app.estimate.constants import fitted
+from app.estimate.drafts import accepted_lengths
 from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, EstimateError
 from app.estimate.offsets import generation
 from app.estimate.shape import shape_of
@@ -92,6 +93,7 @@ async def sheet(now: int) -> bytes:
                     shape_of(architecture).as_list(), _offsets(row["model"])] for row, architecture in rows],
         "api": {"source": source(), "prices": {row["slug"]: found for row, _ in rows
             if (found := api_prices().get(row["model"]))}},
+        "drafts": [[known.model, known.method, int(known.thinking), known.lengths] for known in accepted_lengths()],
         "scores": [[" · ".join(part for part in key if part), await models.scores(key)] for key in keys],
         "gpus": [[slug, gpu.name, gpu.memory_gb, _card(card), generation(gpu)] for slug, (gpu, card) in cards.items()],
         "providers": [[name, providers()[name].name] for name in names],

@@ -110,7 +110,7 @@ def reused(p: Pace, agents: Agents, added: Points, outputs: Points, rate: float,
         if rate >= most_rate(p, load):
             found, free, kept, then = Seen(rate / most_rate(p, load)), 0.0, 0.0, 0.0
         else:
-            found = seen(p, load)
+            found = seen(p, load, answered=False)
             inside = found.running + rate * found.ttft[0]
             free = max(p.room - agents.shared - inside * own, 0.0)
             kept = kept_for(agents, rate, grows, free)
@@ -118,6 +118,8 @@ def reused(p: Pace, agents: Agents, added: Points, outputs: Points, rate: float,
         if abs(then - hit) < 1e-3:
             break
         hit = (hit + then) / 2
+    if found.busy < 1:
+        found = seen(p, load)
     whole = sum(tokens * weight for tokens, _, weight in load.prompts)
     cached = sum(part * weight for _, part, weight in load.prompts) / whole
     return Reused(hit if agents.turns > 1 else 0.0, cached, kept, free, load, found)

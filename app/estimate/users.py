@@ -85,8 +85,8 @@ def _sure(p: Pace, load: Load, busy: float, prompts: float, full: float) -> bool
     return calm and long and SURE_BURST[0] <= load.burst <= SURE_BURST[1]
 
 
-def seen(p: Pace, load: Load) -> Seen:
-    """What users see of a replica under a load.
+def seen(p: Pace, load: Load, answered: bool = True) -> Seen:
+    """What users see of a replica under a load; without ``answered`` only their first token is told.
 
     The number of sequences that decode is drawn from the processor-sharing queue, the wait for the first token from the
     gated queue of prompts at each of these numbers, and an answer takes its steps at the pace they give, with what
@@ -111,7 +111,7 @@ def seen(p: Pace, load: Load) -> Seen:
     first = _first(p, load, waited, running, decode(p, load, max(running, 1.0), each))
     sure = _sure(p, load, busy, rho, full)
     ttft = ends(first)
-    if not steps:
+    if not steps or not answered:
         return Seen(busy, sure, running, full, ttft, ttft)
     slow = [(decode(p, load, n + 1, each), chance) for n, chance in enumerate(chances)]
     average = sum(v * c for v, c in slow)

@@ -1,7 +1,7 @@
 """The measured rows beside the prediction for each, and how predictions are made."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import exp, log
@@ -12,8 +12,9 @@ from app.benchmarks.query import PAGE_SIZE, SORTS, parse, select
 from app.calculator.presets import ELECTRICITY
 from app.core.addresses import encode
 from app.core.errors import QueryError
-from app.estimate import inputs, memory, plan, speed
+from app.estimate import apart, drafts, inputs, lengths, memory, pace, plan, queueing, reuse, speed, users
 from app.estimate.constants import CONSTANTS, fitted
+from app.estimate.judged import judged
 from app.estimate.offsets import RESTS_ON
 from app.estimate.shape import shape_of
 from app.models.architecture.naming import short_name, slug_of
@@ -171,19 +172,34 @@ def plain_text(docstring: str) -> str:
     return " ".join(named.replace("``", "").replace("`", "").split())
 
 
+_FIGURES = {"TTFT, median": "ttft p50", "TTFT, p95": "ttft p95", "Answer, median": "whole p50",
+            "Answer, p95": "whole p95", "TPOT, median": "each p50", "TPOT, p95": "each p95"}  # fmt: skip
+
+
+def _told(formulas: Iterable[Callable[..., Any]]) -> list[tuple[str, str]]:
+    """Name and docstring of each formula."""
+    return [(formula.__name__.strip("_").replace("_", " "), plain_text(formula.__doc__ or "")) for formula in formulas]
+
+
 @public("/methodology", shows=(COMMUNITY,))
 async def methodology(ask: Ask) -> Answer:
     """Every formula, constant, source, error and known weakness, from the code and the file that predictions are
     made with."""
     ask.redirect_to_canonical("/methodology")
     formulas = (shape_of, *speed.FORMULAS, plan.hold, plan.cost)
+    traffic = (
+        lengths.spread, pace.pace, pace.step, queueing.attended, queueing.most_rate, queueing.crowd, queueing.waits,
+        queueing.together, queueing.held_up, users.seen, users.answers, reuse.prompts, reuse.kept_for, reuse.reused,
+        drafts.drafting, drafts.gain, apart.seen_apart, apart.best_apart,
+    )  # fmt: skip
     body = render(
         "benchmarks/methodology.html", settings=ask.settings, path="/methodology", canonical="/methodology",
         fitted=fitted(),
         constants=[(constant, fitted()["constants"][constant.name]) for constant in CONSTANTS], before=_BEFORE,
         rests_on=RESTS_ON,
-        formulas=[(formula.__name__.strip("_").replace("_", " "),
-                   plain_text(formula.__doc__ or "")) for formula in formulas],
+        formulas=_told(formulas), traffic=_told(traffic), judged=judged(), drafts=drafts.accepted_lengths(),
+        sure={"busy": users.SURE_BUSY, "prompts": users.SURE_PROMPTS, "places": users.SURE_PLACES,
+              "burst": users.SURE_BURST, "steps": users.SURE_STEPS}, figures=_FIGURES,
         bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows()))
             for row in _rows()}),
         electricity=ELECTRICITY, reload_hours=RELOAD_HOURS, reserve=memory.RESERVE,

@@ -6,6 +6,7 @@ from app.calculator.sheet import digest, sheet
 from app.core.errors import QueryError
 from app.core.version_keys import MODELS_KEY, OFFERS_KEY
 from app.estimate.constants import fitted
+from app.estimate.drafts import accepted_lengths
 from app.estimate.inputs import ENGINES, WEIGHT_BYTES
 from app.models import store as models
 from app.pricing.offers import store as prices
@@ -30,7 +31,8 @@ async def calculator(ask: Ask) -> Answer:
     body = render(
         "calculator/page.html", settings=ask.settings, path="/calculator", canonical="/calculator", now=ask.now,
         sheet=f"{SHEET}?v={name}", presets=PRESETS, engines=ENGINES[:3], precisions=list(WEIGHT_BYTES),
-        electricity=ELECTRICITY, fitted=fitted(), models=await models.every_model(), title="Inference calculator",
+        electricity=ELECTRICITY, fitted=fitted(), models=await models.every_model(), drafts=accepted_lengths(),
+        title="Inference calculator",
         description="Which hardware runs a model for your traffic within your latency, and what it costs. Computed in "
                     "your browser; nothing you type leaves it.",
     )  # fmt: skip

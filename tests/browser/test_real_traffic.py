@@ -1,11 +1,12 @@
 """Traffic as it is: Python and the browser tell the same, and the page says what users see."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from app.estimate.apart import best_apart
 from app.estimate.drafts import drafting, gain
@@ -15,10 +16,14 @@ from app.estimate.queueing import Load
 from app.estimate.sizes import replicas
 from app.estimate.users import Seen, seen
 from app.web.assets import address
+from tests.browser.test_own_traffic import OPENAI, rows
 from tests.conftest import Site
 from tests.estimate.loads import DEVELOP, agents, loads
 from tests.estimate.simulator import Engine
 from tests.estimate.test_simulator import PACE, drawn, every
+
+SLOW = 30_000
+"""Milliseconds until a state must have come: a module's first page also waits for the sheet to be made."""
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +124,119 @@ def test_python_and_the_browser_keep_sessions_draft_and_split_alike(page: Page) 
         mine = [found.hit, found.cached, min(found.kept, 1e9), found.free, found.seen.ttft[1], seen(p, load).each[1],
                 split.prefill, apart.whole[1], gain(p, 8, 1000, 3, 2.5), size[0]]  # fmt: skip
         assert their == pytest.approx(mine, rel=1e-6)
+
+
+@pytest.fixture(scope="module")
+def calculator(browser: Browser, site: Site) -> Iterator[tuple[Page, list[str]]]:
+    """The calculator with the part opened, and every address that was asked for since, with what was sent."""
+    opened = browser.new_page(base_url=site.url, viewport={"width": 1280, "height": 900})
+    opened.goto("/calculator")
+    expect(opened.locator("#answer")).to_contain_text("a month", timeout=SLOW)
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(f"{request.method} {request.url} {request.post_data or ''}"))
+    yield opened, asked
+    assert [one for one in asked if not one.startswith((f"GET {site.url}/static/", "GET blob:"))] == []
+    assert opened.evaluate("localStorage.length + sessionStorage.length") == 0
+    opened.close()
+
+
+def said(page: Page, words: str) -> None:
+    expect(page.locator("#real-said")).to_contain_text(words, timeout=SLOW)
+
+
+def told(page: Page, name: str) -> str:
+    return page.locator("#real-said dl > div", has_text=name).locator("dd").inner_text()
+
+
+def figures(text: str) -> list[float]:
+    return [float(number.replace(",", "")) for number in re.findall(r"[\d,]*\.?\d+(?=\sm?s| for half| or more)", text)]
+
+
+def test_what_users_see_is_told_and_the_plain_answer_stays(calculator: tuple[Page, list[str]]) -> None:
+    page, asked = calculator
+    plain = page.locator("#answer").inner_text(), page.locator("#rows").inner_text()
+    assert not [one for one in asked if "queueing" in one]  # loaded only when asked for
+    page.locator("#real > summary").click()
+    said(page, "for 95 of 100 requests")
+    said(page, "formulas that agree with a simulated engine")
+    alike = figures(told(page, "Whole answer"))
+    page.locator("#c-p95out").fill("900")
+    expect(page.locator("#real-said dl > div", has_text="Whole answer")).not_to_contain_text(
+        f"{alike[1]:g}\u00a0s", timeout=SLOW
+    )
+    varied = figures(told(page, "Whole answer"))
+    assert varied[1] > 2 * alike[1]
+    assert varied[0] < alike[0]
+    assert figures(told(page, "Time to first token"))[1] <= 2_000
+    expect(page.locator("#real-others tbody tr").first).to_be_visible(timeout=SLOW)
+    assert (page.locator("#answer").inner_text(), page.locator("#rows").inner_text()) == plain
+
+
+def test_agents_find_their_session_in_the_cache(calculator: tuple[Page, list[str]]) -> None:
+    page, _ = calculator
+    for key, value in (("turns", "8"), ("shared", "2000"), ("pause", "5")):
+        page.locator(f"#c-{key}").fill(value)
+    said(page, "of the prompts’ tokens are found")
+    assert 60 < int(told(page, "Prefix cache").split("%")[0]) < 100
+    page.locator("#c-turns").fill("200")
+    said(page, "more than the 131,072 of context")
+    for key in ("turns", "shared", "pause"):
+        page.locator(f"#c-{key}").fill("")
+
+
+def test_drafts_say_what_they_rest_on(calculator: tuple[Page, list[str]]) -> None:
+    page, _ = calculator
+    expect(page.locator("#real-said")).not_to_contain_text("Prefix cache", timeout=SLOW)
+    slow = figures(told(page, "Tokens a second per user"))
+    page.select_option("#c-drafted", "3")
+    said(page, "3 tokens drafted")
+    said(page, "as measured for deepseek-v4-pro")
+    said(page, "physics alone")
+    assert figures(told(page, "Tokens a second per user"))[0] > 1.3 * slow[0]
+    page.select_option("#c-drafted", "")
+
+
+def test_a_load_that_the_formulas_do_not_tell_is_simulated(calculator: tuple[Page, list[str]]) -> None:
+    page, asked = calculator
+    before = len([one for one in asked if "simulate" in one])
+    page.locator("#c-burst").fill("6")
+    said(page, "simulated: ")
+    assert len([one for one in asked if "simulate" in one]) > before  # loaded when it is needed
+    first = told(page, "Time to first token")
+    page.locator("#c-peak").fill("1")
+    said(page, "in the busiest hour")
+    assert told(page, "Time to first token") == first  # the same numbers are drawn each time
+    for key in ("burst", "peak"):
+        page.locator(f"#c-{key}").fill("")
+
+
+def test_prefill_apart_names_its_replicas_and_wrong_values_are_said(calculator: tuple[Page, list[str]]) -> None:
+    page, _ = calculator
+    page.locator("#c-apart").check()
+    said(page, "for prompts, ")
+    said(page, "not on measurements")
+    page.locator("#c-apart").uncheck()
+    for key, value, words in (
+        ("p95in", "10", "95% of prompts: at least the mean"), ("p95in", "90000", "at most 3.8 times the mean"),
+        ("turns", "1.5", "a whole number"), ("burst", "0", "from 0.05 to 50"), ("reuse", "100", "from 0 to 99"),
+    ):  # fmt: skip
+        page.locator(f"#c-{key}").fill(value)
+        said(page, words)
+        page.locator(f"#c-{key}").fill("")
+    said(page, "for 95 of 100 requests")
+
+
+def test_a_log_sizes_for_exactly_its_own_lengths(calculator: tuple[Page, list[str]]) -> None:
+    page, _ = calculator
+    given = rows(3_000)
+    page.locator("#log > summary").click()
+    log = OPENAI(given).encode()
+    page.locator("#log-file").set_input_files({"name": "x.jsonl", "mimeType": "text/plain", "buffer": log})
+    page.get_by_role("button", name="Compute with these figures").click()
+    expect(page.locator("#c-p95in")).not_to_have_value("", timeout=SLOW)
+    lengths = sorted(row[1] for row in given)
+    assert float(page.locator("#c-p95in").input_value()) == pytest.approx(lengths[2_850], rel=0.03)
+    assert float(page.locator("#c-reuse").input_value()) == pytest.approx(50, abs=3)
+    said(page, "for 95 of 100 requests")
+    page.locator("#c-p95in").fill("1500")  # no longer the log's: a log-normal distribution with that percentile
+    said(page, "for 95 of 100 requests")

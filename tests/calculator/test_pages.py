@@ -63,10 +63,15 @@ def test_a_new_price_makes_a_new_sheet(inside: Inside) -> None:
 
 def test_a_page_of_the_calculator_stays_in_its_budget(site: Site) -> None:
     html = get(site, "/calculator")
-    addresses = set(re.findall(r'(?:src|href|data-[a-z]+)="(/static/[^"]+)"', html.text))
+    folded = set(re.findall(r'data-[a-z]+="(/static/[^"]+)"', " ".join(re.findall(r"<details[^>]*>", html.text))))
+    addresses = set(re.findall(r'(?:src|href|data-[a-z]+)="(/static/[^"]+)"', html.text)) - folded
     sizes = {a: len(brotli.compress(get(site, a).content, quality=9)) for a in addresses if not a.endswith(".svg")}
     assert len(brotli.compress(html.content, quality=5)) < 14_000
     assert sum(sizes.values()) + len(brotli.compress(html.content, quality=5)) < 60_000
+    assert len(folded) >= 9  # what a folded part loads comes when it is opened, and each part is small
+    for part in re.findall(r"<details[^>]*data-part[^>]*>", html.text):
+        own = re.findall(r'data-[a-z]+="(/static/[^"]+)"', part)
+        assert sum(len(brotli.compress(get(site, a).content, quality=9)) for a in own) < 20_000
 
 
 def test_every_models_hardware_holds_the_limits_of_each_preset(site: Site) -> None:

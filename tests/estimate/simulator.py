@@ -43,6 +43,8 @@ class Request:
     end: float = -1.0
     place: int = 0
     finish: int = 0
+    found: int = 0
+    """Leading tokens that a cache holds whatever happens here, without sessions."""
 
     @property
     def ttft(self) -> float:
@@ -153,7 +155,7 @@ class Engine:
     def reuse(self, request: Request) -> int:
         """Leading tokens of a prompt that are in the cache, taken into use; at least one is computed."""
         if request.session < 0:
-            return 0
+            return request.found
         shared = request.shared if self.kept.get(SHARED, 0) >= request.shared else 0
         if shared < request.shared:
             return 0

@@ -62,7 +62,7 @@ def _fault(table: str, column: _Column) -> str:
     """The condition under which a cell holds what its column can't."""
     name, type_of = f'"{column.name}"', f'typeof("{column.name}")'
     null = "" if column.never_null else ", 'null'"
-    if column.type.startswith(("INT", "BIGINT", "SMALLINT")):
+    if column.type.startswith(("INT", "BIGINT", "SMALLINT", "BOOL")):
         low, high = -MAX_WHOLE, MAX_WHOLE
         if column.name in _INSTANTS or column.name.endswith("_at"):
             low, high = 0, MAX_INSTANT
@@ -71,6 +71,8 @@ def _fault(table: str, column: _Column) -> str:
         return f"{type_of} NOT IN ('real', 'integer'{null})"
     if column.type.startswith("BLOB"):
         return f"{type_of} NOT IN ('blob', 'text'{null})"
+    if not column.type.startswith(("VARCHAR", "TEXT", "CHAR")):  # what another type may hold, nobody can say here
+        return f"{type_of} = 'null'" if column.never_null else "0"
     fault = f"{type_of} NOT IN ('text'{null}) OR garbled(CAST({name} AS BLOB))"
     if column.name in _DAYS:
         fault += f" OR ({name} <> '' AND date({name}) IS NOT {name})"

@@ -41,11 +41,14 @@ def plain(micro: int) -> str:
 
 
 def show(micro: int, unit: str = "hour") -> str:
-    """Dollars for a reader: ``$2.49``, ``$0.0345``, ``$1,817.70``; per hour, month or year."""
+    """Dollars for a reader: ``$2.49``, ``$0.0345``, ``$1,817.70``; per hour, month or year.
+
+    Under a dollar an hour two to four places, as far as the price has them.
+    """
     dollars = to_decimal(micro) * HOURS_PER[unit]
     if dollars >= 100_000:
         return f"${dollars:,.0f}"
     if dollars < 1 and unit == "hour":
-        places = 4 if dollars != dollars.quantize(Decimal("0.01")) else 2
-        return f"${dollars:.{places}f}" if dollars >= Decimal("0.00005") else f"${dollars:.6f}"
+        text = f"{dollars:.4f}" if dollars >= Decimal("0.00005") else f"{dollars:.6f}"
+        return f"${text[:4]}{text[4:].rstrip('0')}"
     return f"${dollars:,.2f}"

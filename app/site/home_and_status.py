@@ -43,17 +43,18 @@ WATCHED = {OFFERS_KEY: "prices", HISTORY_KEY: "price history", SOURCES_KEY: "sou
 
 @public("/", shows=(OFFERS_KEY,))
 async def home(ask: Ask) -> Answer:
-    """The best current price of every GPU of 24 GB and more that somebody offers, and how far its prices spread."""
+    """The best current price of every GPU that somebody offers; of 24 GB and more, how far its prices spread too."""
     ask.redirect_to_canonical("/")
     best, asked = await best_prices.best_by_gpu(ask.now), await best_prices.asked_prices()
     offered = [gpu for gpu in gpus().values() if (gpu.slug, "on-demand") in best or (gpu.slug, "spot") in best]
     large = [gpu for gpu in offered if (gpu.memory_gb or 0) >= LARGE_GB]
+    small = [(gpu, best.get((gpu.slug, "on-demand")) or best[gpu.slug, "spot"]) for gpu in offered if gpu not in large]
     groups = [(segment, name, [gpu for gpu in large if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
     body = render(
         "site/home.html", settings=ask.settings, path="/", canonical="/", now=ask.now, best=best, groups=groups,
         fact=best_prices.widest_market(asked, {gpu.slug for gpu in large if not gpu.is_open_variant}, ask.now),
         **strips_of(large, best_prices.prices_by_gpu(asked)), counts=await store.counts_by("gpu"),
-        tries=await examples.links(), example=await examples.search_text(), smaller=len(offered) - len(large),
+        tries=await examples.links(), example=await examples.search_text(), small=small,
         large_gb=LARGE_GB,
         extent=await store.freshness(ask.now), offered=await store.offered(),
         title="What a GPU costs, and from whom",

@@ -107,7 +107,7 @@ def day(value: str | int) -> Markup:
 
 def tight(markup: Markup) -> Markup:
     """Markup of many rows without the line breaks between them, which a table doesn't show."""
-    return Markup(re.sub(r"\s*\n\s*(?=<(?:t[dr]|label)[ >])", "", markup))  # noqa: S704 (takes away spaces alone)
+    return Markup(re.sub(r"\s*\n\s*(?=<(?:t[dr]|label|li)[ >])", "", markup))  # noqa: S704 (takes away spaces alone)
 
 
 def day_text(seconds: int) -> str:

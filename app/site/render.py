@@ -117,7 +117,9 @@ def day_text(seconds: int) -> str:
 
 
 def iso_day_text(value: str) -> str:
-    """As :func:`day_text`, from an ISO date."""
+    """As :func:`day_text`, from an ISO date; of a month alone ``Nov 2025``, of a year ``2025``."""
+    if len(value) < len("2025-11-20"):
+        return f"{datetime.fromisoformat(f'{value}-01'):%b %Y}" if "-" in value else value
     read = datetime.fromisoformat(value)
     return f"{read.day} {read:%b %Y}"
 

@@ -1,5 +1,7 @@
 """The look, measured: rows above the fold, page weight, layout shift, what the comparison and the search do."""
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 
@@ -7,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.conftest import Site
+from tests.conftest import ROOT, Site
 
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 ROWS = """() => [...document.querySelectorAll("main tbody tr:not(.group)")].filter((row) => {
@@ -24,10 +26,12 @@ OWN = ["/", "/prices", "/prices?min_memory_gb=0", "/prices?gpu=h100-sxm-80gb", "
 FIRST = ("/", "/prices", "/gpus", "/gpus/h100-sxm-80gb")
 ABOVE = [("/", 16, 4), ("/prices", 20, 6), ("/gpus/h100-sxm-80gb", 12, 0), ("/benchmarks", 12, 0)]
 """Page, rows wholly above the fold at 1280 × 900, and at 390 × 844."""
+NARROW = ("/", "/prices", "/gpus/l4-24gb", "/providers/gcp", "/benchmarks", "/status", "/search?q=h100+spot+europe",
+          "/submit/benchmark", "/privacy/rights", "/nothing")  # fmt: skip
 RAW = 60_000
 """Bytes of a page as it is written."""
 PACKED_FIRST_VIEW = 14_000
-"""Bytes of a page and its style sheet as a browser gets them that knows Brotli."""
+"""Bytes of a page and its style sheets as a browser gets them that knows Brotli."""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +71,29 @@ def test_a_row_is_one_line_on_a_desk_and_headings_are_whole(view: Page) -> None:
         assert not cut, path
 
 
+def test_no_name_is_cut_short_and_no_page_is_wider_than_the_window(view: Page) -> None:
+    """At 320 px, which is 1280 at a zoom of 400%."""
+    for sheet in (ROOT / "static").glob("*.css"):
+        assert not re.search(r"^(?!.*select).*ellipsis", sheet.read_text(), re.MULTILINE), sheet.name
+    view.set_viewport_size({"width": 320, "height": 256})
+    for path in NARROW:
+        view.goto(path)
+        assert view.evaluate("document.documentElement.scrollWidth") <= 320, path
+
+
+def test_the_front_page_has_the_best_price_of_every_gpu_that_is_offered(http: httpx.Client) -> None:
+    text = http.get("/").text
+    offered = {row["gpu"] for row in csv.DictReader(io.StringIO(http.get("/prices.csv").text))
+               if row["tier"] in ("on-demand", "spot") and row["source"] != "community"}  # fmt: skip
+    assert len(offered) > 100
+    assert {slug for slug in offered if f'href="/gpus/{slug}"' not in text} == set()
+    small = re.findall(r'<li><a href="/gpus/([^"]+)">[^<]+</a> <b>([\d.]+)( spot)?</b> <i>\w', text)
+    assert len(small) > 50
+    slug, price, spot = small[0]
+    cheapest = http.get(f"/prices.csv?gpu={slug}&tier={'spot' if spot else 'on-demand'}").text.splitlines()[1]
+    assert f",{price}," in cheapest
+
+
 def test_a_phone_needs_half_of_the_scrolling_of_before(view: Page) -> None:
     """Heights of the pages before this look, in pixels at 390: 26,470 and 26,185."""
     view.set_viewport_size(PHONE)  # type: ignore[arg-type]
@@ -79,10 +106,10 @@ def test_a_phone_needs_half_of_the_scrolling_of_before(view: Page) -> None:
 def test_a_page_is_light(http: httpx.Client, path: str) -> None:
     page = http.get(path, follow_redirects=True)
     assert len(page.content) < RAW
-    sheet = re.search(r'href="(/static/site[^"]+\.css)"', page.text)
-    assert sheet
+    sheets = re.findall(r'href="(/static/[^"]+\.css)"', page.text)
+    assert sheets
     packed = 0
-    for address in (path, sheet[1]):
+    for address in (path, *sheets):
         with http.stream("GET", address, headers={"accept-encoding": "br"}, follow_redirects=True) as answer:
             packed += sum(len(part) for part in answer.iter_raw())
     assert packed < (PACKED_FIRST_VIEW if path in FIRST else 20_000)

@@ -311,7 +311,8 @@ def test_no_page_shifts_its_layout_while_it_arrives(page: Page) -> None:
     session.send("Network.enable")
     slow = {"offline": False, "latency": 50, "downloadThroughput": 40_000, "uploadThroughput": 40_000}
     session.send("Network.emulateNetworkConditions", slow)
-    for path in ("/", "/prices", "/gpus/h100-sxm-80gb", "/models", "/calculator", "/benchmarks"):
+    for path in ("/", "/prices", "/gpus/h100-sxm-80gb", "/models", "/models/meta-llama--llama-3.3-70b-instruct",
+                 "/calculator", "/benchmarks", "/status", "/compare?gpu=h100-sxm-80gb&gpu=l40s-48gb"):  # fmt: skip
         page.goto(path)
         shift = page.evaluate(
             """() => new Promise(done => { let sum = 0;

@@ -165,7 +165,7 @@ def _regime(row: Row) -> str:
     load = row.ask.traffic.concurrency
     if not load:
         return "arrival rate"
-    return "1 to 8 in flight" if load <= 8 else "9 to 64 in flight" if load <= 64 else "over 64 in flight"
+    return "concurrency 1 to 8" if load <= 8 else "concurrency 9 to 64" if load <= 64 else "concurrency over 64"
 
 
 GROUPS: dict[str, Callable[[Row], str]] = {

@@ -7,6 +7,7 @@ from typing import Any
 from app.catalog.facts import Gpu, gpus
 from app.core.addresses import encode
 from app.core.errors import QueryError
+from app.core.figures import dollars
 from app.core.version_keys import OFFERS_KEY
 from app.pricing.offers import best as best_prices
 from app.pricing.offers import store
@@ -47,9 +48,9 @@ _FACTS: tuple[tuple[str, str, str, int], ...] = (  # label, attribute, unit, 1 m
     ("Interconnect, per direction", "interconnect_gb_s", "GB/s", 1),
 )
 _PER = (
-    ("USD per hour and 100 TFLOPS (FP16)", "fp16_tflops", 100),
-    ("USD per hour and 100 GB of memory", "memory_gb", 100),
-    ("USD per hour and TB/s of bandwidth", "bandwidth_gb_s", 1000),
+    ("USD per hour per 100 TFLOPS (FP16)", "fp16_tflops", 100),
+    ("USD per hour per 100 GB of memory", "memory_gb", 100),
+    ("USD per hour per TB/s of bandwidth", "bandwidth_gb_s", 1000),
 )
 
 
@@ -110,5 +111,5 @@ def _value(chosen: list[Gpu], best: dict[tuple[str, str], store.Row], label: str
         values.append(
             Decimal(row["usd_per_gpu_hour_micro"]) / 1_000_000 * per / Decimal(amount) if row and amount else None
         )
-    shown = tuple("not known" if value is None else f"${value:.3f}" for value in values)
+    shown = tuple("not known" if value is None else dollars(float(value)) for value in values)
     return Fact(label, shown, _best(values, -1))

@@ -47,7 +47,9 @@ class EstimateRequest(Struct, kw_only=True, forbid_unknown_fields=True):
     expert_parallel: Annotated[int, _field("GPUs that whole experts are spread over; 1 if left out", 1, ge=1)] = 1
     input_tokens: Annotated[int, _field("tokens of the prompt", 1000, ge=1, le=MOST_TOKENS)]
     output_tokens: Annotated[int, _field("tokens of the answer", 300, ge=1, le=MOST_TOKENS)]
-    concurrency: Annotated[Load | None, _field("requests in flight, or give request_rate_per_s", 32)] = None
+    concurrency: Annotated[
+        Load | None, _field("concurrency: requests being served at once; or give request_rate_per_s", 32)
+    ] = None
     request_rate_per_s: Annotated[Load | None, _field("requests a second, instead of concurrency", 2.5)] = None
 
 
@@ -65,7 +67,7 @@ class NearestMeasurement(Struct, kw_only=True):
     engine_version: Annotated[str | None, Meta(description="its version, where stated")]
     input_tokens: Annotated[float, Meta(description="tokens of the prompt")]
     output_tokens: Annotated[float, Meta(description="tokens of the answer")]
-    concurrency: Annotated[float, Meta(description="requests in flight")]
+    concurrency: Annotated[float, Meta(description="requests being served at once")]
     time_to_first_token_ms: Annotated[float | None, Meta(description="time to the first token, where measured")]
     time_per_output_token_ms: Annotated[float, Meta(description="TPOT, time per output token after the first")]
     statistic: Annotated[str, Meta(description="mean, median or another statistic of the times")]

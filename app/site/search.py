@@ -46,7 +46,8 @@ class Understood:
 async def search(ask: Ask) -> Answer:
     """GPUs, offers, providers and models that the words of ``q`` name."""
     text = parse_words(ask.pairs())
-    ask.redirect_to_canonical(f"/search?{encode([('q', text)])}" if text else "/search")
+    if ask.pairs() != ([("q", text)] if text else []):  # however its blanks are written: a form sends them as +
+        ask.redirect_to_canonical(f"/search?{encode([('q', text)])}" if text else "/search")
     understood = read(text)
     query, rest = understood.query, understood.rest
     rows = await models.every_model()

@@ -77,4 +77,4 @@ def test_a_slice_another_market_and_a_part_of_a_price_are_no_change(http: httpx.
     page = re.sub(r"<[^>]+>", " ", http.get("/prices/changes").text)
     assert re.search(r"10 Oct 2026\s+B300 SXM\s+RunPod\s+On demand\s+any region\s+7.39\s+8.99", page)  # no slice
     assert not re.search(r"10 Oct 2026\s+H100 NVL\s+RunPod", page)  # the community cloud is not the secure one
-    assert not re.search(r"L40S\s+Oracle Cloud", page)  # 0.60 was never the price of a card
+    assert not re.search(r"L40S\s+Oracle Cloud\s+On demand\s+any region\s+0.60", page)  # never the price of a card

@@ -14,7 +14,8 @@ from tests.conftest import Site
 PAGES = ["/", "/prices", "/prices?tier=reserved", "/prices?gpu=h100-sxm-80gb", "/prices?provider=gcp", "/prices?q=zz",
          "/gpus", "/gpus/h100-sxm-80gb", "/gpus/h100-sxm-80gb?days=all&below=2",
          "/gpus/h100-sxm-80gb/history", "/search", "/search?q=8%20h100", "/search?q=llama%2070b", "/search?q=zebra",
-         "/prices/changes", "/gpus/tpu-v4-32gb", "/models",
+         "/prices/changes", "/gpus/tpu-v4-32gb", "/models", "/bill?gpu=h100-sxm-80gb&gpus=8", "/index",
+         "/index?gpu=h100-sxm-80gb", "/prices/lasting?gpu=h100-sxm-80gb", "/prices?sort=reclaims",
          "/models?q=zzz", "/models/deepseek-ai--deepseek-v3", "/providers", "/providers/gcp",
          "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb&gpu=mi300x-192gb", "/status", "/api", "/calculator",
          "/calculator/hardware/deepseek-ai--deepseek-r1", "/benchmarks", "/benchmarks?engine=llama.cpp&sort=error",
@@ -312,7 +313,8 @@ def test_no_page_shifts_its_layout_while_it_arrives(page: Page) -> None:
     slow = {"offline": False, "latency": 50, "downloadThroughput": 40_000, "uploadThroughput": 40_000}
     session.send("Network.emulateNetworkConditions", slow)
     for path in ("/", "/prices", "/gpus/h100-sxm-80gb", "/models", "/models/meta-llama--llama-3.3-70b-instruct",
-                 "/calculator", "/benchmarks", "/status", "/compare?gpu=h100-sxm-80gb&gpu=l40s-48gb"):  # fmt: skip
+                 "/calculator", "/benchmarks", "/status", "/compare?gpu=h100-sxm-80gb&gpu=l40s-48gb", "/bill",
+                 "/prices/lasting?gpu=h100-sxm-80gb"):  # fmt: skip
         page.goto(path)
         shift = page.evaluate(
             """() => new Promise(done => { let sum = 0;

@@ -129,7 +129,7 @@ that."""
 
 
 LONGEST_FIRST = ("container/test_image", "browser/test_prices", "workers/test_worker", "test_processes",
-                 "pricing/test_refresh", "web/test_http", "test_serve", "test_backup", "web/test_abuse",
+                 "pricing/test_refresh", "web/test_http", "test_serve", "test_kills", "test_backup", "web/test_abuse",
                  "browser/test_calculator", "edge/test_cluster", "edge/test_varnish", "edge/test_nginx",
                  "telemetry/test_access")  # fmt: skip
 """Files that take half a minute or more: begun last, one of them would keep a single process waiting at the end."""

@@ -57,7 +57,7 @@ async def best_offers(now: int, *, rarer: bool = False) -> list[Row]:
     )
     best: dict[tuple[Any, ...], Row] = {}
     more: list[Row] = []
-    paid = {row["id"]: row["usd_per_gpu_hour_micro"] * spot_factor(row) for row in rows}
+    paid = {row["id"]: row["usd_per_gpu_hour_micro"] * (1 if rarer else spot_factor(row)) for row in rows}
     for row in sorted(rows, key=lambda row: (row["stale_at"] <= now, paid[row["id"]], row["id"])):
         count = row["gpu_count_number"]
         if count is not None and (count < 1 or count != int(count)):

@@ -163,3 +163,30 @@ def test_the_price_table_and_its_data_tell_how_often_spot_is_taken(refreshing: R
         assert (told["reclaim_low"], told["reclaim_high"], told["reclaim_hours"]) == ("20", "", "730")
 
     Inside(refreshing.settings).run(pages)
+
+
+def test_the_sheet_keeps_dearer_spot_that_is_reclaimed_more_rarely(inside: Inside) -> None:
+    from app.calculator.sheet import best_offers
+    from app.core import clock
+    from app.storage import engine, sqlite
+
+    async def kept() -> tuple[list[str], set[str], set[str]]:
+        found = await engine.fetch_column(
+            "SELECT id FROM offer WHERE provider = 'gcp' AND tier = 'spot' AND gpu = 'h100-sxm-80gb' "
+            "AND gpu_count_number = 1 ORDER BY usd_per_gpu_hour_micro, id LIMIT 3"
+        )
+        async with engine.transaction():
+            for name, band in zip(found, ((20, None, 1), (0, 5, 730), (5, 10, 730)), strict=True):
+                await engine.execute(
+                    "UPDATE offer SET reclaim_low = {}, reclaim_high = {}, reclaim_hours = {} WHERE id = {}",
+                    *band,
+                    name,
+                )
+        now = clock.timestamp()
+        each = [{row["id"] for row in await best_offers(now, rarer=rarer)} for rarer in (True, False)]
+        return found, each[0], each[1]
+
+    (often, rarely, between), more, usual = sqlite.run(kept())
+    assert {often, rarely} <= more
+    assert between not in more  # dearer and reclaimed more often than another
+    assert len({often, rarely} & usual) <= 1

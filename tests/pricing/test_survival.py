@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 
 from app.core import clock
 from app.core.units import DAY_S
+from app.core.version_keys import LASTING_KEY
 from app.pricing.history import lasting, spans, survival, survival_store
 from app.pricing.history.lasting import Lasting
 from app.pricing.history.survival import Life
 from app.pricing.history.sweep import Span
 from app.pricing.offers.price_query import PriceQuery
-from app.storage import sqlite
+from app.storage import engine, sqlite
+from tests.conftest import Inside
+from workers import jobs
+from workers.timetable import SURVIVAL, due
 
 LIVES = st.lists(
     st.builds(lambda begin, days, changed: Life(begin * DAY_S, (begin + days) * DAY_S, changed),
@@ -261,3 +265,26 @@ def test_a_day_that_is_none_is_refused_with_an_example(http: httpx.Client, on: s
         answer = http.get(f"{path}?on={on}")
         assert answer.status_code == 400
         assert "For example on=" in answer.text
+
+
+def test_the_worker_computes_it_every_day_and_catches_up(inside: Inside) -> None:
+    now = clock.timestamp()
+    midnight = now - now % DAY_S
+    assert SURVIVAL in {entry.job for entry in due({}, now)}
+    assert SURVIVAL in {entry.job for entry in due({SURVIVAL: midnight - DAY_S}, now)}
+    assert SURVIVAL not in {entry.job for entry in due({SURVIVAL: midnight}, now)}
+
+    async def again() -> tuple[set[tuple[str, str]], int, int]:
+        before = await engine.fetch_value("SELECT version FROM data_version WHERE key = {}", LASTING_KEY)
+        async with engine.transaction():
+            await survival_store.replace([], [], 0)
+        assert (await lasting.stored()).curves == {}
+        told = await jobs.price_survival(inside.settings)
+        after = await engine.fetch_value("SELECT version FROM data_version WHERE key = {}", LASTING_KEY)
+        curves = (await lasting.stored()).curves
+        assert told == len(curves)
+        return set(curves), before, after
+
+    curves, before, after = sqlite.run(again())
+    assert ("gcp", "spot") in curves
+    assert after > before

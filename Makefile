@@ -7,7 +7,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_NO_PROGRESS := 1
 unexport PYTHONPATH
 
-.PHONY: run test check docs coverage mutants bench audit calibrate accuracy api-prices lock format help clean
+.PHONY: run test check docs coverage mutants bench audit calibrate accuracy judge api-prices lock format help clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -51,6 +51,9 @@ calibrate: $(VENV)/data.stamp ## refit the estimator's constants from the measur
 
 api-prices: $(VENV)/data.stamp ## write the prices of token APIs anew from the library that keeps them
 	$(BIN)/python -m tools.make_api_prices
+
+judge: $(VENV)/test.stamp ## the formulas for real traffic against a simulated engine on 500 random loads; writes what /methodology tells
+	$(BIN)/python -m tools.judge
 
 accuracy: $(VENV)/run.stamp ## the estimator's errors on rows it was not fitted on; fails past a limit
 	$(BIN)/python -m tools.accuracy

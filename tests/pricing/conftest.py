@@ -1,6 +1,5 @@
 """A data folder of its own and a server of clouds, for tests that refresh."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,9 @@ import pytest
 
 from app.core.settings import Settings, load
 from app.pricing.refresh.refresh_source import refresh
-from app.storage import sqlite
+from app.storage import engine
 from app.upstream.outcome import Outcome
+from tests.conftest import own_copy
 from tests.database import tuples
 from tests.fake_clouds import Clouds, clouds
 
@@ -24,13 +24,13 @@ class Refreshing:
     settings: Settings
 
     def __call__(self, name: str, *, accept: bool = False) -> Outcome:
-        return sqlite.run(refresh(name, self.settings, accept=accept))
+        return engine.run(refresh(name, self.settings, accept=accept))
 
     def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         async def go() -> list[tuple[Any, ...]]:
             return await tuples(sql, *arguments)
 
-        return sqlite.run(go())
+        return engine.run(go())
 
     def versions(self) -> dict[str, int]:
         return dict(self.rows("SELECT key, version FROM data_version"))
@@ -44,9 +44,11 @@ class Refreshing:
 
 
 @pytest.fixture
-def refreshing(tmp_path: Path, prepared_data: Path) -> Iterator[Refreshing]:
-    shutil.copytree(prepared_data, tmp_path / "data")
+def refreshing(
+    tmp_path: Path, prepared_data: Path, database_engine: str, request: pytest.FixtureRequest
+) -> Iterator[Refreshing]:
+    own = own_copy(tmp_path / "data", prepared_data, database_engine, request)
     with clouds() as server:
-        settings = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(tmp_path / "data")})
-        sqlite.use(settings.database_path)
+        settings = load({**server.environment(), **own})
+        engine.use(settings.database)
         yield Refreshing(server, settings)

@@ -17,6 +17,8 @@ from app.storage import engine
 from tests.conftest import Inside
 from tests.database import execute, tuples
 
+pytestmark = pytest.mark.both_engines
+
 DAY = "2026-06-18"
 END = int(parse_instant(DAY).timestamp()) + DAY_S
 

@@ -15,6 +15,8 @@ from tests.conftest import Inside
 from tests.database import execute
 from tests.pricing.conftest import Refreshing
 
+pytestmark = pytest.mark.both_engines
+
 NOW = 1_000_000
 FRESH = NOW + 1
 
@@ -118,7 +120,7 @@ def test_of_sources_that_answer_at_once_one_speaks_for_each_provider(refreshing:
         speaking = dict(
             refreshing.rows(
                 "SELECT provider, count(DISTINCT source) FROM offer WHERE source IN (SELECT name FROM loaded_source "
-                "WHERE live = 1) GROUP BY provider"
+                "WHERE live) GROUP BY provider"
             )
         )
         assert set(speaking.values()) == {1}

@@ -18,6 +18,8 @@ from tests.fake_clouds import as_json
 from tests.pricing.conftest import Refreshing
 from tests.pricing.test_more_clouds import broken
 
+pytestmark = pytest.mark.both_engines
+
 BANDS = "SELECT provider, product, region, low, high, hours FROM spot_reclaim ORDER BY 1, 2, 3"
 SPOT = (
     "SELECT provider, product, reclaim_low, reclaim_high, reclaim_hours FROM offer WHERE tier = 'spot' AND provider = ?"

@@ -40,7 +40,7 @@ from app.privacy.retention import purge
 from app.process import prepare
 from app.storage import engine
 from app.submissions import store
-from tests.conftest import Inside, free_port
+from tests.conftest import Inside, free_port, own_copy
 from tests.lives import Lives
 from tests.privacy.corpus import CORPUS, Entry, plain
 from tests.submissions.test_reports import EXPERIENCE, PRICE, everything, send
@@ -53,10 +53,10 @@ def at(text: str) -> int:
 
 
 @pytest.fixture
-def office(tmp_path: Path, prepared_data: Path) -> Settings:
+def office(tmp_path: Path, prepared_data: Path, database_engine: str, request: pytest.FixtureRequest) -> Settings:
     """A data folder with the Maildirs of an office that nobody configured a server for."""
-    data = shutil.copytree(prepared_data, tmp_path / "data")
-    settings = load({"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_OPERATOR_EMAIL": "operator@example.net"})
+    own = own_copy(tmp_path / "data", prepared_data, database_engine, request)
+    settings = load({**own, "INFERENCEBENCH_OPERATOR_EMAIL": "operator@example.net"})
     engine.use(settings.database)
     return settings
 
@@ -160,6 +160,7 @@ def test_what_is_too_large_is_answered_politely_and_its_attachment_not_kept(offi
 # Acknowledging
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("promise", ["P-2.1b P-9.3 P-14"])
 def test_a_request_is_acknowledged_with_reference_deadline_and_a_code(office: Settings, promise: str) -> None:
     with time_machine.travel(at("2027-01-31T10:00:00"), tick=False):
@@ -264,6 +265,7 @@ def test_a_deadline_counts_from_the_arrival_however_late_the_mailbox_is_read(off
     assert all_cases()[0].deadline_at == at("2026-12-24T10:00:00")
 
 
+@pytest.mark.both_engines
 def test_loops_and_floods_end(office: Settings) -> None:
     for number in range(160):
         arrive(office, mail(f"request {number}", sender=f"p{number}@example.org"), f"a{number:03}")
@@ -300,6 +302,7 @@ def test_nothing_is_sent_changed_or_erased_before_identity_is_shown(office: Sett
             engine.run(work)
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("promise", ["P-9.4"])
 def test_a_code_confirms_once_from_the_address_on_record_only(office: Settings, promise: str) -> None:
     case, code = waiting(office)
@@ -426,6 +429,7 @@ async def _not_shown(client: httpx.AsyncClient) -> None:
 # Time
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("promise", ["P-8c"])
 def test_correspondence_goes_twelve_calendar_months_after_it_was_resolved(office: Settings, promise: str) -> None:
     with time_machine.travel(at("2028-02-29T12:00:00"), tick=False):
@@ -441,6 +445,7 @@ def test_correspondence_goes_twelve_calendar_months_after_it_was_resolved(office
     assert b"markerquestion" not in everything(office.data_dir)
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("promise", ["P-8c"])
 def test_spam_goes_after_thirty_days_and_copies_after_seven(office: Settings, promise: str) -> None:
     began = at("2026-11-24T12:00:00")

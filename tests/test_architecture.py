@@ -125,6 +125,46 @@ def test_rows_are_read_by_name(path: Path) -> None:
     assert numbered == []
 
 
+@pytest.mark.parametrize("path", [p for p in (*MODULES, *WORKERS) if "result_files" not in p.parts], ids=name)
+def test_what_a_table_holds_is_read_by_name(path: Path) -> None:
+    """No ``SORTS[name][1]`` and no ``best[key][0]``: what a table or a dictionary holds is a record with names too."""
+    numbered = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, int) and isinstance(node.value, ast.Subscript)
+        and (ast.unparse(node.value.slice) == "key" or isinstance(getattr(node.value.value, "func", None), ast.Name)
+             or ast.unparse(node.value.value).isupper())
+    ]  # fmt: skip
+    assert numbered == []
+
+
+UNITS = "app/core/units.py"
+DAY = re.compile(r"\b(86_?400|3_?600|1_?440|24 \* 60|60 \* 60|2\*\*[123]0)\b")
+
+
+@pytest.mark.parametrize("path", [p for p in (*MODULES, *WORKERS) if name(p) != UNITS], ids=name)
+def test_seconds_of_a_day_and_bytes_of_a_megabyte_are_written_once(path: Path) -> None:
+    """In code and in statements: everything else takes them from ``app/core/units.py``."""
+    tree = ast.parse(path.read_text())
+    sizes = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.BinOp | ast.Constant)
+             and not isinstance(getattr(node, "value", None), str)]  # fmt: skip
+    statements = [text for text in texts(path) if SQL.search(text)]
+    assert [text for text in (*sizes, *statements) if DAY.search(text.replace(" ** ", "**"))] == []
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name != "version_keys.py"], ids=name)
+def test_keys_of_versions_are_made_in_one_place(path: Path) -> None:
+    """No ``"gpu:…"`` by hand: ``app/core/version_keys.py`` makes them."""
+    assert [text for text in texts(path) if re.match(r"(gpu|provider|model|source):(\{|$)", text)] == []
+
+
+@pytest.mark.parametrize("path", [p for p in (*MODULES, *WORKERS) if p.name != "csv_text.py"], ids=name)
+def test_csv_is_written_where_formulas_are_made_harmless(path: Path) -> None:
+    """``csv.DictWriter`` is for files that this software reads again, or whose rows are the reader's own."""
+    assert "csv.writer(" not in path.read_text()
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_no_module_is_longer_than_300_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300

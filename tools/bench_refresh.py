@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from app.core.units import DAY_S
 from tests import fake_clouds
 from tests.conftest import free_port
 from tools.bench_site import ROOT, Line, site
@@ -174,10 +175,10 @@ async def _a_years_prices(slugs: list[str]) -> None:
         )
         await engine.execute_many("INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) "
                                   "VALUES ({}, {}, {}, {})",
-                                    ((100_000 + dice.randrange(20_000), now - day * 86_400, now - day * 86_400
-                                      + 20 * 86_400, dice.randrange(10**6, 10**7)) for day in range(365)
+                                    ((100_000 + dice.randrange(20_000), now - day * DAY_S, now - day * DAY_S
+                                      + 20 * DAY_S, dice.randrange(10**6, 10**7)) for day in range(365)
                                       for _ in range(1000)))  # fmt: skip
-        levels = ((slug, tier, now - day * 86_400 + hour * 3600, dice.randrange(10**6, 2 * 10**6),
+        levels = ((slug, tier, now - day * DAY_S + hour * 3600, dice.randrange(10**6, 2 * 10**6),
                    dice.randrange(2 * 10**6, 3 * 10**6))
                   for slug in slugs for tier in ("on-demand", "spot") for day in range(1, 366)
                   for hour in range(0, 24, 4))  # fmt: skip

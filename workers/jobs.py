@@ -21,8 +21,7 @@ MINUTE_S = 60
 class TryAgainError(Exception):
     """A job failed for a reason that may pass by itself.
 
-    ``result`` is the job's result if it is not tried again; ``after_s`` the seconds that were asked to be waited, if
-    any.
+    ``result`` is the job's result if it is not tried again; ``after_s`` is the requested wait in seconds, if any.
     """
 
     def __init__(self, result: str, after_s: int | None) -> None:
@@ -34,7 +33,7 @@ class TryAgainError(Exception):
 async def refresh_source(settings: Settings, name: str, jitter_s: float = JITTER_S) -> str:
     """Refresh one source of prices after a random wait of up to ``jitter_s`` seconds.
 
-    Returns the outcome's state; raises :class:`TryAgainError` where another try may succeed.
+    Returns the outcome's state; raises :class:`TryAgainError` if another attempt may succeed.
     """
     await asyncio.sleep(random.uniform(0, jitter_s))  # noqa: S311 -- no secret
     outcome = await refresh(name, settings)
@@ -78,10 +77,10 @@ async def purge(settings: Settings) -> dict[str, int]:
 
 
 async def purge_when_due(settings: Settings, for_s: int = 0) -> dict[str, int]:
-    """Until the minute is over, or for ``for_s`` seconds, erase at the very second a limit is reached.
+    """For the rest of the minute, or for ``for_s`` seconds, erase at the very second when a limit is reached.
 
-    Returns how many things went, by kind. When the next limit is reached is asked again whenever the database was
-    written to. What can't be erased, such as a copy in a mailbox that does not answer, is left to the hourly purge.
+    Returns the number of things erased, by kind. The next limit is looked up again whenever the database was written
+    to. What can't be erased, such as a copy in a mailbox that does not answer, is left to the hourly purge.
     """
     from app.privacy.retention.purge import next_due, run
     from app.storage import engine
@@ -104,9 +103,9 @@ async def purge_when_due(settings: Settings, for_s: int = 0) -> dict[str, int]:
 
 
 async def canary(settings: Settings) -> list[str]:
-    """Plant artificial rows of every kind, wait for their limit, and look whether they are gone.
+    """Plant artificial rows of every kind, wait for their limit, and check that they are gone.
 
-    Returns the places where they are not.
+    Returns the places where they still are.
     """
     from app.privacy.retention import canary as canaries
 
@@ -115,7 +114,7 @@ async def canary(settings: Settings) -> list[str]:
 
 
 async def mail(settings: Settings) -> dict[str, int]:
-    """Read privacy requests, answer, remind, and let go of copies."""
+    """Read privacy requests, answer them, send reminders, and delete old copies."""
     from app.privacy.mail.mailbox import MailboxError
     from app.privacy.mail.sync import poll
 

@@ -1,4 +1,4 @@
-"""The worker's process: it runs the timetable and reconnects when the queue was unavailable."""
+"""The worker's process: it runs the timetable, and reconnects if the queue was unavailable."""
 
 import asyncio
 import contextlib
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 30
 LOOK_EVERY_S, STEP_S = 5, 90
-"""How often the clock is looked at, and the step back that counts: smaller ones are a time server's corrections."""
+"""How often the clock is checked, and how large a step back counts, in seconds: smaller steps are a time server's
+corrections."""
 STOP_AGAIN_S = 5
-"""How long what was cancelled may take to end before it is cancelled again."""
+"""How many seconds a cancelled task may take to end before it is cancelled again."""
 
 
 def main() -> int:
@@ -52,13 +53,13 @@ def main() -> int:
 
 
 async def _until_stopped(settings: Settings) -> None:
-    """Run the worker until a signal; whenever the queue goes away, wait and begin again."""
+    """Run the worker until a signal; whenever the queue becomes unavailable, wait and start again."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def stop() -> None:
         assert task is not None
         task.cancel()
-        loop.call_later(STOP_AGAIN_S, stop)  # whoever awaited may have swallowed it
+        loop.call_later(STOP_AGAIN_S, stop)  # the cancellation may have been swallowed
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -97,8 +98,8 @@ async def _work_again_and_again(settings: Settings, metrics: "WorkerMetrics | No
 
 
 async def _until_the_clock_steps_back(work: Coroutine[Any, Any, None]) -> None:
-    """Work; return when the clock was set back, because the queue has recorded when each job is next due and would wait
-    until the clock gets there again."""
+    """Work; return if the clock is set back: the queue has recorded when each job is next due, and would wait until the
+    clock gets there again."""
     working, watching = asyncio.create_task(work), asyncio.create_task(_clock_steps_back())
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -113,7 +114,7 @@ async def _until_the_clock_steps_back(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _clock_steps_back() -> None:
-    """Return when the clock shows less than the time that has passed, by more than :data:`STEP_S`."""
+    """Return when the clock is behind the elapsed time by more than :data:`STEP_S`."""
     ahead = clock.timestamp() - time.monotonic()
     while True:
         await asyncio.sleep(LOOK_EVERY_S)

@@ -1,6 +1,6 @@
-"""The queue of jobs: the one file that knows arq.
+"""The queue of jobs: the only file that knows arq.
 
-The jobs are those of :mod:`workers.jobs`, their times the timetable's.
+The jobs are those of :mod:`workers.jobs`, their times those of the timetable.
 """
 
 import asyncio

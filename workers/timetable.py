@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.core.units import DAY_MIN
 from app.models.hub.refresh import NAME as MODELS
 from app.pricing.sources import RATES, RECLAIMS, SOURCES
 
-DAY_MIN = 24 * 60
 PRICES_TIMEOUT_S = 540
 PURGE = "purge"
 PURGE_MINUTE = 35
@@ -18,15 +18,16 @@ which lie on one node."""
 GROUPS = {"all": (FACTS, RECORDS), "web": (FACTS,), "records": (RECORDS,)}
 """Role of a node → the groups that its worker does."""
 JITTER_S = 20
-"""A job waits up to so many seconds before it begins, so that not every site asks a provider at the same instant."""
+"""A job waits up to this many seconds before it begins, so that not every site asks a provider at the same instant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line: ``job`` with ``argument`` every so many minutes, the first ``offset`` minutes into the hour or day.
+    """One line: run ``job`` with ``argument`` every ``every_minutes``, first at ``offset`` minutes into the hour or
+    day.
 
-    ``recorded_as`` is the source under which its last try is recorded; a line without one is not caught up on after an
-    outage.
+    ``recorded_as`` is the source under which its last attempt is recorded; a line without one is not caught up on after
+    an outage.
     """
 
     job: str
@@ -44,7 +45,7 @@ class Entry:
 
     @property
     def minutes(self) -> set[int]:
-        """The minutes of an hour at which it is due; of some hours alone where it is due less than hourly."""
+        """The minutes of an hour at which it is due; only in some hours if it is due less than hourly."""
         if self.every_minutes > 60:
             return {self.offset % 60}
         return {minute for minute in range(60) if minute % self.every_minutes == self.offset % self.every_minutes}
@@ -57,7 +58,7 @@ class Entry:
 
 
 def _prices() -> list[Entry]:
-    """Every source at its own pace, spread over it."""
+    """Every source at its own interval, spread over it."""
     found = []
     paced: dict[str, int] = {name: source.every_minutes for name, source in SOURCES.items()}
     paced |= {name: source.every_minutes for name, source in RECLAIMS.items()}
@@ -91,9 +92,9 @@ TIMETABLE: tuple[Entry, ...] = (
 
 
 def due(tried: Mapping[str, int | None], now: int) -> list[Entry]:
-    """The lines whose last try, by the name they are recorded as, lies longer back than their pace.
+    """The lines whose last attempt, by the name it is recorded under, is longer ago than their interval.
 
-    A try in the future was recorded by a clock that ran fast; it is ignored, and the line is due.
+    An attempt in the future was recorded by a clock that ran fast; it is ignored, and the line is due.
     """
     return [
         entry

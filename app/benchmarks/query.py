@@ -1,29 +1,39 @@
-"""What a reader asks of the measurements, typed, checked, with one canonical address. Pure."""
+"""The query of the table of measurements: typed, checked, with one canonical address. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.core.errors import QueryError
 from app.core.list_query import ORDERS, ListQuery, given_once, one_of
 
 PAGE_SIZE = 50
 FILTERS = ("model", "gpu", "engine", "precision", "source")
-SORTS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any], bool]] = {
-    "model": ("Model", lambda row: row["model"].casefold(), False),
-    "gpu": ("GPU", lambda row: row["gpu_name"], False),
-    "load": ("Concurrency", lambda row: row["load"], False),
-    "tpot": ("Per token", lambda row: row["tpot"] or float("inf"), False),
-    "ttft": ("First token", lambda row: row["ttft"] or float("inf"), False),
-    "error": ("Error", lambda row: abs(row["error"]), True),
-    "day": ("Measured", lambda row: row["measured_on"], True),
+
+
+class Sort(NamedTuple):
+    """How the table can be sorted: the column's heading, a row's sort value, and whether the largest comes first."""
+
+    heading: str
+    value: Callable[[Mapping[str, Any]], Any]
+    largest_first: bool
+
+
+SORTS = {
+    "model": Sort("Model", lambda row: row["model"].casefold(), False),
+    "gpu": Sort("GPU", lambda row: row["gpu_name"], False),
+    "load": Sort("Concurrency", lambda row: row["load"], False),
+    "tpot": Sort("Per token", lambda row: row["tpot"] or float("inf"), False),
+    "ttft": Sort("First token", lambda row: row["ttft"] or float("inf"), False),
+    "error": Sort("Error", lambda row: abs(row["error"]), True),
+    "day": Sort("Measured", lambda row: row["measured_on"], True),
 }
-"""Sort key → (heading, value, largest first unless asked otherwise)."""
+"""Sort key of the address → how it sorts."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkQuery(ListQuery):
-    """A checked question. Filters narrow together."""
+    """A checked query. Each filter narrows the result further."""
 
     model: str = ""
     gpu: str = ""
@@ -36,14 +46,14 @@ class BenchmarkQuery(ListQuery):
 
     PATH = "/benchmarks"
     USUAL_SORT = "model"
-    LARGEST_FIRST = frozenset(key for key, (_, _, largest_first) in SORTS.items() if largest_first)
+    LARGEST_FIRST = frozenset(key for key, sort in SORTS.items() if sort.largest_first)
 
     def filters(self) -> list[tuple[str, str]]:
         return [(name, getattr(self, name)) for name in FILTERS]
 
 
 def parse(pairs: Sequence[tuple[str, str]], choices: Mapping[str, Sequence[str]]) -> BenchmarkQuery:
-    """Read the (name, value) pairs of an address; ``choices`` are the values of each filter.
+    """Read the (name, value) pairs of an address; ``choices`` maps each filter to its possible values.
 
     Raises :class:`QueryError`.
     """
@@ -59,9 +69,9 @@ def parse(pairs: Sequence[tuple[str, str]], choices: Mapping[str, Sequence[str]]
 
 
 def select(rows: Sequence[Mapping[str, Any]], query: BenchmarkQuery) -> list[Mapping[str, Any]]:
-    """The rows that answer, in the asked order."""
+    """The rows that match the query, in its order."""
     found = [
         row for row in rows if all(not getattr(query, name) or row[name] == getattr(query, name) for name in FILTERS)
     ]
-    found.sort(key=SORTS[query.sort][1], reverse=query.descending)
+    found.sort(key=SORTS[query.sort].value, reverse=query.descending)
     return found

@@ -1,4 +1,4 @@
-"""What others charge for a token of a model: the shipped file that ``make api-prices`` writes."""
+"""What API providers charge per token: the shipped file that ``make api-prices`` writes."""
 
 import csv
 from functools import cache
@@ -10,7 +10,7 @@ COLUMNS = ("model", "provider", "usd_per_million_input", "usd_per_million_output
 
 @cache
 def api_prices() -> dict[str, list[tuple[str, float, float]]]:
-    """Repository name → (provider, USD for a million tokens in, and out), the cheapest first."""
+    """Repository name → (provider, USD per million input tokens, USD per million output tokens), the cheapest first."""
     found: dict[str, list[tuple[str, float, float]]] = {}
     with FILE.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -22,6 +22,6 @@ def api_prices() -> dict[str, list[tuple[str, float, float]]]:
 
 @cache
 def source() -> str:
-    """The library and version the prices come from."""
+    """The library, with its version, that the prices come from."""
     with FILE.open(encoding="utf-8", newline="") as file:
         return next(csv.DictReader(file))["source"]

@@ -1,4 +1,5 @@
-"""Hardware for a stored model and models for a GPU, at the stored prices. Queries here, arithmetic in ``hardware``."""
+"""Hardware for a stored model, and models for a GPU, at the stored prices. The queries are here, the arithmetic in
+``hardware``."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ async def _offers(now: int) -> hardware.Offers:
 
 
 async def for_model(row: models.Row, now: int) -> dict[str, Any]:
-    """A model's hardware for every preset: ``choices``, or ``reason`` why there is none."""
+    """A model's hardware for every preset: ``choices``, or the ``reason`` why there is none."""
     architecture = models.architecture_of(row)
     if architecture is None:
         return {

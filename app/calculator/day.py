@@ -1,20 +1,23 @@
 """A day whose load changes by the hour: machines for the whole day, machines by the hour, and a token API. Pure.
 
-The browser computes the same (``static/day.js``).
+The browser computes the same plan (``static/day.js``).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, inf
+from typing import NamedTuple
+
+from app.core.units import HOUR_S
 
 HOURS = 24
 MOST_REPLICAS = 400
-"""Beyond so many replicas nothing is planned: the search grows with their square."""
+"""No plan is made for more replicas than this: the search grows with their square."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A machine as it is sold: ``replicas`` run on it, at ``usd_hour``; at most ``most`` of them can be had."""
+    """A machine as it is sold: it runs ``replicas`` replicas for ``usd_hour``; at most ``most`` are available."""
 
     replicas: int
     usd_hour: float
@@ -23,8 +26,8 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The cheapest day: base ``units`` of each kind that run all day, units of each hourly kind in each hour, the
-    share of requests that go to the API, and US dollars a day."""
+    """The cheapest day: how many ``units`` of each kind run all day, how many of each hourly kind run in each hour, the
+    share of requests that goes to the API, and the cost in US dollars."""
 
     base: tuple[int, ...]
     burst: tuple[tuple[int, ...], ...]
@@ -32,13 +35,19 @@ class Plan:
     usd_day: float
 
 
-def cheapest_cover(units: Sequence[Unit], most: int) -> list[tuple[float, tuple[int, ...]]]:
-    """For each number of replicas from 0 to ``most``: the least USD an hour for at least as many, and of which units.
+class Cover(NamedTuple):
+    """Machines that run some number of replicas: US dollars an hour, and how many of each unit."""
 
-    A knapsack that is to be covered, unit after unit (Kellerer, Pferschy and Pisinger, 2004, section 2.1).
+    usd_hour: float
+    counts: tuple[int, ...]
+
+
+def cheapest_cover(units: Sequence[Unit], most: int) -> list[Cover]:
+    """The cheapest machines for at least n replicas, for each n from 0 to ``most``.
+
+    A covering knapsack, solved unit by unit (Kellerer, Pferschy and Pisinger, 2004, section 2.1).
     """
-    best: list[tuple[float, tuple[int, ...]]] = [(0.0, (0,) * len(units))]
-    best += [(inf, (0,) * len(units)) for _ in range(most)]
+    best = [Cover(0.0, (0,) * len(units)), *(Cover(inf, (0,) * len(units)) for _ in range(most))]
     for at, unit in enumerate(units):
         before = best
         best = []
@@ -46,8 +55,8 @@ def cheapest_cover(units: Sequence[Unit], most: int) -> list[tuple[float, tuple[
             found = before[need]
             for count in range(1, min(unit.most, ceil(need / unit.replicas)) + 1):
                 usd, counts = before[max(need - count * unit.replicas, 0)]
-                if usd + count * unit.usd_hour < found[0]:
-                    found = (usd + count * unit.usd_hour, (*counts[:at], count, *counts[at + 1 :]))
+                if usd + count * unit.usd_hour < found.usd_hour:
+                    found = Cover(usd + count * unit.usd_hour, (*counts[:at], count, *counts[at + 1 :]))
             best.append(found)
     return best
 
@@ -56,11 +65,12 @@ def cheapest_day(
     rates: Sequence[float], replica_rate: float, base: Sequence[Unit], burst: Sequence[Unit], usd_request: float,
     least: int = 1, spare: int = 0,
 ) -> Plan | None:  # fmt: skip
-    """The cheapest way to serve ``rates``, the mean requests a second in each hour of the day.
+    """The cheapest way to serve ``rates``, the mean requests per second in each hour of the day.
 
-    A replica serves ``replica_rate`` requests a second; ``spare`` of those that run stand by, and where any runs, at
-    least ``least`` and the spare ones do. What machines do not serve goes to an API at ``usd_request`` (infinite where
-    there is none). ``None`` where it takes more than :data:`MOST_REPLICAS`, or nothing can serve it.
+    A replica serves ``replica_rate`` requests per second. ``spare`` of the running replicas stand by; where any run, at
+    least ``least`` plus the spare ones do. Requests that the machines do not serve go to an API at ``usd_request`` US
+    dollars each (infinite if there is none). ``None`` if it takes more than :data:`MOST_REPLICAS`, or if nothing can
+    serve the load.
     """
     most = max(least, ceil(max(rates) / replica_rate)) + spare
     if most > MOST_REPLICAS:
@@ -68,7 +78,7 @@ def cheapest_day(
     whole_day, by_hour = cheapest_cover(base, most), cheapest_cover(burst, most)
     best: tuple[float, int, list[int]] | None = None
     for standing in range(most + 1):
-        usd, chosen = whole_day[standing][0] * HOURS, []
+        usd, chosen = whole_day[standing].usd_hour * HOURS, []
         for rate in rates:
             if best is not None and usd >= best[0]:
                 break
@@ -83,26 +93,26 @@ def cheapest_day(
     left = sum(_left(rate, replica_rate, standing + more, spare) for rate, more in zip(rates, chosen, strict=True))
     total = sum(rates)
     return Plan(
-        whole_day[standing][1], tuple(by_hour[more][1] for more in chosen), left / total if total else 0.0, usd
+        whole_day[standing].counts, tuple(by_hour[more].counts for more in chosen), left / total if total else 0.0, usd
     )  # fmt: skip
 
 
 def _left(rate: float, replica_rate: float, replicas: int, spare: int) -> float:
-    """Requests a second that so many replicas leave."""
+    """Requests per second that ``replicas`` replicas, ``spare`` of them standing by, do not serve."""
     return max(rate - max(replicas - spare, 0) * replica_rate, 0.0)
 
 
 def _cheapest_hour(
-    rate: float, replica_rate: float, standing: int, most: int, by_hour: Sequence[tuple[float, tuple[int, ...]]],
+    rate: float, replica_rate: float, standing: int, most: int, by_hour: Sequence[Cover],
     usd_request: float, fewest: int, spare: int,
 ) -> tuple[float, int]:  # fmt: skip
-    """USD of an hour beside the ``standing`` replicas, and how many more run in it."""
+    """The cost of one hour in US dollars beyond the ``standing`` replicas, and how many more replicas run in it."""
     found = (inf, 0)
     for more in range(most - standing + 1):
         if 0 < standing + more < fewest:
             continue
         left = _left(rate, replica_rate, standing + more, spare)
-        usd = by_hour[more][0] + (left * 3600 * usd_request if left else 0.0)
+        usd = by_hour[more].usd_hour + (left * HOUR_S * usd_request if left else 0.0)
         if usd < found[0]:
             found = (usd, more)
         if not left:

@@ -1,4 +1,4 @@
-"""Where a visitor may start: kinds of traffic, with usual lengths and limits. Pure."""
+"""The calculator's starting points: kinds of traffic, with usual token counts and limits. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from app.estimate.plan import Need
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A kind of traffic: ``rate`` in requests a second, limits in milliseconds."""
+    """A kind of traffic: ``rate`` in requests per second, limits in milliseconds."""
 
     key: str
     name: str
@@ -20,7 +20,7 @@ class Preset:
     utilisation: float
 
     def need(self) -> Need:
-        """The estimator's question."""
+        """The same as the estimator's input."""
         return Need(
             self.input_tokens, self.output_tokens, self.rate, self.ttft_ms / 1e3, self.tpot_ms / 1e3, self.utilisation
         )
@@ -33,7 +33,7 @@ PRESETS = (
     Preset("batch", "Batch", "nobody waits", 2_000, 500, 5.0, 120_000, 500, 0.9),
     Preset("agents", "Agents", "long context, many steps", 16_000, 800, 0.5, 8_000, 40, 0.6),
 )
-"""The first is where the calculator starts."""
+"""The calculator starts with the first one."""
 ELECTRICITY = {"g_per_kwh": 473, "text": "world average of 2024, Ember Global Electricity Review 2025",
                "url": "https://ember-energy.org/latest-insights/global-electricity-review-2025/"}  # fmt: skip
-"""Grams of CO2 for a kilowatt-hour of the grid. The visitor may set another."""
+"""Grams of CO2 per kilowatt-hour of grid electricity. The visitor may enter another value."""

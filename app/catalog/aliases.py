@@ -9,19 +9,19 @@ from functools import cache, lru_cache
 from app.catalog.facts import gpus, read_rows
 
 MEMORY_TOLERANCE = Decimal("0.12")
-"""Sizes within this share are one card: 180 GB sold as 192, 288 GB sold as 262 usable."""
+"""Memory sizes that differ by at most this share are the same card: 180 GB sold as 192, 262 usable of 288."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A spelling that was understood: ``gpu`` is a slug."""
+    """A spelling that was recognised; ``gpu`` is a slug."""
 
     gpu: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """A spelling that was not: ``code`` for counting, ``detail`` for a reader."""
+    """A spelling that was not recognised: ``code`` for counting, ``detail`` for a reader."""
 
     code: str
     detail: str
@@ -41,7 +41,7 @@ def _products() -> dict[str, list[tuple[str, str]]]:
 
 
 def fold(spelling: str) -> str:
-    """Lower case, single spaces, without the maker's and brand's name: ``NVIDIA Tesla T4`` → ``t4``."""
+    """Lower case, single spaces, without the name of the maker and brand: ``NVIDIA Tesla T4`` → ``t4``."""
     text = " ".join(spelling.casefold().replace("_", " ").split())
     return re.sub(r"^(nvidia |amd |intel |google |geforce |tesla |instinct )+", "", text)
 
@@ -49,9 +49,9 @@ def fold(spelling: str) -> str:
 def resolve(provider: str, spelling: str, memory_gb: Decimal | None = None, product: str = "") -> Resolved | Unresolved:
     """The GPU that ``provider`` means by ``spelling``.
 
-    The provider's product name is the strongest evidence, then the spelling with the stated memory (GB per GPU),
-    then the spelling alone. A stated memory that contradicts the card found is refused: nobody can know which
-    of the two is true.
+    The provider's product name is the strongest evidence, then the spelling together with the stated memory (GB per
+    GPU), then the spelling alone. A stated memory that contradicts the card is refused, since nobody can know which of
+    the two is right.
     """
     if why := _refused(fold(spelling)):
         return Unresolved("unknown-gpu", f"{spelling[:80]!r} is {why}")
@@ -72,7 +72,7 @@ def resolve(provider: str, spelling: str, memory_gb: Decimal | None = None, prod
 
 @lru_cache(maxsize=4096)
 def _refused(folded: str) -> str:
-    """The known reason why this spelling is not an accelerator of the catalogue, or an empty string."""
+    """The known reason why this spelling is not an accelerator in the catalogue, or an empty string."""
     return next((row["reason"] for row in _refusals() if fnmatchcase(folded, row["pattern"])), "")
 
 
@@ -105,9 +105,9 @@ _NOISE = re.compile(r"(?<!\w)(nvlink|hbm\d\w*|gpu|tensor core|generation|gen\d|b
 
 @lru_cache(maxsize=4096)
 def _by_parts(provider: str, spelling: str, memory_gb: Decimal | None) -> str | None:
-    """Read a spelling part by part: family, form and memory in any order, glued together or not.
+    """Read a spelling part by part: family, form factor and memory in any order, with or without separators.
 
-    ``H100-80G-PCIe-NVLink``, ``rtx4090`` and ``GeForce RTX 4090 PCIe 24GB`` are such.
+    Examples: ``H100-80G-PCIe-NVLink``, ``rtx4090``, ``GeForce RTX 4090 PCIe 24GB``.
     """
     text = " ".join(re.sub(r"[-_/,()]+", " ", fold(spelling)).split())
     text = text.replace("form unstated", " ")
@@ -125,6 +125,6 @@ def _by_parts(provider: str, spelling: str, memory_gb: Decimal | None) -> str | 
 
 
 def _contradicts(slug: str, form: str) -> bool:
-    """True if the card found without its form is sold in another form than the one stated."""
+    """True if the card found without its form factor is sold in a different one from the one stated."""
     known = _FORM.search(slug.replace("-", " "))
     return known is not None and known[1][:3] != form[:3]

@@ -1,10 +1,11 @@
-"""Reading the catalogue's CSV files, which are in this folder."""
+"""The catalogue's CSV files, which are in this folder, as records."""
 
 import csv
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from app.core.errors import CatalogueError
 
@@ -12,7 +13,7 @@ FOLDER = Path(__file__).parent
 
 
 def read_rows(name: str) -> list[dict[str, str]]:
-    """The rows of the catalogue file ``name`` as dictionaries of strings."""
+    """The rows of the catalogue file ``name``, as dictionaries of strings."""
     with (FOLDER / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -23,16 +24,16 @@ _WITHOUT_UNITS = {
     "fp8_tflops": _BEFORE_FP8,
     "fp4_tflops": _BEFORE_FP8 | {"Ada Lovelace", "Hopper", "CDNA 3", "Gaudi 2", "Gaudi 3"},
 }
-"""Figure → the architectures that have no matrix units of that format, after their makers' white papers."""
+"""Figure → the architectures without matrix units for that format, according to their makers' white papers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """An accelerator. Figures are dense (no sparsity), of one GPU; ``None`` is "not known".
+    """An accelerator. Figures are dense (no sparsity) and for one GPU; ``None`` is "not known".
 
-    ``memory_gb`` decimal GB; ``bandwidth_gb_s`` of its memory; ``fp16_tflops`` FP16/BF16 tensor throughput with
-    FP32 accumulation; ``fp8_tflops``, ``int8_tops``, ``fp4_tflops`` likewise; ``tdp_w`` watts;
-    ``interconnect_gb_s`` GB/s per direction; ``variant_note`` is set where a spelling leaves the variant open.
+    ``memory_gb`` is in decimal GB; ``bandwidth_gb_s`` is that of the memory; ``fp16_tflops`` is FP16/BF16 tensor
+    throughput with FP32 accumulation, and ``fp8_tflops``, ``int8_tops`` and ``fp4_tflops`` likewise; ``tdp_w`` is in
+    watts; ``interconnect_gb_s`` is GB/s per direction; ``variant_note`` is set if the spelling leaves the variant open.
     """
 
     slug: str
@@ -56,21 +57,21 @@ class Gpu:
     source: str
 
     def has_none(self, figure: str) -> bool:
-        """True where the card has no units for that figure's format, which is not the same as "not known"."""
+        """True if the card has no units for that figure's format, which is different from "not known"."""
         return getattr(self, figure) is None and self.architecture in _WITHOUT_UNITS.get(figure, ())
 
     @property
     def is_open_variant(self) -> bool:
-        """True where the source of an offer does not say which variant it is."""
+        """True if the source of an offer does not say which variant it is."""
         return bool(self.variant_note) and "modified" not in self.variant_note
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Somebody who rents out GPUs. ``freshness_hours`` is how long its prices count as current.
+    """A company that rents out GPUs. Its prices count as current for ``freshness_hours``.
 
-    ``country`` is its place of business (ISO 3166, lower case). ``data_centres`` are where it says that its machines
-    stand: countries, continents, or ``any`` for a marketplace of machines anywhere; empty is "not published".
+    ``country`` is its place of business (ISO 3166, lower case). ``data_centres`` are where it says its machines are:
+    countries, continents, or ``any`` for a marketplace of machines anywhere; empty is "not published".
     """
 
     slug: str
@@ -86,18 +87,18 @@ class Provider:
     data_centres: tuple[str, ...]
 
     def may_be_in(self, place: str) -> bool:
-        """True if a machine whose place is not stated may stand in ``place``, a country's code or a continent."""
+        """True if a machine whose location is not stated may be in ``place``, a country code or a continent."""
         told = self.data_centres or ((self.country,) if self.country else ("any",))
         if "any" in told or place in told:
             return True
         if place in CONTINENTS:
-            return any(countries()[where][1] == place for where in told if where in countries())
-        return place in countries() and countries()[place][1] in told
+            return any(countries()[where].continent == place for where in told if where in countries())
+        return place in countries() and countries()[place].continent in told
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an offer runs: the provider's own region name and, where known, its country and continent."""
+    """Where an offer runs: the provider's own region name and, if known, its country and continent."""
 
     region: str
     country: str
@@ -114,7 +115,7 @@ def _number(text: str) -> Decimal | None:
 
 @cache
 def gpus() -> dict[str, Gpu]:
-    """Every accelerator by slug, in the file's order (newest and largest first)."""
+    """Slug → accelerator, in the file's order (newest and largest first)."""
     found: dict[str, Gpu] = {}
     for row in read_rows("gpus.csv"):
         if row["slug"] in found:
@@ -128,7 +129,7 @@ def gpus() -> dict[str, Gpu]:
 
 @cache
 def providers() -> dict[str, Provider]:
-    """Every provider by slug, alphabetically by slug."""
+    """Slug → provider, ordered by slug."""
     return {
         row["slug"]: Provider(
             **{  # type: ignore[arg-type]
@@ -145,17 +146,24 @@ def providers() -> dict[str, Provider]:
 
 @cache
 def provider_spellings() -> dict[str, str]:
-    """Spelling in lower case, or slug, → provider slug."""
+    """Spelling in lower case, or slug → provider slug."""
     found = {slug: slug for slug in providers()}
     for provider in providers().values():
         found.update({spelling.casefold(): provider.slug for spelling in provider.spellings})
     return found
 
 
+class Country(NamedTuple):
+    """A country: its English name and the slug of its continent."""
+
+    name: str
+    continent: str
+
+
 @cache
-def countries() -> dict[str, tuple[str, str]]:
-    """ISO 3166 code in lower case → (name, continent slug)."""
-    return {row["code"].lower(): (row["name"], row["continent"]) for row in read_rows("countries.csv")}
+def countries() -> dict[str, Country]:
+    """ISO 3166 code in lower case → country."""
+    return {row["code"].lower(): Country(row["name"], row["continent"]) for row in read_rows("countries.csv")}
 
 
 CONTINENTS = {
@@ -171,7 +179,7 @@ CONTINENTS = {
 
 @cache
 def _country_names() -> dict[str, str]:
-    return {name.casefold(): code for code, (name, _) in countries().items()}
+    return {country.name.casefold(): code for code, country in countries().items()}
 
 
 @cache
@@ -181,7 +189,7 @@ def _regions() -> dict[tuple[str, str], str]:
 
 @lru_cache(maxsize=4096)
 def place(provider: str, region: str) -> Place:
-    """The place that ``provider`` calls ``region``. Unknown names keep their name and no country."""
+    """The place that ``provider`` calls ``region``. An unknown region keeps its name and has no country."""
     name = region.strip()
     if name.casefold() in ("global", "worldwide", "any"):
         return Place("global", "", "")
@@ -191,4 +199,4 @@ def place(provider: str, region: str) -> Place:
         country = _country_names().get(last, "") if last != name.casefold() else ""
     if not country:
         country = name.casefold() if name.casefold() in countries() else _country_names().get(name.casefold(), "")
-    return Place(name, country, countries()[country][1] if country else "")
+    return Place(name, country, countries()[country].continent if country else "")

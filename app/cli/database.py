@@ -1,4 +1,4 @@
-"""The database, for commands that read or change what the site holds."""
+"""Opening the database, for commands that read or change what the site stores."""
 
 from app.core.errors import SettingError
 from app.core.settings import PREFIX, Settings

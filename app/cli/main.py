@@ -1,7 +1,7 @@
-"""The command line: which module holds each command, and what runs it.
+"""The command line: which module implements each command, and how it is run.
 
-A command's module is imported when the command is named. Its function's parameters are its arguments and options;
-the parameter ``settings`` is handed over by :func:`main`. ``docs/cli.md`` is made from all of it.
+A command's module is imported only when the command is called. Its function's parameters are its arguments and options;
+the parameter ``settings`` is passed in by :func:`main`. ``docs/cli.md`` is generated from all of this.
 """
 
 import importlib
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from cyclopts import App
 
 PROCESSES = ("up", "serve", "work")
-"""Commands without options, of :mod:`app.cli.processes`. They start without importing the option parser, which takes
-longer to import than everything else before their start."""
+"""Commands without options, in :mod:`app.cli.processes`. They start without importing the option parser, which takes
+longer to import than everything else they need at start."""
 COMMANDS = (
     ("up", "processes:up", "Serve the pages and keep the prices fresh: web, worker and queue."),
     ("serve", "processes:serve", "Run the web process alone."),
@@ -40,16 +40,17 @@ COMMANDS = (
     ("ledger", "ledger:app", "Check what was predicted of reported measurements before they were published."),
     ("privacy", "privacy:app", "Handle privacy requests: read, verify, carry out, answer in time."),
 )
-"""(name, function or group of commands in a module of this folder, what it is for)."""
+"""(name, function or group of commands in a module of this folder, what it does)."""
 
 
 class CommandLineError(InferenceBenchError):
-    """The line names no command, or a command can't be called with what the line says."""
+    """The command line names no known command, or its arguments do not fit the command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status. A known error is one line on stderr, never a stack trace."""
-    if arguments is None:  # a process of its own, not a call from within another
+    """Run one command; returns the exit status. A known error is printed as one line on stderr, never as a stack
+    trace."""
+    if arguments is None:  # called as a program, not from within another
         data_folder.private_from_now_on()
         arguments = sys.argv[1:]
     try:
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             started: Callable[..., int] = getattr(importlib.import_module("app.cli.processes"), arguments[0])
             return started(settings=load())
         command, bound = read(arguments)
-        if "settings" in bound.signature.parameters:  # the help has none, and is shown whatever the settings are
+        if "settings" in bound.signature.parameters:  # the help takes none, and must work with wrong settings too
             bound.arguments["settings"] = load()
         return _despite_damage(command, bound)
     except InferenceBenchError as error:
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read the output has enough of it
+    except BrokenPipeError:  # the reader of the output closed it
         sys.stdout = None
         return 0
     except Exception as error:
@@ -101,7 +102,7 @@ def _despite_damage(command: Callable[..., Any], bound: "inspect.BoundArguments"
 
 
 def root() -> "App":
-    """The command ``inferencebench`` with every command below it."""
+    """The command ``inferencebench`` with all its subcommands."""
     from app.cli.options import group
 
     made = group("inferencebench", (software.__doc__ or "").strip())
@@ -111,7 +112,7 @@ def root() -> "App":
 
 
 def read(arguments: Sequence[str]) -> "tuple[Callable[..., Any], inspect.BoundArguments]":
-    """The function that a command line names, and the values for its parameters except ``settings``.
+    """The function that a command line names, and the values for its parameters other than ``settings``.
 
     Raises :class:`CommandLineError`.
     """

@@ -9,19 +9,19 @@ from cyclopts import App, Parameter, Token
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _READ = Parameter(
     negative=(),  # --yes has no --no-yes
-    allow_repeating=True,  # the last counts, unless the option takes a list
-    parse=re.compile("^(?!settings$)"),  # settings are handed over, not asked for
-    show_default=lambda value: value or None,  # an option that is off, empty or not given needs no word
+    allow_repeating=True,  # the last one counts, unless the option takes a list
+    parse=re.compile("^(?!settings$)"),  # settings are passed in, not parsed
+    show_default=lambda value: value or None,  # show no default for an option that is off or empty
 )
 
 
 def group(name: str, text: str = "") -> App:
-    """A command with commands below it."""
+    """A command with subcommands."""
     return App(name=name, help=text, version_flags=(), help_format="plaintext", default_parameter=_READ)
 
 
 def one_of(choices: Sequence[str], text: str = "", *, optional: bool = False) -> Parameter:
-    """A parameter that takes one of ``choices``; with ``optional`` the empty word too, which means none."""
+    """A parameter that takes one of ``choices``; with ``optional``, an empty value too, which means none."""
 
     def check(_: Any, value: str) -> None:
         if value not in choices and not (optional and not value):

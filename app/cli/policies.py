@@ -16,7 +16,7 @@ app = group("policy")
 
 @app.command(name="list")
 def list_versions(*, settings: Settings) -> int:
-    """Print every version with its dates and how it stands."""
+    """Print every version with its dates and its state."""
     known = policies(settings)
     standing = known.standing(clock.timestamp())
     for version in known.versions:
@@ -31,7 +31,7 @@ def list_versions(*, settings: Settings) -> int:
 
 @app.command
 def check(*, settings: Settings) -> int:
-    """Refuse what would cut a notice short, change the past or can't be read: a line each, exit status 1."""
+    """Refuse versions that would shorten a notice, change the past or can't be read: one line each, exit status 1."""
     versions, unreadable = read_versions(settings.policies_dir)
     found = [*unreadable, *faults(versions, read_published(settings.policies_dir), clock.timestamp())]
     for line in found:
@@ -43,7 +43,7 @@ def check(*, settings: Settings) -> int:
 
 @app.command
 def new(policy: Annotated[str, Parameter(help=f"one of {', '.join(POLICIES)}")], /, *, settings: Settings) -> int:
-    """Write the skeleton of a policy's next version, with dates that hold."""
+    """Write the skeleton of a policy's next version, with dates that satisfy the notice period."""
     if policy not in POLICIES:
         raise DocumentError(f"there is no policy {policy[:40]!r}; use one of {', '.join(POLICIES)}")
     versions, _ = read_versions(settings.policies_dir)

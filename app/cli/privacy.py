@@ -1,6 +1,6 @@
-"""``inferencebench privacy``: read mail, enter and list requests, answer.
+"""``inferencebench privacy``: read mail, enter and list requests, answer them.
 
-What carries them out is :mod:`app.cli.privacy_fulfilment`.
+The commands that carry requests out are in :mod:`app.cli.privacy_fulfilment`.
 """
 
 from pathlib import Path
@@ -37,7 +37,7 @@ for _name, _help in FULFILMENT:
 
 @app.command
 def poll(*, settings: Settings) -> int:
-    """Read the mailbox now, and send what waits."""
+    """Read the mailbox now, and send waiting letters."""
     open_database(settings)
     for what, count in engine.run(sync.poll(settings)).items():
         print(f"{what}: {count}")
@@ -46,7 +46,7 @@ def poll(*, settings: Settings) -> int:
 
 @app.command
 def retry(*, settings: Settings) -> int:
-    """Read again what was set aside because it could not be kept, and read the mailbox now."""
+    """Read the messages again that were set aside because they could not be stored, and read the mailbox now."""
     open_database(settings)
     print(f"{engine.run(sync.retry())} messages are read again")
     return poll(settings=settings)
@@ -63,13 +63,13 @@ def record(
     text: str = "",
     settings: Settings,
 ) -> int:
-    """Enter a request that came another way; it has the same deadlines and limits.
+    """Enter a request that arrived in another way; it has the same deadlines and limits.
 
     Args:
-        address: the e-mail address where answers go, if it is known
-        way: how it came, such as 'GitHub issue 12' or 'letter'
-        received: the date or instant it came; now if not given
-        text: a file with what it said
+        address: the e-mail address for answers, if known
+        way: how it arrived, such as 'GitHub issue 12' or 'letter'
+        received: the date or instant it arrived; now if not given
+        text: a file with its text
     """
     received_at = instant(received, "received") if received else clock.timestamp()
     if received_at > clock.timestamp():
@@ -115,10 +115,10 @@ def _text(path: str) -> str:
 
 @app.command(name="list")
 def listing(*, all: bool = False, settings: Settings) -> int:  # noqa: A002 -- the option's name
-    """Print what is open, the most urgent first.
+    """Print the open requests, the most urgent first.
 
     Args:
-        all: resolved ones too
+        all: include resolved ones
     """
     from rich.console import Console
     from rich.table import Table
@@ -146,7 +146,7 @@ def listing(*, all: bool = False, settings: Settings) -> int:  # noqa: A002 -- t
 async def _all_of(
     reference: str,
 ) -> tuple[cases.Case, list[dict[str, Any]], list[requests_store.Event], list[mail_store.Waiting]]:
-    """A case, its correspondence, its history, and the letters of it that wait."""
+    """A case, its correspondence, its history, and its letters that are waiting to be sent."""
     case = await cases.known(reference)
     written, happened = await cases.correspondence(case.reference), await cases.events(case.reference)
     return case, written, happened, await mail_store.waiting(case.reference)
@@ -190,7 +190,7 @@ def resolve(
     reason: str = "",
     settings: Settings,
 ) -> int:
-    """Answer, extend, refuse or end a case.
+    """Answer, extend, refuse or close a case.
 
     Args:
         answer: a file with the text to send
@@ -218,7 +218,7 @@ def resolve(
 
 
 async def _extend(settings: Settings, case: cases.Case, reason: str) -> str:
-    """Extend a case's deadline and queue the letter that says why. Returns what to print."""
+    """Extend a case's deadline and queue the letter that explains why. Returns the line to print."""
     if case.extended or not reason:
         raise InferenceBenchError("a deadline is extended once, with a --reason that the person is told")
     due = request.extended(case.received_at, case.deadline_at, case.law)

@@ -1,4 +1,4 @@
-"""The commands of ``inferencebench privacy`` that confirm who asks and carry out what is asked."""
+"""The commands of ``inferencebench privacy`` that verify a person's identity and carry out their request."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,11 +36,11 @@ def verify(
     law: Annotated[str, one_of(request.LAWS, "put the law right", optional=True)] = "",
     settings: Settings,
 ) -> int:
-    """Confirm identity with a code or a recorded proof, send a new code, or put kind and law right.
+    """Confirm identity with a code or a recorded proof, send a new code, or correct the kind and law of a request.
 
     Args:
-        code: the code that the person told
-        proof: what else shows who it is; recorded
+        code: the code that the person gave
+        proof: what else shows who they are; recorded
         send_code: send a new code to the address on record
     """
     open_database(settings)
@@ -67,7 +67,7 @@ _WRONG = "the code is wrong"
 
 
 async def _file_as(case: cases.Case, kind: str, law: str) -> str:
-    """Put kind and law right; the deadline follows the law. Returns what to print."""
+    """Correct the kind and law; the deadline follows from the law. Returns the line to print."""
     due = request.deadline(case.received_at, law)
     due = request.extended(case.received_at, due, law) if case.extended else due
     await cases.set_values(case.reference, kind=kind, law=law, deadline_at=due)
@@ -111,12 +111,12 @@ def export(
     receipts: Receipts = (),
     settings: Settings,
 ) -> int:
-    """Gather all that is held into a zip, as a file or as the answer by mail.
+    """Collect everything stored about a person into a zip, as a file or as the answer by mail.
 
     Args:
-        output: the file it goes to
+        output: the file to write
         send: send it as the answer
-        ip: rows of the server log of this address too
+        ip: also rows of the server log with this address
         ip_proof: what shows that the address was theirs; recorded
         since: rows of the log from this date or instant on
         until: rows of the log up to this date or instant
@@ -155,11 +155,11 @@ def _listed(counts: Mapping[str, int]) -> str:
 def restrict(
     reference: Reference, /, *, end: bool = False, dry_run: bool = False, receipts: Receipts = (), settings: Settings
 ) -> int:
-    """Freeze what is held.
+    """Freeze what is stored about a person.
 
     Args:
         end: end the restriction
-        dry_run: say how many reports it concerns, and change nothing
+        dry_run: print how many reports are affected, and change nothing
     """
     open_database(settings)
     count = engine.run(fulfil.restrict(settings, reference, list(receipts), frozen=not end, dry=dry_run))
@@ -168,7 +168,7 @@ def restrict(
 
 
 def erase(reference: Reference, /, *, yes: bool = False, receipts: Receipts = (), settings: Settings) -> int:
-    """Say what would be erased, or with --yes erase it and send the certificate.
+    """Print what would be erased or, with --yes, erase it and send the certificate.
 
     Args:
         yes: erase it

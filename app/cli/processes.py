@@ -1,6 +1,6 @@
 """The commands that start processes or concern the installation as a whole.
 
-What they need is imported when they run.
+What they need is imported only when they run.
 """
 
 import sys
@@ -32,7 +32,7 @@ def work(*, settings: Settings) -> int:
 
 
 def doctor(*, settings: Settings) -> int:
-    """Print what is misconfigured; status 1 if anything is."""
+    """Print what is misconfigured; exit status 1 if anything is."""
     from app.process import doctor as examination
 
     return examination.run(settings)
@@ -42,7 +42,7 @@ def backup(file: str, /, *, settings: Settings) -> int:
     """Write a backup.
 
     Args:
-        file: where it goes
+        file: the file to write
     """
     from app.process import backup as backups
 
@@ -57,7 +57,7 @@ def backup(file: str, /, *, settings: Settings) -> int:
 
 
 def restore(file: str, /, *, settings: Settings) -> int:
-    """Put a backup into the data folder.
+    """Restore a backup into the data folder.
 
     Args:
         file: the backup
@@ -74,11 +74,11 @@ def estimate(file: str, /, *, output: str | None = None, settings: Settings) -> 
 
     Args:
         file: the rows, as CSV
-        output: where the rows go with what was predicted; standard output if not given
+        output: where to write the rows with their predictions; standard output if not given
     """
     from app.benchmarks.predict import estimate_file
 
-    del settings  # a wrong one is refused all the same, as by every command
+    del settings  # wrong settings are refused by every command, including this one
 
     rows, wrong = estimate_file(file, output)
     print(f"{rows} rows, {rows - wrong} predicted, {wrong} with an error", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``inferencebench refresh``: every source side by side, a line of progress each, and a table of what came."""
+"""``inferencebench refresh``: all sources in parallel, with a progress line each, and a table of the results."""
 
 import difflib
 import os
@@ -15,9 +15,9 @@ from app.upstream.outcome import Outcome
 from app.web import cdn_purge
 
 HUB_NAMES = ("huggingface", "hub", "hf")
-"""Other words for the models."""
+"""Other names for the models."""
 NICE = 10
-"""Fetching has lower priority than serving, so that pages requested meanwhile come first."""
+"""Fetching runs at a lower priority than serving, so that pages requested meanwhile are served first."""
 _WORDS = {
     "ok": "[green]ok[/]",
     "failed": "[red]failed[/]",
@@ -27,11 +27,11 @@ _WORDS = {
 
 
 def refresh(*sources: str, accept: Sequence[str] = (), settings: Settings) -> int:
-    """Fetch prices now. Returns the exit status: 1 if any failed.
+    """Fetch prices now. Exit status 1 if any source failed.
 
     Args:
-        sources: which; every source if none is named
-        accept: believe this source's answer although it is small or its prices leapt
+        sources: which sources; all of them if none is named
+        accept: accept this source's answer although it is small or its prices jumped
     """
     names = [models.NAME if name in HUB_NAMES else name for name in sources]
     wanted = _known([*names, *accept]) or [*EVERY]
@@ -44,7 +44,7 @@ def refresh(*sources: str, accept: Sequence[str] = (), settings: Settings) -> in
 
 
 def _known(names: Sequence[str]) -> list[str]:
-    """The names, checked; raises :class:`SettingError` for one that no source has."""
+    """The names, checked; raises :class:`SettingError` for one that is not a source."""
     known = [*EVERY, models.NAME]
     for name in names:
         if name not in known:

@@ -11,7 +11,7 @@ from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.figures import percent
 from app.core.settings import Settings
-from app.core.units import DAY_S
+from app.core.units import DAY_S, HOUR_S
 from app.privacy.retention import canary as canaries
 from app.privacy.retention import purge
 from app.storage import engine
@@ -37,7 +37,7 @@ def instant(text: str, name: str) -> int:
 
 @app.command
 def status(*, now: str = "", settings: Settings) -> int:
-    """Print what is held, how long, and what is due.
+    """Print what is stored, for how long, and what is due for deletion.
 
     Args:
         now: as if it were this instant, such as 2027-02-28T00:00:00Z
@@ -63,7 +63,7 @@ def run(*, now: str = "", dry_run: bool = False, settings: Settings) -> int:
 
     Args:
         now: as if it were this instant, such as 2027-02-28T00:00:00Z
-        dry_run: say what would go, and erase nothing
+        dry_run: print what would be erased, and erase nothing
     """
     at = instant(now, "now") if now else clock.timestamp()
     open_database(settings)
@@ -80,16 +80,16 @@ def run(*, now: str = "", dry_run: bool = False, settings: Settings) -> int:
 
 @app.command
 def canary(*, wait: Annotated[int, whole()] = 0, settings: Settings) -> int:
-    """Plant artificial rows of every kind shortly before their limit, wait for it, and see whether they are gone.
+    """Plant artificial rows of every kind shortly before their limit, wait for it, and check that they are gone.
 
-    The exit status is 1 if one is still there a second past its limit.
+    The exit status is 1 if one is still there one second past its limit.
 
     Args:
         wait: seconds until the limit, from 1 to 3600; 65 if not given
     """
     from rich.progress import track
 
-    if wait and not 1 <= wait <= 3600:
+    if wait and not 1 <= wait <= HOUR_S:
         raise InferenceBenchError("--wait is a number of seconds from 1 to 3600; for example --wait 65")
     open_database(settings)
     one = engine.run(canaries.plant(settings, wait or canaries.LEAST_WAIT_S))
@@ -112,15 +112,15 @@ def canary(*, wait: Annotated[int, whole()] = 0, settings: Settings) -> int:
 def abuse(
     *, since: str = "", until: str = "", address: str = "", top: Annotated[int, whole()] = 10, settings: Settings
 ) -> int:
-    """Print who asked most and whose requests failed in bursts, or every row of one address.
+    """Print the busiest addresses and those whose requests failed in bursts, or every row of one address.
 
     Every node is asked; the exit status is 1 if one did not answer, and it is named.
 
     Args:
-        since: from here on, a date or instant; a day ago if not given
-        until: up to here
-        address: every row of this IP address instead
-        top: how many addresses are named
+        since: from this date or instant on; a day ago if not given
+        until: up to this date or instant
+        address: print every row of this IP address instead
+        top: how many addresses to print
     """
     now = clock.timestamp()
     span = (instant(since, "since") if since else now - SOON_S, instant(until, "until") if until else None)

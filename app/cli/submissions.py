@@ -1,4 +1,4 @@
-"""``inferencebench submissions``: the queue, a report beside what is known, decisions in batches."""
+"""``inferencebench submissions``: the queue, a report next to what is known, decisions in batches."""
 
 import csv
 import sys
@@ -13,7 +13,7 @@ from app.benchmarks.predict import added
 from app.benchmarks.rows import COLUMNS
 from app.cli.database import open_database
 from app.cli.options import group, one_of
-from app.core import money
+from app.core import csv_text, money
 from app.core.errors import InferenceBenchError
 from app.core.figures import percent
 from app.core.settings import Settings
@@ -36,7 +36,7 @@ def listing(
     kind: Annotated[str, one_of(tuple(FORMS), optional=True)] = "",
     settings: Settings,
 ) -> int:
-    """Print the queue, or reports of another state."""
+    """Print the queue, or the reports in another state."""
     from rich.console import Console
     from rich.table import Table
 
@@ -73,17 +73,17 @@ def _line(report: Submission) -> str:
 
 @app.command
 def show(number: str, /, *, settings: Settings) -> int:
-    """Print a report whole, with what is known of the same thing beside it.
+    """Print a whole report, with what is known about the same thing next to it.
 
     Args:
-        number: the report's, as the list names it
+        number: the report's number, as listed
     """
     open_database(settings)
     return engine.run(_show(number))
 
 
 async def _show(number: str) -> int:
-    """Print a report, and remember which version was."""
+    """Print a report, and remember which version was printed."""
     report = await _known(number)
     await store.looked_at(report)
     print(
@@ -143,10 +143,10 @@ Number = Annotated[
 
 @app.command
 def approve(*numbers: Number, reason: str = "", settings: Settings) -> int:
-    """Publish reports, marked as reported by the community; all that are named or none.
+    """Publish reports, marked as reported by the community; all that are named, or none.
 
-    What is published is the version named, else the one shown last. A report that was never shown is printed first,
-    at a terminal with a question; one that was corrected since it was looked at is refused.
+    The version published is the one named, otherwise the one shown last. A report that was never shown is printed first
+    and, at a terminal, confirmed; one that was corrected since it was shown is refused.
 
     Args:
         reason: what the sender reads
@@ -165,7 +165,7 @@ def approve(*numbers: Number, reason: str = "", settings: Settings) -> int:
 
 
 async def _never_shown(numbers: Sequence[str]) -> list[str]:
-    """The reports among ``numbers`` of which no version is named or was shown, and that were never corrected."""
+    """The reports among ``numbers`` for which no version is named or was shown, and which were never corrected."""
     found = []
     for one, version in map(_named, numbers):
         if version is None and (await _known(one)).version == 1 and not await version_store.was_shown(one):
@@ -175,7 +175,7 @@ async def _never_shown(numbers: Sequence[str]) -> list[str]:
 
 @app.command
 def reject(*numbers: Number, reason: str = "", settings: Settings) -> int:
-    """Refuse reports; all that are named or none.
+    """Refuse reports; all that are named, or none.
 
     Args:
         reason: what the sender reads; a rejection needs one
@@ -208,7 +208,7 @@ async def _decide(settings: Settings, ids: Sequence[str], action: str, reason: s
 
 
 def _named(text: str) -> tuple[str, int | None]:
-    """A report's number, and the version that was looked at if it is named: ``NUMBER`` or ``NUMBER@VERSION``."""
+    """A report's number and the version reviewed, if named: ``NUMBER`` or ``NUMBER@VERSION``."""
     one, at, version = text.partition("@")
     if at and not (version.isascii() and version.isdigit() and 0 < len(version) < 7):
         raise InferenceBenchError(f"{text[:40]!r} names no version; for example {one[:20]}@1")
@@ -217,16 +217,16 @@ def _named(text: str) -> tuple[str, int | None]:
 
 @app.command
 def benchmarks(output: str, /, *, settings: Settings) -> int:
-    """Write approved benchmarks in the columns of the measured rows, for make calibrate COMMUNITY=FILE.csv.
+    """Write the approved benchmarks in the columns of the measured rows, for make calibrate COMMUNITY=FILE.csv.
 
     Args:
-        output: where they go, as CSV
+        output: the CSV file to write
     """
     open_database(settings)
     rows = [publish.as_row(report) for report in engine.run(store.published("benchmark"))]
     with Path(output).open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: csv_text.cell(value) for name, value in row.items()} for row in rows)
     print(f"{len(rows)} rows", file=sys.stderr)
     return 0

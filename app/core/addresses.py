@@ -1,4 +1,4 @@
-"""The site's addresses: query strings, and routes in readable form. Pure."""
+"""The site's addresses: query strings, and routes in a readable form. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 
 def encode(pairs: Iterable[tuple[str, str]]) -> str:
-    """``pairs`` as a query string; only what must be escaped is."""
+    """``pairs`` as a query string, in which only what must be escaped is escaped."""
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='~:,/')}" for name, value in pairs)
 
 
 def shown(route: str) -> str:
-    """A route without the types of its parts: ``/gpus/{gpu:str}`` → ``/gpus/{gpu}``."""
+    """A route without the types of its parameters: ``/gpus/{gpu:str}`` → ``/gpus/{gpu}``."""
     return _PARAMETER.sub(r"{\1}", route)

@@ -1,4 +1,4 @@
-"""The client address of a request. A forwarded header is believed only when it comes from a trusted proxy."""
+"""The client address of a request. A forwarded header is trusted only if it comes from a trusted proxy."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
 
 def header(scope: Mapping[str, Any], name: bytes) -> str:
-    """The last value of a request's header, ``""`` if it has none."""
+    """The last value of a request's header, ``""`` if it is absent."""
     found = b""
     for key, value in scope["headers"]:
         if key == name:
@@ -24,10 +24,10 @@ def forwarded(scope: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=4096)
 def client(peer: str, chain: str, trusted: Networks) -> str:
-    """The visitor's address: the peer, or behind trusted peers the last address of the chain that is not one of them.
+    """The visitor's address: the peer or, behind trusted peers, the last address in the chain that is not one of them.
 
-    Without ``trusted`` networks a forwarded header is ignored. Anything that is not an address ends the search: nothing
-    to its left is believed.
+    Without ``trusted`` networks, a forwarded header is ignored. Anything that is not an address ends the search:
+    nothing to its left is trusted.
     """
     address = _read(peer)
     if address is None:

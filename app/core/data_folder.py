@@ -1,7 +1,7 @@
 """The data folder: who may read it, and which processes use it.
 
 Locks are POSIX record locks on files in the folder: the kernel releases them when their process ends, however it ends,
-and no child inherits them.
+and no child process inherits them.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.core.errors import BusyFolderError, DatabaseError
+from app.core.units import MIB
 
 WORKER_LOCK, USE_LOCK = "worker.lock", "use.lock"
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
@@ -21,17 +22,17 @@ _in_use: dict[Path, int] = {}
 
 
 def private_from_now_on() -> None:
-    """Make every file that this process and its children create readable by its owner alone: SQLite's log, the mail,
-    the access log."""
+    """Make every file that this process and its children create readable only by its owner: SQLite's log, the mail, the
+    access log."""
     os.umask(0o077)
 
 
 def make_private(folder: Path) -> None:
-    """Create ``folder`` if it is missing, and make everything in it readable by its owner alone.
+    """Create ``folder`` if it is missing, and make everything in it readable only by its owner.
 
     Files that our processes create later are private through their umask (:func:`private_from_now_on`). Files of
-    another owner, such as a mail delivery agent's, are left to that owner: the folder around them is closed. Raises
-    :class:`DatabaseError` with one line where the folder can't be made or written.
+    another owner, such as a mail delivery agent's, are left alone: the folder around them is closed. Raises
+    :class:`DatabaseError` with one line if the folder can't be created or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
@@ -59,30 +60,30 @@ def sweep(folder: Path) -> None:
     for prefix in TEMPORARY:
         for left in folder.glob(f"{prefix}*"):
             with contextlib.suppress(OSError), (left / "lock").open("a") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while whoever made it lives
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while the process that created it is alive
                 shutil.rmtree(left, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def temporary(folder: Path, prefix: str) -> Iterator[Path]:
-    """A folder in ``folder`` for one of :data:`TEMPORARY`, deleted at the end; leftovers of killed processes are
-    deleted first."""
+    """A folder inside ``folder`` with a prefix from :data:`TEMPORARY`, deleted at the end. Leftovers of killed
+    processes are deleted first."""
     sweep(folder)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as made, (Path(made) / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield Path(made)
 
 
-LEAST_FREE = 20 * 2**20
+LEAST_FREE = 20 * MIB
 
 
 def full_disk(folder: Path) -> str:
-    """A warning when the folder's disk is nearly full, otherwise ``""``."""
+    """A warning if the folder's disk is nearly full, otherwise ``""``."""
     free = shutil.disk_usage(folder).free
     return (
         ""
         if free >= LEAST_FREE
-        else f"the disk of the data folder has {free // 2**20} MB left: reports and mail can't be kept"
+        else f"the disk of the data folder has {free // MIB} MB left: reports and mail can't be kept"
     )
 
 
@@ -94,7 +95,7 @@ def use(folder: Path) -> None:
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Use the folder exclusively; raises :class:`BusyFolderError` while any other process uses it."""
+    """Use the folder exclusively. Raises :class:`BusyFolderError` while any other process uses it."""
     held = _locked(folder / USE_LOCK, fcntl.LOCK_EX, "inferencebench runs on it; stop it first")
     try:
         yield
@@ -105,7 +106,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_worker(folder: Path, command: str) -> Iterator[None]:
-    """Become the folder's only worker; raises :class:`BusyFolderError` naming the process that holds it."""
+    """Become the folder's only worker. Raises :class:`BusyFolderError`, naming the process that already is."""
     path = folder / WORKER_LOCK
     try:
         held = _locked(path, fcntl.LOCK_EX, "")

@@ -1,8 +1,8 @@
-"""The family of errors. Each text tells its reader what to do."""
+"""The errors that this software raises on purpose. Each text tells its reader what to do."""
 
 
 class InferenceBenchError(Exception):
-    """Base of every error this software raises on purpose."""
+    """The base of every error that this software raises on purpose."""
 
 
 class SettingError(InferenceBenchError):
@@ -30,9 +30,9 @@ class CatalogueError(InferenceBenchError):
 
 
 class QueryError(InferenceBenchError):
-    """A request's parameter is wrong.
+    """A request parameter is wrong.
 
-    ``parameter`` is its name, ``hint`` says what would work, ``status`` the HTTP status to answer with.
+    ``parameter`` is its name, ``hint`` says what would work, ``status`` is the HTTP status to answer with.
     """
 
     def __init__(self, parameter: str, message: str, hint: str = "", status: int = 400) -> None:
@@ -53,7 +53,7 @@ class NotFoundError(InferenceBenchError):
 
 
 class ConflictError(InferenceBenchError):
-    """What was asked can't be done in the state that things are in; the text says why. Status 409."""
+    """The request can't be carried out in the current state; the text says why. Status 409."""
 
 
 class UnavailableError(InferenceBenchError):
@@ -61,11 +61,11 @@ class UnavailableError(InferenceBenchError):
 
 
 class BusyError(InferenceBenchError):
-    """Too many pages are being prepared at once; try again in a moment."""
+    """Too many pages are being rendered at once; the client should try again in a moment."""
 
 
 class ForbiddenError(InferenceBenchError):
-    """A post that a page of another site made a browser send."""
+    """A post that another site's page made a browser send."""
 
 
 class TooLargeError(InferenceBenchError):

@@ -1,4 +1,4 @@
-"""One form for every figure that is read: pages, feeds and the commands use these. Pure."""
+"""The one format for each kind of figure: pages, feeds and commands use these functions. Pure."""
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -8,7 +8,7 @@ def _true_minus(text: str) -> str:
 
 
 def percent(share: float, places: int = 0, *, signed: bool = False) -> str:
-    """A share: 0.084 is ``8%``, or ``8.4%`` with one place; ``signed`` shows ``+`` and a true minus."""
+    """A share: 0.084 is ``8%``, or ``8.4%`` with one place; ``signed`` adds ``+`` or a true minus sign."""
     said = f"{100 * share:{'+' if signed else ''}.{places}f}"
     if not float(said):
         said = said.lstrip("+-")
@@ -33,8 +33,8 @@ def reclaim_band(low: int, high: int | None, hours: int) -> str:
 
 
 def number(value: float, digits: int = 6) -> str:
-    """A number to so many significant digits, in groups of three, without trailing zeros: ``2,450``, ``0.8``, ``−3.5``.
-    Very small and very large ones keep the power of ten: ``6e−05``."""
+    """A number with ``digits`` significant digits, grouped in threes, without trailing zeros: ``2,450``, ``0.8``,
+    ``−3.5``. Very small and very large numbers keep their power of ten: ``6e−05``."""
     rounded = float(f"{value:.{digits}g}")
     if rounded and not 1e-4 <= abs(rounded) < 1e15:
         return _true_minus(f"{rounded:g}")
@@ -43,12 +43,12 @@ def number(value: float, digits: int = 6) -> str:
 
 
 def fixed(value: float, places: int = 0) -> str:
-    """A number with so many decimal places, for columns of figures that should line up: ``1.10``, ``12,000``."""
+    """A number with ``places`` decimal places, for columns of figures that should line up: ``1.10``, ``12,000``."""
     return _true_minus(f"{value:,.{places}f}")
 
 
 def dollars(value: float) -> str:
-    """A computed cost: ``$11,651``, ``$2.40``, ``$0.825``. Prices themselves are shown by ``app.core.money``."""
+    """A computed cost: ``$11,651``, ``$2.40``, ``$0.825``. Prices themselves are formatted by ``app.core.money``."""
     if abs(value) >= 1000:
         return f"${fixed(value)}"
     return f"${fixed(value, 2)}" if abs(value) >= 1 else f"${number(value, 3)}"

@@ -1,8 +1,8 @@
-"""HTTP requests to other people's servers: every limit in one place, one typed error.
+"""HTTP requests to other organisations' servers: every limit in one place, one typed error.
 
-Only workers and commands ask; the web process never does. A fetch has limits on connecting, on each read and in all, on
-the size of the decoded body and on redirects; it checks TLS (plain http to loopback alone), ignores proxies of the
-environment and identifies itself in the user agent.
+Only workers and commands make them, never the web process. A fetch has limits on connecting, on each read and in total,
+on the size of the decoded body and on redirects. It checks TLS (plain http only to loopback), ignores proxies from the
+environment, and identifies itself in the user agent.
 """
 
 import asyncio
@@ -20,17 +20,18 @@ from app import __version__
 from app.core.errors import InferenceBenchError
 from app.core.setting_readers import is_loopback
 from app.core.settings import Settings
+from app.core.units import KIB, MIB
 
 if TYPE_CHECKING:
     import httpx
 
 MAX_REDIRECTS = 4
 PATIENCE_S = 6
-"""The longest ``Retry-After`` that is waited for within a fetch; a longer one fails it and is recorded."""
+"""The longest ``Retry-After`` that a fetch waits for, in seconds; a longer one fails the fetch and is recorded."""
 
 
 class Fault(StrEnum):
-    """The kind of failure, in the words used where it is recorded."""
+    """The kind of failure, in the words in which it is recorded."""
 
     UNREACHABLE = "not reachable"
     TOO_SLOW = "too slow"
@@ -48,7 +49,8 @@ class Fault(StrEnum):
 
 
 class FetchError(InferenceBenchError):
-    """A source could not be read. ``fault`` is its kind, ``retry_after`` what the server asked for, in seconds."""
+    """A source could not be read. ``fault`` is the kind of failure, ``retry_after`` the wait that the server asked for,
+    in seconds."""
 
     def __init__(self, fault: Fault, text: str, retry_after: int | None = None) -> None:
         super().__init__(f"{fault}: {text}")
@@ -57,30 +59,31 @@ class FetchError(InferenceBenchError):
 
     @property
     def may_pass(self) -> bool:
-        """True if asking again soon is likely to succeed."""
+        """True if another attempt soon is likely to succeed."""
         return self.fault in (Fault.UNREACHABLE, Fault.TOO_SLOW, Fault.TOO_MANY, Fault.SERVER, Fault.TRUNCATED)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds to connect, for each read, and in all; bytes of the decoded body."""
+    """Seconds to connect, for each read, and in total; bytes of the decoded body."""
 
     connect_s: float = 10
     read_s: float = 10
     total_s: float = 30
-    max_bytes: int = 64 * 2**20
+    max_bytes: int = 64 * MIB
 
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """The certificates that are trusted, read once: it takes 25 ms, as long as asking a small source."""
+    """The trusted certificates, read once: reading takes 25 ms, as long as fetching a small source."""
     import httpx
 
     return httpx.create_ssl_context(trust_env=False)
 
 
 class Fetcher:
-    """Asks one source: its origin (or the mirror that the settings name instead), and the hosts it may be sent to.
+    """Fetches from one source: from its origin (or the mirror set in its place), and from hosts that it may redirect
+    to.
 
     ``origin`` is scheme, host and port; ``hosts`` are further hosts that a redirect may lead to. ``own_network`` allows
     plain http to a host that the operator named.
@@ -96,7 +99,7 @@ class Fetcher:
         headers: Mapping[str, str] | None = None,
         own_network: bool = False,
     ) -> None:
-        import httpx  # the web process reads about sources and never fetches: it need not load this
+        import httpx  # the web process never fetches, so it need not load this
 
         self._own_network = own_network
         self._refuse_unsafe(origin)
@@ -125,7 +128,7 @@ class Fetcher:
         limits: Limits | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Self:
-        """A fetcher for the source ``name``, which asks ``SOURCE_{NAME}_URL`` instead where that is set."""
+        """A fetcher for the source ``name``, from ``SOURCE_{NAME}_URL`` instead of ``origin`` if that is set."""
         origin = settings.source_urls.get(name, origin)
         return cls(origin, hosts=hosts, contact=settings.contact_email, limits=limits, headers=headers)
 
@@ -138,7 +141,8 @@ class Fetcher:
     async def json(
         self, path: str, *, method: str = "GET", body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """The decoded JSON at ``path``; numbers with a point come as text, so that no price passes through a float."""
+        """The decoded JSON at ``path``; numbers with a decimal point come as text, so that no price passes through a
+        float."""
         raw, kind = await self.read(path, method=method, body=body, headers=headers)
         text = raw.decode("utf-8-sig", "replace").strip()
         if text[:1] == "<" or "html" in kind:
@@ -152,13 +156,13 @@ class Fetcher:
             raise FetchError(Fault.NOT_JSON, f"{self._said(path)} is nested too deeply") from None
 
     async def text(self, path: str) -> str:
-        """The text at ``path``, as UTF-8."""
+        """The text at ``path``, decoded as UTF-8."""
         return (await self.read(path))[0].decode("utf-8-sig", "replace")
 
     async def read(
         self, path: str, *, method: str = "GET", body: Any = None, headers: Mapping[str, str] | None = None
     ) -> tuple[bytes, str]:
-        """The decoded body at ``path`` and its content type. Raises :class:`FetchError`."""
+        """(decoded body, content type) of the answer at ``path``. Raises :class:`FetchError`."""
         given = {**self._headers, **(headers or {})}
         for attempt in range(3):
             try:
@@ -191,22 +195,22 @@ class Fetcher:
             if isinstance(answer, tuple):
                 return answer
             if urlsplit(answer).netloc != urlsplit(url).netloc:
-                headers = {}  # a key is for the host that it was given for, whatever its header is called
+                headers = {}  # a key is only for the host it was issued for, whatever its header is called
             url = answer
         raise FetchError(Fault.REDIRECT, f"{self._said(url)}: more than {MAX_REDIRECTS} redirects")
 
     async def _once(self, url: str, method: str, body: Any, headers: dict[str, str]) -> tuple[bytes, str] | str:
-        """The body and type of one answer, or the address it redirects to."""
+        """The body and content type of one answer, or the address that it redirects to."""
         async with self._client.stream(method, url, json=body, headers=headers) as answer:
             if answer.status_code in (301, 302, 303, 307, 308) and "location" in answer.headers:
                 return urljoin(url, answer.headers["location"])
             _refuse_status(answer, self._said(url))
             coding = answer.headers.get("content-encoding", "identity").strip().lower()
-            parts = [part async for part in self._decoded(answer.aiter_raw(64 * 1024), coding, url)]
+            parts = [part async for part in self._decoded(answer.aiter_raw(64 * KIB), coding, url)]
             return b"".join(parts), answer.headers.get("content-type", "").lower()
 
     async def _decoded(self, raw: AsyncIterator[bytes], coding: str, url: str) -> AsyncIterator[bytes]:
-        """The decoded chunks, cut at the limit so that a small body can't unpack to a huge one."""
+        """The decoded chunks, cut off at the limit so that a small body can't unpack to a huge one."""
         if coding not in ("identity", "gzip", "deflate", ""):
             raise FetchError(Fault.NOT_JSON, f"{self._said(url)} is packed as {coding[:20]!r}, which was not asked for")
         left = self._limits.max_bytes
@@ -226,7 +230,8 @@ class Fetcher:
             raise FetchError(Fault.TRUNCATED, f"{self._said(url)} ended in the middle")
 
     def _refuse_unsafe(self, url: str) -> None:
-        """Only https; plain http to this machine alone, or where the operator names a host of the own network."""
+        """Allow only https; plain http only to this machine, or to a host on the operator's own network that they
+        named."""
         parts = urlsplit(url)
         if parts.scheme == "https" and parts.hostname:
             return
@@ -242,7 +247,7 @@ class Fetcher:
             )
 
     def _said(self, url: str) -> str:
-        """An address for a record: without its query, which may be long and may hold a key."""
+        """An address for a record: without its query, which may be long and may contain a key."""
         return urlsplit(urljoin(self.origin + "/", url))._replace(query="", fragment="").geturl()[:160]
 
 

@@ -1,9 +1,8 @@
 """Running a function on untrusted input in a separate process with limits on memory and time.
 
-``await call("app.submissions.result_files:parse", data)`` starts a Python that imports the function, is then limited
-(resource limits of POSIX), reads ``data`` from its standard input and writes the function's result as JSON. A function
-that exceeds a limit ends that process and nothing else. At most two run at a time; the rest wait in turn, a bounded
-number.
+``await call("app.submissions.result_files:parse", data)`` starts a Python that imports the function, limits itself
+(POSIX resource limits), reads ``data`` from standard input and writes the function's result as JSON. A function that
+exceeds a limit ends only that process. At most two run at a time; the rest queue, up to a bounded number.
 """
 
 import asyncio
@@ -23,6 +22,7 @@ from typing import Any
 
 from app.core.errors import BusyError, InferenceBenchError
 from app.core.settings import HOME
+from app.core.units import MIB
 
 AT_ONCE, MOST_WAITING = 2, 16
 _slots: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
@@ -31,9 +31,9 @@ _waiting = 0
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Bytes of memory beyond what Python itself takes, seconds of processor time, and seconds in all."""
+    """Bytes of memory beyond what Python itself takes, seconds of processor time, and seconds in total."""
 
-    memory: int = 50 * 2**20
+    memory: int = 50 * MIB
     cpu_s: int = 2
     wall_s: float = 10
 
@@ -53,10 +53,10 @@ class RefusedError(InferenceBenchError):
 
 
 async def call(function: str, data: bytes, bounds: Bounds | None = None) -> Any:
-    """The result of ``module:function`` on ``data``, through JSON.
+    """The result of ``module:function`` on ``data``, passed through JSON.
 
-    Raises :class:`RefusedError` with the text of a ``ValueError`` that it raised, :class:`LimitError` where it exceeded
-    a limit or crashed, and :class:`BusyError` where too many wait already.
+    Raises :class:`RefusedError` with the text of the function's ``ValueError``, :class:`LimitError` if it exceeded a
+    limit or crashed, and :class:`BusyError` if too many calls are already queued.
     """
     global _waiting  # noqa: PLW0603 -- of this process
     bounds = bounds or Bounds()
@@ -87,11 +87,11 @@ async def _run(function: str, data: bytes, bounds: Bounds) -> Any:
             subprocess.run, command, input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
             env={"PYTHONHASHSEED": "0"}, cwd=HOME, timeout=bounds.wall_s,
         )  # fmt: skip
-    except subprocess.TimeoutExpired:  # it is killed by then
+    except subprocess.TimeoutExpired:  # subprocess.run has killed it
         raise LimitError("time") from None
     if done.returncode == MEMORY_STATUS:
         raise LimitError("memory")
-    if done.returncode != 0:  # SIGXCPU, or SIGKILL of the kernel where the processor time is up
+    if done.returncode != 0:  # SIGXCPU, or the kernel's SIGKILL once the processor time is used up
         raise LimitError("time" if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL) else "crash")
     told = json.loads(done.stdout)
     if "refused" in told:
@@ -104,10 +104,10 @@ _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from app.core
 
 
 def _bytes_of_data(now: resource.struct_rusage) -> int:
-    """Bytes of this process that its limit on data would count already.
+    """Bytes that this process already has of what its limit on data counts.
 
-    Linux hands the peak of the process that started this one down with ``ru_maxrss`` (a starting process borrows its
-    parent's memory until it has its own): a limit set from it would grow with the site. ``VmData`` is this process's.
+    On Linux, a process inherits the peak of the process that started it through ``ru_maxrss`` (it borrows its parent's
+    memory until it has its own): a limit based on that would grow with the site. ``VmData`` counts this process alone.
     """
     with contextlib.suppress(OSError, ValueError, IndexError):
         status = Path("/proc/self/status").read_text("ascii")
@@ -116,14 +116,14 @@ def _bytes_of_data(now: resource.struct_rusage) -> int:
 
 
 def child() -> None:
-    """The process itself: import, be limited, read, answer. Never called in the site's own processes."""
+    """The process itself: import, set limits, read, answer. Never called in the site's own processes."""
     name, memory, cpu_s = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     module, _, attribute = name.partition(":")
     function: Callable[[bytes], Any] = getattr(importlib.import_module(module), attribute)
     data = sys.stdin.buffer.read()
     now = resource.getrusage(resource.RUSAGE_SELF)
     used = _bytes_of_data(now)
-    cpu_s += math.ceil(now.ru_utime + now.ru_stime)  # what loading Python and the function took is not the data's
+    cpu_s += math.ceil(now.ru_utime + now.ru_stime)  # loading Python and the function is not charged to the data
     for limit, most in ((resource.RLIMIT_DATA, used + memory), (resource.RLIMIT_CPU, cpu_s), (resource.RLIMIT_FSIZE, 0),
                         (resource.RLIMIT_NOFILE, 16), (resource.RLIMIT_CORE, 0)):  # fmt: skip
         with contextlib.suppress(ValueError, OSError):

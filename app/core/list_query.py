@@ -1,5 +1,5 @@
-"""What list queries share: values given once, one canonical address, and a sort order that a second click reverses.
-Pure."""
+"""What the queries of lists share: each parameter given once, one canonical address, and a sort order that a second
+click reverses. Pure."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields, replace
@@ -18,7 +18,7 @@ class ListQuery:
     PATH: ClassVar[str]
     USUAL_SORT: ClassVar[str]
     LARGEST_FIRST: ClassVar[Collection[str]]
-    """The keys by which the largest comes first unless asked otherwise."""
+    """The sort keys for which the largest value comes first unless an order is given."""
     sort: str
     order: str
 
@@ -32,11 +32,11 @@ class ListQuery:
 
     @property
     def descending(self) -> bool:
-        """True if the largest comes first."""
+        """True if the largest value comes first."""
         return (self.order or self._usual_order) == "desc"
 
     def address(self) -> str:
-        """The canonical address: fixed order, defaults left out."""
+        """The canonical address: parameters in a fixed order, defaults left out."""
         page = getattr(self, "page", 1)
         given = [
             *self.filters(),
@@ -48,21 +48,21 @@ class ListQuery:
         return f"{self.PATH}?{encode(pairs)}" if pairs else self.PATH
 
     def with_(self, **changes: Any) -> Self:
-        """The same question with ``changes``, from its first page."""
+        """The same query with ``changes``, from its first page."""
         paged = any(field.name == "page" for field in fields(self))  # type: ignore[arg-type]
         return replace(self, **{**({"page": 1} if paged else {}), **changes})  # type: ignore[type-var]
 
     def by(self, sort: str) -> Self:
-        """Sorted by another key, or in the opposite order if already sorted by it."""
+        """The query sorted by another key, or in the opposite order if it is already sorted by it."""
         if sort != self.sort:
             return self.with_(sort=sort, order="")
         return self.with_(order="asc" if self.descending else "desc")
 
 
 def given_once(pairs: Iterable[tuple[str, str]], names: Collection[str]) -> dict[str, str]:
-    """The values of ``names`` that are not empty, white space folded; other names are dropped.
+    """The non-empty values of ``names``, with white space normalised; other names are dropped.
 
-    Raises :class:`QueryError` where a name has two values.
+    Raises :class:`QueryError` if a name has two different values.
     """
     given: dict[str, str] = {}
     for name, value in pairs:
@@ -76,7 +76,7 @@ def given_once(pairs: Iterable[tuple[str, str]], names: Collection[str]) -> dict
 
 
 def one_of(name: str, value: str, choices: Sequence[str], hint: str = "", most: int = 6) -> None:
-    """Raise :class:`QueryError` with ``hint``, or with the first ``most`` choices, if ``value`` is none of them."""
+    """Raise :class:`QueryError` if ``value`` is not one of ``choices``, with ``hint`` or the first ``most`` choices."""
     if value not in choices:
         some = f"One of {', '.join(choices[:most])}{' …' if len(choices) > most else ''}."
         raise QueryError(name, f"{name}={value[:60]!r} is not known.", hint or some)

@@ -1,11 +1,11 @@
-"""Structured logs: one JSON line an event, to stderr, without addresses, queries or personal data."""
+"""Structured logs: one JSON line per event, on stderr, without addresses, queries or personal data."""
 
 import logging
 import sys
 
 
 def configure() -> None:
-    """Send every log, the libraries' too, to stderr as JSON lines with a UTC time."""
+    """Send every log, including the libraries', to stderr as JSON lines with the time in UTC."""
     from pythonjsonlogger.json import JsonFormatter
 
     handler = logging.StreamHandler(sys.stderr)
@@ -27,5 +27,5 @@ def configure() -> None:
 
 
 def get(area: str) -> logging.Logger:
-    """The log of one area of the software; further fields of an event go into ``extra``."""
+    """The log for one area of the software; further fields of an event go into ``extra``."""
     return logging.getLogger(f"inferencebench.{area}")

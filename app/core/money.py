@@ -1,15 +1,16 @@
-"""Money: integer micro-dollars (10^-6 USD) in storage, ``Decimal`` on the way in. Never a float."""
+"""Money: integer micro-dollars (10^-6 USD) in storage, ``Decimal`` when read. Never a float."""
 
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from fractions import Fraction
 
 MICRO = 1_000_000
 HOURS_PER = {"hour": 1, "month": 730, "year": 8760}
-"""Hours in a shown unit; a month is 365 x 24 / 12 hours, as the clouds bill it."""
+"""Hours in each unit shown; a month is 365 × 24 ÷ 12 hours, as the clouds bill it."""
 
 
 def parse_decimal(value: object) -> Decimal | None:
-    """A finite ``Decimal`` of a string or number, else ``None``. A float is read by its shortest text."""
+    """A string or number as a finite ``Decimal``, otherwise ``None``. A float is read from its shortest
+    representation."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         return None
     text = str(value).strip()
@@ -23,19 +24,19 @@ def parse_decimal(value: object) -> Decimal | None:
 
 
 def to_micro(amount: Decimal | Fraction) -> int:
-    """Micro-dollars of ``amount`` dollars, half to even."""
+    """``amount`` dollars in micro-dollars, rounded half to even."""
     if isinstance(amount, Fraction):
         return round(amount * MICRO)
     return int((amount * MICRO).to_integral_value(ROUND_HALF_EVEN))
 
 
 def to_decimal(micro: int) -> Decimal:
-    """Dollars of ``micro`` micro-dollars, exactly."""
+    """``micro`` micro-dollars in dollars, exactly."""
     return Decimal(micro) / MICRO
 
 
 def plain(micro: int) -> str:
-    """Dollars as a plain number without trailing zeros or exponent: ``2.5``, ``0.0345``."""
+    """Dollars as a plain number without trailing zeros or an exponent: ``2.5``, ``0.0345``."""
     text = f"{to_decimal(micro):.6f}"
     return text.rstrip("0").rstrip(".")
 

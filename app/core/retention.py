@@ -1,4 +1,5 @@
-"""What is kept, why, on what basis and how long. The one table: purge, policy page, status page and tests read it.
+"""What is kept, why, on what legal basis and for how long. The purge, the policy page, the status page and the tests
+all read this one table.
 
 Pure: values in, values out. Instants are seconds since 1970, UTC.
 """
@@ -18,7 +19,7 @@ CASE_MONTHS, SPAM_DAYS, COPY_DAYS = 12, 30, 7
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A period of calendar months and days, to the second."""
+    """A period of calendar months and days, exact to the second."""
 
     months: int = 0
     days: int = 0
@@ -30,7 +31,7 @@ class Limit:
     def latest_start(self, now: int) -> int:
         """The latest start whose period can have ended by ``now``.
 
-        Month ends are not monotonic: ask :meth:`ends` of each.
+        Month ends are not monotonic: check each start with :meth:`ends`.
         """
         return add_months(now, -self.months) - self.days * DAY_S + (3 * DAY_S if self.months else 0)
 
@@ -41,7 +42,8 @@ class Limit:
 
 
 def add_months(start: int, months: int) -> int:
-    """``months`` calendar months later; where the month has no such day, its last: 29 February → 28 February."""
+    """``start`` plus ``months`` calendar months; if the month has no such day, its last day: 29 February → 28
+    February."""
     at = datetime.fromtimestamp(start, UTC)
     year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
     return int(at.replace(year=year, month=month + 1, day=min(at.day, monthrange(year, month + 1)[1])).timestamp())
@@ -49,11 +51,11 @@ def add_months(start: int, months: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """Rows of a kind that age: those of ``table``, from what stands in ``column``.
+    """The rows of ``table`` that age, counted from the value in ``column``.
 
-    ``counts`` is the column's type: an ``instant`` is an integer of seconds, a ``day`` the text of a UTC day, which
-    counts from its midnight. A row whose column is null or empty does not age. ``limit`` and ``where`` stand for a
-    part of a kind that goes sooner.
+    ``counts`` is the column's type: an ``instant`` is an integer number of seconds; a ``day`` is the text of a UTC day,
+    which counts from its midnight. A row whose column is null or empty does not age. ``limit`` and ``where`` describe a
+    part of a kind that is deleted sooner.
     """
 
     table: str
@@ -67,7 +69,8 @@ class Aged:
 class Kind:
     """One kind of data.
 
-    ``tables`` and ``files`` (patterns in the data folder) say where it lies; ``aged`` which rows go by age.
+    ``tables`` and ``files`` (patterns in the data folder) say where it is stored; ``aged`` says which rows are deleted
+    by age.
     """
 
     name: str
@@ -183,5 +186,5 @@ def start_of(value: int | str) -> int:
 
 
 def kind(name: str) -> Kind:
-    """The row called ``name``."""
+    """The kind of data called ``name``."""
     return next(row for row in KINDS if row.name == name)

@@ -1,7 +1,7 @@
-"""The names of versions of data. Code that changes data raises the versions of its keys; a page declares which keys it
+"""The names of data versions. Code that changes data raises the versions of its keys; a page declares the keys it
 shows.
 
-The same names are the surrogate keys by which a CDN in front purges its copies. Pure.
+The same names are the surrogate keys by which a CDN in front of the site purges its copies. Pure.
 """
 
 OFFERS_KEY, TALLY_KEY, HISTORY_KEY, SOURCES_KEY = "offers", "tally", "history", "sources"
@@ -28,5 +28,5 @@ def model_key(model: str) -> str:
 
 
 def source_key(source: str) -> str:
-    """The key of everything that says how the source called ``source`` stands."""
+    """The key of everything that shows the state of the source called ``source``."""
     return f"source:{source}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from app.catalog.facts import Gpu
+from app.core.units import GIB
 from app.estimate.inputs import Card, EstimateError
 
 SWITCHED = ("NVLink", "NVSwitch", "Infinity Fabric", "ICI", "RoCE")
@@ -11,8 +12,6 @@ STAND_INS = {"b200-180gb": "b200-sxm-180gb", "h200-141gb": "h200-sxm-141gb", "h1
              "v100-16gb": "v100-sxm2-16gb", "v100-32gb": "v100-sxm2-32gb",
              "rtx-pro-6000-96gb": "rtx-pro-6000-workstation-96gb"}  # fmt: skip
 """A row that does not say which variant was measured is taken for the one sold most; prices never are."""
-GIB = 2**30
-"""A card sold with 80 GB has 80 binary gigabytes, as the drivers report it."""
 STAGED = ("gaming", "PCIe")
 """Segment and interconnect of cards whose driver lets no card read another's memory: what they exchange passes
 through the
@@ -52,7 +51,7 @@ def card_of(gpu: Gpu) -> Card:
             f"not known",
         )
     return Card(
-        memory=float(gpu.memory_gb * GIB),
+        memory=float(gpu.memory_gb * GIB),  # drivers report a card sold with 80 GB as 80 binary gigabytes
         bandwidth=float(gpu.bandwidth_gb_s) * 1e9,
         flops16=float(gpu.fp16_tflops) * 1e12,
         flops8=float(gpu.fp8_tflops or 0) * 1e12,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from app.core.money import HOURS_PER
+from app.core.units import HOUR_S
 from app.estimate.inputs import Card, Layout, Traffic
 from app.estimate.shape import Shape
 from app.estimate.speed import Speed, at
@@ -133,8 +134,8 @@ def cost(found: Found, need: Need, size: int, usd_gpu_hour: float) -> Cost | Non
     each = max(size // gpus, 1)
     instances = ceil(replicas / each) if gpus <= size else replicas * (gpus // size)
     hour = instances * size * usd_gpu_hour
-    requests = need.rate * 3600
-    share = found.speed.parts[6] / found.speed.tpot if found.speed.tpot else 1.0
+    requests = need.rate * HOUR_S
+    share = found.speed.parts.prompts_of_others / found.speed.tpot if found.speed.tpot else 1.0
     return Cost(
         replicas, instances, size, hour, hour * HOURS_PER_MONTH * need.hours / 24, hour / requests,
         hour * share / (requests * need.prompt) * 1e6, hour * (1 - share) / (requests * need.output) * 1e6,

@@ -1,15 +1,15 @@
 """Time to first token and time per output token of a model on GPUs under load. Pure.
 
-One step of decoding makes one token for each running sequence. Its time is a sum of physical terms: weights read (of a
-mixture the experts that are hit), the KV cache read, arithmetic, what GPUs exchange, and what a layer and a step cost
-however
-little they do; prompts of other requests are computed in between. Times are seconds, sizes bytes. The browser evaluates
-the same formulas (``static/estimate.js``), term by term in the same order.
+One step of decoding produces one token for each running sequence. Its time is a sum of physical terms: reading the
+weights (for a mixture, those of the experts that are hit), reading the KV cache, arithmetic, communication between
+GPUs, and a fixed cost per layer and per step; prompts of other requests are computed in between. Times are in seconds,
+sizes in bytes. The browser evaluates the same formulas (``static/estimate.js``), term by term in the same order.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp, sqrt
+from typing import NamedTuple
 
 from app.estimate.inputs import Card, Layout, Traffic
 from app.estimate.memory import kv_elements, memory, most_running, weight_bytes_per_gpu
@@ -39,22 +39,34 @@ much."""
 LIMITS = ("bandwidth", "compute", "interconnect", "launch overhead", "memory")
 
 
-Parts = tuple[float, float, float, float, float, float, float]
-"""Seconds of one step: weights, KV cache, arithmetic, interconnect, layers and steps, requests, prompts of others."""
-NO_PARTS: Parts = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+class Parts(NamedTuple):
+    """Seconds of one step by what takes them.
+
+    ``layers_and_steps`` is what each layer and each step takes however little it does, ``requests`` what each running
+    sequence adds, ``prompts_of_others`` what the prompts of other requests take in between.
+    """
+
+    weights: float
+    kv_cache: float
+    arithmetic: float
+    interconnect: float
+    layers_and_steps: float
+    requests: float
+    prompts_of_others: float
+
+
+NO_PARTS = Parts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
     """A prediction. Seconds, bytes per GPU, sequences, output tokens a second of all requests.
 
-    ``parts`` are the seconds of one step: weights, KV cache, arithmetic, interconnect, layers and steps, requests,
-    prompts of others. ``running`` sequences are decoding at once on average, ``most`` fit into memory and the
-    engine's own
-    limit; ``waiting`` is the time a request queues for a place. ``fits`` is false where not one sequence does: then
-    there are no times. ``tpot`` is 0 for one output token: no further one has a time.
-    ``sustained`` is false where requests arrive faster than they are served: the time to the first token then grows
-    as long as the load lasts, and what is told of it leaves that out.
+    ``running`` sequences decode at once on average; ``most`` fit into memory and the engine's own limit; ``waiting``
+    is the time a request queues for a place. ``fits`` is false where not even one sequence fits: then there are no
+    times. ``tpot`` is 0 for a single output token, since no further token has a time. ``sustained`` is false where
+    requests arrive faster than they are served: the queue, and with it the time to the first token, then grows as
+    long as the load lasts, and ``ttft`` does not include that queue.
     """
 
     fits: bool
@@ -78,10 +90,13 @@ class Speed:
     @property
     def limited_by(self) -> str:
         """The resource that takes the largest part of a step."""
-        weights, cache, compute, link, layers, requests, prompts = self.parts
+        parts = self.parts
         if self.waiting > self.tpot > 0:
             return "memory"
-        shares = (weights + cache, compute + prompts, link, layers + requests)
+        shares = (
+            parts.weights + parts.kv_cache, parts.arithmetic + parts.prompts_of_others, parts.interconnect,
+            parts.layers_and_steps + parts.requests,
+        )  # fmt: skip
         return LIMITS[shares.index(max(shares))]
 
 
@@ -92,10 +107,12 @@ def experts_hit(experts: float, miss: float, together: float, routing: float) ->
 
 
 def _step(t: Terms, running: float, k: Mapping[str, float]) -> Parts:
-    """The parts of one step with ``running`` sequences, in the order of :class:`Speed`. Reading and arithmetic
-    overlap: a
-    roofline (Williams et al., 2009) with its corner rounded. Prompts of others come in between (arXiv:2308.16369); the
-    stages of a pipeline work on different ones at once, with gaps where one waits for another (arXiv:1811.06965)."""
+    """The parts of one step with ``running`` sequences.
+
+    Reading and arithmetic overlap: a roofline (Williams et al., 2009) with its corner rounded. Prompts of other
+    requests are computed in between (arXiv:2308.16369). The stages of a pipeline work on different prompts at the same
+    time, with gaps where one waits for another (arXiv:1811.06965).
+    """
     o = t.offset
     together = max(running / t.pipeline, 1.0)
     rank = max(together / t.data, 1.0)
@@ -103,23 +120,22 @@ def _step(t: Terms, running: float, k: Mapping[str, float]) -> Parts:
     compute = t.token_compute * together
     prompts = t.interleave * max(running - 1, 0.0) / t.output * t.prefill
     weights = sqrt(read * read + compute * compute)
-    return (
+    return Parts(
         o * read, o * t.cache_one * rank, o * (weights - read), o * (t.hop + t.token_link * rank), o * t.fixed,
         o * t.request * rank, o * prompts,
     )  # fmt: skip
 
 
 def _in_flight(t: Terms, flight: float, rate: float, k: Mapping[str, float]) -> tuple[float, float, float, Parts]:
-    """Running sequences, seconds to the first token and of a step, and its parts, with ``flight`` requests that have
-    a place.
+    """(running sequences, time to the first token, time of a step, its parts) with ``flight`` admitted requests.
 
-    A fixed point, since sequences still waiting for their prompt don't decode (Little's law). It is approached from
-    above, so
-    each round keeps the order of loads: more in flight is never quicker. Where a request follows on each answer, a
-    share of the others' prompts stands before its own, another share comes with it and fills the same step up to the
-    tokens that an engine computes together, and it comes when the next steps are already under way. Random arrivals
-    (``rate`` a second) wait as in a queue with equal services (Pollaczek-Khinchine: half of b/(1-b) services, b the
-    share of time that prompts take) and for half a step.
+    Times are in seconds. A fixed point, since a sequence that still waits for its prompt does not decode (Little's
+    law). It is approached from above, so each round keeps the order of loads: more requests in flight are never
+    faster. Where each answer is followed by the next request (``rate`` is 0), a share of the other requests' prompts
+    comes before a request's own; another share arrives with it and fills the same step, up to the number of tokens
+    that an engine computes together; and the request arrives when the next steps are already under way. Random
+    arrivals (``rate`` per second) wait as in a queue with equal service times (Pollaczek-Khinchine: half of b/(1-b)
+    services, where b is the share of time that prompts take) and for half a step.
     """
     others = max(flight - 1, 0.0)
     if rate:

@@ -1,1 +1,1 @@
-"""Models: architecture from a configuration, facts and evaluation results from the Hub, pages."""
+"""Models: their architecture from a configuration, and facts and evaluation results from the Hub."""

@@ -1,6 +1,6 @@
-"""On how many of which GPU a model fits, and what that costs by the hour.
+"""How many GPUs of which kind a model fits on, and what they cost per hour.
 
-Pure; memory only, speed is another question.
+Pure. Considers memory only; speed is another question.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,12 +20,12 @@ GRID = (1, 2, 4, 8)
 LIGHTER = ("fp8", "int4")
 LEAST_TOKENS = 1_024
 ROOM_TOKENS = 8_192
-"""The cache of one sequence this long must fit beside the weights."""
+"""The cache of one sequence of this many tokens must fit next to the weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A model on ``count`` GPUs, with the offer that is cheapest for one of them. Micro-dollars an hour for all."""
+    """A model on ``count`` GPUs, with the cheapest offer for one of them. Micro-dollars per hour for all of them."""
 
     gpu: Gpu
     count: int
@@ -34,12 +34,12 @@ class Fit:
 
 
 def weight_table(architecture: Architecture) -> list[tuple[str, int, bool]]:
-    """(precision, bytes, as published) for every precision."""
+    """(precision, bytes, whether it is the published one) for every precision."""
     return [(name, architecture.weight_bytes(name), name == architecture.precision) for name in PRECISIONS]
 
 
 def cache_table(architecture: Architecture) -> list[tuple[int, list[int]]]:
-    """(tokens, bytes for each cache precision) for one sequence, up to the model's context."""
+    """(tokens, bytes in each cache precision) for one sequence, up to the model's context length."""
     longest = architecture.context or CONTEXTS[-1]
     lengths = sorted(
         {length for length in CONTEXTS if length <= longest} | ({longest} if longest > CONTEXTS[0] else set())
@@ -51,14 +51,14 @@ def cache_table(architecture: Architecture) -> list[tuple[int, list[int]]]:
 
 
 def needed_bytes(architecture: Architecture) -> int:
-    """Weights as published, and the cache of one sequence of :data:`ROOM_TOKENS`."""
+    """Bytes of the weights as published, and of the cache of one sequence of :data:`ROOM_TOKENS`."""
     room = min(ROOM_TOKENS, architecture.context or ROOM_TOKENS)
     return architecture.weight_bytes(architecture.precision) + architecture.kv_cache_bytes(room)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A model on ``count`` GPUs: the format of the weights, and the ``tokens`` of KV cache that are left."""
+    """A model on ``count`` GPUs: the format of the weights, and the ``tokens`` of KV cache that fit next to them."""
 
     count: int
     precision: str
@@ -66,8 +66,11 @@ class Held:
 
 
 def grid(architecture: Architecture, gpus: Iterable[Gpu]) -> list[tuple[Gpu, list[Held | None]]]:
-    """For each GPU and each of :data:`GRID` what fits: of the published format and the lighter ones that the GPU has
-    arithmetic for, the first that leaves a cache of :data:`ROOM_TOKENS`, else the one that leaves the longest."""
+    """For each GPU and each of :data:`GRID`, what fits.
+
+    Of the published format and the lighter formats that the GPU supports: the first that leaves a cache of
+    :data:`ROOM_TOKENS`, otherwise the one that leaves the longest cache.
+    """
     known = [gpu for gpu in gpus if gpu.memory_gb]
     fp8 = {(gpu.vendor, gpu.architecture) for gpu in known if gpu.fp8_tflops}
 
@@ -93,7 +96,8 @@ def _held(architecture: Architecture, memory_gb: float, count: int, has_fp8: boo
 
 
 def context_left(architecture: Architecture, free: int) -> int:
-    """The longest sequence, up to the model's context, whose 16-bit cache goes into ``free`` bytes; 0 where none."""
+    """The longest sequence, up to the model's context length, whose 16-bit cache fits into ``free`` bytes; 0 if none
+    does."""
     low, high = 0, architecture.context or CONTEXTS[-1]
     while low < high:
         middle = (low + high + 1) // 2
@@ -107,7 +111,8 @@ def fits(
     best: Mapping[tuple[str, str], Mapping[str, Any]],
     tier: str = "on-demand",
 ) -> list[Fit]:
-    """The GPUs it fits on, the cheapest first, however old the price: the smallest power of two that has the memory."""
+    """The GPUs that the model fits on, the cheapest first, however old the price: the smallest power of two with enough
+    memory."""
     need = needed_bytes(architecture)
     found = []
     for gpu in gpus:

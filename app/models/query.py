@@ -1,26 +1,33 @@
-"""What a reader asks of the list of models, typed, checked, with one canonical address. Pure."""
+"""The query of the list of models: typed, checked, with one canonical address. Pure."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.core.errors import QueryError
 from app.core.list_query import ORDERS, ListQuery, given_once, one_of
 
+
+class Sort(NamedTuple):
+    """How the list can be sorted: by which column of a model's row, and whether the largest comes first."""
+
+    column: str
+    largest_first: bool
+
+
 SORTS = {
-    "name": ("name", False), "size": ("parameters", True), "active": ("active_parameters", True),
-    "context": ("context", True),
-    "family": ("family", False), "licence": ("licence", False), "downloads": ("downloads", True),
-    "score": ("score", True),
+    "name": Sort("name", False), "size": Sort("parameters", True), "active": Sort("active_parameters", True),
+    "context": Sort("context", True), "family": Sort("family", False), "licence": Sort("licence", False),
+    "downloads": Sort("downloads", True), "score": Sort("score", True),
 }  # fmt: skip
-"""Sort key → (what it sorts by, largest first unless asked otherwise)."""
+"""Sort key of the address → how it sorts."""
 SEPARATOR = "|"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelQuery(ListQuery):
-    """A checked question to the list. ``score`` is benchmark, task and setup, joined."""
+    """A checked query. ``score`` is benchmark, task and setup, joined."""
 
     q: str = ""
     family: str = ""
@@ -30,7 +37,7 @@ class ModelQuery(ListQuery):
 
     PATH = "/models"
     USUAL_SORT = "size"
-    LARGEST_FIRST = frozenset(key for key, (_, largest_first) in SORTS.items() if largest_first)
+    LARGEST_FIRST = frozenset(key for key, sort in SORTS.items() if sort.largest_first)
 
     def filters(self) -> list[tuple[str, str]]:
         return [("q", self.q), ("family", self.family), ("score", self.score)]
@@ -62,19 +69,19 @@ def _searched(row: dict[str, Any]) -> str:
 
 
 def _bare(text: str) -> str:
-    """Letters and figures alone, so that ``llama3.3`` finds ``Llama-3.3``."""
+    """Only letters and digits, so that ``llama3.3`` finds ``Llama-3.3``."""
     return re.sub(r"[^a-z0-9]", "", text)
 
 
 def select(rows: Sequence[dict[str, Any]], query: ModelQuery) -> list[dict[str, Any]]:
-    """The rows that answer, in the asked order; what is not known comes last."""
+    """The rows that match the query, in its order; unknown values come last."""
     words = query.q.casefold().split()
     found = [
         row for row in rows
         if (not query.family or row["family"] == query.family)
         and all(word in _searched(row) or (_bare(word) or word) in _bare(_searched(row)) for word in words)
     ]  # fmt: skip
-    column = SORTS[query.sort][0]
+    column = SORTS[query.sort].column
     known = [row for row in found if row[column] not in (None, "")]
     rest = [row for row in found if row[column] in (None, "")]
     known.sort(key=lambda row: row["name"].casefold())

@@ -1,4 +1,4 @@
-"""The nearest tracked relative of a model that is not tracked, told by names alone. Pure."""
+"""The nearest tracked relative of a model that is not tracked, judged by names alone. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,26 +12,26 @@ _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _ACTIVE = re.compile(r"(?<![\w.])a(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _GENERATION = re.compile(r"^[a-z]+-?v?(\d+(?:\.\d+)?)(?!\d*(?:\.\d+)?[bm](?![a-z]))")
 OTHER_KIND, OTHER_TASK, OTHER_GENERATION, SAME_SIZE = 1.0, 0.5, 0.3, 0.25
-"""What a mixture beside a dense model, another task, and one generation add to the distance in logarithms of sizes;
-below which logarithm two sizes are the same."""
+"""What is added to the distance (in logarithms of sizes) for a mixture compared with a dense model, another task, and
+each generation apart; and the logarithm below which two sizes count as the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """A tracked model near to one that is not, and how its architecture compares, in words."""
+    """A tracked model close to one that is not tracked, and how its architecture compares, in words."""
 
     row: Mapping[str, Any]
     how: str
 
 
 def nearest_relative(asked: str, rows: Sequence[Mapping[str, Any]]) -> Relative | None:
-    """The tracked model nearest to ``asked``, a repository, a slug or words: a variant of the same architecture, or
-    one of the same family with the nearest size and generation; ``None`` where no family fits."""
+    """The tracked model nearest to ``asked`` (a repository, a slug or words): a variant with the same architecture, or
+    one of the same family with the nearest size and generation; ``None`` if no family matches."""
     words = asked.casefold().replace("--", "/").split()
     name = "-".join(words)
     named = re.sub(r"(?<=\d)-(?=b\b)", "", short_name(name))
     base = base_name(named)
-    # an owner may be typed before the name
+    # an owner may precede the name
     bases = [base] + [base_name("-".join(words[first:])) for first in range(1, len(words))]
     same = next((kept for b in bases if (kept := [row for row in rows if base_name(row["model"]) == b])), [])
     if same:
@@ -63,7 +63,7 @@ def nearest_relative(asked: str, rows: Sequence[Mapping[str, Any]]) -> Relative 
 
 
 def _stem(name: str) -> str:
-    """The letters that a name begins with, from three on; a shorter word tells nothing."""
+    """The letters that a name begins with, if there are at least three; a shorter word says nothing."""
     found = re.match(r"[a-z]{3,}", name)
     return found[0] if found else ""
 

@@ -1,4 +1,4 @@
-"""Questions to the stored models, and what writes them. Rows come back as values; no HTML and no HTTP here."""
+"""Reading and writing the stored models. Rows are returned as values; no HTML and no HTTP here."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,11 +12,11 @@ from app.storage.engine import fetch, fetch_pairs, insert_many
 
 Row = dict[str, Any]
 ScoreKey = tuple[str, str, str]
-"""(benchmark, task, setup): what may be compared with each other."""
+"""(benchmark, task, setup): scores with the same key may be compared."""
 
 
 class Scored(NamedTuple):
-    """How many models have a score of a benchmark, task and way of asking."""
+    """How many models have a score for a benchmark, task and setup."""
 
     benchmark: str
     task: str
@@ -89,7 +89,7 @@ def _kept(row: Row) -> Architecture | None:
 
 
 async def evaluations_of(slug: str) -> list[Row]:
-    """The evaluation results of a model, by benchmark, task and setup."""
+    """The evaluation results of a model, ordered by benchmark, task and setup."""
     asked = EvaluationRow.select().where(EvaluationRow.slug == slug)
     return list(
         await asked.order_by(EvaluationRow.benchmark, EvaluationRow.task, EvaluationRow.setup, EvaluationRow.id).run()
@@ -104,7 +104,7 @@ async def speeds_of(slug: str, limit: int = 50) -> list[Row]:
 
 
 async def score_keys(least: int = 1) -> list[tuple[ScoreKey, int]]:
-    """What models were scored by, with how many models, the most common first."""
+    """(key, number of models that have such a score), the most common first."""
     found = await fetch(
         Scored,
         "SELECT benchmark, task, setup, count(DISTINCT slug) AS models FROM evaluation GROUP BY 1, 2, 3 "
@@ -122,7 +122,7 @@ async def scores(key: ScoreKey) -> dict[str, float]:
 
 
 async def tracked() -> list[str]:
-    """The repositories of every tracked model, by slug."""
+    """The repository of every tracked model, ordered by slug."""
     return [row["model"] for row in await ModelRow.select(ModelRow.model).order_by(ModelRow.slug).run()]
 
 
@@ -139,7 +139,7 @@ async def insert_models(rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 async def update_model(slug: str, values: dict[Any, Any]) -> None:
-    """Put values into columns of a model."""
+    """Set columns of a model."""
     await ModelRow.update(values).where(ModelRow.slug == slug).run()
 
 
@@ -152,17 +152,17 @@ async def stated_evaluations(slug: str) -> list[Evaluation]:
 
 
 async def replace_evaluations(slug: str, results: Iterable[Evaluation]) -> None:
-    """Put evaluation results in place of those that are kept of a model."""
+    """Replace the stored evaluation results of a model."""
     await EvaluationRow.delete().where(EvaluationRow.slug == slug).run()
     await insert_many(EvaluationRow, ("slug", *Evaluation._fields), ((slug, *row) for row in results))
 
 
 async def measured_speeds() -> list[MeasuredSpeed]:
-    """Every measured run in the order in which they were read."""
+    """Every measured run in the order in which it was read."""
     return await fetch(MeasuredSpeed, f"SELECT {', '.join(MeasuredSpeed._fields)} FROM measured_speed ORDER BY id")  # noqa: S608
 
 
 async def replace_speeds(rows: Iterable[MeasuredSpeed]) -> None:
-    """Put measured runs in place of all that are kept."""
+    """Replace all stored measured runs."""
     await SpeedRow.delete(force=True).run()
     await insert_many(SpeedRow, MeasuredSpeed._fields, rows)

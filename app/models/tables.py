@@ -7,10 +7,10 @@ from app.storage.engine import ENGINE
 
 
 class ModelRow(Table, db=ENGINE, tablename="model"):
-    """A tracked model. ``architecture`` is JSON, empty where the configuration could not be read; ``fault`` says why.
+    """A tracked model. ``architecture`` is JSON, empty if the configuration could not be read; ``fault`` says why.
 
-    ``file_parameters`` is how many values its weight files hold, as the Hub counts them: packed formats hold several
-    parameters in one. ``from_hub`` is true once the Hub answered; until then the facts are those that ship.
+    ``file_parameters`` is the number of values in its weight files, as the Hub counts them: packed formats hold several
+    parameters per value. ``from_hub`` is true once the Hub has answered; until then the facts are those that shipped.
     """
 
     slug = Varchar(length=160, primary_key=True)
@@ -34,7 +34,8 @@ class ModelRow(Table, db=ENGINE, tablename="model"):
 
 
 class EvaluationRow(Table, db=ENGINE, tablename="evaluation"):
-    """One evaluation result of a model, as its repository states it. ``setup`` keeps different ways of asking apart."""
+    """One evaluation result of a model, as its repository states it. ``setup`` separates different ways of running a
+    benchmark."""
 
     id = Serial(primary_key=True)
     slug = Varchar(length=160)

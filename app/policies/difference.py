@@ -9,7 +9,8 @@ from app.policies.documents import Version
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A section that differs. ``lines`` are (kind, text): ``same``, ``removed`` or ``added``, a paragraph each."""
+    """A section that differs. ``lines`` are (kind, text), one paragraph each; ``kind`` is ``same``, ``removed`` or
+    ``added``."""
 
     heading: str
     kind: str
@@ -17,7 +18,7 @@ class Change:
 
 
 def sections(body: str) -> dict[str, list[str]]:
-    """Heading → its paragraphs, in order; what stands before the first heading has the heading ``Beginning``."""
+    """Heading → its paragraphs, in order; text before the first heading has the heading ``Beginning``."""
     found: dict[str, list[str]] = {"Beginning": []}
     heading = "Beginning"
     for block in re.split(r"\n\s*\n", body.strip()):
@@ -32,7 +33,7 @@ def sections(body: str) -> dict[str, list[str]]:
 
 
 def difference(old: Version, new: Version) -> list[Change]:
-    """The sections that differ, in the order of the new version, then those that are gone."""
+    """The sections that differ, in the order of the new version, followed by the sections that were removed."""
     before, after = sections(old.body), sections(new.body)
     found = []
     for heading in (*after, *(name for name in before if name not in after)):

@@ -1,7 +1,7 @@
 """Versions of policies: which is in force at an instant, which is announced, which must be refused. Pure.
 
-A material change takes effect only when its notice was at least :data:`NOTICE_DAYS` long, counted from the later of the
-day it says it was announced and the instant it was first shown. Instants are seconds since 1970, days begin at 00:00
+A material change takes effect only after a notice of at least :data:`NOTICE_DAYS` days, counted from its stated
+announcement or the instant it was first shown, whichever is later. Instants are seconds since 1970, days begin at 00:00
 UTC.
 """
 
@@ -17,12 +17,12 @@ from app.core.units import DAY_S
 
 POLICIES = {"privacy": "Privacy policy", "terms": "Terms of use", "accessibility": "Accessibility statement",
             "independence": "Independence statement", "security": "Security policy"}  # fmt: skip
-"""Policy → its usual name, in the order they are listed."""
+"""Policy → its usual name, in the order in which they are listed."""
 NOTICE_DAYS = 30
 SKELETON_DAYS = 35
 KEYS = ("title", "version", "announced", "effective", "material", "language", "summary")
 Shown = Mapping[tuple[str, str], int]
-"""(policy, effective date) → the instant that version was first shown."""
+"""(policy, effective date) → the instant when that version was first shown."""
 
 
 class DocumentError(InferenceBenchError):
@@ -56,15 +56,15 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How policies stand at an instant: ``in_force`` by policy, ``announced`` with notice running, and what is
-    ``refused`` and why."""
+    """The state of the policies at an instant: versions ``in_force`` by policy, versions ``announced`` whose notice is
+    running, and versions ``refused`` with the reason."""
 
     in_force: Mapping[str, Version]
     announced: tuple[Version, ...]
     refused: tuple[tuple[Version, str], ...]
 
     def state(self, version: Version) -> str:
-        """``in force``, ``announced``, ``superseded`` or ``not in force``: refused, or not announced yet."""
+        """``in force``, ``announced``, ``superseded``, or ``not in force`` if refused or not announced yet."""
         if any(version == other for other, _ in self.refused):
             return "not in force"
         current = self.in_force.get(version.policy)
@@ -75,7 +75,7 @@ class Standing:
         return "superseded" if current and version.effective < current.effective else "not in force"
 
     def is_public(self, version: Version) -> bool:
-        """True for what was ever in force or is announced; anything else stays with the operator until it is."""
+        """True for a version that was ever in force or is announced; others are visible only to the operator."""
         return self.state(version) != "not in force"
 
 
@@ -117,8 +117,8 @@ def parse(policy: str, name: str, text: str) -> Version:
 
 
 def noticed_from(version: Version, shown: Shown, now: int) -> int:
-    """The instant its notice period began, when it was both announced and shown; a version that was never shown counts
-    from now."""
+    """The instant when its notice period began: once it was both announced and shown. A version that was never shown
+    counts from ``now``."""
     return max(instant(version.announced), shown.get(version.key, now))
 
 
@@ -144,7 +144,7 @@ def _fault(version: Version, first: bool, shown: Shown, now: int) -> str:
 
 
 def standing(versions: Iterable[Version], shown: Shown, now: int) -> Standing:
-    """How policies stand at ``now``. A refused version is never in force: the one before it stays."""
+    """The state of the policies at ``now``. A refused version is never in force: the one before it stays in force."""
     in_force: dict[str, Version] = {}
     announced, refused = [], []
     seen: set[str] = set()
@@ -161,13 +161,13 @@ def standing(versions: Iterable[Version], shown: Shown, now: int) -> Standing:
 
 
 def next_change(versions: Iterable[Version], now: int) -> int | None:
-    """The next instant at which what is in force or announced may change."""
+    """The next instant when the versions in force or announced may change."""
     instants = (moment for version in versions for moment in (instant(version.announced), version.effective_at))
     return min((moment for moment in instants if moment > now), default=None)
 
 
 def past_faults(versions: Sequence[Version], published: Mapping[tuple[str, str], tuple[str, int]]) -> list[str]:
-    """Published versions that are gone or have changed. ``published`` holds (digest, first shown) of each."""
+    """Published versions that are missing or have changed. ``published`` holds (digest, first shown) of each."""
     found = []
     known = {version.key: version for version in versions}
     for (policy, name), (digest, _) in published.items():
@@ -184,7 +184,7 @@ def past_faults(versions: Sequence[Version], published: Mapping[tuple[str, str],
 
 
 def _order_faults(policy: str, mine: Sequence[Version], now: int) -> list[str]:
-    """Gaps, overlaps and duplicates among the versions of one policy, in the order of their effect."""
+    """Gaps, overlaps and duplicates among the versions of one policy, in the order of their effective dates."""
     if not mine:
         return [f"policies/{policy}: has no version; write one (inferencebench policy new {policy})"]
     found = []

@@ -1,4 +1,4 @@
-"""Reading the policy files, the record of what was published, and this site's own record of what it showed."""
+"""Reading the policy files, the record of what was published, and this site's own record of what it has shown."""
 
 import json
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ def read_published(folder: Path) -> dict[tuple[str, str], tuple[str, int]]:
 class Policies:
     """The policies of a site: read once, with the record of when it first showed each version.
 
-    Commands and the worker only read; they don't count as showing a version, so one that was not shown yet counts from
+    Commands and the worker only read. They don't count as showing a version, so one that was not shown yet counts from
     now.
     """
 
@@ -61,7 +61,7 @@ class Policies:
             published = read_published(settings.policies_dir)
             self._faults += past_faults(self.versions, published)
             self._kept = _read_record(self._record)
-        except (DocumentError, OSError, ValueError) as error:  # the site goes on with what it knows
+        except (DocumentError, OSError, ValueError) as error:  # the site continues with what it has
             self._faults.append(f"the record of what was shown: {error}")
         self._published = published
         self._shown = self._seen(self._kept or {})
@@ -76,10 +76,10 @@ class Policies:
         }
 
     def show(self) -> None:
-        """Record the versions that the site now shows for the first time, and log what is wrong."""
+        """Record the versions that the site is now showing for the first time, and log what is wrong."""
         now, fresh = clock.timestamp(), [version for version in self.versions if version.key not in self._shown]
         self._shown |= {version.key: now for version in fresh}
-        if fresh and self._kept is not None:  # a record that can't be read is mended by the operator, not overwritten
+        if fresh and self._kept is not None:  # an unreadable record is left for the operator to repair
             self._kept |= {_name(version): now for version in fresh}
             self._write()
         for line in self.troubles():
@@ -119,11 +119,11 @@ class Policies:
             self._write()
 
     def standing(self, now: int) -> Standing:
-        """How the policies stand at ``now``."""
+        """The state of the policies at ``now``."""
         return standing(self.versions, self._shown, now)
 
     def next_change(self, now: int) -> int | None:
-        """Until when a page may be kept."""
+        """The instant until which a page may be kept."""
         return next_change(self.versions, now)
 
     def troubles(self) -> list[str]:
@@ -147,7 +147,7 @@ def _name(version: Version) -> str:
 def _first_shown(
     version: Version, published: Mapping[tuple[str, str], tuple[str, int]], kept: Mapping[str, int], now: int
 ) -> int | None:
-    """When exactly this text was first shown; a record of publication counts for its own text, or once the version is
+    """When exactly this text was first shown. A record of publication counts for its own text, or once the version is
     in force."""
     digest, at = published.get(version.key, ("", 0))
     if digest == version.digest:

@@ -1,1 +1,1 @@
-"""The processes: starting, serving, supervising, preparing the data folder, and putting the application together."""
+"""The processes: starting, serving, supervising, preparing the data folder, and assembling the application."""

@@ -1,4 +1,4 @@
-"""The application: its routes, its middleware, nothing else."""
+"""The application: its routes and its middleware, nothing else."""
 
 import asyncio
 import os

@@ -1,4 +1,5 @@
-"""``inferencebench backup`` and ``restore``: one file with everything that must survive, sound while the site runs.
+"""``inferencebench backup`` and ``restore``: one file with everything that must survive, consistent while the site
+runs.
 
 What is in it: the database (copied by SQLite's own backup interface: one moment of it), the journal of erasures, the
 record of the policies that were shown, and the mail. The access log is not: it is kept for 90 days at most, and a copy
@@ -20,6 +21,7 @@ from app import __version__
 from app.core import clock, data_folder
 from app.core.errors import InferenceBenchError
 from app.core.settings import PREFIX, Settings
+from app.core.units import GIB, MIB
 from app.policies.files import RECORD
 from app.process import prepare
 from app.storage import database_file, installed, locks
@@ -27,7 +29,7 @@ from app.submissions import erasure_journal
 
 MANIFEST, DATABASE, MAIL, SUMS = "backup.json", "inferencebench.sqlite", "mail", "sha256.json"
 FORM = 1
-MOST_BYTES = 64 * 2**30
+MOST_BYTES = 64 * GIB
 
 
 class BackupError(InferenceBenchError):
@@ -35,7 +37,7 @@ class BackupError(InferenceBenchError):
 
 
 def backup(settings: Settings, target: Path) -> int:
-    """Write a backup to ``target``, whole or not at all; returns its size in bytes. The site may go on running."""
+    """Write a backup to ``target``, completely or not at all; returns its size in bytes. The site may keep running."""
     if target.exists():
         raise BackupError(
             f"{target} exists already; name a new file, for example {target.stem}-{clock.now():%Y%m%d}.tar"
@@ -53,7 +55,7 @@ def backup(settings: Settings, target: Path) -> int:
                     shutil.copyfile(settings.data_dir / name, made / name)
             _write(settings, made, made / "whole.tar")
             (made / "whole.tar").chmod(data_folder.FILE_MODE)
-            os.link(made / "whole.tar", target)  # refuses a file that came to be there meanwhile
+            os.link(made / "whole.tar", target)  # fails if the file was created meanwhile
     except FileExistsError:
         raise BackupError(f"{target} exists already; name a new file") from None
     except (OSError, database_file.UnreadableFileError) as error:
@@ -75,7 +77,7 @@ def _write(settings: Settings, made: Path, target: Path) -> None:
             name = str(path.relative_to(settings.data_dir))
             if name in sums:
                 continue
-            with contextlib.suppress(FileNotFoundError):  # moved from new to cur by the worker: it is found there too
+            with contextlib.suppress(FileNotFoundError):  # the worker moved it from new to cur, where it is found too
                 data, at = path.read_bytes(), int(path.stat().st_mtime)
                 _add(tar, name, data, at)
                 sums[name] = hashlib.sha256(data).hexdigest()
@@ -85,9 +87,9 @@ def _write(settings: Settings, made: Path, target: Path) -> None:
 
 
 def _mail(folder: Path) -> Iterator[Path]:
-    """Every message in the Maildirs; half-delivered ones (tmp) are not messages yet.
+    """Every message in the Maildirs; half-delivered files (tmp) are not messages yet.
 
-    What moves meanwhile may come twice.
+    A message that is moved meanwhile may be returned twice.
     """
     for part in ("new", "cur", "new"):
         for box in ("inbox", "outbox"):
@@ -109,11 +111,11 @@ def _plain(told: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def restore(settings: Settings, source: Path) -> dict[str, int]:
-    """Put a backup into the data folder; (what → how many) of what came. Nothing of the folder may be in use.
+    """Restore a backup into the data folder; returns kind → number of things restored. Nothing may be using the folder.
 
-    The database is replaced, whatever log of recent writes lies beside it. What was erased since stays erased: the
-    journals are joined and replayed. Mail that is here and not in the backup stays, to be read again. Raises
-    :class:`BackupError` before anything is changed if the file is no sound backup, or of a newer version.
+    The database is replaced, regardless of the log of recent writes next to it. What was erased since the backup stays
+    erased: the journals are merged and replayed. Mail that is here and not in the backup stays, to be read again.
+    Raises :class:`BackupError` before anything is changed if the file is damaged or of a newer version.
     """
     data_folder.make_private(settings.data_dir)
     with (
@@ -140,7 +142,7 @@ def restore(settings: Settings, source: Path) -> dict[str, int]:
 
 
 def _unpack(source: Path, made: Path) -> None:
-    """Unpack plain files of the known names only, bounded."""
+    """Unpack only plain files with known names, within limits."""
     try:
         with tarfile.open(source, "r:") as tar:
             left = MOST_BYTES
@@ -153,7 +155,7 @@ def _unpack(source: Path, made: Path) -> None:
                 data = tar.extractfile(told)
                 assert data is not None
                 with path.open("wb") as file:
-                    shutil.copyfileobj(data, file, 2**20)
+                    shutil.copyfileobj(data, file, MIB)
                 with path.open("rb") as file:
                     sums[told.name] = hashlib.file_digest(file, "sha256").hexdigest()
                 os.utime(path, (told.mtime, told.mtime))
@@ -207,7 +209,8 @@ def _refuse_unsound(path: Path) -> None:
 
 
 def _join_journals(folder: Path, made: Path) -> None:
-    """Whatever either journal says is erased, is erased: on the disk before the older database is."""
+    """Merge the journals: what either says was erased is erased. Written to disk before the older database is
+    restored."""
     here, there = erasure_journal.read(folder), erasure_journal.read(made)
     for kind, ids in there.items():
         if missing := sorted(ids - here.get(kind, set())):
@@ -228,7 +231,7 @@ def _join_records(folder: Path, made: Path) -> None:
 
 
 def _restore_mail(folder: Path, made: Path, erased: set[str]) -> int:
-    """Messages of the backup that are not here; those that were erased since stay away."""
+    """Restore messages of the backup that are not here, except those erased since."""
     here = {path.name.partition(":")[0] for path in (folder / MAIL).glob("*/*/*")}
     came = 0
     for path in sorted((made / MAIL).glob("*/*/*")):

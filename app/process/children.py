@@ -1,4 +1,4 @@
-"""Children end with their parent, even one that is killed, and a signal stops them from their first moment on."""
+"""Children end with their parent, even if it is killed, and a signal stops them from the moment they start."""
 
 import ctypes
 import os
@@ -8,16 +8,16 @@ import threading
 import time
 
 PR_SET_PDEATHSIG = 1
-"""Of prctl(2): the signal to get when the parent ends. It outlives exec."""
+"""Of prctl(2): the signal to receive when the parent ends. It survives exec."""
 LOOK_EVERY_S = 0.5
 
 
 def end_with_parent(number: signal.Signals = signal.SIGKILL, parent: int | None = None) -> None:
-    """End this process when its parent ends: by the kernel's word on Linux, by looking twice a second elsewhere."""
+    """End this process when its parent ends: through the kernel on Linux, by checking twice a second elsewhere."""
     known = os.getppid() if parent is None else parent
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
-        if os.getppid() != known:  # it ended before the kernel was asked
+        if os.getppid() != known:  # the parent ended before the call
             os._exit(1)
     else:
         threading.Thread(target=_watch, args=(known,), name="parent", daemon=True).start()
@@ -30,9 +30,9 @@ def _watch(parent: int) -> None:
 
 
 def forked_children_end_with_us() -> None:
-    """From now on a child that is forked ends with this process, and is stopped by SIGTERM while it still loads.
+    """From now on, a forked child ends with this process, and SIGTERM stops it even while it is still loading.
 
-    A fork inherits the parent's handlers, which in the child would take a signal and do nothing with it.
+    A fork inherits the parent's handlers, which in the child would swallow a signal.
     """
     me = os.getpid()
 

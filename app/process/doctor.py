@@ -10,15 +10,16 @@ from app.core.errors import DatabaseError
 from app.core.retention import LOG_COPY_DAYS
 from app.core.setting_readers import is_loopback
 from app.core.settings import PREFIX, Settings
+from app.core.units import MIB
 from app.process import prepare
 from app.storage import damage, database_file, installed
 
 Finding = tuple[str, str]
-"""("ok", "note" or "fault", what)."""
+"""("ok", "note" or "fault", text)."""
 
 
 def run(settings: Settings) -> int:
-    """Print every finding; 1 if one of them is a fault."""
+    """Print every finding; returns 1 if one of them is a fault."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
@@ -152,7 +153,7 @@ def _folder(settings: Settings) -> Iterator[Finding]:
     elif not os.access(folder, os.W_OK):
         yield "fault", f"the data folder {folder} can't be written; give it to this user or set {PREFIX}DATA_DIR"
     else:
-        free = shutil.disk_usage(folder).free // 2**20
+        free = shutil.disk_usage(folder).free // MIB
         yield ("ok" if free > 500 else "fault"), f"the data folder {folder} has {free:,} MB free"
 
 

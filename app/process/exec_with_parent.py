@@ -1,5 +1,5 @@
-"""``python -m app.process.exec_with_parent PARENT COMMAND…``: become COMMAND, and end when PARENT does, even if
-that is killed."""
+"""``python -m app.process.exec_with_parent PARENT COMMAND…``: become COMMAND, and end when PARENT does, even if it is
+killed."""
 
 import os
 import signal
@@ -9,10 +9,10 @@ from app.process.children import end_with_parent
 
 
 def main() -> None:
-    """Ask the kernel for a signal at the parent's end, then become the command; elsewhere stay and watch over it."""
+    """Ask the kernel for a signal at the parent's end, then become the command; elsewhere, stay and watch over it."""
     parent, command = int(sys.argv[1]), sys.argv[2:]
     if len(command) > 2 and "workers" in command:
-        os.nice(10)  # fetching gives way to serving
+        os.nice(10)  # fetching runs at a lower priority than serving
     if sys.platform == "linux":
         end_with_parent(signal.SIGTERM, parent)
         os.execv(command[0], command)  # noqa: S606 -- the supervisor's own commands
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def _beside(parent: int, command: list[str]) -> int:
-    """Run the command as a child that is told to end when ``parent`` has ended: what exec would lose is kept here."""
+    """Run the command as a child that ends when ``parent`` does, on systems where an exec would lose that setting."""
     import subprocess
 
     child = subprocess.Popen(command)  # noqa: S603 -- the supervisor's own commands

@@ -14,7 +14,7 @@ from app.telemetry.counters import Counters
 
 COUNTERS_EVERY_S = 60
 PURGE_EVERY = 60
-"""The log's old files are looked for every so many writes of the counters, and at start."""
+"""Old log files are looked for at start, and after every so many writes of the counters."""
 log = logs.get("telemetry")
 
 
@@ -75,6 +75,6 @@ async def write(counters: Counters) -> None:
     taken = counters.take()
     try:
         await counter_store.write(taken)
-    except Exception as error:  # a full disk, a lock: the pages go on, and so do the counts
+    except Exception as error:  # a full disk or a lock: keep serving, and keep the counts
         counters.add(taken)
         log.warning("counters could not be written", extra={"why": type(error).__name__})

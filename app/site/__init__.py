@@ -1,1 +1,1 @@
-"""The front page, the status page, the API's documentation, and the addresses every site has."""
+"""The site's pages, data addresses, feeds and images, and what their templates need."""

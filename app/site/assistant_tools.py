@@ -1,6 +1,6 @@
-"""What assistants may ask: search prices, estimate, compare. Read only; every price with its day and its source.
+"""The tools for assistants: search prices, estimate, compare. Read-only; every price carries its day and its source.
 
-Arguments come as a JSON object and are forgotten with the answer; nothing here knows the protocol they came by.
+Arguments are a JSON object and are forgotten once answered; nothing here knows the protocol they arrive by.
 """
 
 import json
@@ -29,7 +29,7 @@ MOST_COMPARED = 4
 TOLD = ("provider", "gpu", "gpu_count", "tier", "commitment_months", "region", "usd_per_gpu_hour",
         "usd_per_instance_hour", "fetched_at", "price_since", "stale", "source", "source_url", "price_includes",
         "price_excludes", "stock")  # fmt: skip
-"""What of an offer is told; the rest is at the address that an answer names."""
+"""The fields of an offer that an answer contains; the rest is at the address that the answer names."""
 FACTS = ("name", "vendor", "architecture", "year", "memory_gb", "memory_type", "bandwidth_gb_s", "fp16_tflops",
          "fp8_tflops", "fp4_tflops", "tdp_w", "interconnect", "source")  # fmt: skip
 NOTE = ("USD without tax. Name fetched_at, the day on which a price was last confirmed, with every price you quote; a "
@@ -38,7 +38,7 @@ NOTE = ("USD without tax. Name fetched_at, the day on which a price was last con
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool: its name, what it is for, the JSON schema of its arguments, and what answers it."""
+    """A tool: its name, what it does, the JSON schema of its arguments, and the function that answers it."""
 
     name: str
     description: str
@@ -47,7 +47,7 @@ class Tool:
 
 
 async def search_prices(given: Mapping[str, Any], settings: Settings) -> Any:
-    """The cheapest offers that answer the filters of the price table. Raises :class:`QueryError`."""
+    """The cheapest offers that match the filters of the price table. Raises :class:`QueryError`."""
     rest = dict(given)
     limit = rest.pop("limit", ROWS)
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_ROWS:
@@ -65,7 +65,7 @@ async def search_prices(given: Mapping[str, Any], settings: Settings) -> Any:
 
 
 async def estimate(given: Mapping[str, Any], settings: Settings) -> Any:
-    """A prediction of one set-up. Raises :class:`QueryError`."""
+    """A prediction for one set-up. Raises :class:`QueryError`."""
     found = msgspec.to_builtins(await estimated(json.dumps(given).encode()))
     return {**found, "method": f"{settings.base_url}/methodology"}
 
@@ -93,7 +93,7 @@ def _told(row: store.Row, now: int) -> dict[str, Any]:
 
 
 def _pairs(given: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Arguments as the (name, value) pairs of an address."""
+    """The arguments as the (name, value) pairs of an address."""
     found = []
     for name, value in given.items():
         for one in value[:100] if isinstance(value, list) else [value]:
@@ -110,7 +110,7 @@ def _filters() -> dict[str, Any]:
 
 
 def tools() -> tuple[Tool, ...]:
-    """Every tool. The schemas are those of the addresses for programs."""
+    """Every tool. The schemas are those of the API."""
     gpu = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MOST_COMPARED,
            "description": "slugs of GPUs, such as h100-sxm-80gb"}  # fmt: skip
     return (
@@ -127,7 +127,7 @@ def tools() -> tuple[Tool, ...]:
 
 
 async def answer(name: str, given: Mapping[str, Any], settings: Settings) -> tuple[str, bool]:
-    """The answer of the tool ``name`` as JSON text, and whether it is a refusal that says what would work."""
+    """(the answer of the tool ``name`` as JSON text, whether it is a refusal that says what would work)."""
     tool = next((tool for tool in tools() if tool.name == name), None)
     if tool is None:
         known = ", ".join(tool.name for tool in tools())

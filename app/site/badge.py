@@ -1,4 +1,4 @@
-"""An image of a GPU's lowest price for other people's pages: text, date, and no script."""
+"""An image of a GPU's lowest price for other people's pages: text and a date, no script."""
 
 from typing import Any
 
@@ -15,16 +15,17 @@ from app.web.front import public
 
 SVG = "image/svg+xml"
 TIERS = {"on-demand": "on demand", "spot": "spot"}
-"""Tier that a badge can show → its name on it. Reserved prices are of terms that do not rank against each other."""
+"""Tier that a badge can show → its name on the badge. Reserved prices have terms that do not rank against each
+other."""
 PADDING = 10
 MOST_CHARACTERS = 80
-"""Of each of a badge's two texts; longer ones are cut off."""
+"""The longest text on either half of a badge; a longer one is cut off."""
 _NARROW, _WIDE = frozenset("ijlftIr.,:'|!()[]- "), frozenset("mwMW@%")
 
 
 @public("/badge/{name:str}")
 async def badge(ask: Ask) -> Answer:
-    """The lowest price of one GPU and tier, a fresh one before a stale one, with the day it was last confirmed."""
+    """The lowest price of one GPU and tier (a fresh one before a stale one), with the day it was last confirmed."""
     name = ask.parts["name"]
     gpu: Gpu | None = gpus().get(name.removesuffix(".svg")) if name.endswith(".svg") else None
     if gpu is None:
@@ -38,7 +39,7 @@ async def badge(ask: Ask) -> Answer:
 
 
 def texts(gpu: str, tier: str, best: store.Row | None) -> dict[str, Any]:
-    """What a badge says: label, value, title, and the width of each part in pixels."""
+    """The content of a badge: label, value, title, and the width of each half in pixels."""
     label = _cut(f"{gpu} {tier}")
     value, title = "no offer known", f"{gpu} {tier}: no offer known. InferenceBench"
     if best is not None:
@@ -50,7 +51,8 @@ def texts(gpu: str, tier: str, best: store.Row | None) -> dict[str, Any]:
 
 
 def width(text: str) -> int:
-    """About how wide ``text`` is in pixels, in a sans-serif face of 11 pixels; the image stretches it to this."""
+    """The approximate width of ``text`` in pixels, in an 11-pixel sans-serif font; the image stretches the text to
+    it."""
     return round(sum(4.2 if c in _NARROW else 10 if c in _WIDE else 7.4 if c.isupper() else 6.6 for c in text))
 
 

@@ -1,4 +1,5 @@
-"""What a page says of itself, once a view: route, and a bucket each for load, first paint, shift and script errors."""
+"""What a page reports about itself, once per view: its route, and a bucket each for load time, first paint, layout
+shift and script errors."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,7 +15,7 @@ from app.web.rate_limit import RateLimit
 
 LONGEST = 200
 MOST_AN_HOUR = 200
-"""More views than a reader has, fewer than would move a quantile."""
+"""More page views per hour than a reader has, and too few to move a quantile."""
 HINT = "for example page=/prices&load=3&paint=2&shift=0&errors=0"
 
 
@@ -37,7 +38,7 @@ def read(body: bytes, pages: set[str], day: str) -> list[Key]:
 
 @post("/beacon")
 async def beacon(request: Request[Any, Any, Any]) -> Response[None]:
-    """Count one view of a page; nothing of who saw it is looked at but to keep one sender from counting for many."""
+    """Count one view of a page; the sender's address is used only to keep one sender from counting for many."""
     same_origin.refuse_foreign(request.scope, request.app.state.settings)
     body = await same_origin.read_body(request, LONGEST)
     now = clock.timestamp()
@@ -50,5 +51,5 @@ async def beacon(request: Request[Any, Any, Any]) -> Response[None]:
 
 
 def limit() -> RateLimit:
-    """How many views of one address are counted in an hour."""
+    """How many views from one address are counted per hour."""
     return RateLimit(MOST_AN_HOUR, HOUR_S)

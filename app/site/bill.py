@@ -1,4 +1,4 @@
-"""What a GPU costs a month, all told: the page and its data."""
+"""What a GPU costs per month in total: the page and its data."""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -23,7 +23,7 @@ from app.web.front import public
 
 SHOWN = 40
 MOST_ROWS = 5_000
-"""So many offers with the lowest rent are looked at."""
+"""Only this many offers, those with the lowest rent, are considered."""
 MOST_BILLS = 1_000
 FILTERS = ("gpu", "provider", "region", "tier")
 WORDS = {"gpus": "cards", "disk": "GB of disk for each machine", "traffic": "GB of traffic out a month"}
@@ -31,7 +31,7 @@ WORDS = {"gpus": "cards", "disk": "GB of disk for each machine", "traffic": "GB 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked for: the offers, the wish, and the currency in which it is shown."""
+    """The question: which offers, for what wish, and the currency to show."""
 
     query: PriceQuery
     wish: bill.Wish
@@ -41,14 +41,14 @@ class Asked:
         """The canonical address of this question at ``path``."""
         wish = {"gpus": self.wish.gpus, "disk": self.wish.disk_gb, "traffic": self.wish.traffic_gb}
         pairs = [pair for pair in self.query.pairs() if pair[0] in FILTERS]
-        pairs += [(name, str(value)) for name, value in wish.items() if value != LIMITS[name][2]]
+        pairs += [(name, str(value)) for name, value in wish.items() if value != LIMITS[name].default]
         pairs += [("currency", self.currency)] if self.currency != "USD" else []
         return f"{path}?{encode(pairs)}" if pairs else path
 
 
 @public("/bill", shows=(OFFERS_KEY,))
 async def page(ask: Ask) -> Answer:
-    """The cheapest months of the asked cards, with what is in each price."""
+    """The cheapest monthly bills for the requested GPUs, with what each price includes."""
     known = await _currencies()
     asked = _asked(ask.pairs(), known)
     ask.redirect_to_canonical(asked.address("/bill"))
@@ -84,7 +84,7 @@ async def data(ask: Ask) -> Answer:
 
 
 async def _bills(asked: Asked, counts: dict[str, int], now: int) -> tuple[Asked, list[bill.Bill]]:
-    """The question with a card, the most offered where none is named, and its bills, the cheapest month first."""
+    """The question with a GPU (the most offered one if none is named), and its bills, the cheapest first."""
     if not asked.query.gpu and counts:
         most = max(sorted(slug for slug in counts if slug in gpus()), key=lambda slug: counts[slug])
         asked = replace(asked, query=asked.query.with_(gpu=(most,)))
@@ -94,7 +94,7 @@ async def _bills(asked: Asked, counts: dict[str, int], now: int) -> tuple[Asked,
 
 
 def _even(bills: list[bill.Bill]) -> dict[str, Even]:
-    """Offer id of each commitment → when it pays."""
+    """Offer id of each commitment → when it breaks even."""
     own: dict[tuple[str, str], int] = {}
     for one in bills:
         if one.row["tier"] == "on-demand" and not one.missing:
@@ -114,13 +114,13 @@ def _per_card(one: bill.Bill) -> int:
 
 
 async def _currencies() -> dict[str, Decimal]:
-    """Currency → how much of it one dollar is: those of which the day's rate is known."""
+    """Currency → how much of it one dollar buys, for those with a known rate of the day."""
     found = {code: Decimal(1) / rate.usd for code, rate in (await rates()).items() if rate.usd}
     return {"USD": Decimal(1), **{code: found[code] for code in ("EUR", "GBP", "CHF") if code in found}}
 
 
 def _asked(pairs: list[tuple[str, str]], currencies: dict[str, Decimal]) -> Asked:
-    """The question of an address; raises :class:`QueryError` for what is no number, or too large."""
+    """The question in an address; raises :class:`QueryError` for a value that is not a number, or too large."""
     given = {name: value.strip() for name, value in pairs if value.strip()}
     numbers = {name: _number(name, given.get(name, "")) for name in LIMITS}
     currency = given.get("currency", "USD").upper()

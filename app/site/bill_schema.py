@@ -1,16 +1,31 @@
-"""The types with which a month's bill is asked for and answered: one source for the answer and its description."""
+"""The types of the question and answer of a monthly bill: answers are built from them, and the API's description
+too."""
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
 from app.core.money import to_decimal
 from app.pricing.offers import bill
 
-LIMITS = {"gpus": (1, 1024, 1), "disk": (0, 100_000, 100), "traffic": (0, 1_000_000, 0)}
-"""Parameter → (least, most, where nothing is said): cards, GB of disk for each machine, GB out a month."""
+
+class Limit(NamedTuple):
+    """The least and the most that a parameter may be, and what it is if left out."""
+
+    least: int
+    most: int
+    default: int
+
+
+LIMITS = {"gpus": Limit(1, 1024, 1), "disk": Limit(0, 100_000, 100), "traffic": Limit(0, 1_000_000, 0)}
+"""Parameter → its limit: GPUs in all, GB of disk per machine, GB of outgoing traffic a month."""
+
+
+def _limited(name: str, meaning: str, example: int) -> Meta:
+    """The description of the parameter ``name``, with its limits."""
+    return Meta(description=meaning, ge=LIMITS[name].least, le=LIMITS[name].most, examples=[example])
 
 
 class BillFilters(Struct, kw_only=True):
@@ -24,9 +39,24 @@ class BillFilters(Struct, kw_only=True):
         list[str], Meta(description="countries (ISO code), continents, a provider's own region name", examples=["us"])
     ] = []
     tier: Annotated[list[str], Meta(description="on-demand, spot or reserved", examples=["on-demand"])] = []
-    gpus: Annotated[int, Meta(description="cards in all", ge=1, le=1024, examples=[8])] = 1
-    disk: Annotated[int, Meta(description="GB of disk for each machine", ge=0, le=100_000, examples=[500])] = 100
-    traffic: Annotated[int, Meta(description="GB of traffic out a month", ge=0, le=1_000_000, examples=[1000])] = 0
+    gpus: Annotated[
+        int, Meta(description="cards in all", ge=LIMITS["gpus"].least, le=LIMITS["gpus"].most, examples=[8])
+    ] = LIMITS["gpus"].default
+    disk: Annotated[
+        int,
+        Meta(
+            description="GB of disk for each machine", ge=LIMITS["disk"].least, le=LIMITS["disk"].most, examples=[500]
+        ),
+    ] = LIMITS["disk"].default
+    traffic: Annotated[
+        int,
+        Meta(
+            description="GB of traffic out a month",
+            ge=LIMITS["traffic"].least,
+            le=LIMITS["traffic"].most,
+            examples=[1000],
+        ),
+    ] = LIMITS["traffic"].default
 
 
 class BillPart(Struct, kw_only=True):
@@ -39,7 +69,7 @@ class BillPart(Struct, kw_only=True):
 
 
 class OfferBill(Struct, kw_only=True):
-    """A month of an offer, all told."""
+    """The monthly bill of an offer, with everything it includes."""
 
     offer: Annotated[str, Meta(description="Identity of the offer, as in /api/prices.")]
     provider: Annotated[str, Meta(description="Slug of who rents it out.")]
@@ -64,7 +94,7 @@ class OfferBill(Struct, kw_only=True):
 
 
 class Bills(Struct, kw_only=True):
-    """The cheapest months, at most a thousand."""
+    """The cheapest bills, at most a thousand."""
 
     count: Annotated[int, Meta(description="Offers that answer the filters.")]
     bills: list[OfferBill]
@@ -72,8 +102,8 @@ class Bills(Struct, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Even:
-    """The month from which on a commitment is cheaper than as many cards on demand: of its ``own`` provider, where
-    that has such a price (``has_own``), and of the ``cheapest`` of all; ``None`` is never."""
+    """The month from which a commitment is cheaper than as many GPUs on demand: from its ``own`` provider, if that
+    sells them on demand (``has_own``), and from the ``cheapest`` of all; ``None`` is never."""
 
     own: int | None
     cheapest: int | None

@@ -1,10 +1,10 @@
-"""The calculator's page and sheet, and the hardware of each model for the presets."""
+"""The calculator's page and data sheet, and the hardware for each model and preset."""
 
 from app.calculator import choices
 from app.calculator.presets import ELECTRICITY, PRESETS
 from app.calculator.sheet import digest, sheet
 from app.core.errors import QueryError
-from app.core.version_keys import MODELS_KEY, OFFERS_KEY
+from app.core.version_keys import MODELS_KEY, OFFERS_KEY, model_key
 from app.estimate.constants import fitted
 from app.estimate.drafts import accepted_lengths
 from app.estimate.inputs import ENGINES, WEIGHT_BYTES
@@ -25,7 +25,7 @@ async def _sheet(ask: Ask) -> tuple[bytes, str]:
 
 @public("/calculator", shows=(MODELS_KEY, OFFERS_KEY))
 async def calculator(ask: Ask) -> Answer:
-    """The calculator. What is chosen on it stays in the browser: nothing of it is in any address."""
+    """The calculator. What is chosen on it stays in the browser: no address contains any of it."""
     ask.redirect_to_canonical("/calculator")
     _, name = await _sheet(ask)
     body = render(
@@ -41,9 +41,9 @@ async def calculator(ask: Ask) -> Answer:
 
 @public(SHEET, shows=(MODELS_KEY, OFFERS_KEY))
 async def sheet_json(ask: Ask) -> Answer:
-    """Everything the calculator computes with, the same for everyone.
+    """Everything that the calculator computes with, the same for everyone.
 
-    ``v`` names its content: then it is kept for ever.
+    ``v`` names its content: with it, the answer is kept for ever.
     """
     pairs = ask.pairs()
     if [name for name, _ in pairs if name != "v"] or len(pairs) > 1:
@@ -55,9 +55,9 @@ async def sheet_json(ask: Ask) -> Answer:
     return Answer(body, JSON, valid_until=until, immutable=bool(pairs))
 
 
-@public("/calculator/hardware/{model:str}", shows=("model:{model}", OFFERS_KEY))
+@public("/calculator/hardware/{model:str}", shows=(model_key("{model}"), OFFERS_KEY))
 async def model_hardware(ask: Ask) -> Answer:
-    """The cheapest hardware of one model for the presets, as a page of its own."""
+    """The cheapest hardware for one model and each preset, as a page of its own."""
     row = await known_model(ask.parts["model"])
     found = await choices.for_model(row, ask.now)
     here = f"/calculator/hardware/{row['slug']}"

@@ -21,7 +21,7 @@ MOST = 6
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One row of the comparison: the values as shown, which of them is best, and whether they differ."""
+    """One row of the comparison: the values as shown, which of them are best, and whether they differ."""
 
     label: str
     shown: tuple[str, ...]
@@ -32,7 +32,7 @@ class Fact:
         return len(set(self.shown)) > 1
 
 
-_FACTS: tuple[tuple[str, str, str, int], ...] = (  # label, attribute, unit, 1 more is better, -1 less, 0 neither
+_FACTS: tuple[tuple[str, str, str, int], ...] = (  # label, attribute, unit, 1 if more is better, -1 if less is
     ("Architecture", "architecture", "", 0),
     ("Year", "year", "", 0),
     ("Form", "form_factor", "", 0),
@@ -56,7 +56,7 @@ _PER = (
 
 @public("/compare", shows=(OFFERS_KEY,))
 async def compare(ask: Ask) -> Answer:
-    """The comparison, or a choice of GPUs where none is named."""
+    """The comparison, or a choice of GPUs if none is named."""
     slugs = parse([pair for pair in ask.pairs() if pair[0] == "gpu"]).gpu
     if len(slugs) > MOST:
         raise QueryError("gpu", f"{len(slugs)} GPUs are too many to compare.", f"Name at most {MOST}.")
@@ -104,7 +104,7 @@ def _best(values: list[Any], direction: int) -> frozenset[int]:
 
 
 def _value(chosen: list[Gpu], best: dict[tuple[str, str], store.Row], label: str, attribute: str, per: int) -> Fact:
-    """What the best on-demand price buys, per unit of a fact."""
+    """What a dollar at the best on-demand price buys, per unit of a fact."""
     values: list[Decimal | None] = []
     for gpu in chosen:
         row, amount = best.get((gpu.slug, "on-demand")), getattr(gpu, attribute)

@@ -1,4 +1,4 @@
-"""What the words of a search may ask to be done instead of found: compare, report, delete. Pure."""
+"""Words of a search that ask for something to be done rather than found: compare, report, delete. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _ASKS_TO_COMPARE = re.compile(r"\b(?:vs|versus|compare)\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """Something to do here: its name for a reader, and where."""
+    """Something that can be done here: its name for a reader, and its address."""
 
     name: str
     address: str
@@ -55,7 +55,7 @@ _KNOWN: tuple[tuple[frozenset[str], tuple[Errand, ...]], ...] = (
 
 
 def errands(text: str) -> tuple[Errand, ...]:
-    """What ``text`` asks to be done, the nearest first; nothing where it only names things."""
+    """What ``text`` asks to be done, the most specific first; empty if it only names things."""
     words = set(re.findall(r"[a-z]+", text.casefold()))
     found = [errand for triggers, offered in _KNOWN if triggers & words for errand in offered]
     compared = _compared(text)
@@ -63,12 +63,12 @@ def errands(text: str) -> tuple[Errand, ...]:
 
 
 def _whole(slugs: list[str]) -> list[str]:
-    """Those whose variant is stated, since only they have all facts; all where none is."""
+    """The GPUs whose variant is stated, since only they have all facts; all of them if none is."""
     return [slug for slug in slugs if "not stated" not in gpus()[slug].name] or slugs
 
 
 def _compared(text: str) -> Errand | None:
-    """The comparison that ``h100 vs a100`` asks for: of each name the first GPU of the list that is called so."""
+    """The comparison that ``h100 vs a100`` asks for: for each name, the first GPU in the list that matches it."""
     if not _ASKS_TO_COMPARE.search(text):
         return None
     slugs: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""Errors as their reader needs them: a page, a fragment, or problem+json (RFC 9457). Never a stack trace."""
+"""Errors in the form their reader needs: a page, a fragment, or problem+json (RFC 9457). Never a stack trace."""
 
 import json
 from http import HTTPStatus
@@ -54,38 +54,38 @@ def _answer(request: Request[Any, Any, Any], status: int, title: str, hint: str 
 
 
 def on_query_error(request: Request[Any, Any, Any], error: QueryError) -> Response[bytes]:
-    """A wrong parameter: what was wrong and an example that works."""
+    """A wrong parameter: what was wrong, and an example that works."""
     return _answer(request, error.status, error.message, error.hint, parameter=error.parameter,
                    links=(("Start again without it", htmx.page_of(request.scope["path"])),))  # fmt: skip
 
 
 def on_not_found(request: Request[Any, Any, Any], error: NotFoundError) -> Response[bytes]:
-    """Something that does not exist, with what does."""
+    """Something that does not exist, with similar things that do."""
     return _answer(request, 404, error.message, links=error.suggestions)
 
 
 def on_busy(request: Request[Any, Any, Any], error: BusyError) -> Response[bytes]:
-    """Too many renders under way."""
+    """Too many pages are being rendered."""
     return _answer(request, 503, str(error), headers={"retry-after": "2"})
 
 
 def on_forbidden(request: Request[Any, Any, Any], error: ForbiddenError) -> Response[bytes]:
-    """Sent by a page of another site."""
+    """A post sent by another site's page."""
     return _answer(request, 403, str(error))
 
 
 def on_too_large(request: Request[Any, Any, Any], error: TooLargeError) -> Response[bytes]:
-    """More than what is asked for can be."""
+    """A body larger than any valid one."""
     return _answer(request, 413, str(error))
 
 
 def on_conflict(request: Request[Any, Any, Any], error: ConflictError) -> Response[bytes]:
-    """What can't be done in the state that things are in."""
+    """A request that can't be carried out in the current state."""
     return _answer(request, 409, str(error))
 
 
 def on_unavailable(request: Request[Any, Any, Any], error: UnavailableError) -> Response[bytes]:
-    """Something that is needed is not to be had right now."""
+    """Something that the answer needs is not available right now."""
     return _answer(request, 503, str(error), headers={"retry-after": "300"})
 
 
@@ -98,18 +98,18 @@ def on_away(request: Request[Any, Any, Any], error: DatabaseAwayError) -> Respon
 
 
 def on_body(request: Request[Any, Any, Any], error: BodyError) -> Response[bytes]:
-    """A body that did not come to its end."""
+    """A body that did not arrive completely."""
     return _answer(request, error.status, str(error), headers={"connection": "close"})
 
 
 def on_moved(request: Request[Any, Any, Any], error: MovedError) -> Response[bytes]:
-    """The canonical address is another: 308, which keeps the method and may be cached."""
+    """The canonical address is another one: 308, which keeps the method and may be cached."""
     return Response(b"", status_code=308, headers={"location": error.address, "cache-control": MOVED},
                     media_type="text/plain")  # fmt: skip
 
 
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """What Litestar itself refuses."""
+    """A refusal by Litestar itself."""
     status = error.status_code
     headers = (
         {"allow": request.app.state.allow(request.scope["path"])}
@@ -123,7 +123,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 
 
 def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Whatever was not foreseen: logged by kind and place, without addresses, values or input."""
+    """An unforeseen error: logged by kind and place, without addresses, values or input."""
     if is_disk_full(error):
         return on_unavailable(
             request,

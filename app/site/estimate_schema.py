@@ -1,5 +1,5 @@
-"""What ``POST /api/estimate`` takes and answers, as types: answers are made of them, and the API is described by
-them."""
+"""The types of what ``POST /api/estimate`` takes and answers: answers are built from them, and the API's description
+too."""
 
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ Load = Annotated[float, Meta(gt=0, le=MOST_CONCURRENCY)]
 
 
 class EstimateRequest(Struct, kw_only=True, forbid_unknown_fields=True):
-    """One set-up. Numbers may also be given as text. What is left out is as published, or 1."""
+    """One set-up. Numbers may also be given as text. Fields left out are as published, or 1."""
 
     model: Annotated[
         str,
@@ -57,7 +57,7 @@ Range = tuple[float, float]
 
 
 class NearestMeasurement(Struct, kw_only=True):
-    """A measured result of a set-up near to the asked one."""
+    """A measured result of a set-up similar to the one asked about."""
 
     model: Annotated[str, Meta(description="model that was measured")]
     gpu: Annotated[str, Meta(description="slug of the GPU")]
@@ -76,7 +76,7 @@ class NearestMeasurement(Struct, kw_only=True):
 
 
 class Estimate(Struct, kw_only=True):
-    """A prediction: times in milliseconds with their 80% ranges, memory in bytes, what limits."""
+    """A prediction: times in milliseconds with their 80% ranges, memory in bytes, and the limiting resource."""
 
     model: Annotated[str, Meta(description="repository that was computed with")]
     gpu: Annotated[str, Meta(description="slug of the GPU")]
@@ -126,4 +126,4 @@ FIELDS: dict[str, object] = {
     name: schema["examples"][0]
     for name, schema in msgspec.json.schema(EstimateRequest)["$defs"]["EstimateRequest"]["properties"].items()
 }
-"""Field of a request → an example of what it takes."""
+"""Field of a request → an example of its value."""

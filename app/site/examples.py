@@ -1,4 +1,4 @@
-"""Examples of searches that find something: chosen from the offers there are, so that none leads to an empty page."""
+"""Examples of searches that find something: chosen from the current offers, so that none leads to an empty page."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Example:
 
 
 async def links() -> list[Example]:
-    """The first :data:`MOST` of the usual searches that find an offer."""
+    """The first :data:`MOST` of the usual searches that currently find an offer."""
     found: list[Example] = []
     for name, pairs in _LINKS:
         query = parse(pairs)
@@ -37,7 +37,7 @@ async def links() -> list[Example]:
 
 
 async def search_text() -> str:
-    """What the search field shows as an example: words that find an offer; ``""`` while there is none."""
+    """The example in the search field: words that find an offer; ``""`` if there are no offers."""
     for text in _WORDS:
         if await store.count(parse([("q", text)])):
             return text
@@ -45,5 +45,5 @@ async def search_text() -> str:
 
 
 async def finds(name: str, value: str) -> bool:
-    """Whether the parameter ``name`` with the example ``value`` leaves any offer."""
+    """True if the parameter ``name`` with the value ``value`` matches any offer."""
     return bool(await store.count(parse([(name, value)])))

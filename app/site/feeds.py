@@ -11,12 +11,12 @@ from app.web.answers import Answer
 ATOM = "application/atom+xml; charset=utf-8"
 XML = "application/xml; charset=utf-8"
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What no XML 1.0 document may hold, not even escaped (section 2.2)."""
+"""Characters that no XML 1.0 document may contain, not even escaped (section 2.2)."""
 
 
 class Entry(NamedTuple):
-    """An entry: ``identity`` is a URI that never changes, ``address`` a path of this site, ``day`` an ISO date
-    or instant."""
+    """An entry: ``identity`` is a URI that never changes, ``address`` a path on this site, ``day`` an ISO date or
+    instant."""
 
     identity: str
     title: str
@@ -26,8 +26,8 @@ class Entry(NamedTuple):
 
 
 class Feed(NamedTuple):
-    """A feed: ``address`` is the page that it follows, ``own_address`` its own, ``day`` its newest entry's ISO date
-    or instant."""
+    """A feed: ``address`` is the page that it follows, ``own_address`` is its own, ``day`` is its newest entry's ISO
+    date or instant."""
 
     title: str
     address: str

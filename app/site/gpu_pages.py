@@ -1,4 +1,4 @@
-"""One accelerator: a page with its prices, offers, history and facts, and its history as a table."""
+"""The page of one GPU with its prices, offers, history and facts, and the history as a table."""
 
 from collections.abc import Iterable
 from statistics import median
@@ -12,7 +12,7 @@ from app.core.clock import from_timestamp
 from app.core.errors import QueryError
 from app.core.money import parse_decimal, plain, show, to_micro
 from app.core.units import DAY_S
-from app.core.version_keys import MODELS_KEY
+from app.core.version_keys import MODELS_KEY, gpu_key
 from app.pricing.history import chart, queries
 from app.pricing.history import levels as history
 from app.pricing.offers import best as best_prices
@@ -37,9 +37,9 @@ FACTS = (
 )  # fmt: skip
 
 
-@public("/gpus/{gpu:str}", shows=("gpu:{gpu}", MODELS_KEY))
+@public("/gpus/{gpu:str}", shows=(gpu_key("{gpu}"), MODELS_KEY))
 async def gpu_page(ask: Ask) -> Answer:
-    """One accelerator: its prices and offers, their history, what it runs, all facts."""
+    """One GPU: its prices and offers, their history, what it can run, all facts."""
     gpu: Gpu = known_thing(ask.parts["gpu"], gpus(), "GPU", "/gpus")
     window, below = _asked(ask, gpu)
     offers = await store.offers_of(OfferRow.gpu, gpu.slug)
@@ -58,7 +58,7 @@ async def gpu_page(ask: Ask) -> Answer:
     return Answer(body, valid_until=until_midnight(ask.now, await store.next_stale(ask.now)), shows=SHOWN_KEYS)
 
 
-@public("/gpus/{gpu:str}/history", shows=("gpu:{gpu}",))
+@public("/gpus/{gpu:str}/history", shows=(gpu_key("{gpu}"),))
 async def gpu_history(ask: Ask) -> Answer:
     """The figures of the chart as a table."""
     gpu: Gpu = known_thing(ask.parts["gpu"], gpus(), "GPU", "/gpus")
@@ -74,7 +74,7 @@ async def gpu_history(ask: Ask) -> Answer:
 
 
 def facts_line(gpu: Gpu) -> str:
-    """What one reads first of an accelerator: ``80 GB HBM3 at 3.35 TB/s · 989 TFLOPS FP16 · … · Hopper, 2022``."""
+    """The most important facts about a GPU: ``80 GB HBM3 at 3.35 TB/s · 989 TFLOPS FP16 · … · Hopper, 2022``."""
     memory = f"{gpu.memory_gb} GB {gpu.memory_type}".strip() if gpu.memory_gb else ""
     if memory and gpu.bandwidth_gb_s:
         memory += f" at {gpu.bandwidth_gb_s / 1000:f}".rstrip("0").rstrip(".") + " TB/s"
@@ -119,7 +119,7 @@ def _whose(row: store.Row) -> str:
 
 
 def _kin(gpu: Gpu) -> list[Gpu]:
-    """Others of the same chip, to compare with."""
+    """Other GPUs with the same chip, to compare with."""
     family = gpu.slug.split("-")[0]
     if family in ("rtx", "gtx", "quadro", "tpu"):
         return []
@@ -127,7 +127,7 @@ def _kin(gpu: Gpu) -> list[Gpu]:
 
 
 def _asked(ask: Ask, gpu: Gpu, page: str = "") -> tuple[str, int | None]:
-    """The chart's window and the price that the reader picked, from the address."""
+    """(the chart's window, the price that the reader chose) from the address."""
     given = {name: value for name, value in ask.pairs() if value}
     window, below = given.get("days", ""), given.get("below", "")
     if window and window not in history.WINDOWS:
@@ -147,7 +147,8 @@ def _asked(ask: Ask, gpu: Gpu, page: str = "") -> tuple[str, int | None]:
 
 
 async def _past(gpu: str, window: str, below: int | None, now: int) -> dict[str, Any]:
-    """The chart of the asked window, or of the smallest that holds something, and how spot behaved in it."""
+    """The chart for the requested window, or for the smallest one that contains something, and how spot prices behaved
+    in it."""
     choices = [window] if window else ["30", "90", "365", "all"]
     for choice in choices:
         days = history.WINDOWS[choice]
@@ -169,7 +170,7 @@ async def _past(gpu: str, window: str, below: int | None, now: int) -> dict[str,
 
 
 async def _windows(gpu: str, chosen: str, now: int) -> dict[str, str]:
-    """The windows that hold two days with a price, so that no choice leads to an empty chart; and the chosen one."""
+    """The windows that contain two days with a price, so that no choice leads to an empty chart, and the chosen one."""
     rows = history.days_of(await queries.levels_by_day(gpu), now, 1)
     days = [row.day for row in rows if any(price is not None for price in row.prices)]
     first = {key: days_ago(now, length) if length else "" for key, length in history.WINDOWS.items()}
@@ -181,12 +182,12 @@ async def _windows(gpu: str, chosen: str, now: int) -> dict[str, str]:
 
 
 def days_ago(now: int, days: int) -> str:
-    """The ISO day ``days`` before the second ``now``."""
+    """The ISO date ``days`` days before the second ``now``."""
     return f"{from_timestamp(now - days * DAY_S):%Y-%m-%d}"
 
 
 def whose_prices(drawn: set[str], offers: Iterable[store.Row]) -> str:
-    """Whose prices a chart shows, beside the figures above it, which are of every provider with an offer."""
+    """Whose prices a chart shows, next to the figures above it, which cover every provider with an offer."""
     offering = {
         row["provider"] for row in offers if row["tier"] in ("on-demand", "spot") and row["source"] != COMMUNITY
     }
@@ -205,7 +206,8 @@ def whose_prices(drawn: set[str], offers: Iterable[store.Row]) -> str:
 
 
 def _stock(offers: list[store.Row]) -> dict[str, Any] | None:
-    """In how many regions it is in stock, of how many told, and when that was seen; ``None`` where nobody tells."""
+    """In how many regions it is in stock, of how many that report stock, and when that was seen; ``None`` if nobody
+    reports it."""
     told = [row for row in offers if row["stock"]]
     if not told:
         return None

@@ -1,11 +1,11 @@
-"""The lists of GPUs and providers, and a page of each provider."""
+"""The lists of GPUs and providers, and the page of each provider."""
 
 import difflib
 from typing import Any
 
 from app.catalog.facts import Provider, gpus, providers
 from app.core.errors import NotFoundError
-from app.core.version_keys import OFFERS_KEY, SOURCES_KEY, source_key
+from app.core.version_keys import OFFERS_KEY, SOURCES_KEY, provider_key, source_key
 from app.pricing.offers import best as best_prices
 from app.pricing.offers import store
 from app.pricing.offers.disagreements import disagreements
@@ -24,13 +24,13 @@ from app.web.front import public
 
 SEGMENTS = {"data-centre": "Data centre", "workstation": "Workstation", "gaming": "Gaming"}
 SHOWN_OFFERS = 50
-"""Offers on a page of one GPU or provider; the table of prices has the rest."""
+"""Offers shown on the page of a GPU or provider; the price table has the rest."""
 SHOWN_DIFFERING = 25
 
 
 @public("/gpus", shows=(OFFERS_KEY,))
 async def gpu_list(ask: Ask) -> Answer:
-    """Every accelerator with its facts and best prices."""
+    """Every GPU with its facts and best prices."""
     ask.redirect_to_canonical("/gpus")
     counts = await store.counts_by("gpu")
     groups = [(name, [gpu for gpu in gpus().values() if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
@@ -45,7 +45,7 @@ async def gpu_list(ask: Ask) -> Answer:
 
 @public("/providers", shows=(OFFERS_KEY, SOURCES_KEY))
 async def provider_list(ask: Ask) -> Answer:
-    """Every provider: kind, how many offers, how fresh."""
+    """Every provider: its kind, how many offers, how fresh they are."""
     ask.redirect_to_canonical("/providers")
     counts = await store.counts_by("provider")
     body = render(
@@ -58,7 +58,7 @@ async def provider_list(ask: Ask) -> Answer:
     return Answer(body, valid_until=await store.next_stale(ask.now))
 
 
-@public("/providers/{provider:str}", shows=("provider:{provider}",))
+@public("/providers/{provider:str}", shows=(provider_key("{provider}"),))
 async def provider_page(ask: Ask) -> Answer:
     """One provider: its offers, their source, freshness and last error."""
     provider: Provider = known_thing(ask.parts["provider"], providers(), "provider", "/providers")
@@ -105,7 +105,7 @@ def _reach(provider: str) -> str:
 
 
 def known_thing(slug: str, things: dict[str, Any], what: str, page: str) -> Any:
-    """The thing of that slug; another case is moved, a near miss gets suggestions."""
+    """The thing with that slug; another spelling of the case is redirected, a near miss gets suggestions."""
     if slug in things:
         return things[slug]
     folded = slug.casefold()[:80]

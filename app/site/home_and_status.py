@@ -38,7 +38,7 @@ SHOWN_ASIDE = 200
 SHOWN_DIFFERING = 40
 _WHY = {reason.value: text for reason, text in REASONS.items()}
 WATCHED = {OFFERS_KEY: "prices", HISTORY_KEY: "price history", SOURCES_KEY: "sources", MODELS_KEY: "models"}
-"""Key → what it counts the changes of, on the status page."""
+"""Version key → what its changes are called on the status page."""
 
 
 @public("/", shows=(OFFERS_KEY,))
@@ -67,7 +67,7 @@ async def home(ask: Ask) -> Answer:
 
 @public("/status", shows=(OFFERS_KEY, SOURCES_KEY, HISTORY_KEY, TELEMETRY_KEY, RETENTION_KEY, cases.CASES_KEY))
 async def status(ask: Ask) -> Answer:
-    """How fresh everything is, and what was set aside and why: every row a source stated is accounted for."""
+    """How fresh everything is, and what was set aside and why: every row that a source stated is accounted for."""
     ask.redirect_to_canonical("/status")
     aside, reasons = await set_aside(SHOWN_ASIDE)
     sources = await source_status.of_sources(None, ask.settings)

@@ -1,4 +1,4 @@
-"""``/llms.txt``: what the site is and where programs read it, in Markdown for assistants (llmstxt.org)."""
+"""``/llms.txt``: what the site is and where programs can read it, in Markdown for assistants (llmstxt.org)."""
 
 from app.catalog.facts import gpus, providers
 from app.core.version_keys import OFFERS_KEY
@@ -13,7 +13,7 @@ TEXT = "text/plain; charset=utf-8"
 
 @public("/llms.txt", shows=(OFFERS_KEY,))
 async def llms_txt(ask: Ask) -> Answer:
-    """What the site answers, the addresses for programs with their filters, and how a price is dated and sourced."""
+    """What the site answers, the addresses for programs with their filters, and how prices are dated and sourced."""
     ask.redirect_to_canonical("/llms.txt")
     offers, gpu_count, provider_count = await store.offered()
     body = render(

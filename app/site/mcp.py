@@ -1,7 +1,7 @@
-"""``/mcp``: the Model Context Protocol over streamable HTTP, for assistants. Read only, without sessions.
+"""``/mcp``: the Model Context Protocol over streamable HTTP, for assistants. Read-only, without sessions.
 
-The protocol's package is loaded at the first question, in a thread, so that neither the start nor other visitors wait
-for it. What is asked is in no log: the access log has the route, and the package's own messages are dropped.
+The protocol's package is loaded at the first request, in a thread, so that neither the start nor other visitors wait
+for it. No log contains what is asked: the access log has only the route, and the package's own messages are dropped.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from app import __version__
 from app.core import client_address, clock
 from app.core.errors import BusyError
 from app.core.settings import Settings
+from app.core.units import HOUR_S
 from app.site import assistant_tools
 from app.site.reports import refused_often
 from app.web.rate_limit import RateLimit
@@ -32,14 +33,14 @@ _under_way = 0
 
 
 def limit() -> RateLimit:
-    """How often one address may ask."""
-    return RateLimit(MOST_AN_HOUR, 3_600)
+    """How often one address may send a message."""
+    return RateLimit(MOST_AN_HOUR, HOUR_S)
 
 
 @post("/mcp", status_code=200)
 async def mcp(request: Request[Any, Any, Any]) -> ASGIApp:
-    """One message of the protocol, answered as JSON. 403 for a page of another site, 413 past the size, 429 when it is
-    asked too often, 503 when too much is under way."""
+    """One message of the protocol, answered as JSON. 403 from another site's page, 413 past the size limit, 429 if sent
+    too often, 503 if too many are in progress."""
     state, now = request.app.state, clock.timestamp()
     refuse_foreign(request.scope, state.settings)
     address = client_address.of(request.scope, state.settings.trusted_proxies)
@@ -89,13 +90,13 @@ class _Answered:
 
 
 def _loaded(settings: Settings) -> Callable[[], Any]:
-    """What makes a manager of the protocol, which answers once: nothing is kept from one question to the next."""
+    """A factory for the protocol's session managers; each answers one message, so nothing is kept between messages."""
     import mcp_types as types
     from mcp.server.lowlevel import Server
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from mcp.server.transport_security import TransportSecuritySettings
 
-    for name in ("mcp", "sse_starlette"):  # they would tell of hosts, origins and what was asked
+    for name in ("mcp", "sse_starlette"):  # their messages would contain hosts, origins and questions
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     read_only = types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
     listed = [

@@ -1,4 +1,4 @@
-"""The list of models, and a page each."""
+"""The list of models, and the page of each."""
 
 import difflib
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from app.calculator import choices
 from app.catalog.facts import gpus
 from app.core.errors import NotFoundError
-from app.core.version_keys import MODELS_KEY, OFFERS_KEY
+from app.core.version_keys import MODELS_KEY, OFFERS_KEY, model_key
 from app.models import gpu_fit, store
 from app.models.architecture import describe
 from app.models.query import SEPARATOR, parse, select
@@ -51,14 +51,15 @@ def _key(score: str) -> store.ScoreKey:
 
 
 def _label(score: str) -> str:
-    """A score for a reader: ``Idavidrein/gpqa, gpqa_diamond (no-tools)``."""
+    """A score's name for a reader: ``Idavidrein/gpqa, gpqa_diamond (no-tools)``."""
     benchmark, task, setup = _key(score)
     return f"{benchmark}, {task}{f' ({setup})' if setup else ''}"
 
 
-@public("/models/{model:str}", shows=("model:{model}", OFFERS_KEY))
+@public("/models/{model:str}", shows=(model_key("{model}"), OFFERS_KEY))
 async def model_page(ask: Ask) -> Answer:
-    """One model: what it is made of, what memory it needs, how it scores, on which GPUs it fits and for how much."""
+    """One model: what it is made of, how much memory it needs, how it scores, which GPUs it fits on and for how
+    much."""
     row = await known_model(ask.parts["model"])
     ask.redirect_to_canonical(f"/models/{row['slug']}")
     architecture = store.architecture_of(row)
@@ -99,7 +100,7 @@ def _describe(row: store.Row) -> str:
 
 
 async def known_model(slug: str) -> store.Row:
-    """The model of that slug; another case is moved, a near miss gets suggestions."""
+    """The model with that slug; another spelling of the case is redirected, a near miss gets suggestions."""
     found = await store.one_model(slug)
     if found is not None:
         return found

@@ -1,4 +1,4 @@
-"""The groups that a table of offers is shown in: current before stale, and each term of a reserved price apart."""
+"""The groups in which a table of offers is shown: current before stale, and reserved prices by term."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,9 +10,11 @@ from app.site.render import months_text
 
 
 def group(rows: Iterable[Row], now: int, *, mixed: bool) -> list[tuple[Markup, list[Row]]]:
-    """(heading, rows) in the order that ``rows`` have within each group. ``mixed`` is true where current and stale
-    offers are among all that the table shows; else age makes no group. The heading of offers on demand and spot alone
-    is empty."""
+    """(heading, rows), in the order that ``rows`` have within each group.
+
+    ``mixed`` is true if the whole table contains both current and stale offers; otherwise they are not grouped by age.
+    The heading of on-demand and spot offers alone is empty.
+    """
     found: dict[tuple[bool, int], list[Row]] = {}
     for row in rows:
         found.setdefault((mixed and row["stale_at"] <= now, row["rank_group"]), []).append(row)
@@ -54,5 +56,5 @@ def tells_reclaims(rows: Iterable[Row]) -> bool:
 
 
 def is_mixed(rows: Iterable[Row], now: int) -> bool:
-    """True where some of ``rows`` are current and some stale."""
+    """True if some of ``rows`` are current and some stale."""
     return len({row["stale_at"] <= now for row in rows}) > 1

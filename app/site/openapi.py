@@ -1,4 +1,4 @@
-"""The API's description (OpenAPI 3.1), made from the types that the answers are written with.
+"""The API's description (OpenAPI 3.1), generated from the types that the answers are built from.
 
 Litestar's own generator would see only a ``Request``: queries and bodies are read by parsers whose refusals name the
 field and what would work. So the schemas come from msgspec, and the paths are listed here.
@@ -23,7 +23,7 @@ Schema = dict[str, Any]
 
 
 class Problem(Struct, kw_only=True):
-    """RFC 9457."""
+    """A problem document (RFC 9457)."""
 
     type: str | UnsetType = UNSET
     title: str | UnsetType = UNSET
@@ -38,16 +38,16 @@ _ANSWERED = (Prices, Offer, Problem, Bills, LastingPrices, estimates.Estimate)
 
 
 def components(*types: type[Struct]) -> dict[str, Schema]:
-    """The JSON schemas of ``types`` and of all they are made of, by name."""
+    """The JSON schemas of ``types`` and of every type they contain, by name."""
     _, found = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     return {name: _brief(schema) for name, schema in found.items()}
 
 
 def _brief(schema: Any) -> Any:
-    """What msgspec says of a type, as the API answers it and generators of clients read it best.
+    """A schema from msgspec as the API answers it, in the form that client generators read best.
 
     Decimals are numbers (``to_json`` writes them so), ``anyOf`` of one type and null is a list of the two, and titles
-    that only repeat a name are left out.
+    that only repeat a name are removed.
     """
     if isinstance(schema, list):
         return [_brief(item) for item in schema]
@@ -67,7 +67,7 @@ def _brief(schema: Any) -> Any:
 
 
 def inputs(kind: type[Struct]) -> Schema:
-    """The schema of what is asked with. ``None`` stands for "left out" and is no value that can be sent."""
+    """The schema of an input type. ``None`` means "left out" and is not a value that can be sent."""
     schema = components(kind)[kind.__name__]
     for field in schema["properties"].values():
         if field.get("default") in (None, []):
@@ -78,7 +78,7 @@ def inputs(kind: type[Struct]) -> Schema:
 
 
 def parameters(kind: type[Struct]) -> list[Schema]:
-    """The fields of a type as parameters of a query, each of which may be left out."""
+    """The fields of a type as optional query parameters."""
     return [_parameter(name, schema) for name, schema in inputs(kind)["properties"].items()]
 
 

@@ -1,6 +1,6 @@
-"""One's own report, by its receipt: see, correct, export, withdraw, erase.
+"""A sender's own report, found by its receipt: see, correct, export, withdraw, erase.
 
-The receipt comes in a body and goes nowhere.
+The receipt arrives in a body and is passed on nowhere.
 """
 
 import json
@@ -24,7 +24,7 @@ from app.web.front import public
 
 @public("/submissions")
 async def submissions(ask: Ask) -> Answer:
-    """Where a receipt is typed in."""
+    """The page where a receipt is entered."""
     ask.redirect_to_canonical("/submissions")
     return Answer(_page(ask.settings, canonical="/submissions"))
 
@@ -46,12 +46,12 @@ def _page(settings: Any, **more: Any) -> bytes:
 
 @post("/submissions", status_code=200)
 async def manage(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Do what is asked with the report of a receipt."""
+    """Do what is requested with the report that a receipt belongs to."""
     settings = request.app.state.settings
     typed, _ = await typed_in(request)
     receipt, action = typed.get("receipt", "")[:100], typed.get("do", "show")
     report = await store.by_receipt(receipt) if looks_right(receipt) else None
-    if report is None:  # who holds a receipt may always see, withdraw and erase; guessing one is limited
+    if report is None:  # a receipt's holder may always see, withdraw and erase; guessing is limited
         if wait := await too_often(request, "posts"):
             return refused_often(wait)
         words = (
@@ -173,8 +173,8 @@ async def _erase(settings: Any, report: Submission, receipt: str, typed: dict[st
 
 
 ANSWER_TRIES = 10
-"""The visitor waits about two seconds for the write-ahead log to be emptied; past that the page says when it will
-be."""
+"""Attempts to empty the write-ahead log while the visitor waits, about two seconds; after that the page says when it
+will be emptied."""
 ERASED = "Erased. Nothing of the report is left here but its number in a list of what was erased."
 ERASED_LATER = (
     "Erased, and shown nowhere. Its text still stands in the database's log of recent writes, which somebody is "

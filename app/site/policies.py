@@ -20,7 +20,7 @@ MARKDOWN = "text/markdown; charset=utf-8"
 
 
 def _filled(version: Version, settings: Settings) -> str:
-    """The text with the controller, the addresses and the list of who is asked put in."""
+    """The text with the controller, the addresses and the list of queried services filled in."""
     from app.pricing.sources import EVERY
 
     asked = {title: address for source in EVERY.values() for title, address in source.asked().items()}
@@ -45,9 +45,9 @@ def anchor(heading: str) -> str:
 
 @lru_cache(maxsize=64)
 def to_html(text: str) -> tuple[str, tuple[tuple[int, str, str], ...]]:
-    """Markdown as HTML with an anchor for each section, and the sections: (level, anchor, heading).
+    """(Markdown as HTML with an anchor for each section, (level, anchor, heading) of the sections).
 
-    No HTML passes through.
+    HTML in the text is escaped.
     """
     from markdown_it import MarkdownIt
 
@@ -104,7 +104,7 @@ def _page(ask: Ask, version: Version, here: str) -> Answer:
 
 @public("/policies")
 async def policy_list(ask: Ask) -> Answer:
-    """Every policy, with what is in force and what is announced."""
+    """Every policy, with the version in force and any announced one."""
     ask.redirect_to_canonical("/policies")
     standing = policies(ask.settings).standing(ask.now)
     body = render(
@@ -118,7 +118,7 @@ async def policy_list(ask: Ask) -> Answer:
 
 @public("/policies/{policy:str}")
 async def policy_page(ask: Ask) -> Answer:
-    """A policy as it is in force."""
+    """The version of a policy that is in force."""
     policy = ask.parts["policy"]
     current = policies(ask.settings).standing(ask.now).in_force.get(policy)
     if current is None:
@@ -131,7 +131,7 @@ async def policy_page(ask: Ask) -> Answer:
 
 @public("/policies/{policy:str}/{version:str}")
 async def policy_version(ask: Ask) -> Answer:
-    """One version for ever, as a page or, with ``.md``, as Markdown."""
+    """One version, available for ever, as a page or, with ``.md``, as Markdown."""
     policy, name = ask.parts["policy"], ask.parts["version"]
     version = _version(policies(ask.settings), policy, name.removesuffix(".md"), ask.now)
     here = f"/policies/{policy}/{name}"
@@ -187,5 +187,5 @@ def _entry(version: Version, settings: Settings) -> feeds.Entry:
 
 @public("/privacy")
 async def privacy(ask: Ask) -> Answer:
-    """The short way to the privacy policy."""
+    """A redirect to the privacy policy."""
     raise MovedError("/policies/privacy")

@@ -1,4 +1,4 @@
-"""The picture beside a shared link: 1200 x 630, drawn with Pillow and the font that it carries."""
+"""The image beside a shared link: 1200 × 630 pixels, drawn with Pillow and its bundled font."""
 
 import asyncio
 import io
@@ -9,7 +9,7 @@ PAPER, INK, MUTED, AMBER = "#fbfaf5", "#14181d", "#5a616b", "#ffc53d"
 
 
 async def draw(title: str, line: str, price: str) -> bytes:
-    """A PNG with a title, a line of facts and, where there is one, a price. Drawn off the event loop."""
+    """A PNG with a title, a line of facts and, if there is one, a price. Drawn off the event loop."""
     return await asyncio.to_thread(_draw, title, line, price)
 
 

@@ -1,18 +1,13 @@
 """The rows of the price table as data: CSV (RFC 4180) and JSON, with the same filters."""
 
 import asyncio
-import csv
-import io
-from collections.abc import Iterable
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from app.core import clock
+from app.core import clock, csv_text
 from app.core.addresses import encode
-from app.core.csv_cells import safe
 from app.core.errors import QueryError
 from app.core.units import DAY_S
 from app.core.version_keys import HISTORY_KEY, LASTING_KEY, OFFERS_KEY
@@ -35,7 +30,7 @@ NOTE = ("Historical: the market as it was known at the end of that day (UTC), fr
 
 @public("/prices.csv", shows=(OFFERS_KEY, LASTING_KEY))
 async def prices_csv(ask: Ask) -> Answer:
-    """Every row that answers the filters, as CSV; of a past day with one more column, ``as_of``."""
+    """Every row that matches the filters, as CSV; for a past day with one more column, ``as_of``."""
     given, pairs = _taken(ask.pairs(), ("as_of",))
     query = data_query(pairs, also=("as_of",))
     day = await _day(given, ask.now)
@@ -46,18 +41,20 @@ async def prices_csv(ask: Ask) -> Answer:
     async with one_at_a_time():
         rows = await (market(query, day, ask.now) if day else store.all_rows(query))
         body = await asyncio.to_thread(
-            to_csv,
+            csv_text.table,
             (*COLUMNS, *(("as_of",) if day else ())),
             ((*msgspec.structs.astuple(offer_of(row, at, curves)), *more) for row in rows),
         )
     headers = (("content-disposition", f'inline; filename="{name}"'),)
     until = until_midnight(ask.now, await store.next_stale(ask.now))
-    return Answer(body, "text/csv; charset=utf-8; header=present", until, headers, (HISTORY_KEY,) if day else ())
+    return Answer(
+        body.encode(), "text/csv; charset=utf-8; header=present", until, headers, (HISTORY_KEY,) if day else ()
+    )
 
 
 @public("/api/prices", shows=(OFFERS_KEY, LASTING_KEY))
 async def prices_json(ask: Ask) -> Answer:
-    """A page of rows that answer the filters, today or on a past day, as JSON, with a cursor to the next."""
+    """A page of the rows that match the filters, today or on a past day, as JSON, with a cursor to the next page."""
     given, pairs = _taken(ask.pairs(), ("limit", "cursor", "as_of"))
     query = data_query(pairs, also=("limit", "cursor", "as_of"))
     day, limit, cursor = await _day(given, ask.now), _limit(given), given.get("cursor", "")
@@ -89,8 +86,8 @@ def _settle(ask: Ask, address: str) -> None:
 
 
 async def _day(given: dict[str, str], now: int) -> date | None:
-    """The past day that is asked for, or ``None`` for the present. 422 for one that is none or of which nothing is
-    known."""
+    """The past day asked for, or ``None`` for the present. Status 422 if it is not a date, or nothing is known about
+    it."""
     text = given.get("as_of", "")
     if not text:
         return None
@@ -113,14 +110,14 @@ def _said(day: date | None) -> list[tuple[str, str]]:
 
 
 def _end(day: date | None, now: int) -> int:
-    """The second of which an answer tells: the end of a past day, or now."""
+    """The second that an answer is about: the end of a past day, or now."""
     if day is None:
         return now
     return min(now, int(clock.parse_instant(str(day)).timestamp()) + DAY_S)
 
 
 def data_query(pairs: list[tuple[str, str]], also: tuple[str, ...] = ()) -> PriceQuery:
-    """The filters of a data address: unknown names are refused, and so are those that only shape the page.
+    """The query in a data address: unknown names are refused, and so are those that only affect the page's layout.
 
     A name without a value filters nothing and is dropped, as on a page.
     """
@@ -139,7 +136,7 @@ def data_query(pairs: list[tuple[str, str]], also: tuple[str, ...] = ()) -> Pric
 
 
 def _taken(pairs: list[tuple[str, str]], names: tuple[str, ...]) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """The parameters of ``names``, each given once, and the other pairs."""
+    """(the values of the parameters ``names``, each given once; the other pairs)."""
     given: dict[str, str] = {}
     rest = []
     for name, value in pairs:
@@ -162,12 +159,12 @@ def _limit(given: dict[str, str]) -> int:
 
 
 def _cursor(offset: int, total: int) -> str:
-    """A place in a result of ``total`` rows."""
+    """A cursor: a position in a result of ``total`` rows."""
     return f"{offset}-of-{total}"
 
 
 def _offset(cursor: str, total: int) -> int:
-    """The place a cursor names; a result that has grown or shrunk since makes it worthless, and says so."""
+    """The position that a cursor names; if the result has grown or shrunk since, the cursor is invalid and refused."""
     if not cursor:
         return 0
     at, sep, of = cursor.partition("-of-")
@@ -182,30 +179,6 @@ def _offset(cursor: str, total: int) -> int:
 
 def _with(path: str, pairs: list[tuple[str, str]]) -> str:
     return f"{path}?{encode(pairs)}" if pairs else path
-
-
-def to_csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
-    """RFC 4180: CRLF, quotes where needed. Text that a spreadsheet would run as a formula is made harmless."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return out.getvalue().encode()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return _shortest(value)
-    return safe(value)
-
-
-def _shortest(value: Decimal) -> str:
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def to_json(value: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""What moved, as a page and as a feed."""
+"""Price changes, as a page and as a feed."""
 
 from app.catalog.facts import gpus, providers
 from app.core.errors import QueryError
@@ -17,13 +17,13 @@ from app.web.front import public
 
 MOST = 200
 SHOWN = 120
-"""Changes on the page; the feed holds up to :data:`MOST`."""
+"""Changes shown on the page; the feed contains up to :data:`MOST`."""
 NEVER_S = 1_767_225_600
-"""When a feed without entries was last changed, if no price is known either: the beginning of 2026, in seconds."""
+"""When a feed without entries was last changed if no price is known either: the beginning of 2026, in seconds."""
 
 
 async def _asked(ask: Ask, path: str) -> tuple[str, list[PriceMove]]:
-    """The GPU that is asked for, or nothing for all, and its newest changes."""
+    """(the GPU asked for, or nothing for all; its newest changes)."""
     slugs = parse([pair for pair in ask.pairs() if pair[0] == "gpu"]).gpu
     if len(slugs) > 1:
         raise QueryError("gpu", "Changes are of one GPU, or of all.", f"For example {path}?gpu={slugs[0]}.")
@@ -39,7 +39,7 @@ def _change(row: store.Row) -> PriceMove:
 
 @public("/prices/changes", shows=(HISTORY_KEY,))
 async def page(ask: Ask) -> Answer:
-    """Changes of five per cent and more, newest first."""
+    """Changes of 5% and more, newest first."""
     gpu, found = await _asked(ask, "/prices/changes")
     suffix = f"?gpu={gpu}" if gpu else ""
     name = gpus()[gpu].name if gpu else "GPU"

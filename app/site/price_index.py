@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.catalog.facts import gpus
+from app.core import csv_text
 from app.core.addresses import encode
 from app.core.errors import QueryError
 from app.core.figures import percent
@@ -17,7 +18,6 @@ from app.pricing.history.sweep import Span, grouped
 from app.pricing.offers.price_query import PriceQuery
 from app.pricing.search.parse_query import parse, unknown_parameter
 from app.site import feeds
-from app.site.price_api import to_csv
 from app.site.price_changes import NEVER_S
 from app.site.render import render
 from app.web.answers import Answer, Ask
@@ -26,7 +26,7 @@ from app.web.turns import one_at_a_time
 
 WEEK = 7
 ALL_DAYS, ONE_DAYS = 91, 731
-"""Days told of every GPU, and of one."""
+"""Days shown for all GPUs, and for a single one."""
 MOST_ENTRIES = 100
 COLUMNS = ("gpu", "tier", "day", "providers", "median_usd_per_gpu_hour", "lowest_usd_per_gpu_hour",
            "highest_usd_per_gpu_hour")  # fmt: skip
@@ -35,7 +35,7 @@ _LINES = (("low", ""), ("mid", "on demand"), ("spot", "spot"))
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The index of one GPU and tier: its points, oldest first, at least one."""
+    """The index of one GPU and tier: its points, the oldest first, at least one."""
 
     gpu: str
     tier: str
@@ -46,7 +46,7 @@ class Series:
         return self.points[-1]
 
     def before(self, days: int) -> Point | None:
-        """The point of so many days before the last, if there is one."""
+        """The point ``days`` days before the last one, if there is one."""
         return next((point for point in self.points if point.day == self.last.day - days), None)
 
 
@@ -68,7 +68,7 @@ async def page(ask: Ask) -> Answer:
 
 @public("/index.csv", shows=(TALLY_KEY,))
 async def index_csv(ask: Ask) -> Answer:
-    """The index by day: of every GPU in the last quarter, of one in the last two years."""
+    """The index by day: for all GPUs over the last quarter, for one over the last two years."""
     query = _asked(ask, "/index.csv")
     rows = (
         (s.gpu, s.tier, day_of(p.day), p.providers, *map(to_decimal, (p.median_micro, p.low_micro, p.high_micro)))
@@ -76,12 +76,14 @@ async def index_csv(ask: Ask) -> Answer:
         for p in s.points
     )
     headers = (("content-disposition", 'inline; filename="index.csv"'),)
-    return Answer(to_csv(COLUMNS, rows), "text/csv; charset=utf-8; header=present", _midnight(ask.now), headers)
+    return Answer(
+        csv_text.table(COLUMNS, rows).encode(), "text/csv; charset=utf-8; header=present", _midnight(ask.now), headers
+    )
 
 
 @public("/index.atom", shows=(TALLY_KEY,))
 async def feed(ask: Ask) -> Answer:
-    """The index at each week's end, a Sunday's (RFC 4287)."""
+    """The index at the end of each week, on Sundays (RFC 4287)."""
     query = _asked(ask, "/index.atom")
     found = [(p, s) for s in await _series(query, ask.now) for p in s.points if _is_sunday(p.day)]
     found = sorted(found, key=lambda item: (-item[0].day, item[1].gpu, item[1].tier))[:MOST_ENTRIES]
@@ -94,7 +96,7 @@ async def feed(ask: Ask) -> Answer:
 
 
 def _asked(ask: Ask, path: str) -> PriceQuery:
-    """The GPU and the tier that are asked for, each one or all."""
+    """The query with the GPU and the tier asked for, each one or all."""
     given = [pair for pair in ask.pairs() if pair[1].strip()]
     for name, _ in given:
         if name not in ("gpu", "tier"):
@@ -110,7 +112,7 @@ def _asked(ask: Ask, path: str) -> PriceQuery:
 
 
 async def _series(query: PriceQuery, now: int) -> list[Series]:
-    """The index up to the last whole day of which something is known."""
+    """The index up to the last complete day with a known price."""
     days = ONE_DAYS if query.gpu else ALL_DAYS
     last = await spans.last_day(now)
     wanted = query if query.tier else query.with_(tier=TIERS)
@@ -140,7 +142,7 @@ def _chart(found: list[Series]) -> chart.Chart | None:
 
 
 def _change(series: Series, days: int) -> str:
-    """By how much the index moved over so many days, in words; two values of other providers do not compare."""
+    """The change of the index over ``days`` days, in words; values from different providers are not compared."""
     before = series.before(days)
     if before is None:
         return "not known"
@@ -173,7 +175,7 @@ def day_of(day: int) -> str:
 
 
 def _is_sunday(day: int) -> bool:
-    return (day + 4) % WEEK == 0  # the first of January 1970 was a Thursday
+    return (day + 4) % WEEK == 0  # 1 January 1970 was a Thursday
 
 
 def _midnight(now: int) -> int:

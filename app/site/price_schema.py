@@ -1,4 +1,4 @@
-"""What the price addresses take and answer, as types: rows are written with them, and the API is described by them."""
+"""The types of what the price addresses take and answer: rows are built from them, and the API's description too."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -15,11 +15,11 @@ from app.pricing.offers.price_query import MEANINGS, MOST_MEMORY_GB, MOST_USD, O
 from app.pricing.offers.store import Row
 
 MAX_LIMIT = 1000
-"""Rows that one JSON answer holds at most."""
+"""The most rows in one JSON answer."""
 
 
 def _filter(name: str, **limits: Any) -> Meta:
-    """The meaning and example of a parameter, from the one list of them, and what else limits it."""
+    """The meaning and example of a parameter, from the one list of them, with further limits."""
     meaning, example = MEANINGS[name]
     return Meta(description=meaning, examples=[example], **limits)
 
@@ -29,7 +29,8 @@ def _one_of(options: Mapping[str, object] | tuple[str, ...] | type[Tier]) -> dic
 
 
 class PriceFilters(Struct, kw_only=True):
-    """The parameters of every address of prices. Values of one filter are alternatives; filters narrow together."""
+    """The parameters of every price address. Values of the same filter are alternatives; different filters narrow the
+    result."""
 
     gpu: Annotated[list[str], _filter("gpu")] = []
     provider: Annotated[list[str], _filter("provider")] = []
@@ -45,7 +46,7 @@ class PriceFilters(Struct, kw_only=True):
 
 
 class Paging(Struct, kw_only=True):
-    """The parameters of an address that answers a page at a time."""
+    """The parameters of an address that answers one page at a time."""
 
     limit: Annotated[
         int, Meta(description=f"rows an answer, from 1 to {MAX_LIMIT:,}", ge=1, le=MAX_LIMIT, examples=[100])
@@ -56,7 +57,7 @@ class Paging(Struct, kw_only=True):
 
 
 class AsOf(Struct, kw_only=True):
-    """The parameter of an address that also tells the past."""
+    """The parameter of an address that can also answer for the past."""
 
     as_of: Annotated[
         str | None,
@@ -70,7 +71,7 @@ class AsOf(Struct, kw_only=True):
 
 
 class Offer(Struct, kw_only=True):
-    """One row, in the order of the CSV's columns. Null, and an empty cell in CSV, is "not known"."""
+    """One row, in the order of the CSV's columns. Null, and an empty cell in CSV, means "not known"."""
 
     provider: Annotated[str, Meta(description="Slug of who rents it out.")]
     gpu: Annotated[str, Meta(description="Slug of the GPU.")]
@@ -136,7 +137,7 @@ class Offer(Struct, kw_only=True):
 
 
 class Prices(Struct, kw_only=True):
-    """A page of offers and where the next one is."""
+    """A page of offers, and the address of the next page."""
 
     count: Annotated[int, Meta(description="Offers that answer the filters, on all pages.")]
     offers: list[Offer]
@@ -180,7 +181,7 @@ def _usd(micro: int | None) -> Decimal | None:
 
 
 def _decimal(count: str | None) -> Decimal | None:
-    """A number of GPUs, kept as a fraction, as a decimal: to six places where it is no whole number."""
+    """A number of GPUs (stored as a fraction) as a decimal, to six places if it is not a whole number."""
     if count is None:
         return None
     exact = Fraction(count)

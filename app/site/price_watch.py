@@ -1,4 +1,4 @@
-"""``/prices.atom``: the watch that needs no account. A feed of what happens to the prices that filters leave."""
+"""``/prices.atom``: watching prices without an account. A feed of what happens to the prices that match the filters."""
 
 import asyncio
 import hashlib
@@ -22,14 +22,15 @@ from app.web.front import public
 from app.web.turns import one_at_a_time
 
 DAYS = 90
-"""A feed tells what happened in so many days up to the newest change that is known of any price."""
+"""A feed contains what happened in this many days up to the newest known change of any price."""
 MOST = 100
-"""Entries of a feed, the newest."""
+"""The most entries in a feed, the newest first."""
 
 
 @public("/prices.atom", shows=(HISTORY_KEY,))
 async def feed(ask: Ask) -> Answer:
-    """A new lowest price, stock that came back, a change of five per cent, of what the filters leave (RFC 4287)."""
+    """New lowest prices, stock that came back, and changes of 5%, among the offers that match the filters (RFC
+    4287)."""
     query = data_query(ask.pairs()).with_(sort="price", order="asc")
     ask.redirect_to_canonical(query.address("/prices.atom"))
     span = await queries.history_extent()
@@ -49,7 +50,7 @@ async def feed(ask: Ask) -> Answer:
 
 
 async def happened(query: PriceQuery, last: int) -> list[Event]:
-    """What happened in the :data:`DAYS` days up to the second ``last`` to what ``query`` asks for, newest first."""
+    """What happened in the :data:`DAYS` days up to the second ``last`` to what ``query`` matches, newest first."""
     since = last - DAYS * DAY_S
     stood = await spans.answering(query, since - LOW_DAYS * DAY_S)
     found = await asyncio.to_thread(events, stood, since)
@@ -59,7 +60,7 @@ async def happened(query: PriceQuery, last: int) -> list[Event]:
 
 
 def _once_a_day(returns: list[Event]) -> list[Event]:
-    """One return a day of each kind: its cheapest."""
+    """One return to stock per day and kind: the cheapest."""
     kept: dict[str, Event] = {}
     for event in sorted(returns, key=lambda event: (event.after_micro, event.at)):
         kept.setdefault(event.key, event)
@@ -82,7 +83,7 @@ def _entry(event: Event, query: PriceQuery) -> feeds.Entry:
         moved = percent((event.after_micro - before) / before, 1, signed=True)
         title, more = f"{gpu} at {provider}: {price}, {moved}", f", from {show(before)}."
     identity = f"tag:inferencebench.io,2026:watch:{event.key}"
-    if event.what == "low":  # the lowest of what the filters leave: another filter's is another one
+    if event.what == "low":  # the lowest among these filters' offers: other filters have another one
         identity += f"-{_filters(query)}"
     return feeds.Entry(identity, title, f"/gpus/{event.gpu}", _instant(event.at), whose + more)
 

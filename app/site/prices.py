@@ -21,10 +21,10 @@ from app.web.front import public
 from app.web.htmx import push_url
 
 LARGE_GB = 24
-"""Pages of prices open with GPUs of this much memory and more; the rest is a click away."""
+"""The price page opens with GPUs of at least this much memory; the rest are one click away."""
 _OPENING = [("min_memory_gb", str(LARGE_GB))]
 MOST_PLACES = 40
-"""A list of more of the clouds' own regions than this is left out: a cloud or a country makes it short."""
+"""A list of more provider regions than this is left out; choosing a provider or country shortens it."""
 MEMORY_STEPS = (8, 16, 24, 40, 48, 80, 96, 141, 180, 288)
 TIERS = {"on-demand": "On demand", "spot": "Spot (may be interrupted)", "reserved": "Reserved for a term"}
 
@@ -51,7 +51,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column's heading: what it sorts by, where a click leads, and how it sorts now."""
+    """A column's heading: its sort key, where a click leads, and how it sorts now."""
 
     key: str
     label: str
@@ -82,7 +82,7 @@ async def prices(ask: Ask) -> Answer:
 
 @public("/prices/table")
 async def table(ask: Ask) -> Answer:
-    """The board alone, for htmx; the browser's address becomes the page's."""
+    """Only the table, for htmx; the browser's address becomes the page's."""
     query = page_query(ask.pairs())
     ask.redirect_to_canonical(address(query, "/prices/table"))
     values, valid_until = await _board(ask, query)
@@ -96,9 +96,8 @@ async def table(ask: Ask) -> Answer:
 
 
 def page_query(pairs: list[tuple[str, str]]) -> PriceQuery:
-    """What the page is asked. Without any filter it opens with cards of :data:`LARGE_GB` and more, as a chip that can
-    be taken away: ``min_memory_gb=0`` says so, and words that name a GPU, whose memory is its own. Data addresses know
-    no such beginning."""
+    """The query of the page. Without any filter it starts with GPUs of :data:`LARGE_GB` and more, as a filter that can
+    be removed: with ``min_memory_gb=0``, or with words that name a GPU. Data addresses have no such default."""
     unlimited = [pair for pair in pairs if pair == ("min_memory_gb", "0")]
     query = parse([pair for pair in pairs if pair not in unlimited])
     worded = any(name == "q" and value.strip() for name, value in pairs)
@@ -110,7 +109,7 @@ def page_query(pairs: list[tuple[str, str]]) -> PriceQuery:
 
 
 def address(query: PriceQuery, path: str = "/prices") -> str:
-    """The canonical address of a page of prices, see :func:`page_query`."""
+    """The canonical address of a price page, see :func:`page_query`."""
     if _filters(query) == _OPENING:
         return replace(query, min_memory_gb=None).address(path)
     if not _filters(query):
@@ -163,7 +162,7 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int]:
 
 
 def _choices(query: PriceQuery, name: str, counts: dict[str, int]) -> list[FilterChoice]:
-    """The choices of a filter that leave rows, and the chosen ones even where they leave none."""
+    """The choices of a filter that leave rows, and the chosen ones even if they leave none."""
     held = getattr(query, name)
     chosen = {str(v) for v in (held if isinstance(held, tuple) else (held,) if held is not None else ())}
     if name == "region":
@@ -187,7 +186,7 @@ def _place_of(name: str, choice: FilterChoice) -> tuple[object, ...]:
 
 
 def _rank_of_place(value: str) -> int:
-    """What may be there goes first, then continents, countries, and the clouds' own regions."""
+    """The order of choices: places that include possible ones, then continents, countries, and provider regions."""
     if value.endswith(OR_NOT_STATED):
         return -1
     return 0 if value in CONTINENTS else 1 if value in countries() or value in (NOWHERE, "global") else 2
@@ -229,7 +228,7 @@ def _chips(query: PriceQuery) -> list[Chip]:
 
 
 def _heading(query: PriceQuery, key: str, label: str, column: str) -> Heading:
-    """A click sorts by the column, and the other way round where it already does."""
+    """A click sorts by the column, or reverses the order if it already does."""
     held = query.sort == key
     order = "desc" if held and query.order == "asc" else "asc"
     to = query.with_(sort=key, order=order)
@@ -238,7 +237,7 @@ def _heading(query: PriceQuery, key: str, label: str, column: str) -> Heading:
 
 
 async def _looser(query: PriceQuery) -> list[tuple[Chip, int]]:
-    """Which filter to loosen: each active one with the number of offers that stand without it, if any."""
+    """(an active filter, how many offers match without it), for each active filter whose removal leaves any."""
     found = []
     chips = _chips(query)
     for name in dict.fromkeys(chip.name for chip in chips):

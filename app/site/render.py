@@ -1,4 +1,4 @@
-"""Rendering templates. What every page needs is given here, once."""
+"""Rendering templates. What every page needs is provided here, once."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ SCENARIO_VERSION = 4
 
 @cache
 def environment() -> Environment:
-    """The template environment: escaping on, undefined names are errors."""
+    """The template environment: escaping is on, undefined names are errors."""
     made = Environment(
         loader=FileSystemLoader(HOME / "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, auto_reload=False,
@@ -65,26 +65,27 @@ def render(template: str, *, settings: Settings, **values: Any) -> bytes:
 def duration(seconds: float) -> str:
     """A short time for a reader, in milliseconds to three digits: ``49.9 ms``, ``539 ms``, ``1,290 ms``.
 
-    One unit everywhere: a limit typed in milliseconds is never read beside a figure in seconds.
+    One unit everywhere: a limit entered in milliseconds never appears next to a figure in seconds.
     """
     rounded = float(f"{seconds * 1e3:.3g}")
     said = f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:g}"
-    return f"{said}\u00a0ms"  # a number and its unit stay on one line
+    return f"{said}\u00a0ms"  # keep a number and its unit on one line
 
 
 def in_currency(micro: int | None, rate: Decimal) -> str:
-    """A sum in whole units of a currency of which one dollar is ``rate``."""
+    """A sum in whole units of a currency of which one dollar buys ``rate``."""
     return "not known" if micro is None else f"{round(money.to_decimal(micro) * rate):,}"
 
 
 def grouped(text: str) -> str:
-    """``text`` with its whole numbers of five digits and more, and of four that count something, in groups of three:
-    ``2332 measured rows`` → ``2,332 measured rows``. Years and fractions stay."""
+    """``text`` with its whole numbers of five or more digits, and four-digit counts, grouped in threes: ``2332 measured
+    rows`` → ``2,332 measured rows``. Years and fractions are left alone."""
     return re.sub(r"(?<![\d.,-])(\d{5,}|\d{4}(?= [a-z]))(?![\d.,-])", lambda found: f"{int(found[1]):,}", text)
 
 
 def opening(model: str) -> str:
-    """What follows ``/calculator`` in a link that opens it with ``model``: after #, where no request carries it."""
+    """What follows ``/calculator`` in a link that opens it with ``model``: it is placed after #, so no request carries
+    it."""
     scenario = json.dumps({"version": SCENARIO_VERSION, "input": {"model": model}}, separators=(",", ":"))
     return "#s=" + base64.urlsafe_b64encode(scenario.encode()).decode().rstrip("=")
 
@@ -111,7 +112,7 @@ def tight(markup: Markup) -> Markup:
 
 
 def day_text(seconds: int) -> str:
-    """As :func:`day`, without its element: for tables of many rows."""
+    """Like :func:`day`, without its element: for tables with many rows."""
     instant = clock.from_timestamp(seconds)
     return f"{instant.day} {instant:%b %Y}"
 
@@ -125,7 +126,7 @@ def iso_day_text(value: str) -> str:
 
 
 def bare_usd(micro: int, unit: str = "hour") -> str:
-    """As :func:`money.show`, without the sign: for a column whose heading says USD."""
+    """Like :func:`money.show`, without the dollar sign: for a column whose heading says USD."""
     return money.show(micro, unit).removeprefix("$")
 
 
@@ -161,7 +162,7 @@ def months_text(months: int | None) -> str:
 
 
 def where_it_may_be(provider: facts.Provider) -> str:
-    """Where a machine whose place is not stated may stand, as far as its provider says: continents, in words."""
+    """The continents where a machine without a stated location may be, as far as its provider says, in words."""
     if "any" in provider.data_centres:
         return "anywhere"
     found = [name for slug, name in facts.CONTINENTS.items() if provider.data_centres and provider.may_be_in(slug)]
@@ -176,5 +177,5 @@ def place_name(value: str) -> str:
     if place != value:
         return f"{place_name(place)} or not stated"
     if value in facts.countries():
-        return facts.countries()[value][0]
+        return facts.countries()[value].name
     return facts.CONTINENTS.get(value, value)

@@ -27,7 +27,7 @@ from app.web.front import public
 from app.web.rate_limit import RateLimit
 
 MOST_SENT, MOST_POSTS = 10, 120
-"""Reports, and posts of any kind, that one address may send in an hour."""
+"""The most reports, and the most posts of any kind, that one address may send in an hour."""
 MOST_TYPED = 20_000
 HONEYPOT = "website"
 AGE = "I am at least 16 years old."
@@ -42,7 +42,7 @@ def limits() -> dict[str, RateLimit]:
 
 
 async def known() -> Known:
-    """What a report may name."""
+    """The names that a report may use."""
     return Known(
         {
             slug: provider.name
@@ -59,7 +59,7 @@ def policy_in_force(settings: Settings) -> Version:
 
 
 def consent_words(policy: Version) -> str:
-    """What a sender agrees to, word for word."""
+    """The wording that a sender agrees to."""
     return (
         f"I agree that InferenceBench keeps and publishes this report as its privacy policy, version "
         f"{policy.version}, in force since {policy.effective}, describes. "
@@ -76,7 +76,7 @@ def _form(kind: str) -> Form:
 
 
 async def form_page(settings: Settings, form: Form, typed: dict[str, str], **more: Any) -> bytes:
-    """The form with what was typed, and what is wrong with it."""
+    """The form with what was entered, and what is wrong with it."""
     policy = policy_in_force(settings)
     return render(
         "submissions/form.html", settings=settings, path="/submit", form=form, contact=CONTACT, typed=typed,
@@ -89,7 +89,7 @@ async def form_page(settings: Settings, form: Form, typed: dict[str, str], **mor
 
 @public("/submit")
 async def submit(ask: Ask) -> Answer:
-    """What can be reported, and what becomes of it."""
+    """What can be reported, and what happens to a report."""
     ask.redirect_to_canonical("/submit")
     return Answer(render(
         "submissions/start.html", settings=ask.settings, path="/submit", canonical="/submit", forms=FORMS.values(),
@@ -103,12 +103,12 @@ async def form(ask: Ask) -> Answer:
     found = _form(ask.parts["kind"])
     here = f"/submit/{found.kind}"
     ask.redirect_to_canonical(here)
-    midnight = ask.now - ask.now % DAY_S + DAY_S  # the latest day that a date may be
+    midnight = ask.now - ask.now % DAY_S + DAY_S  # the latest date that may be entered
     return Answer(await form_page(ask.settings, found, {}, canonical=here), valid_until=midnight)
 
 
 async def typed_in(request: Request[Any, Any, Any]) -> tuple[dict[str, str], bytes]:
-    """The fields of a post, and an uploaded file's bytes. Raises :class:`QueryError` for what is no form."""
+    """(the fields of a post, an uploaded file's bytes). Raises :class:`QueryError` if it is not a form."""
     same_origin.refuse_foreign(request.scope, request.app.state.settings)
     fields, file = await fields_and_file(request)
     if sum(map(len, fields.values())) > MOST_TYPED and "pasted" not in fields:
@@ -119,7 +119,7 @@ async def typed_in(request: Request[Any, Any, Any]) -> tuple[dict[str, str], byt
 
 
 async def too_often(request: Request[Any, Any, Any], name: str) -> int:
-    """Seconds to wait if the visitor's address did it too often, 0 if it may."""
+    """Seconds to wait if the visitor's address did this too often, 0 if it may."""
     state, now = request.app.state, clock.timestamp()
     limit: RateLimit = state.submit_limits[name]
     address = client_address.of(request.scope, state.settings.trusted_proxies)
@@ -127,14 +127,14 @@ async def too_often(request: Request[Any, Any, Any], name: str) -> int:
 
 
 def refused_often(wait_s: int) -> Response[bytes]:
-    """A short answer that costs next to nothing: the browser keeps what was typed."""
+    """A short answer that costs next to nothing: the browser keeps what was entered."""
     words = "Too many posts from your network within the hour. Go back, nothing you typed is lost, and send it later.\n"
     return unkept(words.encode(), "text/plain; charset=utf-8", 429, headers={"retry-after": str(wait_s)})
 
 
 @post("/submit/{kind:str}", status_code=200)
 async def send(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Take in a report: check it, keep it, give the receipt."""
+    """Accept a report: check it, store it, return the receipt."""
     settings: Settings = request.app.state.settings
     if wait := await too_often(request, "posts"):
         return refused_often(wait)
@@ -203,9 +203,9 @@ def _agreement(typed: dict[str, str], policy: Version) -> dict[str, str]:
 
 
 async def _fill(settings: Settings, found: Form, typed: dict[str, str], data: bytes) -> Response[bytes]:
-    """The form filled from a benchmark's result file, to be checked and sent; the file is forgotten.
+    """The form filled in from a benchmark's result file, to be checked and sent; the file is not kept.
 
-    Where it holds several runs they are offered, each a button that brings its own figures along.
+    If the file contains several runs, they are offered, each as a button that carries its own figures.
     """
     if found.kind != "benchmark":
         raise QueryError("file", "Only a benchmark can be filled from a file.", "/submit/benchmark", status=422)
@@ -223,7 +223,7 @@ async def _fill(settings: Settings, found: Form, typed: dict[str, str], data: by
 
 
 _SIGNING_KEY = secrets.token_bytes(32)
-"""Known to this process alone: a run that comes back with a button is one that it offered, not somebody's words."""
+"""Known only to this process: a run that comes back with a button is one that it offered, not somebody's invention."""
 
 
 def _signed(text: str) -> str:
@@ -231,7 +231,7 @@ def _signed(text: str) -> str:
 
 
 async def _chosen(settings: Settings, found: Form, typed: dict[str, str], chosen: str) -> Response[bytes]:
-    """The form filled with the run that was chosen among those of a file: its figures come back with the button."""
+    """The form filled in with the chosen run of a file: its figures come back with the button."""
     text = chosen.partition(" ")[2]
     if not hmac.compare_digest(_signed(text).encode(), chosen.encode("utf-8", "replace")):
         raise QueryError("run", "That is no run of a file that was read here.", "Choose the file again.", status=422)

@@ -1,4 +1,4 @@
-"""How to use one's rights, and clearing what the browser stores."""
+"""How to exercise one's rights, and how to clear what the browser stores."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ async def rights(ask: Ask) -> Answer:
 
 @post("/privacy/rights/clear", status_code=200)
 async def clear(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Tell the browser to clear everything it stores of this site (``Clear-Site-Data``)."""
+    """Tell the browser to clear everything that it stores for this site (``Clear-Site-Data``)."""
     settings = request.app.state.settings
     same_origin.refuse_foreign(request.scope, settings)
     return unkept(_page(settings, cleared=True), headers={"clear-site-data": '"cache", "cookies", "storage"'})

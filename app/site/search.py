@@ -27,9 +27,9 @@ from app.web.front import public
 SHOWN_OFFERS = 20
 SHOWN_MODELS = 20
 _LEAST = 2
-"""Letters and figures that words need to be looked for among models; one is in almost every name."""
+"""The fewest letters and digits that are searched for among models; a single one is in almost every name."""
 _HOW_LIKE = 0.75
-"""How like a name a word must be (0 to 1, :func:`difflib.get_close_matches`) to be taken for a slip of the keys."""
+"""How similar to a name a word must be to count as a typing error (0 to 1, :func:`difflib.get_close_matches`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,7 @@ async def search(ask: Ask) -> Answer:
 
 
 def parse_words(pairs: list[tuple[str, str]]) -> str:
-    """The words that are asked for, on one line; the limits of a search of the prices hold. Raises
-    :class:`QueryError`."""
+    """The words to search for, on one line, within the limits of a price search. Raises :class:`QueryError`."""
     given = [pair for pair in pairs if pair[0] == "q"]
     parse(given)
     return " ".join(given[0][1].split()) if given else ""
@@ -86,7 +85,7 @@ def read(text: str) -> Understood:
 
 
 async def _prices(query: PriceQuery, total: int, now: int) -> dict[str, Any]:
-    """The GPUs that the words name and their best prices, and the first offers."""
+    """The GPUs that the words name with their best prices, and the first offers."""
     named: list[Gpu] = [gpus()[slug] for slug in query.gpu]
     rows = await store.rows_between(query, 0, SHOWN_OFFERS, now) if total else []
     return {
@@ -98,7 +97,7 @@ async def _prices(query: PriceQuery, total: int, now: int) -> dict[str, Any]:
 
 
 def _guess(text: str, rest: str) -> str:
-    """``text`` with the words that nothing is called replaced by the nearest name, where there is one."""
+    """``text`` with words that match no name replaced by the most similar name, if there is one."""
     names = [*{name.casefold() for p in providers().values() for name in (p.slug, p.name)}, *gpus(), "spot", "europe"]
     for word in rest.split():
         for near in difflib.get_close_matches(word.casefold()[:40], names, n=1, cutoff=_HOW_LIKE):

@@ -1,4 +1,4 @@
-"""The price strips of the GPUs that a page shows, on one axis."""
+"""The price strips of the GPUs on a page, on one axis."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ from app.pricing.offers import price_strip
 
 
 def strips_of(shown: Iterable[Gpu], prices: dict[str, dict[str, list[int]]]) -> dict[str, Any]:
-    """``strips`` of the GPUs ``shown``, by slug, and the ``axis`` that they share; ``None`` where nothing is asked.
+    """``strips``, by GPU slug, and the ``axis`` that they share; ``None`` if there is no price.
 
     ``prices`` is GPU → tier → micro-dollars per GPU-hour.
     """

@@ -1,4 +1,4 @@
-"""What machines ask for: health, robots, sitemap, security contact, icons, previews, the API's description."""
+"""Addresses for machines: health, robots.txt, sitemap, security contact, icons, previews, the API's description."""
 
 from datetime import timedelta
 from typing import Any
@@ -66,7 +66,7 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
 
 @public("/robots.txt")
 async def robots(ask: Ask) -> Answer:
-    """Everything may be read; only the fragments and the endless combinations of filters are left out."""
+    """Everything may be read, except fragments and the endless combinations of filters."""
     ask.redirect_to_canonical("/robots.txt")
     lines = ("User-agent: *", "Disallow: /prices/table", "Disallow: /prices?*&", "Disallow: /api/prices?", "Allow: /",
              f"Sitemap: {ask.settings.base_url}/sitemap.xml", "")  # fmt: skip
@@ -113,7 +113,7 @@ async def sitemap(ask: Ask) -> Answer:
 
 @public("/.well-known/security.txt")
 async def security_txt(ask: Ask) -> Answer:
-    """Whom to tell of a weakness (RFC 9116). It expires in half a year; asked again, it has moved on."""
+    """Whom to tell about a vulnerability (RFC 9116). It expires in half a year; each request extends it."""
     ask.redirect_to_canonical("/.well-known/security.txt")
     midnight = ask.now - ask.now % DAY_S
     expires = clock.from_timestamp(midnight) + timedelta(days=182)
@@ -124,21 +124,21 @@ async def security_txt(ask: Ask) -> Answer:
 
 @public("/.well-known/gpc.json")
 async def gpc(ask: Ask) -> Answer:
-    """That Global Privacy Control is honoured: nothing is sold or shared, with the signal and without it."""
+    """States that Global Privacy Control is honoured: nothing is sold or shared, with the signal and without it."""
     ask.redirect_to_canonical("/.well-known/gpc.json")
     return Answer(to_json({"gpc": True, "lastUpdate": "2026-03-27"}), JSON)
 
 
 @public("/favicon.ico")
 async def favicon(ask: Ask) -> Answer:
-    """The mark, for those who ask without reading the page."""
+    """The icon, for clients that request it without reading the page."""
     ask.redirect_to_canonical("/favicon.ico")
     return Answer(assets.assets()["mark.svg"].body, "image/svg+xml")
 
 
 @public("/previews/home.png", shows=(OFFERS_KEY,))
 async def home_preview(ask: Ask) -> Answer:
-    """The picture that stands beside a shared link."""
+    """The image beside a shared link to the site."""
     ask.redirect_to_canonical("/previews/home.png")
     offers, gpu_count, provider_count = await store.offered()
     line = f"{offers:,} offers, {gpu_count} GPUs, {provider_count} providers"
@@ -146,7 +146,7 @@ async def home_preview(ask: Ask) -> Answer:
 
 
 def _pictured(name: str, things: dict[str, Any]) -> Any:
-    """The thing whose picture is called ``name``."""
+    """The thing whose image is called ``name``."""
     found = things.get(name.removesuffix(".png")) if name.endswith(".png") else None
     if found is None:
         raise NotFoundError("There is no such picture.")
@@ -155,7 +155,7 @@ def _pictured(name: str, things: dict[str, Any]) -> Any:
 
 @public("/previews/gpus/{name:str}", shows=(OFFERS_KEY,))
 async def gpu_preview(ask: Ask) -> Answer:
-    """The picture of one GPU's page, with its best price."""
+    """The image of one GPU's page, with its best price."""
     gpu: Gpu = _pictured(ask.parts["name"], gpus())
     ask.redirect_to_canonical(f"/previews/gpus/{gpu.slug}.png")
     offers = await store.offers_of(OfferRow.gpu, gpu.slug)
@@ -171,7 +171,7 @@ async def gpu_preview(ask: Ask) -> Answer:
 
 @public("/previews/providers/{name:str}", shows=(OFFERS_KEY,))
 async def provider_preview(ask: Ask) -> Answer:
-    """The picture of one provider's page."""
+    """The image of one provider's page."""
     provider: Provider = _pictured(ask.parts["name"], providers())
     ask.redirect_to_canonical(f"/previews/providers/{provider.slug}.png")
     offers = (await store.counts_by("provider")).get(provider.slug, 0)
@@ -183,7 +183,7 @@ async def provider_preview(ask: Ask) -> Answer:
 async def api(ask: Ask) -> Answer:
     """The API's documentation for people."""
     ask.redirect_to_canonical("/api")
-    barren = {name for name, (_, example) in MEANINGS.items() if name in FILTERS and not await finds(name, example)}
+    barren = {name for name in FILTERS if not await finds(name, MEANINGS[name].example)}
     body = render("site/api.html", settings=ask.settings, path="/api", canonical="/api", title="Data and API",
                   description="Every price as CSV and JSON, with the same filters as the page; no key needed.",
                   api=description(ask.settings), barren=barren)  # fmt: skip
@@ -192,6 +192,6 @@ async def api(ask: Ask) -> Answer:
 
 @public("/api/openapi.json")
 async def openapi(ask: Ask) -> Answer:
-    """The API's documentation for programs."""
+    """The API's description for programs."""
     ask.redirect_to_canonical("/api/openapi.json")
     return Answer(to_json(description(ask.settings)), JSON)

@@ -1,12 +1,10 @@
 """A report as a table, CSV or JSON, for the person who sent it and for the operator."""
 
-import csv
-import io
 import json
 from decimal import Decimal
 from typing import Any
 
-from app.core.csv_cells import safe
+from app.core import csv_text
 from app.submissions.forms import FORMS, Field, Known
 from app.submissions.store import Submission
 
@@ -46,23 +44,20 @@ def as_csv(reports: list[Submission]) -> str:
 
     Cells that a spreadsheet would evaluate begin with an apostrophe.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(("id", "kind", "sent_on", "state", "field", "value"))
-    for report in reports:
-        more = {"contact": report.contact, "consent": report.consent, "privacy_policy": report.policy}
-        for name, value in (report.values | {k: v for k, v in more.items() if v}).items():
-            writer.writerow(
-                (
-                    report.id,
-                    report.kind,
-                    report.day,
-                    report.state,
-                    name,
-                    safe(value),
-                )
-            )
-    return out.getvalue()
+    return csv_text.table(
+        ("id", "kind", "sent_on", "state", "field", "value"),
+        (
+            (report.id, report.kind, report.day, report.state, name, value)
+            for report in reports
+            for name, value in (report.values | _present(report)).items()
+        ),
+    )
+
+
+def _present(report: Submission) -> dict[str, str]:
+    """The contact address, consent and policy version of a report, without those that are empty."""
+    more = {"contact": report.contact, "consent": report.consent, "privacy_policy": report.policy}
+    return {name: value for name, value in more.items() if value}
 
 
 def as_json(reports: list[Submission]) -> str:

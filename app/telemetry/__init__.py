@@ -1,1 +1,1 @@
-"""What is recorded of requests: the access log, one plain file a day, and anonymous counters."""
+"""What is recorded about requests: the access log, one plain file per day, and anonymous counters."""

@@ -1,8 +1,8 @@
-"""The access log: one plain file a UTC day, written in batches by a thread of its own, deleted whole.
+"""The access log: one plain file per UTC day, written in batches by its own thread, and deleted as a whole.
 
-A request costs one append to a queue; families, routes and lines are made in the thread. Under a flood rows are
-dropped and counted, requests never. Reports are noted with the hour only and in a file of their own, so that no
-neighbouring row tells the second.
+A request costs one append to a queue; the thread computes families, routes and lines. Under a flood of requests, rows
+are dropped and counted, never requests. Posted reports are logged with the hour only and in a separate file, so that no
+neighbouring row reveals the second.
 """
 
 import os
@@ -24,7 +24,7 @@ from app.telemetry.log_paths import EMBEDDED, LogPaths
 COLUMNS = ("time", "address", "browser", "system", "referrer", "method", "route", "path", "status", "ms")
 FOLDER = "logs"
 EVERY_S = 1.0
-"""The longest a row is queued, in seconds; a killed process loses only the queued rows."""
+"""How long a row may be queued, in seconds. If the process is killed, only the queued rows are lost."""
 MOST_WAITING = 4_000
 KNOWN = 8_192
 REPORTS = ("/submit", "/submissions")
@@ -37,7 +37,7 @@ log = logs.get("access")
 
 
 class AccessLog:
-    """The log of one web process."""
+    """The access log of one web process."""
 
     def __init__(
         self, settings: Settings, places: LogPaths, counters: Counters, metrics: "WebMetrics | None" = None
@@ -48,7 +48,9 @@ class AccessLog:
         self._places = places
         self._counters = counters
         self._trusted = settings.trusted_proxies
-        self._place = lru_cache(maxsize=KNOWN)(self._place_of)  # most rows are like others: each part is made once
+        self._place = lru_cache(maxsize=KNOWN)(
+            self._place_of
+        )  # most rows resemble earlier ones: compute each part once
         self._referrer = lru_cache(maxsize=KNOWN)(self._referrer_of)
         self._waiting: deque[tuple[int, Mapping[str, Any], int, float]] = deque()
         self._dropped = 0
@@ -56,7 +58,7 @@ class AccessLog:
         self._thread: threading.Thread | None = None
 
     def note(self, now: int, scope: Mapping[str, Any], status: int, seconds: float) -> None:
-        """Queue an answered request for the log. Every request passes here, so it does almost nothing."""
+        """Queue an answered request for the log. Every request passes through here, so it does almost nothing."""
         if scope["path"] == UNNOTED:
             return
         if len(self._waiting) < MOST_WAITING:
@@ -87,7 +89,8 @@ class AccessLog:
                 log.error("the access log could not be written", extra={"kind": type(error).__name__, "where": where})
 
     def flush(self) -> None:
-        """Write every queued row. If the disk refuses them they are dropped and counted, and requests go on."""
+        """Write every queued row. If the disk refuses them, they are dropped and counted, and requests are still
+        served."""
         counts: Counter[Key] = Counter()
         files: dict[str, list[str]] = {}
         dropped, self._dropped = self._dropped, 0
@@ -95,7 +98,7 @@ class AccessLog:
             waiting = self._waiting.popleft()
             try:
                 name, line, key = self._line(*waiting)
-            except Exception as error:  # one row that can't be made loses no other
+            except Exception as error:  # a row that can't be written must not lose the others
                 dropped += 1
                 log.error("a row of the access log could not be made", extra={"kind": type(error).__name__})
                 continue
@@ -119,7 +122,7 @@ class AccessLog:
         heading = "" if path.exists() else "\t".join(COLUMNS) + "\n"
         with path.open("a", encoding="ascii") as file:
             file.write(heading + "".join(lines))
-        if name.startswith("reports-"):  # its last change would tell the second
+        if name.startswith("reports-"):  # the file's modification time would reveal the second
             hour = clock.timestamp() // HOUR_S * HOUR_S
             os.utime(path, (hour, hour))
 
@@ -146,7 +149,7 @@ class AccessLog:
         return f"{kind}-{instant[:10]}.tsv", line, (instant[:10], REQUESTS, route, status // 100)
 
     def _place_of(self, path: str, status: int) -> tuple[str, str]:
-        """The route of a path, and route and path as fields."""
+        """(route, fields of the row) of a path: the route as it is, and route and path as they are written."""
         route = self._places.route(path)
         return route, f"{_plain(route)}\t{_plain(self._places.path(route, path, status))}"
 

@@ -1,4 +1,4 @@
-"""Reading the access log and deleting its old files. No reader sees a row past its limit."""
+"""Reading the access log and deleting its old files. No reader ever sees a row past its limit."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from app.core.units import DAY_S, HOUR_S
 from app.telemetry.access_log import COLUMNS
 
 MARGIN_S = 2 * HOUR_S
-"""A file is deleted this long before its first row reaches the limit, because deletion runs every hour."""
+"""A file is deleted this long before its first row reaches the limit, because deletion runs only once an hour."""
 KINDS = ("access", "reports")
 
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """One request as it was logged; ``at`` in seconds since 1970, ``ms`` None where only the hour was logged."""
+    """One request as it was logged; ``at`` in seconds since 1970, ``ms`` is ``None`` if only the hour was logged."""
 
     at: int
     address: str
@@ -33,7 +33,7 @@ class LogRow:
 
 
 def files(folder: Path) -> list[tuple[int, Path]]:
-    """(first second of its day, path) of every file of the log, the oldest first."""
+    """(first second of the day, path) of every file of the log, the oldest first."""
     found = []
     for path in folder.glob("*.tsv"):
         kind, _, day = path.stem.partition("-")
@@ -47,7 +47,7 @@ def files(folder: Path) -> list[tuple[int, Path]]:
 
 
 def goes_at(start: int) -> int:
-    """The second from which the file of the day that begins at ``start`` is deleted."""
+    """The second from which the file for the day beginning at ``start`` is deleted."""
     return start + ACCESS_LOG_DAYS * DAY_S - MARGIN_S
 
 
@@ -57,13 +57,13 @@ def expired(folder: Path, now: int) -> list[Path]:
 
 
 def delete_expired(folder: Path, now: int) -> int:
-    """Delete the files that are due; returns how many went."""
+    """Delete the files that are due; returns how many were deleted."""
     gone, failed = 0, None
     for path in expired(folder, now):
         try:
             path.unlink(missing_ok=True)
             gone += 1
-        except OSError as error:  # the others go all the same
+        except OSError as error:  # the other files are still deleted
             failed = failed or error
     if failed:
         raise failed
@@ -71,7 +71,7 @@ def delete_expired(folder: Path, now: int) -> int:
 
 
 def read(folder: Path, now: int, since: int = 0, until: int | None = None, address: str = "") -> Iterator[LogRow]:
-    """The rows from ``since`` to before ``until``, of one address if given; never one past its limit."""
+    """The rows from ``since`` until before ``until``, of one address if given; never a row past its limit."""
     oldest = max(since, now - ACCESS_LOG_DAYS * DAY_S + 1)
     until = now + 1 if until is None else until
     wanted = str(ipaddress.ip_address(address)) if address else ""
@@ -86,7 +86,7 @@ def read(folder: Path, now: int, since: int = 0, until: int | None = None, addre
 
 
 def parse(line: str) -> LogRow | None:
-    """The row of one line; None for the heading or a truncated line."""
+    """The row in one line; ``None`` for the heading or a truncated line."""
     parts = line.rstrip("\n").split("\t")
     if len(parts) != len(COLUMNS) or parts[0] == COLUMNS[0]:
         return None

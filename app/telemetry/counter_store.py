@@ -12,7 +12,7 @@ from app.telemetry.counters import DROPPED, MEASURES, REQUESTS, SOURCE, Histogra
 
 
 class SourceTries(NamedTuple):
-    """How many tries of a source went well, and how many failed."""
+    """How many attempts to fetch a source succeeded, and how many failed."""
 
     source: str
     well: int
@@ -29,7 +29,7 @@ class Counted(NamedTuple):
 
 
 async def write(counts: Mapping[Key, int], *, tell: bool = True) -> None:
-    """Add ``counts`` to the table; with ``tell`` the pages that show them are rendered again."""
+    """Add ``counts`` to the table; with ``tell``, pages that show them are rendered again."""
     if not counts:
         return
     async with transaction(*[TELEMETRY_KEY][: int(tell)], scope=scopes.COUNTERS):
@@ -41,12 +41,12 @@ async def write(counts: Mapping[Key, int], *, tell: bool = True) -> None:
 
 
 async def tried(source: str, *, well: bool) -> None:
-    """Count one try of a source."""
+    """Count one attempt to fetch a source."""
     await write({(f"{clock.now():%Y-%m-%d}", SOURCE, source, int(not well)): 1}, tell=False)
 
 
 async def tries(since: str) -> dict[str, tuple[int, int]]:
-    """Source → (tries that went well, tries that failed), from the day ``since`` on."""
+    """Source → (attempts that succeeded, attempts that failed), from the day ``since`` on."""
     found = await fetch(
         SourceTries,
         "SELECT page AS source, sum(CASE bucket WHEN 0 THEN count ELSE 0 END) AS well, "
@@ -58,7 +58,7 @@ async def tries(since: str) -> dict[str, tuple[int, int]]:
 
 
 async def histograms(since: str) -> dict[str, dict[str, Histogram]]:
-    """Page → measure → histogram of what pages reported, from the day ``since`` on."""
+    """Page → measure → histogram of what browsers reported, from the day ``since`` on."""
     found: dict[str, dict[str, Histogram]] = defaultdict(lambda: {measure: {} for measure in MEASURES})
     for row in await fetch(
         Counted,
@@ -72,7 +72,7 @@ async def histograms(since: str) -> dict[str, dict[str, Histogram]]:
 
 
 async def requests(since: str) -> dict[str, Histogram]:
-    """Route → class of status (2 for 2xx) → requests, from the day ``since`` on."""
+    """Route → status class (2 for 2xx) → number of requests, from the day ``since`` on."""
     found: dict[str, Histogram] = defaultdict(dict)
     for row in await fetch(
         Counted,
@@ -85,7 +85,7 @@ async def requests(since: str) -> dict[str, Histogram]:
 
 
 async def dropped(since: str) -> int:
-    """Rows that the access log dropped, from the day ``since`` on."""
+    """The number of rows that the access log dropped, from the day ``since`` on."""
     return int(
         await fetch_value(
             "SELECT coalesce(sum(count), 0) FROM daily_counter WHERE day >= {} AND measure = {}", since, DROPPED

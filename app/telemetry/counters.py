@@ -10,20 +10,21 @@ Key = tuple[str, str, str, int]
 
 TIMES_MS = (50, 100, 200, 300, 500, 800, 1200, 2000, 3000, 5000, 8000, 15_000)
 SHIFTS = (0, 10, 50, 100, 250, 500)
-"""Upper edges of the buckets, the last bucket being open: milliseconds, and layout shift in thousandths."""
+"""Upper edges of the buckets (the last bucket is open): layout shift in thousandths."""
 ERRORS = (0, 1, 5)
 Histogram = dict[int, int]
 """Bucket → count."""
 MEASURES: Mapping[str, tuple[int, ...]] = {"load": TIMES_MS, "paint": TIMES_MS, "shift": SHIFTS, "errors": ERRORS}
-"""What a page reports once per view, each value as the number of its bucket."""
+"""Measure that a page reports once per view → the edges of its buckets; the bucket's number is reported."""
 REQUESTS, DROPPED, SOURCE = "requests", "dropped", "source"
-"""Requests by route and class of status; rows the log let go; tries of a source, bucket 1 for those that failed."""
+"""Requests by route and status class; rows that the access log dropped; attempts to fetch a source (bucket 1 for
+failures)."""
 FEW = 10
-"""A count under it is shown as "fewer than 10"."""
+"""A count below this is shown as "fewer than 10"."""
 
 
 class Counters:
-    """Counts in memory until they are written; safe between the log's thread and the server's."""
+    """Counts in memory until they are written; safe to use from the log's thread and the server's."""
 
     def __init__(self) -> None:
         self._counts: Counter[Key] = Counter()
@@ -35,20 +36,20 @@ class Counters:
             self._counts.update(counts)
 
     def take(self) -> dict[Key, int]:
-        """Everything counted since the last call, which also resets the counts."""
+        """Everything counted since the last call; resets the counts."""
         with self._lock:
             taken, self._counts = dict(self._counts), Counter()
         return taken
 
 
 def bucket(value: float, edges: tuple[int, ...]) -> int:
-    """The number of the bucket that holds ``value``; the last one is open."""
+    """The number of the bucket that contains ``value``; the last one is open."""
     return bisect_left(edges, value)
 
 
 def percentile(buckets: Mapping[int, int], edges: tuple[int, ...], share: float) -> int | None:
-    """The upper edge of the bucket in which the ``share`` quantile lies; None if that is the open one or there is
-    none."""
+    """The upper edge of the bucket that contains the ``share`` quantile; ``None`` if that bucket is open, or if nothing
+    was counted."""
     total, passed = sum(buckets.values()), 0
     for number in sorted(buckets):
         passed += buckets[number]

@@ -1,4 +1,5 @@
-"""What the log may record of a request's path: its route, and the path itself if it reveals nothing about a visitor."""
+"""What the log may record about a request's path: its route, and the path itself only if it reveals nothing about a
+visitor."""
 
 import re
 from collections.abc import Iterable
@@ -8,9 +9,9 @@ from app.core.addresses import shown
 
 NOWHERE = "(no such page)"
 NEVER_IN_FULL = ("/calculator", "/submit", "/submissions", "/api/estimate")
-"""Below these the path would reveal what somebody chose or sent: only the route is logged."""
+"""Below these, a path would reveal what somebody chose or sent: only the route is logged."""
 EMBEDDED = "/badge/"
-"""Below this are images that other sites embed; the page on which one was seen is not logged."""
+"""Below this are images that other sites embed; the page that embeds them is not logged."""
 LONGEST = 200
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 
@@ -25,7 +26,7 @@ class LogPaths:
         self._patterns = [(route, re.compile(_pattern(route))) for route in sorted(known - self._fixed)]
 
     def route(self, path: str) -> str:
-        """The route of a path; fixed ones win, as in the router."""
+        """The route of a path; fixed routes take precedence, as in the router."""
         path = path.rstrip("/") or "/"
         if path in self._fixed:
             return path
@@ -34,13 +35,13 @@ class LogPaths:
         return next((route for route, pattern in self._patterns if pattern.fullmatch(path)), NOWHERE)
 
     def path(self, route: str, path: str, status: int) -> str:
-        """The path if it may be logged, otherwise ``-``: a path that matches no route is the visitor's own text."""
+        """The path if it may be logged, otherwise ``-``: a path that matches no route is text of the visitor's own."""
         if route == NOWHERE or status >= 400 or route.startswith(NEVER_IN_FULL):
             return "-"
         return quote(path[:LONGEST])
 
     def referrer(self, text: str, base_url: str) -> str:
-        """Origin and path of a referring address, without query; one of our own pages is logged as a request for it
+        """Origin and path of a referring address, without the query; one of our own pages is logged as a request for it
         would be."""
         if not text:
             return "-"

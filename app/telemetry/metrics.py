@@ -19,9 +19,10 @@ from prometheus_client import (
 from app import __version__
 from app.core import logs
 from app.core.settings import Settings
+from app.core.units import HOUR_S
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-JOB_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
+JOB_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, HOUR_S)
 log = logs.get("metrics")
 
 

@@ -1,4 +1,4 @@
-"""The public report of the counters: quantiles of load times, error rates, uptime of sources.
+"""The public report from the counters: quantiles of load times, error rates, uptime of sources.
 
 Small counts are hidden.
 """
@@ -15,11 +15,11 @@ DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One route, as readers may see it: requests and the shares of them that were refused (4xx) or failed (5xx),
-    views, their quantiles, and the share of them with an error of a script.
+    """One route, as readers may see it: requests, the shares of them that were refused (4xx) or failed (5xx), page
+    views, their quantiles, and the share of views with a script error.
 
-    Times in milliseconds, each the upper edge of its bucket, ``load`` at 50, 75 and 95 per cent and None where there
-    are too few views; ``shift`` is the 75th percentile of layout shift.
+    Times are in milliseconds, each the upper edge of its bucket; ``load`` holds the 50th, 75th and 95th percentiles,
+    each ``None`` if there are too few views. ``shift`` is the 75th percentile of layout shift.
     """
 
     route: str
@@ -45,7 +45,7 @@ class Report:
 
 
 async def report(now: int) -> Report:
-    """The report as it stands at ``now``."""
+    """The report at ``now``, in seconds since 1970."""
     since = f"{clock.from_timestamp(now) - timedelta(days=DAYS):%Y-%m-%d}"
     said, asked = await counter_store.histograms(since), await counter_store.requests(since)
     pages = [_page(route, asked.get(route, {}), said.get(route, {})) for route in sorted(set(said) | set(asked))]
@@ -73,7 +73,7 @@ def _page(route: str, asked: Histogram, said: dict[str, Histogram]) -> Page:
 def share(count: int, total: int) -> str:
     """A share for readers.
 
-    Next to the total, a share reveals the count and the count of the rest; if either is small, the text says only that.
+    Next to the total, a share reveals both the count and its complement; if either is small, the text says only that.
     """
     if total < FEW:
         return "–"

@@ -1,11 +1,11 @@
-"""The family of the browser and the operating system, from a user-agent header that is not kept."""
+"""The browser and operating-system families named in a user-agent header; the header itself is not kept."""
 
 LONGEST = 400
 
 
 def families(user_agent: str) -> tuple[str, str]:
-    """(browser family, operating-system family), such as ``("Firefox", "Ubuntu")``; ``-`` where it is not known."""
-    from ua_parser import parse  # 0.1 s to load: in the log's thread, not at the start
+    """(browser family, operating-system family), such as ``("Firefox", "Ubuntu")``; ``-`` if unknown."""
+    from ua_parser import parse  # takes 0.1 s to load: in the log's thread, not at startup
 
     if not user_agent:
         return "-", "-"

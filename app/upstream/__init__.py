@@ -1,1 +1,1 @@
-"""Data from other people's servers: the outcome of a refresh, and the table of sources."""
+"""Data from other organisations' servers: the outcome of a refresh, and the table of sources."""

@@ -43,7 +43,7 @@ async def counted(outcome: Outcome) -> Outcome:
 async def failed(name: str, title: str, error: FetchError) -> Outcome:
     """Record a failure; the stored data stays. Raises no version while the same failure continues."""
     text = str(error)[:500]
-    with contextlib.suppress(*UNAVAILABLE, OSError):  # a full disk can't record that it is full
+    with contextlib.suppress(*UNAVAILABLE, OSError):  # on a full disk the failure can't be recorded either
         known = await store.recorded_error(name)
         async with transaction(*([] if known == text else [SOURCES_KEY, source_key(name)]), scope=scopes.PRICES):
             await store.record_failure(name, title, text, clock.timestamp())
@@ -52,7 +52,8 @@ async def failed(name: str, title: str, error: FetchError) -> Outcome:
 
 
 def as_fault(error: Exception, name: str) -> FetchError:
-    """Any exception of a refresh of ``name`` as the fault to record; an unexpected one is logged with its traceback."""
+    """An exception during a refresh of ``name`` as the fault to record; an unexpected one is logged with its
+    traceback."""
     if isinstance(error, FetchError):
         return error
     if isinstance(error, (*UNAVAILABLE, OSError)):
@@ -62,8 +63,8 @@ def as_fault(error: Exception, name: str) -> FetchError:
 
 
 def place_of(error: BaseException) -> str:
-    """The innermost line of ours that an exception passed, as ``file.py:31``: enough to locate it, without any of the
-    answer's text."""
+    """The innermost line of our code that an exception passed through, as ``file.py:31``: enough to locate it, without
+    any text from the answer."""
     place, trace = "an unknown place", error.__traceback__
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename

@@ -1,4 +1,4 @@
-"""The table of sources: what became of the last try of each."""
+"""The table of sources: how the last attempt to fetch each of them went."""
 
 from typing import Any
 
@@ -7,24 +7,24 @@ from app.upstream.tables import LoadedSource
 
 
 async def recorded_error(name: str) -> str | None:
-    """The error that stands recorded of a source, "" if none; None where the source was never recorded."""
+    """The error recorded for a source, ``""`` if there is none; ``None`` if the source was never recorded."""
     found = await fetch_value("SELECT error FROM loaded_source WHERE name = {}", name)
     return None if found is None else str(found)
 
 
 async def is_recorded(name: str) -> bool:
-    """True if a source was asked or loaded before."""
+    """True if a source was fetched or loaded before."""
     return bool(await LoadedSource.exists().where(LoadedSource.name == name).run())
 
 
 async def last_tries() -> dict[str, int | None]:
-    """Source → the second in which it was last asked, None for one that only shipped."""
+    """Source → the second of the last attempt to fetch it, ``None`` for a source that only shipped."""
     found = await LoadedSource.select(LoadedSource.name, LoadedSource.tried_at).run()
     return {row["name"]: row["tried_at"] for row in found}
 
 
 async def record_failure(name: str, title: str, error: str, now: int) -> None:
-    """Record a failure at ``now``, inside the running transaction; what a source brought before stays."""
+    """Record a failure at ``now``, inside the running transaction; what the source brought before stays."""
     if await is_recorded(name):
         values: dict[Any, Any] = {"error": error, "error_at": now, "tried_at": now}
         await LoadedSource.update(values).where(LoadedSource.name == name).run()
@@ -33,7 +33,7 @@ async def record_failure(name: str, title: str, error: str, now: int) -> None:
 
 
 async def record_answer(name: str, title: str, now: int) -> None:
-    """Record a good answer of a source that brings no offers, inside the running transaction."""
+    """Record a good answer from a source that brings no offers, inside the running transaction."""
     await LoadedSource.delete().where(LoadedSource.name == name).run()
     await LoadedSource.insert(_row(name, title, fetched_at=now, tried_at=now, live=True)).run()
 

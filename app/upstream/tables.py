@@ -7,7 +7,7 @@ from app.storage.engine import ENGINE
 
 
 class LoadedSource(Table, db=ENGINE, tablename="loaded_source"):
-    """A source of prices: when it was last read successfully, what it held, and what has gone wrong since."""
+    """A source of prices: when it was last read successfully, what it contained, and the last error."""
 
     name = Varchar(length=60, primary_key=True)
     title = Varchar(length=200)

@@ -1,11 +1,11 @@
-"""What writing an answer to the database changed."""
+"""The changes that writing an answer made to the database."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
 class Written:
-    """What a write did: how many offers are new, changed, confirmed and gone, and the keys that it raised."""
+    """How many offers are new, changed, confirmed and gone, and the version keys that were raised."""
 
     added: int = 0
     changed: int = 0

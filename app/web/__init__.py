@@ -1,1 +1,1 @@
-"""What every page shares: preparing and serving bytes, headers, errors, rendering, static files."""
+"""What every page shares: rendering once and serving bytes, headers, limits, form bodies, static files."""

@@ -1,4 +1,4 @@
-"""Static files under names that hold their content's hash: cached for ever, compressed once."""
+"""Static files under names that contain a hash of their content: cached for ever, compressed once."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=ut
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A static file: its public address, content, and the hash that browsers check it against."""
+    """A static file: its public address, its content, and the hash that browsers check it against."""
 
     address: str
     media_type: str
@@ -52,7 +52,7 @@ def address(name: str) -> str:
 
 
 def integrity(name: str) -> str:
-    """What a browser checks the static file ``name`` against (Subresource Integrity)."""
+    """The hash that a browser checks the static file ``name`` against (Subresource Integrity)."""
     return assets()[name].integrity
 
 

@@ -1,14 +1,14 @@
-"""Request bodies, read within a bounded time: one that is slow, stalls or is cut off affects only its own request."""
+"""Request bodies, read within a bounded time: one that is slow, stalls or breaks off affects only its own request."""
 
 import asyncio
 from typing import Any
 
 BODY_S = 20.0
-"""The time within which a whole body must arrive; enough for a megabyte at 400 kbit/s."""
+"""The seconds within which a whole body must arrive; enough for a megabyte at 400 kbit/s."""
 
 
 class BodyError(Exception):
-    """A body that can't be read to its end; ``status`` is what to answer."""
+    """A body that can't be read to its end; ``status`` is the HTTP status to answer with."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -24,9 +24,9 @@ class BoundedBody:
         self._whole = False
 
     async def receive(self) -> Any:
-        """The next message; raises :class:`BodyError` where the body takes too long or its sender breaks it off."""
+        """The next message. Raises :class:`BodyError` if the body takes too long or its sender breaks it off."""
         if self._whole:
-            return await self._receive()  # what comes after the body is only that the visitor has gone
+            return await self._receive()  # after the body, only the client's disconnect can follow
         loop = asyncio.get_running_loop()
         if self._ends is None:
             self._ends = loop.time() + BODY_S

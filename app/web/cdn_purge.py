@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 from app.core import logs
 from app.core.http_client import Fetcher, FetchError, Limits
 from app.core.settings import Settings
+from app.core.units import MIB
 
 KEYS_PER_REQUEST = 200
-LIMITS = Limits(connect_s=3, read_s=5, total_s=10, max_bytes=2**20)
+LIMITS = Limits(connect_s=3, read_s=5, total_s=10, max_bytes=MIB)
 log = logs.get("edge")
 
 

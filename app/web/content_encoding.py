@@ -7,14 +7,15 @@ import brotli
 import zstandard
 
 CODINGS = ("br", "zstd", "gzip", "identity")
-"""What we prepare, best first."""
+"""The codings we prepare, best first."""
 
 
 @lru_cache(maxsize=512)
 def negotiate(accept: str) -> str | None:
-    """The best coding that ``Accept-Encoding`` allows, after RFC 9110 §12.5.3; ``None`` if none is.
+    """The best coding that ``Accept-Encoding`` allows (RFC 9110, section 12.5.3); ``None`` if it allows none.
 
-    Ties go to our own order. An absent header is an empty string here and means identity, which every client can read.
+    Ties are broken by our own order. An absent header is passed as an empty string and means identity, which every
+    client can read.
     """
     weights = _weights(accept)
     star = weights.get("*")
@@ -48,7 +49,7 @@ def _weight(parameters: list[str]) -> float:
 
 
 def encode(body: bytes, coding: str, *, best: bool = False) -> bytes:
-    """``body`` in ``coding``; ``best`` for what is compressed once in the life of the process."""
+    """``body`` in ``coding``; ``best`` is for what is compressed once in the life of the process."""
     if coding == "br":
         return bytes(brotli.compress(body, quality=11 if best else 5))
     if coding == "zstd":

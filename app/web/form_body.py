@@ -1,4 +1,4 @@
-"""The fields of a posted form: counted before they are read, and read off the event loop."""
+"""The fields of a posted form: counted before they are parsed, and parsed off the event loop."""
 
 import asyncio
 from typing import Any
@@ -12,12 +12,12 @@ from app.core.errors import QueryError
 from app.web.bodies import BodyError
 
 MOST_FIELDS = 100
-"""No form has more; reading a hundred thousand takes a second."""
+"""No form has more fields; parsing a hundred thousand takes a second."""
 URL_ENCODED = "application/x-www-form-urlencoded"
 
 
 async def fields_and_file(request: Request[Any, Any, Any]) -> tuple[dict[str, str], bytes]:
-    """The fields, and an uploaded file's bytes. Raises :class:`QueryError` for what is no form, or for none of ours."""
+    """(fields, bytes of an uploaded file). Raises :class:`QueryError` if the body is not a form, or not one of ours."""
     try:
         if request.content_type[0] == URL_ENCODED:
             body = await request.body()
@@ -33,19 +33,19 @@ async def fields_and_file(request: Request[Any, Any, Any]) -> tuple[dict[str, st
                 fields[str(name)] = str(value)
     except (HTTPException, BodyError, QueryError):
         raise
-    except Exception:  # whatever the parser stumbles over is no form
+    except Exception:  # whatever the parser fails on is not a form
         raise QueryError("body", "This is no form that can be read.", "Send the fields as the page does.") from None
     return fields, file
 
 
 def _url_encoded(body: bytes) -> dict[str, str]:
-    """The last value of each name; a part without a name or value is an empty one."""
+    """The last value of each name; a part without a name or a value has an empty one."""
     parts = (part.partition(b"=") for part in body.split(b"&") if part)
     return {_unescaped(name): _unescaped(value) for name, _, value in parts}
 
 
 SLICE = 16_384
-"""Bytes that are unescaped at a time: each escape takes a hundred times its length while that goes on."""
+"""Bytes that are unescaped at a time: meanwhile, each escape takes a hundred times its length in memory."""
 
 
 def _unescaped(text: bytes) -> str:
@@ -53,7 +53,7 @@ def _unescaped(text: bytes) -> str:
     while at < len(text):
         end = min(len(text), at + SLICE)
         if end < len(text) and (escape := text.rfind(b"%", end - 2, end)) >= 0:
-            end = escape  # no escape is cut in two
+            end = escape  # never split an escape
         whole += unquote_to_bytes(text[at:end])
         at = end
     return whole.decode("utf-8", "replace")

@@ -1,8 +1,8 @@
 """Prepared answers: rendered once per version of their data, compressed once, served as bytes.
 
 An address declares what it shows (:func:`public`); no other code has to think about caches. An answer is kept until a
-version it shows is raised, by any process, or its ``valid_until`` comes. Outside Litestar stands :class:`Front`, which
-serves what is prepared, adds the security headers to everything and answers HEAD.
+version that it shows is raised, by any process, or until its ``valid_until``. :class:`Front` wraps Litestar: it serves
+what is prepared, adds the security headers to everything and answers HEAD.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ from app.web.page_cache import COMPRESS_IN_THREAD_BYTES, Kept, Prepared, Render
 from app.web.request_target import ELSEWHERE, canonical_path, refusal
 
 PAGES: set[str] = set()
-"""The routes of public pages: a page's measurements are accepted for one of these only."""
+"""The routes of public pages; measurements are accepted only for these."""
 
 
 async def body_of(kept: Kept, coding: str) -> bytes:
-    """The prepared body in ``coding``, compressed at its first use."""
+    """The prepared body in ``coding``, compressed when it is first used."""
     body = kept.bodies.get(coding)
     if body is None:
         if len(kept.answer.body) > COMPRESS_IN_THREAD_BYTES:
@@ -43,7 +43,8 @@ async def body_of(kept: Kept, coding: str) -> bytes:
 
 
 def public(path: str, *, shows: tuple[str, ...] = ()) -> Callable[[Render], HTTPRouteHandler]:
-    """Declare a public GET address and what data it shows; ``{name}`` in a key stands for that part of the path.
+    """Declare a public GET address and the version keys of what it shows; ``{name}`` in a key stands for that path
+    parameter.
 
     The function gets an :class:`Ask` and returns an :class:`Answer`.
     """

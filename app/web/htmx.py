@@ -1,7 +1,7 @@
 """What htmx needs to know: which addresses are fragments, and which page a fragment belongs to."""
 
 FRAGMENTS = {"/prices/table": "/prices"}
-"""Fragment address → the page it is a part of. A fragment has an address of its own, never a header."""
+"""Address of a fragment → the page it is part of. A fragment is told from a page by its address, never by a header."""
 
 
 def is_fragment(path: str) -> bool:
@@ -10,10 +10,10 @@ def is_fragment(path: str) -> bool:
 
 
 def page_of(path: str) -> str:
-    """The page that ``path`` is a part of; itself if it is a page."""
+    """The page that ``path`` is part of; ``path`` itself if it is a page."""
     return FRAGMENTS.get(path, path)
 
 
 def push_url(address: str) -> tuple[str, str]:
-    """The header that makes the browser's address the page's instead of the fragment's."""
+    """The header that sets the browser's address to the page's instead of the fragment's."""
     return ("hx-push-url", address)

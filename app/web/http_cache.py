@@ -14,12 +14,12 @@ IMMUTABLE = [("cache-control", "public, max-age=31536000, immutable"), ("vary", 
 
 
 def etag(digest: str, coding: str) -> str:
-    """A strong validator: the content's hash and the coding, the same for everyone."""
+    """A strong validator from the content's hash and the coding; the same for everyone."""
     return f'"{digest}"' if coding == "identity" else f'"{digest}-{coding}"'
 
 
 def matches(if_none_match: str, etag: str) -> bool:
-    """True if a request's ``If-None-Match`` names ``etag`` (weak comparison, as RFC 9110 §13.1.2 asks)."""
+    """True if a request's ``If-None-Match`` contains ``etag`` (weak comparison, RFC 9110, section 13.1.2)."""
     if if_none_match.strip() == "*":
         return True
     return etag in [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
@@ -27,7 +27,8 @@ def matches(if_none_match: str, etag: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """How long an edge may serve an answer, in seconds: fresh, then while it revalidates, then while we are down."""
+    """How long an edge may serve an answer, in seconds: while fresh, then while revalidating, then while we are
+    down."""
 
     shared: int
     while_revalidating: int
@@ -62,7 +63,8 @@ def as_old(head: Iterable[tuple[bytes, bytes]], age_s: int) -> list[tuple[bytes,
 
 
 def cache_headers(span: Life, shows: Iterable[str]) -> list[tuple[str, str]]:
-    """The headers that tell browsers, and separately edges, how long an answer is fresh and which keys it shows."""
+    """The headers that tell browsers, and edges separately, how long an answer is fresh and which version keys it
+    shows."""
     return [
         ("cache-control", f"public, max-age=0, must-revalidate, s-maxage={span.shared}"),
         ("cdn-cache-control", (f"public, max-age={span.shared}, stale-while-revalidate={span.while_revalidating}, "

@@ -1,4 +1,4 @@
-"""Prepared answers: rendered once per version of their data, and kept until that version or the time changes.
+"""The page cache: answers rendered once per version of their data, kept until that version or the time changes.
 Bounded."""
 
 import asyncio
@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from app.core.errors import BusyError
+from app.core.units import MIB
 from app.storage.engine import VersionWatch, despite_damage
 from app.web.answers import Answer, Ask
 
 MAX_KEPT = 4_000
-MAX_KEPT_BYTES = 128 * 2**20
+MAX_KEPT_BYTES = 128 * MIB
 MAX_RENDERS = 8
 MAX_WAITING = 64
 COMPRESS_IN_THREAD_BYTES = 200_000
@@ -49,11 +50,11 @@ class Kept:
 
 
 class Prepared:
-    """The kept answers, bounded in number and bytes, and the renders under way, bounded too."""
+    """The kept answers, bounded in number and bytes, and the renders in progress, bounded too."""
 
     def __init__(self, watch: VersionWatch, next_change: Callable[[int], int | None] = lambda _: None) -> None:
-        """``next_change`` gives the instant at which every page changes, for example because another policy takes
-        effect."""
+        """``next_change`` gives the instant at which every page changes, for example because another policy version
+        takes effect."""
         self._watch = watch
         self._next_change = next_change
         self._kept: OrderedDict[tuple[str, bytes], Kept] = OrderedDict()
@@ -66,7 +67,7 @@ class Prepared:
         return {"kept": len(self._kept), "bytes": self._bytes, "under_way": len(self._under_way)}
 
     def find(self, key: tuple[str, bytes], now: int) -> Kept | None:
-        """The prepared answer of an address, if it is current."""
+        """The prepared answer for an address, if it is current."""
         kept = self._kept.get(key)
         if kept is None or (versions := self._watch.versions()) is None:
             return None
@@ -84,16 +85,18 @@ class Prepared:
         return kept, int(known[1])
 
     async def make(self, key: tuple[str, bytes], ask: Ask, shows: tuple[str, ...], render: Render) -> Kept:
-        """Render an address once, however many ask at the same time; raises :class:`BusyError` past the bounds."""
+        """Render an address once, however many requests wait for it. Raises :class:`BusyError` beyond the bounds."""
         if (running := self._under_way.get(key)) is not None:
             return await asyncio.shield(running)
         if len(self._under_way) >= MAX_WAITING:
             raise BusyError("Too many pages are being prepared at once; please try again in a moment.")
         task = asyncio.create_task(
             self._prepare(key, ask, shows, render)
-        )  # nobody's own: whoever gives up leaves it to the others
+        )  # it belongs to no single request: one that is cancelled leaves it running for the others
         self._under_way[key] = task
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # an error is its readers' to raise
+        task.add_done_callback(
+            lambda done: done.cancelled() or done.exception()
+        )  # an error is raised by those who await it
         return await asyncio.shield(task)
 
     async def _prepare(self, key: tuple[str, bytes], ask: Ask, shows: tuple[str, ...], render: Render) -> Kept:

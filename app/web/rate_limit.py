@@ -1,4 +1,4 @@
-"""How often one sender may do something, without keeping the address: a salted hash in memory, whose salt changes
+"""How often one sender may do something, without storing the address: a salted hash in memory, whose salt changes
 daily."""
 
 import hashlib
@@ -9,16 +9,16 @@ from collections import OrderedDict
 from app.core.units import DAY_S
 
 WIDENING = ((64, 1), (56, 4), (48, 16))
-"""An IPv6 customer gets a /64 to a /48 and may change addresses within it: each wider network may do so many times
-as much."""
+"""(prefix length, multiple of the limit): an IPv6 customer gets a /64 to a /48 and may change addresses within it, so
+each wider network has a multiple of the limit."""
 
 
 class RateLimit:
     """At most ``most`` in each window of ``window_s`` seconds for each IPv4 address or IPv6 /64, and a few times that
     for the networks around it.
 
-    Memory is bounded by ``addresses``: beyond that the least recently seen is forgotten, so that a flood of addresses
-    locks nobody out.
+    Memory is bounded by ``addresses``: beyond that, the least recently seen address is forgotten, so that a flood of
+    addresses locks nobody out.
     """
 
     def __init__(self, most: int, window_s: int, addresses: int = 50_000) -> None:
@@ -28,7 +28,8 @@ class RateLimit:
         self._salt = b""
 
     def allows(self, address: str, now: int) -> bool:
-        """Count one request from ``address`` at the second ``now``; False, and not counted, if it is over the limit."""
+        """Count one request from ``address`` at the second ``now``; ``False``, and not counted, if it is over the
+        limit."""
         if now // DAY_S != self._day:
             self._day, self._salt = now // DAY_S, secrets.token_bytes(16)
             self._counts.clear()
@@ -38,7 +39,7 @@ class RateLimit:
         keys = [(self._key(network), self.most * times) for network, times in networks(address)]
         if any(self._counts.get(key, 0) >= most for key, most in keys):
             return False
-        for key, _ in reversed(keys):  # the narrowest last: it is the one to remember
+        for key, _ in reversed(keys):  # the narrowest last, so that it is the most recently used
             self._counts[key] = self._counts.pop(key, 0) + 1
         while len(self._counts) > self._addresses:
             self._counts.popitem(last=False)
@@ -53,7 +54,7 @@ class RateLimit:
 
 
 def networks(address: str) -> list[tuple[str, int]]:
-    """(network, how many times the limit it has) of an address, the narrowest first."""
+    """(network, multiple of the limit) for an address, the narrowest first."""
     try:
         read = ipaddress.ip_address(address)
     except ValueError:

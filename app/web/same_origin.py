@@ -1,4 +1,4 @@
-"""Checks that posts come from our own pages, by ``Sec-Fetch-Site`` and ``Origin``, without token or cookie.
+"""Checks that posts come from our own pages, by ``Sec-Fetch-Site`` and ``Origin``, without a token or cookie.
 
 Also bounds their size.
 """
@@ -15,9 +15,9 @@ from app.core.settings import Settings
 
 
 def refuse_foreign(scope: Mapping[str, Any], settings: Settings) -> None:
-    """Raise :class:`ForbiddenError` for a post that a page of another site made a browser send.
+    """Raise :class:`ForbiddenError` for a post that another site's page made a browser send.
 
-    Browsers state where a request comes from; a request without that comes from a program and passes.
+    Browsers state where a request comes from; a request that does not comes from a program and is allowed.
     """
     site = header(scope, b"sec-fetch-site")
     if site in ("same-origin", "none"):
@@ -35,7 +35,7 @@ def _ours(said: str, scope: Mapping[str, Any], settings: Settings) -> bool:
 
 
 async def read_body(request: Request[Any, Any, Any], most: int) -> bytes:
-    """The body, of ``most`` bytes; raises :class:`TooLargeError` before more than that is kept."""
+    """The body, of at most ``most`` bytes; raises :class:`TooLargeError` before more than that is read."""
     kept = bytearray()
     async for chunk in request.stream():
         kept += chunk

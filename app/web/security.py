@@ -1,4 +1,4 @@
-"""The security headers of every response, errors and fragments included."""
+"""The security headers of every response, including errors and fragments."""
 
 from app.core.settings import Settings
 from app.web.htmx import is_fragment
@@ -43,11 +43,11 @@ def is_data(path: str) -> bool:
 
 
 NOT_INDEXED = (("x-robots-tag", "noindex"),)
-"""Data and fragments are not what a search should lead to."""
+"""Data and fragments should not be listed by search engines."""
 
 
 def headers(settings: Settings, path: str) -> list[tuple[bytes, bytes]]:
-    """The security headers of an answer at ``path``, as ASGI wants them."""
+    """The security headers of an answer at ``path``, in ASGI's format."""
     found = [*HEADERS, *(OPEN_TO_OTHERS if is_data(path) else CLOSED_TO_OTHERS)]
     if is_data(path) or is_fragment(path) or path.endswith(".json"):
         found += NOT_INDEXED

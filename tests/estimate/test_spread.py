@@ -11,7 +11,7 @@ from app.benchmarks.measured import shipped_shapes
 from app.calculator.sheet import known_cards
 from app.estimate.constants import fitted
 from app.estimate.inputs import Layout, Traffic
-from app.estimate.speed import estimate
+from app.estimate.speed import Parts, estimate
 from app.estimate.spread import BUSY, STEP, factor_of, regime, step_range, stretch, widened
 
 SHAPE = shipped_shapes()["meta-llama/llama-3.1-70b-instruct"]
@@ -50,7 +50,7 @@ def test_gpus_that_compute_for_half_of_a_step_are_busy() -> None:
     lone = estimate(SHAPE, CARD, LAYOUT, Traffic(1024, 1024, 1.0), K)
     full = estimate(SHAPE, CARD, LAYOUT, Traffic(1024, 128, 400.0), K)
     assert (regime(lone), regime(full)) == (STEP, BUSY)
-    half = replace(lone, parts=(1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0))
+    half = replace(lone, parts=Parts(1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0))
     assert regime(half) == BUSY
     ranges = {STEP: {"family": [0.9, 1.1]}, BUSY: {"family": [0.7, 1.3]}}
     assert step_range(ranges, full, "family") == (0.7, 1.3)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.catalog.facts import gpus, providers
+from app.core import csv_text
 from app.models.hub.seed import shipped_models
 from app.pricing.offers.price_query import FILTERS, MEANINGS, PARAMETERS
 from app.pricing.snapshot import files
@@ -254,12 +255,12 @@ def test_the_csv_holds_every_offer_with_known_slugs(http: httpx.Client) -> None:
 
 
 def test_csv_text_that_a_spreadsheet_would_run_is_made_harmless() -> None:
-    from app.site.price_api import to_csv
-
-    text = to_csv(
-        ["a"], [["=1+1"], ["+x"], ["-x"], ["@x"], ["a,b"], ['say "x"'], ["two\nlines"], [None], [True]]
-    ).decode()
-    assert text == 'a\r\n\'=1+1\r\n\'+x\r\n\'-x\r\n\'@x\r\n"a,b"\r\n"say ""x"""\r\n"two\nlines"\r\n""\r\ntrue\r\n'
+    cells = ["=1+1", "+x", "-x", "@x", "\rx", "\tx", "a,b", 'say "x"', "two\nlines", None, True, Decimal("2.50")]
+    text = csv_text.table(["a"], ([cell] for cell in cells))
+    assert [cell for (cell,) in csv.reader(io.StringIO(text, newline=""))] == [
+        "a", "'=1+1", "'+x", "'-x", "'@x", "'\rx", "'\tx", "a,b", 'say "x"', "two\nlines", "", "true", "2.5",
+    ]  # fmt: skip
+    assert text.count("\r\n") == 1 + len(cells)
 
 
 QUERIES = st.fixed_dictionaries(

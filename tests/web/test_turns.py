@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app.core import csv_text
 from app.pricing.history import span_store
 from app.pricing.offers import store
-from app.site import price_api
 from tests.conftest import Inside
 
 HEAVY = ("/prices.csv?max_usd={}", "/api/prices?as_of=2026-06-{}", "/prices.csv?as_of=2026-07-{}",
@@ -56,13 +56,13 @@ def test_many_at_once_are_made_one_by_one_and_other_pages_go_on(
 
 def test_a_file_of_every_price_is_written_off_the_event_loop(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
-    real = price_api.to_csv
+    real = csv_text.table
 
-    def watched(*given: Any) -> bytes:
+    def watched(*given: Any) -> str:
         threads.append(threading.current_thread())
         return real(*given)
 
-    monkeypatch.setattr(price_api, "to_csv", watched)
+    monkeypatch.setattr(csv_text, "table", watched)
 
     async def work(client: httpx.AsyncClient) -> None:
         assert (await client.get("/prices.csv")).status_code == 200

@@ -1,26 +1,27 @@
 """What a language model is made of, as far as memory and cost depend on it. Pure values and arithmetic.
 
-A model is a stack of layers; layers of one kind stand together with their number. Sizes are in elements, memory in
-bytes. The KV cache of each attention kind follows its paper: grouped queries (arXiv:2305.13245), multi-head latent
-attention (arXiv:2405.04434, section 2.1), sliding windows (arXiv:2004.05150), gated delta rule (arXiv:2412.06464),
-Mamba-2 (arXiv:2405.21060).
+A model is a stack of layers; equal layers are stored once with their count. Sizes are in elements, memory in bytes. The
+KV cache of each kind of attention follows its paper: grouped queries (arXiv:2305.13245), multi-head latent attention
+(arXiv:2405.04434, section 2.1), sliding windows (arXiv:2004.05150), gated delta rule (arXiv:2412.06464), Mamba-2
+(arXiv:2405.21060).
 """
 
 from dataclasses import dataclass, field
 
 STATE_BYTES = 4
-"""Recurrent states are kept in 32 bits."""
+"""Bytes per element of a recurrent state: states are kept in 32 bits."""
 CONV_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Mixer:
-    """``layers`` layers that mix tokens in one way.
+    """``layers`` layers that mix tokens in the same way.
 
-    ``kind`` is ``full``, ``sliding``, ``latent``, ``compressed``, ``linear`` or ``mamba``. ``parameters`` are of one
-    layer. ``kv_elements`` are kept for each cached token, ``window`` limits how many tokens are cached, ``stride``
-    caches one entry for so many tokens, ``index_elements`` are kept for each entry beside it. ``state_elements`` and
-    ``conv_elements`` are kept for each sequence, however long. ``heads`` and ``head_dim`` say what attention computes.
+    ``kind`` is ``full``, ``sliding``, ``latent``, ``compressed``, ``linear`` or ``mamba``. ``parameters`` counts those
+    of one layer. ``kv_elements`` are kept per cached token; ``window`` limits how many tokens are cached; with a
+    ``stride``, one entry is cached for that many tokens, and ``index_elements`` are kept per entry as well.
+    ``state_elements`` and ``conv_elements`` are kept per sequence, whatever its length. ``heads`` and ``head_dim``
+    determine the arithmetic of attention.
     """
 
     kind: str
@@ -37,7 +38,7 @@ class Mixer:
     head_dim: int = 0
 
     def cached_elements(self, tokens: int) -> float:
-        """Elements of the cache of one layer for a sequence of ``tokens``."""
+        """Elements of one layer's cache for a sequence of ``tokens``."""
         if self.kind == "compressed":
             near = min(tokens, self.window or tokens) * self.kv_elements
             return (
@@ -48,10 +49,10 @@ class Mixer:
 
 @dataclass(frozen=True, slots=True)
 class FeedForward:
-    """``layers`` feed-forward layers of one kind; ``experts`` is 0 for a dense one.
+    """``layers`` feed-forward layers of the same kind; ``experts`` is 0 for a dense one.
 
-    ``expert_parameters`` are of one expert, ``shared_parameters`` of everything that each token passes: a dense layer's
-    own, shared experts, router and projections.
+    ``expert_parameters`` counts those of one expert; ``shared_parameters`` counts everything that every token passes
+    through: a dense layer's own parameters, shared experts, router and projections.
     """
 
     layers: int
@@ -67,16 +68,16 @@ class FeedForward:
 
     @property
     def active_parameters(self) -> int:
-        """Parameters of one layer that a token passes."""
+        """Parameters of one layer that a token passes through."""
         return self.shared_parameters + self.active_experts * self.expert_parameters
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A language model: its layers, embeddings, and what its configuration says of weights and context.
+    """A language model: its layers, embeddings, and what its configuration says about weights and context.
 
     ``precision`` is that of the weights as published (``bf16``, ``fp8``, ``mxfp4``, ``nvfp4``, ``int4``);
-    ``kept_parameters`` of them stay in 16 bits. ``other_parameters`` are vision and audio parts.
+    ``kept_parameters`` of them stay in 16 bits. ``other_parameters`` belong to vision and audio parts.
     """
 
     family: str
@@ -96,7 +97,7 @@ class Architecture:
 
     @property
     def embedding_parameters(self) -> int:
-        """Input embeddings and, where it is not the same matrix, the output head."""
+        """The input embeddings and, unless it is the same matrix, the output head."""
         return self.vocabulary * self.hidden * (1 if self.tied else 2)
 
     @property
@@ -114,9 +115,10 @@ class Architecture:
 
     @property
     def active_parameters(self) -> int:
-        """Parameters at work for one token of text: all of a dense model, else layers without idle experts.
+        """Parameters used for one token of text: all of a dense model's, otherwise those of all layers without the idle
+        experts.
 
-        Of a mixture the input embedding, a look-up of one row, is not counted: so do most model cards.
+        For a mixture, the input embedding (a look-up of one row) is not counted, as in most model cards.
         """
         if not self.is_mixture:
             return self.parameters - self.other_parameters
@@ -128,19 +130,19 @@ class Architecture:
         return any(part.experts for part in self.feed_forwards)
 
     def kv_cache_bytes(self, tokens: int, bytes_per_element: float = 2) -> int:
-        """Bytes that one sequence of ``tokens`` keeps: cached keys and values, and recurrent states."""
+        """Bytes kept for one sequence of ``tokens``: cached keys and values, and recurrent states."""
         cached = sum(mixer.layers * mixer.cached_elements(tokens) for mixer in self.mixers)
         return int(cached * bytes_per_element) + self.state_bytes
 
     @property
     def state_bytes(self) -> int:
-        """Bytes of recurrent states of one sequence, whatever its length."""
+        """Bytes of one sequence's recurrent states, whatever its length."""
         return sum(m.layers * (m.state_elements * STATE_BYTES + m.conv_elements * CONV_BYTES) for m in self.mixers)
 
     def weight_bytes(self, precision: str) -> int:
-        """Bytes of the weights when the layers are in ``precision``; embeddings and other parts stay in 16 bits.
+        """Bytes of the weights if the layers are in ``precision``; embeddings and other parts stay in 16 bits.
 
-        Where the published weights leave attention unquantised, so does this.
+        If the published weights leave attention unquantised, so does this.
         """
         per = BYTES_PER_PARAMETER[precision]
         layers = self.feed_forward_parameters + (self.mixer_parameters if self.quantised_attention or per >= 2 else 0)
@@ -149,5 +151,6 @@ class Architecture:
 
 
 BYTES_PER_PARAMETER = {"bf16": 2.0, "fp8": 1.0, "int8": 1.0, "nvfp4": 0.5625, "mxfp4": 0.53125, "int4": 0.53125}
-"""Bytes of one parameter with its share of the scales: NVFP4 has a byte for 16, MXFP4 one for 32, INT4 two for 64."""
+"""Bytes of one parameter with its share of the scales: NVFP4 has one byte of scale per 16 parameters, MXFP4 one per 32,
+INT4 two per 64."""
 PRECISIONS = tuple(BYTES_PER_PARAMETER)

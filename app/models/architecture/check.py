@@ -1,16 +1,16 @@
-"""Is what was read of a configuration what its weight files hold? Pure."""
+"""Does the architecture read from a configuration match the weight files? Pure."""
 
 from app.models.architecture.architecture import Architecture
 
 TOLERANCE = 0.02
 PACKED = frozenset(("int4", "nvfp4", "mxfp4"))
-"""Formats that hold several parameters in one stored value: their files count something else."""
+"""Formats that pack several parameters into one stored value: their files count something else."""
 
 
 def mismatch(architecture: Architecture, file_parameters: int | None) -> str:
-    """What is wrong, ``""`` where the count of the files is not known, can't be compared, or agrees within 2%.
+    """What is wrong; ``""`` if the files' count is unknown, can't be compared, or agrees within 2%.
 
-    Layers that only draft tokens may or may not be among the files: each counts as much as the last layer of the model.
+    Layers that only draft tokens may or may not be among the files: each counts as much as the model's last layer.
     """
     if not file_parameters or architecture.precision in PACKED:
         return ""

@@ -1,4 +1,4 @@
-"""Access to a ``config.json``: typed, with a reason where something is missing or absurd. Pure."""
+"""Typed access to a ``config.json``, with a reason where a value is missing or absurd. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -7,11 +7,11 @@ from app.core.errors import InferenceBenchError
 
 LARGEST = 10**9
 _STACK = {"M": "mamba", "*": "attention", "E": "moe", "-": "mlp"}
-"""NVIDIA's letters for the layers of a hybrid."""
+"""NVIDIA's letters for the layers of a hybrid model."""
 
 
 class UnreadableError(InferenceBenchError):
-    """A configuration does not say what is needed; the text says what."""
+    """A configuration lacks something that is needed; the text says what."""
 
 
 class Config:
@@ -43,12 +43,12 @@ class Config:
 
     @property
     def family(self) -> str:
-        """The model type, without what marks its text part."""
+        """The model type, without the suffix that marks its text part."""
         found = self.values.get("model_type")
         return found.removesuffix("_text") if isinstance(found, str) else ""
 
     def text(self) -> Mapping[str, Any]:
-        """The part that describes the language model, where it stands apart from vision and audio."""
+        """The part that describes the language model, if it is separate from vision and audio."""
         for name in ("text_config", "llm_config", "language_config"):
             if isinstance(self.values.get(name), Mapping):
                 found: Mapping[str, Any] = self.values[name]
@@ -60,7 +60,7 @@ class Config:
         for name in names:
             value = self.values.get(name)
             if isinstance(value, list) and value and all(part == value[0] for part in value):
-                value = value[0]  # a number for each layer or part, all of them the same
+                value = value[0]  # one number per layer or part, all equal
             if value is None or isinstance(value, bool | list | dict):
                 continue
             if not isinstance(value, int) and not (isinstance(value, float) and value.is_integer()):
@@ -71,14 +71,14 @@ class Config:
         return None
 
     def whole(self, *names: str) -> int:
-        """Like :meth:`maybe`, for what must be stated and above zero."""
+        """Like :meth:`maybe`, for a value that must be stated and positive."""
         found = self.maybe(*names)
         if not found:
             raise UnreadableError(f"the configuration does not state {' or '.join(names)}")
         return found
 
     def pattern(self) -> list[str]:
-        """The kind of each layer where a layer is one thing only; empty otherwise."""
+        """The kind of each layer if every layer is of one kind only; otherwise empty."""
         letters = self.values.get("hybrid_override_pattern")
         if isinstance(letters, str):
             return [_STACK.get(letter, letter) for letter in letters]

@@ -1,4 +1,4 @@
-"""An architecture in words, for a reader. Pure."""
+"""An architecture in words, for readers. Pure."""
 
 from app.models.architecture.architecture import Architecture, Mixer
 
@@ -27,8 +27,7 @@ def tokens(count: int | None) -> str:
 
 
 def short_tokens(count: int) -> str:
-    """A length of context in a table's cell: ``131k`` for 131,072, ``8.2k``, ``1.05M``; to three digits, 950 as it
-    is."""
+    """A context length for a table cell, to three digits: ``131k`` for 131,072, ``8.2k``, ``1.05M``, ``950``."""
     for size, unit in ((10**6, "M"), (10**3, "k")):
         if count >= size:
             return f"{float(f'{count / size:.3g}'):g}{unit}"
@@ -36,13 +35,13 @@ def short_tokens(count: int) -> str:
 
 
 def gigabytes(count: float) -> str:
-    """Bytes for a reader, in GB of 10^9: ``16.1 GB``, ``0.52 GB``."""
+    """Bytes for a reader, in GB of 10^9 bytes: ``16.1 GB``, ``0.52 GB``."""
     value = count / 1e9
     return f"{value:,.0f} GB" if value >= 100 else f"{value:.1f} GB" if value >= 1 else f"{value * 1000:,.0f} MB"
 
 
 def sentences(architecture: Architecture) -> list[str]:
-    """What the model is made of, a sentence each."""
+    """What the model is made of, one sentence per item."""
     found = [
         f"{architecture.layers} layers, hidden size {architecture.hidden:,}, vocabulary {architecture.vocabulary:,}."
     ]

@@ -1,8 +1,8 @@
-"""What is known of families where their configurations are silent: other names of fields, defaults, windows, ties.
-Pure.
+"""What is known about model families where their configurations are silent: other names of fields, defaults, windows,
+tied embeddings. Pure.
 
-Read in the families' own configuration classes as transformers publishes them (``configuration_*.py``): a class's
-default stands wherever the file states nothing.
+Taken from the families' own configuration classes as published in transformers (``configuration_*.py``): a class's
+default applies wherever the file states nothing.
 """
 
 from collections.abc import Mapping
@@ -35,18 +35,18 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "jamba": {"attn_layer_period": 8, "attn_layer_offset": 4, "expert_layer_period": 2, "expert_layer_offset": 1,
               "mamba_d_state": 16, "mamba_d_conv": 4, "mamba_expand": 2},
 }  # fmt: skip
-"""Family → what its class states by default, where a file may leave it out."""
+"""Family → what its class sets by default, for values that a file may leave out."""
 TIED = ("gemma", "cohere", "gpt2", "gpt_bigcode", "falcon", "bloom", "opt", "mpt", "starcoder2", "ernie4_5", "smollm3",
         "lfm2", "codegen", "recurrent_gemma", "openelm", "xglm", "granitemoehybrid")  # fmt: skip
-"""Families whose input and output embeddings are one matrix unless the file says otherwise."""
+"""Families whose input and output embeddings are the same matrix unless the file says otherwise."""
 TWO_MATRICES = ("gpt2", "gpt_neox", "gptj", "gpt_neo", "gpt_bigcode", "falcon", "starcoder2", "phi", "phi-msft", "opt",
                 "bloom", "mpt", "codegen", "xglm", "biogpt",
                 "persimmon", "nemotron", "arcee", "apertus")  # fmt: skip
 """Families whose feed-forward part is two matrices, without a gate."""
 FOUR_TIMES = ("gpt2", "gptj", "gpt_neo", "gpt_bigcode", "falcon", "bloom", "mpt", "codegen")
-"""Families whose feed-forward part is four times as wide as the model where the width is not stated."""
+"""Families whose feed-forward part is four times as wide as the model if no width is stated."""
 ALL_WINDOWS = ("mistral", "mixtral", "starcoder2", "phi3", "phi3small")
-"""Families in which every layer has the window that is stated."""
+"""Families in which every layer uses the stated window."""
 ENCODERS = ("bert", "roberta", "xlm-roberta", "xlm_roberta", "distilbert", "albert", "electra", "deberta", "deberta-v2",
             "mpnet", "nomic_bert", "modernbert",
             "camembert", "clip", "siglip", "siglip2", "vit", "whisper", "wav2vec2", "t5", "mt5", "umt5", "bart",
@@ -55,13 +55,13 @@ ENCODERS = ("bert", "roberta", "xlm-roberta", "xlm_roberta", "distilbert", "albe
             "xlnet", "convbert", "funnel", "gte",
             "colbert", "sam", "vits", "speecht5", "musicgen", "encodec", "swin", "convnext",
             "timm_wrapper")  # fmt: skip
-"""Model types that encode, see or hear, and generate no text of their own by decoding alone."""
+"""Model types that encode, see or hear, and don't generate text by decoding alone."""
 HYBRID_MARKS = ("ssm_cfg", "layer_group_size", "attn_layer_indices", "block_types", "_block_types", "layers_type",
                 "mamba_d_state", "mamba_d_ssm", "full_attn_idxs",
                 "attn_type_list", "attention_layers", "attn_layer_period", "hybrid_layer_ids", "linear_layers",
                 "mamba_layers", "rwkv_version", "head_size_a")  # fmt: skip
-"""Fields that say that not every layer is attention: one that no rule here reads is refused, never counted as
-attention."""
+"""Fields that show that not every layer is attention. A model with such a field that no rule here reads is refused,
+never counted as attention."""
 FAMILIES: tuple[tuple[str, str], ...] = (
     (
         "Llama, Mistral, Qwen and their like",
@@ -100,7 +100,7 @@ FAMILIES: tuple[tuple[str, str], ...] = (
 
 
 def filled(values: Mapping[str, Any], family: str) -> dict[str, Any]:
-    """The values under one set of names, with the family's defaults where nothing is stated."""
+    """The values under one set of names, with the family's defaults for those not stated."""
     found = dict(values)
     for name, others in NAMES.items():
         if found.get(name) is None:
@@ -137,7 +137,7 @@ def filled(values: Mapping[str, Any], family: str) -> dict[str, Any]:
 
 
 def is_encoder(config: Mapping[str, Any]) -> bool:
-    """True for what encodes text, images or sound and does not decode."""
+    """True for a model that encodes text, images or sound and does not decode."""
     if config.get("is_encoder_decoder") is True:
         return True
     kinds = (
@@ -155,12 +155,12 @@ def is_encoder(config: Mapping[str, Any]) -> bool:
 
 
 def context_of(values: Mapping[str, Any], stated: int | None) -> int | None:
-    """The longest context, in tokens, with scaled positions.
+    """The longest context in tokens, including scaled positions.
 
-    ``factor`` × ``original_max_position_embeddings`` where the file says what was scaled (YaRN, arXiv:2309.00071, and
-    the like), the larger of it and what is stated. Where it does not, ``linear``, ``dynamic``, ``ntk`` and ``yarn``
-    scale ``max_position_embeddings`` itself, as engines read them (vLLM's ``_get_and_verify_max_len``), but for
-    Gemma 3, whose stated length is the scaled one.
+    If the file says what was scaled, ``factor`` × ``original_max_position_embeddings`` (YaRN, arXiv:2309.00071, and
+    similar), or the stated length if that is larger. Otherwise ``linear``, ``dynamic``, ``ntk`` and ``yarn`` scale
+    ``max_position_embeddings`` itself, as engines read them (vLLM's ``_get_and_verify_max_len``); except for Gemma 3,
+    whose stated length is already scaled.
     """
     scaling = values.get("rope_scaling") or values.get("rope_parameters")
     if not isinstance(scaling, Mapping):

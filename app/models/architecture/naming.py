@@ -18,14 +18,14 @@ FAMILIES = (
     ("Gemma", r"gemma"), ("GPT-OSS", r"gpt-oss"), ("GLM", r"glm-"), ("Kimi", r"kimi"), ("MiniMax", r"minimax"),
     ("Mixtral", r"mixtral"), ("MiMo", r"mimo"), ("Nemotron", r"nemotron"), ("Step", r"step-"),
 )  # fmt: skip
-"""Family name → what its repositories are called; the first that fits."""
+"""(family name, pattern of its repositories' names); the first match applies."""
 
 
 _VARIANT = re.compile(
     r"[-_.](nvfp4|mxfp4|fp8|fp4|int4|int8|awq|gptq|w4a16|w4a8|w8a8|w8a16|int-4|int-8|4-?bits?|8-?bits?|nf4|bnb|unsloth|autoround|q4_k_[ms]|q5_k_[ms]|q4_0|q6_k|q8_0|g128|marlin|mlx|bf16|fp16|gguf|dynamic|static|pertensor|quantized|instruct|chat|it|base|"
     r"thinking|hf|\d{4})(?=$|[-_.])"
 )
-"""Words of a name that tell weights apart, not architectures: how they are stored, what they were tuned for, when."""
+"""Words in a name that distinguish weights, not architectures: storage format, fine-tuning, date."""
 
 
 def slug_of(model: str) -> str:
@@ -34,7 +34,7 @@ def slug_of(model: str) -> str:
 
 
 def family_of(model: str) -> str:
-    """The family of a repository, or its owner where none is known."""
+    """The family of a repository, or its owner if the family is unknown."""
     name = model.rsplit("/", maxsplit=1)[-1].lower()
     return next((family for family, pattern in FAMILIES if re.search(pattern, name)), model.split("/", maxsplit=1)[0])
 
@@ -46,7 +46,8 @@ def short_name(model: str) -> str:
 
 @lru_cache(maxsize=4096)
 def base_name(model: str) -> str:
-    """What a model shares with its tuned and quantised variants: ``nvidia/Kimi-K2.5-NVFP4`` → ``kimi-k2.5``."""
+    """The name that a model shares with its tuned and quantised variants: ``nvidia/Kimi-K2.5-NVFP4`` →
+    ``kimi-k2.5``."""
     name = short_name(model).lower().removeprefix("meta-")
     while (shorter := _VARIANT.sub("", name)) != name:
         name = shorter
@@ -54,9 +55,9 @@ def base_name(model: str) -> str:
 
 
 def same_architecture(model: str, known: Iterable[str]) -> str:
-    """Of the ``known`` repositories the one that ``model`` is a variant of, ``""`` where there is none.
+    """The one of the ``known`` repositories that ``model`` is a variant of, ``""`` if there is none.
 
-    A variant that was tuned, dated or quantised has the layers of its base; the shortest name stands for all.
+    A tuned, dated or quantised variant has the layers of its base; among equals, the shortest name is returned.
     """
     base = base_name(model)
     return min((name for name in known if base_name(name) == base), key=lambda name: (len(name), name), default="")
@@ -68,20 +69,19 @@ _STATED = (
     ("q4_k_m", r"q4_k_[ms]|q4_k|q4_0"), ("q5_k_m", r"q5_k_[ms]|q5_k"), ("q6_k", r"q6_k"), ("q8_0", r"q8_0"), ("bf16",
         r"bf16"), ("fp16", r"fp16|f16"),
 )  # fmt: skip
-"""Format of weights → how names state it; the first that a name holds, so that ``GPTQ-Int8`` is 8 bits."""
+"""(weight format, pattern of how names state it); the first match applies, so that ``GPTQ-Int8`` is 8 bits."""
 
 
 @lru_cache(maxsize=4096)
 def stated_precision(model: str) -> str:
-    """The format of the weights that a repository's name states, ``""`` where it states none: ``Qwen3-8B-AWQ`` →
-    ``int4``."""
+    """The weight format that a repository's name states, ``""`` if it states none: ``Qwen3-8B-AWQ`` → ``int4``."""
     name = short_name(model).lower()
     found = (precision for precision, words in _STATED if re.search(rf"(?<![a-z0-9])({words})(?![a-z0-9])", name))
     return next(found, "")
 
 
 def understood(model: str, config: Any) -> Architecture:
-    """The architecture of a repository; where its configuration is silent, its name states the precision.
+    """The architecture of a repository; if its configuration states no precision, its name may.
 
     Raises :class:`UnreadableError`.
     """
@@ -92,6 +92,6 @@ def understood(model: str, config: Any) -> Architecture:
     word = named[1].lower() if named else ""
     if word and (
         found.precision == "bf16" or (found.precision, word) == ("mxfp4", "nvfp4")
-    ):  # two 4-bit formats, one told by the name alone
+    ):  # two 4-bit formats, which only the name distinguishes
         return replace(found, precision=_SAME.get(word, word), notes=("precision read from the repository's name",))
     return found

@@ -1,4 +1,4 @@
-"""In which precision a model's weights are published, read from its configuration. Pure."""
+"""The precision in which a model's weights are published, read from its configuration. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ from app.models.architecture.config import UnreadableError
 
 
 def precision_of(config: Mapping[str, Any]) -> tuple[str, bool]:  # noqa: PLR0911 -- one return a rule
-    """The weights' precision, and whether attention is in it too.
+    """(the weights' precision, whether attention is in it too).
 
-    A file that states no quantisation is in 16 bits, but for DeepSeek V4 whose experts are stated apart.
+    A file that states no quantisation is in 16 bits, except for DeepSeek V4, which states its experts separately.
     """
     found = _quantisation(config)
     if found is None:
@@ -51,11 +51,11 @@ _NAMED: tuple[tuple[int | str, tuple[str, ...]], ...] = (
     ("fp8", ("float8", "fp8", "e4m3", "fbgemm")), (4, ("int4", "w4a16", "uint4", "nf4", "4bit")),
     (8, ("int8", "w8a8", "eetq", "8bit")),
 )  # fmt: skip
-"""What stands in the name of a method → bits."""
+"""(bits, words found in the name of a quantisation method)."""
 
 
 def _refuse_mixture(found: Mapping[str, Any]) -> None:
-    """Groups of layers in different formats have no one precision: counted in either, the size would be wrong."""
+    """Refuse groups of layers in different formats: they have no single precision, so any size would be wrong."""
     kinds = {
         (group["weights"].get("num_bits"), str(group["weights"].get("type")))
         for group in _groups(found)
@@ -67,7 +67,8 @@ def _refuse_mixture(found: Mapping[str, Any]) -> None:
 
 
 def _bits(found: Mapping[str, Any]) -> int | str | None:
-    """Bits of a weight where the file states them: for all, by group, or among the parameters of HQQ and its like."""
+    """Bits per weight if the file states them: for all weights, by group, or among the parameters of HQQ and similar
+    methods."""
     for group in _groups(found):
         weights = group.get("weights") or group.get("weight")
         if isinstance(weights, Mapping):

@@ -1,7 +1,7 @@
-"""From a ``config.json`` to an architecture, or a reason why not. Pure.
+"""From a ``config.json`` to an architecture, or to a reason why not. Pure.
 
-Rules for what a configuration does not state are few, and each leaves a note: embeddings are tied only where the file
-says so or the family always does; a head's size is hidden ÷ heads; drafting layers are not counted.
+Rules for what a configuration does not state are few, and each leaves a note: embeddings are tied only if the file says
+so or the family always ties them; a head's size is hidden size ÷ heads; drafting layers are not counted.
 """
 
 from collections import Counter
@@ -65,7 +65,7 @@ def _layer_count(text: Config) -> int:
 
 
 def _is_stack(text: Config) -> bool:
-    """True where each layer is one thing only: a mixer or a feed-forward part."""
+    """True if each layer is only one thing: a mixer or a feed-forward part."""
     pattern = text.pattern()
     return bool(pattern) and (
         isinstance(text.values.get("hybrid_override_pattern"), str) or bool({"moe", "mlp"} & set(pattern))
@@ -80,14 +80,14 @@ def _tied(config: Mapping[str, Any], text: Config) -> bool:
 
 
 def _uniform(text: Config, layers: int) -> tuple[list[Mixer], list[FeedForward]]:
-    """Every layer mixes tokens, then passes a feed-forward part."""
+    """Every layer mixes tokens, then has a feed-forward part."""
     mixers = [token_mixers.mixer(text, index) for index in range(layers)]
     feeds = [_feed(text, index) for index in range(layers)]
     return mixers, feeds
 
 
 def _stacked(text: Config) -> tuple[list[Mixer], list[FeedForward]]:
-    """Every layer is one thing: Mamba, attention, a dense or an expert layer (NVIDIA's Nemotron-H,
+    """Every layer is only one thing: Mamba, attention, or a dense or expert layer (NVIDIA's Nemotron-H,
     arXiv:2504.03624)."""
     mixers: list[Mixer] = []
     feeds: list[FeedForward] = []
@@ -106,7 +106,7 @@ def _stacked(text: Config) -> tuple[list[Mixer], list[FeedForward]]:
 
 
 def _matrices(text: Config) -> int:
-    """A gated feed-forward part has three matrices, one without a gate two."""
+    """A gated feed-forward part has three matrices, one without a gate has two."""
     if text.family in families.TWO_MATRICES and text.values.get("mlp_type", "default") != "gated":
         return 2
     act = str(text.values.get("mlp_hidden_act") or text.values.get("hidden_act") or "silu")
@@ -124,10 +124,10 @@ def _feed(text: Config, index: int) -> FeedForward:
     found = _experts(text)
     if text.family == "arctic" and text.values.get(
         "use_residual", True
-    ):  # a dense part of the model's own width beside the experts
+    ):  # a dense part of the model's own width, next to the experts
         residual = _dense(text, text.whole("hidden_size"))
         return replace(found, shared_parameters=found.shared_parameters + residual.shared_parameters)
-    if text.values.get("enable_moe_block"):  # Gemma 4: a dense part beside the experts, in every layer
+    if text.values.get("enable_moe_block"):  # Gemma 4: a dense part next to the experts, in every layer
         dense = _dense(text, text.whole("intermediate_size"))
         return FeedForward(
             1,
@@ -140,10 +140,10 @@ def _feed(text: Config, index: int) -> FeedForward:
 
 
 def _dense_size(text: Config, *, mixture: bool) -> int:
-    """The width of a dense layer; families name it differently where most layers hold experts."""
+    """The width of a dense layer; families use another name for it if most layers hold experts."""
     if text.family == "granitemoehybrid" and text.maybe(
         "shared_intermediate_size"
-    ):  # without experts the shared part is the layer's
+    ):  # without experts, the shared part is the whole layer
         return text.whole("shared_intermediate_size")
     names = (
         ("dense_intermediate_size", "intermediate_size_mlp", "intermediate_size") if mixture else ("intermediate_size",)
@@ -188,7 +188,7 @@ def _experts(text: Config) -> FeedForward:
 
 
 def _shared_width(text: Config, width: int) -> int:
-    """The width of everything that each token passes beside its experts."""
+    """The width of everything that each token passes through besides its experts."""
     if text.family.startswith("llama4"):
         return text.whole("intermediate_size")
     if text.family in ("granitemoehybrid", "granitemoeshared") and text.maybe("shared_intermediate_size"):
@@ -201,5 +201,5 @@ def _shared_width(text: Config, width: int) -> int:
 
 
 def _merged(parts: list[T]) -> tuple[T, ...]:
-    """Equal layers as one entry with their number, in the order of their first."""
+    """Equal layers as one entry with their count, in the order of first appearance."""
     return tuple(replace(part, layers=count) for part, count in Counter(parts).items())

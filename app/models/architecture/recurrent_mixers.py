@@ -24,7 +24,7 @@ def mamba(text: Config) -> Mixer:
 
 
 def mamba1(text: Config) -> Mixer:
-    """A Mamba layer of the first kind (arXiv:2312.00752), as in Jamba."""
+    """A Mamba layer of the first generation (arXiv:2312.00752), as in Jamba."""
     hidden = text.whole("hidden_size")
     inner, state = hidden * (text.maybe("mamba_expand") or 2), text.maybe("mamba_d_state") or 16
     kernel, rank = text.maybe("mamba_d_conv") or 4, text.maybe("mamba_dt_rank") or -(-hidden // 16)
@@ -44,7 +44,7 @@ def mamba1(text: Config) -> Mixer:
 
 
 def short_convolution(text: Config) -> Mixer:
-    """A gated short convolution of LFM2: three projections, a kernel for each channel, and one back."""
+    """A gated short convolution as in LFM2: three projections in, a kernel per channel, and one projection out."""
     hidden, kernel = text.whole("hidden_size"), text.maybe("conv_L_cache") or 3
     width = text.maybe("conv_dim") or hidden
     return Mixer(
@@ -59,8 +59,8 @@ def short_convolution(text: Config) -> Mixer:
 
 
 def lightning(text: Config) -> Mixer:
-    """Lightning attention of MiniMax-01 (arXiv:2501.08313): queries, keys, values and a gate of the whole width,
-    one state a head."""
+    """Lightning attention as in MiniMax-01 (arXiv:2501.08313): queries, keys, values and a gate of the full width, one
+    state per head."""
     hidden, heads = text.whole("hidden_size"), text.whole("num_attention_heads")
     size = text.maybe("head_dim") or hidden // heads
     width = heads * size

@@ -7,7 +7,7 @@ from app.models.architecture.architecture import Architecture, FeedForward, Mixe
 
 
 def to_plain(architecture: Architecture) -> dict[str, Any]:
-    """An architecture as plain values; what holds its default is left out."""
+    """An architecture as plain values; those equal to their default are left out."""
     found = asdict(architecture)
     found["mixers"] = [_without_defaults(asdict(mixer), Mixer) for mixer in architecture.mixers]
     found["feed_forwards"] = [_without_defaults(asdict(part), FeedForward) for part in architecture.feed_forwards]
@@ -22,7 +22,7 @@ def _without_defaults(values: dict[str, Any], kind: Any) -> dict[str, Any]:
 
 
 def from_plain(values: dict[str, Any]) -> Architecture:
-    """The architecture of :func:`to_plain` values."""
+    """The architecture from the values of :func:`to_plain`."""
     made = {
         **values,
         "mixers": tuple(Mixer(**mixer) for mixer in values["mixers"]),

@@ -1,6 +1,6 @@
 """The part of a layer that mixes tokens, read from a configuration: parameters, cache and state. Pure.
 
-Matrix shapes follow the families' own reference code as transformers publishes it.
+Matrix shapes follow the families' own reference code as published in transformers.
 """
 
 from collections.abc import Callable
@@ -49,9 +49,10 @@ def _kind(text: Config, index: int) -> str:
 
 
 def _hybrid_kind(text: Config, index: int) -> str | None:  # noqa: PLR0911 -- one return a rule
-    """The kind of a layer in a family that says by a rule which layers are not attention; None where all are.
+    """The kind of a layer in a family that has a rule for which layers are not attention; ``None`` if all are
+    attention.
 
-    Raises :class:`UnreadableError` where the file speaks of other layers in a way that no rule here reads.
+    Raises :class:`UnreadableError` if the file describes other layers in a way that no rule here reads.
     """
     values = text.values
     interval = text.maybe("full_attention_interval")
@@ -80,7 +81,7 @@ def _hybrid_kind(text: Config, index: int) -> str | None:  # noqa: PLR0911 -- on
 
 
 def _has_window(text: Config, index: int) -> bool:
-    """True for a layer that attends to a sliding window, where no list of kinds says so."""
+    """True for a layer that attends to a sliding window, for files without a list of layer kinds."""
     window, context = text.maybe("sliding_window"), text.maybe("max_position_embeddings")
     if not window or (context and window >= context) or text.values.get("use_sliding_window") is False:
         return False
@@ -98,7 +99,7 @@ def _has_window(text: Config, index: int) -> bool:
 
 
 def grouped(text: Config, *, sliding: bool = False) -> Mixer:
-    """Attention with grouped queries, over everything or a sliding window."""
+    """Attention with grouped queries, over the whole context or a sliding window."""
     own: dict[str, Any] = dict(text.values)
     heads, kv = (
         text.whole("num_attention_heads"),
@@ -127,7 +128,7 @@ def grouped(text: Config, *, sliding: bool = False) -> Mixer:
 
 
 def _index_parameters(text: Config) -> int:
-    """What chooses the tokens to attend to, where attention is sparse by blocks (MiniMax M3)."""
+    """Parameters of the part that chooses the tokens to attend to, for block-sparse attention (MiniMax M3)."""
     sparse = text.values.get("sparse_attention_config")
     if not isinstance(sparse, dict):
         return 0
@@ -137,8 +138,7 @@ def _index_parameters(text: Config) -> int:
 
 
 def _latent(text: Config) -> Mixer:
-    """Multi-head latent attention (arXiv:2405.04434), with a lightning indexer where one is stated
-    (arXiv:2512.02556)."""
+    """Multi-head latent attention (arXiv:2405.04434), with a lightning indexer if one is stated (arXiv:2512.02556)."""
     hidden, heads = text.whole("hidden_size"), text.whole("num_attention_heads")
     rank, rope = text.whole("kv_lora_rank"), text.maybe("qk_rope_head_dim") or 0
     nope, value = text.whole("qk_nope_head_dim"), text.whole("v_head_dim")
@@ -163,7 +163,8 @@ def _latent(text: Config) -> Mixer:
 
 
 def _compressed(text: Config, index: int) -> Mixer:
-    """DeepSeek V4: one shared key-value head, a near window, and entries that stand for many tokens each."""
+    """DeepSeek V4: one shared key-value head, a window of recent tokens, and entries that each stand for many
+    tokens."""
     hidden, heads, size = text.whole("hidden_size"), text.whole("num_attention_heads"), text.whole("head_dim")
     query_rank, out_rank, groups = text.whole("q_lora_rank"), text.whole("o_lora_rank"), text.whole("o_groups")
     ratios = text.values["compress_ratios"]
@@ -204,7 +205,7 @@ def _gated_delta(text: Config) -> Mixer:
 
 
 def _delta(text: Config, linear: dict[str, Any]) -> Mixer:
-    """Kimi delta attention (arXiv:2510.26692): a decay for every channel."""
+    """Kimi delta attention (arXiv:2510.26692): a decay per channel."""
     hidden, inner = text.whole("hidden_size"), Config(linear)
     heads, size = inner.whole("num_heads"), inner.whole("head_dim")
     width, kernel = heads * size, inner.maybe("short_conv_kernel_size") or 4
@@ -215,7 +216,7 @@ def _delta(text: Config, linear: dict[str, Any]) -> Mixer:
 
 
 def _parallel_hybrid(text: Config) -> Mixer:
-    """Attention and Mamba side by side in one layer (Falcon-H1): the cache of one, the state of the other."""
+    """Attention and Mamba in parallel in one layer (Falcon-H1): the cache of one, the state of the other."""
     attention = grouped(text)
     heads, size = text.whole("mamba_n_heads"), text.whole("mamba_d_head")
     groups, state, kernel = (
@@ -244,4 +245,4 @@ _READERS: dict[str, Callable[[Config], Mixer]] = {
     "mamba2": recurrent_mixers.mamba, "mamba1": recurrent_mixers.mamba1, "conv": recurrent_mixers.short_convolution,
     "lightning_attention": recurrent_mixers.lightning, "parallel_hybrid": _parallel_hybrid,
 }  # fmt: skip
-"""Kind of a layer → its reader; any other kind is refused."""
+"""Kind of layer → its reader; any other kind is refused."""

@@ -1,4 +1,4 @@
-"""Parts of a model that read pictures or sound: how many parameters, as far as the configuration states them. Pure."""
+"""The parts of a model that read images or sound: their parameters, as far as the configuration states them. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ _PARTS = {"vision_config": "vision", "audio_config": "audio"}
 
 
 def other_parts(config: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
-    """The names of the other parts, and their parameters; a part that is not fully described counts as none."""
+    """(names of the other parts, their parameters); a part that is not fully described counts as 0 parameters."""
     names: list[str] = []
     total = 0
     for key, name in _PARTS.items():
@@ -24,7 +24,7 @@ def other_parts(config: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
 
 
 def _encoder(part: Config) -> int:
-    """A transformer encoder with its patches and the projection into the text model (arXiv:2010.11929)."""
+    """A transformer encoder with its patches and its projection into the text model (arXiv:2010.11929)."""
     merged_into = part.maybe("hidden_size") if part.maybe("embed_dim") else None  # Qwen2-VL: the text model's width
     hidden = part.whole("embed_dim", "hidden_size", "vt_hidden_size", "width")
     layers = part.whole("depth", "num_hidden_layers", "vt_num_hidden_layers", "layers")

@@ -1,7 +1,8 @@
-"""Asking the Hugging Face Hub: model facts through its own client, within limits. Workers and commands only.
+"""Fetching model facts from the Hugging Face Hub through its own client library, within limits. Workers and commands
+only.
 
-The library sets no limits of its own; its client here has timeouts, no proxy, a bound on the body and the hosts that
-redirects may lead to.
+The library sets no limits of its own; the HTTP client given to it has timeouts, no proxy, a bound on the body, and a
+list of hosts that redirects may lead to.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from app import __version__
 from app.core.errors import InferenceBenchError
 from app.core.http_client import Fault, Fetcher, FetchError, Limits
 from app.core.settings import Settings
+from app.core.units import MIB
 from app.models.hub.evaluations import MOST, Evaluation, clean, from_entries, from_index
 
 EXPAND = [
@@ -26,14 +28,14 @@ EXPAND = [
     "safetensors",
     "tags",
 ]
-MAX_BODY = 8 * 2**20
+MAX_BODY = 8 * MIB
 AT_ONCE = 4
 SPEEDS = "optimum-benchmark/llm-perf-leaderboard"
 
 
 @dataclass(frozen=True, slots=True)
 class HubModel:
-    """What the Hub says of a model. ``config`` is its ``config.json``; ``fault`` says why that could not be read."""
+    """What the Hub says about a model. ``config`` is its ``config.json``; ``fault`` says why that could not be read."""
 
     model: str
     config: Any = None
@@ -47,7 +49,7 @@ class HubModel:
 
 
 class HubError(InferenceBenchError):
-    """The Hub does not have a model, or does not answer for it."""
+    """The Hub does not have a model, or does not answer."""
 
 
 class Hub:
@@ -74,7 +76,7 @@ class Hub:
         await self._fetcher.__aexit__()
 
     async def model(self, name: str) -> HubModel:
-        """Facts, evaluation results and configuration of a model. Raises :class:`HubError` where there is no such."""
+        """Facts, evaluation results and configuration of a model. Raises :class:`HubError` if it does not exist."""
         async with self._places:
             info = await asyncio.to_thread(self._info, name)
             config, fault = await self._config(name, info)
@@ -96,7 +98,7 @@ class Hub:
             raise HubError(f"the Hub could not be reached ({type(error).__name__})") from None
 
     async def _config(self, name: str, info: Any) -> tuple[Any, str]:
-        """The configuration, or why there is none."""
+        """(configuration, why there is none)."""
         try:
             return await self._fetcher.json(f"{_path(self._endpoint)}/{name}/resolve/main/config.json"), ""
         except FetchError as error:
@@ -136,7 +138,7 @@ def _made(name: str, info: Any, config: Any, fault: str) -> HubModel:
 
 
 def _licence(card: Any, tags: Any) -> str:
-    """The licence's name; where it is one of the owner's own, the name they gave it."""
+    """The licence's name; for a licence of the owner's own, the name they gave it."""
     told = card.get("license") if card is not None and hasattr(card, "get") else None
     if told == "other" and card.get("license_name"):
         told = card.get("license_name")

@@ -1,6 +1,7 @@
-"""Evaluation results as a repository states them: the newer files, and the older ``model-index`` of a card. Pure.
+"""Evaluation results as a repository states them: the newer result files, and the older ``model-index`` of a model
+card. Pure.
 
-Text from the Hub is untrusted: it is bounded, one line, and shown escaped.
+Text from the Hub is untrusted: it is bounded, kept to one line, and shown escaped.
 """
 
 import math
@@ -9,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST = 300
-"""At most so many results of one model are kept."""
+"""The most results kept of one model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One result. ``setup`` keeps different ways of asking apart; ``value`` is in the benchmark's own unit."""
+    """One result. ``setup`` separates different ways of running a benchmark; ``value`` is in the benchmark's own
+    unit."""
 
     benchmark: str
     task: str
@@ -53,7 +55,7 @@ def _link(url: Any) -> str:
 
 
 def from_entries(entries: Iterable[Any]) -> Iterator[Evaluation]:
-    """Results of the ``.eval_results`` files, as the Hub's client hands them over."""
+    """Results from ``.eval_results`` files, as the Hub's client returns them."""
     for entry in entries:
         value = number(entry.value)
         if value is None:
@@ -66,7 +68,7 @@ def from_entries(entries: Iterable[Any]) -> Iterator[Evaluation]:
 
 
 def from_index(index: Any) -> Iterator[Evaluation]:
-    """Results of a card's ``model-index``; each metric is a task of its own."""
+    """Results from a card's ``model-index``; each metric is a task of its own."""
     for model in index if isinstance(index, list) else ():
         for result in _list(model, "results"):
             dataset, source = _map(result, "dataset"), _map(result, "source")

@@ -1,7 +1,8 @@
 """Measured speeds from the Hub's ``llm-perf-leaderboard``: CSV files in, rows or reasons out. Pure.
 
-Shape read in the leaderboard's own code and in optimum-benchmark's reports: one row a run, flattened names such as
-``config.backend.model`` and ``report.decode.latency.mean`` (seconds). A run is one sequence: a batch of 1.
+The format was read from the leaderboard's own code and from optimum-benchmark's reports: one row per run, with
+flattened names such as ``config.backend.model`` and ``report.decode.latency.mean`` (seconds). A run is one sequence: a
+batch of 1.
 """
 
 import csv
@@ -56,7 +57,7 @@ class Speed:
 
 
 def read(text: str, file: str) -> tuple[list[Speed], int]:
-    """The runs of one file that hold a model, a known GPU and a speed; and how many rows were left out."""
+    """(runs of one file that state a model, a known GPU and a speed; number of rows left out)."""
     found: list[Speed] = []
     left_out = 0
     for row in csv.DictReader(io.StringIO(text)):
@@ -96,7 +97,7 @@ def _whole(text: str) -> int | None:
 
 
 def _gpu(stated: str, file: str) -> tuple[str, int]:
-    """The GPU and how many, from the row, else from the file's name (``…-1xA100.csv``)."""
+    """(GPU, count) from the row, otherwise from the file's name (``…-1xA100.csv``)."""
     names = re.findall(r"'([^']+)'|\"([^\"]+)\"", stated)
     spelled = next((a or b for a, b in names), "") or stated.strip("[] ")
     match = None if spelled else re.search(r"(\d+)x([A-Za-z0-9]+)", file)

@@ -1,4 +1,4 @@
-"""Refreshing models from the Hub: facts, evaluation results, measured speeds. What stands stays when the Hub fails."""
+"""Refreshing models from the Hub: facts, evaluation results, measured speeds. Stored data stays if the Hub fails."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ _FACTS = ("architecture", "parameters", "active_parameters", "file_parameters", 
 
 
 async def refresh_models(settings: Settings) -> Outcome:
-    """Ask the Hub for every tracked model and for the measured speeds. Never raises for what the Hub does."""
+    """Ask the Hub for every tracked model and for the measured speeds. Never raises because of what the Hub does."""
     try:
         return await counted(await _refresh(settings))
     except Exception as error:  # the Hub's answer must never take the worker down
@@ -59,7 +59,7 @@ async def _refresh(settings: Settings) -> Outcome:
 
 
 async def _store(answer: HubModel, written: Written) -> None:
-    """Write one model's facts and results where they changed."""
+    """Write one model's facts and results if they changed."""
     slug = slug_of(answer.model)
     old = await store.one_model(slug)
     assert old is not None, f"{slug} was tracked when the Hub was asked"
@@ -75,7 +75,8 @@ async def _store(answer: HubModel, written: Written) -> None:
 
 
 def _facts(answer: HubModel, old: dict[str, Any]) -> dict[str, Any]:
-    """What the Hub's answer changes. A configuration that can't be read leaves the facts that stand, and says so."""
+    """The facts that the Hub's answer changes. With an unreadable configuration the stored facts stay, and the fault is
+    recorded."""
     found: dict[str, Any] = {
         "licence": answer.licence, "gated": answer.gated, "last_modified": answer.last_modified,
         "file_parameters": answer.file_parameters, "from_hub": True, "fault": answer.fault,
@@ -112,7 +113,7 @@ def _count(written: Written, same: bool, slug: str) -> None:
 
 
 async def _refresh_speeds(hub: Hub, written: Written) -> str:
-    """Replace the measured speeds where every file could be read; otherwise keep them and say why."""
+    """Replace the measured speeds if every file could be read; otherwise keep them and return the reason."""
     try:
         files = await hub.speed_files()
         texts = [(name, await hub.speed_file(name)) for name in files]

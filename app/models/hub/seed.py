@@ -1,4 +1,4 @@
-"""Loading the models that ship with the software, where none are stored yet."""
+"""Loading the models that ship with the software, if they are not stored yet."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ SHIPPED = Path(__file__).with_name("shipped.json")
 
 
 def shipped_models() -> list[dict[str, Any]]:
-    """The shipped facts: repository, what it is based on, architecture."""
+    """The shipped facts: repository, base model, architecture."""
     found: list[dict[str, Any]] = json.loads(SHIPPED.read_text(encoding="utf-8"))
     return found
 

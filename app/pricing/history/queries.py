@@ -30,13 +30,13 @@ async def levels_by_day(gpu: str, since: int = 0) -> list[Row]:
     """
     midnight = since - since % DAY_S
     found = await fetch_rows(
-        "SELECT d.day * 86400 AS at, d.tier AS tier, CASE WHEN p.low_micro IS NULL THEN NULL ELSE d.low END "
+        "SELECT d.day * {} AS at, d.tier AS tier, CASE WHEN p.low_micro IS NULL THEN NULL ELSE d.low END "
         "AS low_micro, p.median_micro AS median_micro, coalesce(d.stocked, p.in_stock_micro) AS in_stock_micro "
-        "FROM (SELECT tier, at / 86400 AS day, min(low_micro) AS low, max(at) AS last, "
+        "FROM (SELECT tier, at / {} AS day, min(low_micro) AS low, max(at) AS last, "
         "min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END) AS stocked FROM price_level "
         "WHERE gpu = {} AND tier IN ('on-demand', 'spot') AND at >= {} GROUP BY 1, 2) d "
         "JOIN price_level p ON p.gpu = {} AND p.tier = d.tier AND p.at = d.last",
-        gpu, midnight, gpu,
+        DAY_S, DAY_S, gpu, midnight, gpu,
     )  # fmt: skip
     if since:
         asked = (

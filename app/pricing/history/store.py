@@ -233,11 +233,11 @@ async def days_of_levels(before: int) -> list[DayOfLevels]:
     """The days of levels that began before the second ``before``, by GPU, tier and day."""
     return await fetch(
         DayOfLevels,
-        "SELECT gpu, tier, at / 86400 AS day, max(at) AS last, min(low_micro) AS low_micro, "
+        "SELECT gpu, tier, at / {} AS day, max(at) AS last, min(low_micro) AS low_micro, "
         "min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END) AS in_stock_micro, count(*) AS levels "
         "FROM price_level WHERE at < {} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-        before,
-    )
+        DAY_S, before,
+    )  # fmt: skip
 
 
 async def join_levels(days: Iterable[DayOfLevels]) -> None:

@@ -1,15 +1,16 @@
-"""Where two sources state prices of one provider, card and tier that differ by more than a twentieth."""
+"""Where two sources state prices of one provider, card and tier that differ by more than 5%."""
 
 from dataclasses import dataclass
 from fractions import Fraction
 
 from app.core.units import DAY_S
 from app.pricing.offers import market_store
+from app.pricing.offers.market_store import ClaimedLow, ShownLow
 
 APART = Fraction(5, 100)
-"""Prices that differ by more than this share of the shown one are told."""
+"""Prices that differ from the shown one by more than this share of it are reported."""
 LONGEST_S = 60 * DAY_S
-"""What a source said longer ago is not compared."""
+"""Prices that were last seen longer ago than this are not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,39 +44,36 @@ Kind = tuple[str, str, str, int | None]
 
 
 async def disagreements(now: int, provider: str = "") -> list[Disagreement]:
-    """Every pair that differs, the widest apart first; of one provider if it is named.
+    """Every pair of sources that disagree at ``now`` (seconds), the widest apart first; of one provider if named.
 
-    What is shown is the lowest fresh price, or the lowest where none is fresh, and is compared with the lowest that
-    each other source says of whole cards.
+    The shown price is the lowest fresh one, or the lowest of all where none is fresh. It is compared with the lowest
+    price for whole cards that each other source states.
     """
-    shown = await market_store.shown_lows(provider)
-    claimed = await market_store.claimed_lows(now - LONGEST_S, provider)
-    best: dict[Kind, tuple[bool, Said]] = {}
-    said: dict[Kind, list[Said]] = {}
-    for row in shown:
-        key, one = (row.provider, row.gpu, row.tier, row.commitment_months), Said(row.source, row.micro, row.seen_at)
-        said.setdefault(key, []).append(one)
-        rank = (row.stale_at <= now, one)
-        if key not in best or (rank[0], one.micro, one.source) < (
-            best[key][0],
-            best[key][1].micro,
-            best[key][1].source,
-        ):
-            best[key] = rank
-    for claim in claimed:
-        what = (claim.provider, claim.gpu, claim.tier, claim.commitment_months)
-        said.setdefault(what, []).append(Said(claim.source, claim.micro, claim.seen_at))
+    offered: dict[Kind, list[ShownLow]] = {}
+    stated: dict[Kind, list[Said]] = {}
+    for row in await market_store.shown_lows(provider):
+        offered.setdefault(_kind(row), []).append(row)
+        stated.setdefault(_kind(row), []).append(_said(row))
+    for claim in await market_store.claimed_lows(now - LONGEST_S, provider):
+        stated.setdefault(_kind(claim), []).append(_said(claim))
+    shown = {
+        kind: _said(min(rows, key=lambda row: (row.stale_at <= now, row.micro, row.source)))
+        for kind, rows in offered.items()
+    }
     found = [
-        Disagreement(*key, best[key][1], other)
-        for key, all_said in said.items() if key in best
-        for other in all_said
-        if other.source != best[key][1].source
-        and abs(other.micro - best[key][1].micro) > APART * best[key][1].micro
+        Disagreement(*kind, shown[kind], other)
+        for kind, all_stated in stated.items() if kind in shown
+        for other in all_stated
+        if other.source != shown[kind].source
+        and abs(other.micro - shown[kind].micro) > APART * shown[kind].micro
         and other.seen_at > now - LONGEST_S
     ]  # fmt: skip
     return sorted(found, key=lambda d: (-abs(d.apart), d.provider, d.gpu, d.tier, d.commitment_months or 0))
 
 
-def _rank(stale: bool, said: Said) -> tuple[bool, int, str]:
-    """The lowest of these is shown: a fresh price before a stale one, then the cheaper, then by source."""
-    return stale, said.micro, said.source
+def _kind(row: ShownLow | ClaimedLow) -> Kind:
+    return row.provider, row.gpu, row.tier, row.commitment_months
+
+
+def _said(row: ShownLow | ClaimedLow) -> Said:
+    return Said(row.source, row.micro, row.seen_at)

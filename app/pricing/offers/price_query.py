@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 from app.core.addresses import encode
 from app.core.money import HOURS_PER, plain
@@ -36,22 +37,32 @@ MOST_MEMORY_GB, MOST_USD = 10_000, 100_000
 PARAMETERS = (*FILTERS, "unit", "sort", "order", "page")
 """Every parameter of ``/prices``, in the order of the canonical address."""
 
+
+class Meaning(NamedTuple):
+    """What a parameter means, in words, and an example of a value."""
+
+    words: str
+    example: str
+
+
 MEANINGS = {
-    "gpu": ("one or more GPUs, by slug", "h100-sxm-80gb"),
-    "provider": ("one or more providers, by slug", "verda"),
-    "region": ("countries (ISO code), continents, a provider's own region name, europe-or-not-stated", "us"),
-    "tier": ("on-demand, spot or reserved", "spot"),
-    "stock": ("in or out of stock, as the source tells; most tell nothing", "in"),
-    "min_memory_gb": ("memory of one GPU, at least, in GB", "80"),
-    "max_usd": ("USD per GPU-hour, at most", "2.50"),
-    "gpu_count": ("GPUs in the instance; a fraction for a part of a card", "8"),
-    "q": ("words; those that name a GPU, a tier, a memory or a price limit become filters", "h100 80gb spot under 2"),
-    "unit": ("hour, month (730 h) or year (8,760 h)", "hour"),
-    "sort": (", ".join(SORTS), "price"),
-    "order": ("asc or desc", "asc"),
-    "page": (f"page of {PAGE_SIZE} rows, from 1", "1"),
+    "gpu": Meaning("one or more GPUs, by slug", "h100-sxm-80gb"),
+    "provider": Meaning("one or more providers, by slug", "verda"),
+    "region": Meaning("countries (ISO code), continents, a provider's own region name, europe-or-not-stated", "us"),
+    "tier": Meaning("on-demand, spot or reserved", "spot"),
+    "stock": Meaning("in or out of stock, as the source tells; most tell nothing", "in"),
+    "min_memory_gb": Meaning("memory of one GPU, at least, in GB", "80"),
+    "max_usd": Meaning("USD per GPU-hour, at most", "2.50"),
+    "gpu_count": Meaning("GPUs in the instance; a fraction for a part of a card", "8"),
+    "q": Meaning(
+        "words; those that name a GPU, a tier, a memory or a price limit become filters", "h100 80gb spot under 2"
+    ),
+    "unit": Meaning("hour, month (730 h) or year (8,760 h)", "hour"),
+    "sort": Meaning(", ".join(SORTS), "price"),
+    "order": Meaning("asc or desc", "asc"),
+    "page": Meaning(f"page of {PAGE_SIZE} rows, from 1", "1"),
 }
-"""Parameter → (meaning, example): for help, the API's documentation and its tests."""
+"""Parameter → what it means: for help, the API's documentation and its tests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _slugs(name: str, known: dict[str, list[str]], things: Iterable[str]) -> tup
         if slug in things:
             return slug
         close = difflib.get_close_matches(slug[:80], list(things), n=3, cutoff=0.4)
-        hint = f"Did you mean {' or '.join(close)}?" if close else f"For example {name}={MEANINGS[name][1]}."
+        hint = f"Did you mean {' or '.join(close)}?" if close else f"For example {name}={MEANINGS[name].example}."
         raise QueryError(name, f"No {name} is called {value[:60]!r}.", hint)
 
     return _values(known, name, read)
@@ -106,7 +106,7 @@ def _one(known: dict[str, list[str]], name: str, read: Callable[[str], T]) -> T 
 
 
 def _example(name: str) -> str:
-    return f"{name}={MEANINGS[name][1]}"
+    return f"{name}={MEANINGS[name].example}"
 
 
 def _wrong(name: str, value: str, why: str) -> QueryError:

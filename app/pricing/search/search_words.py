@@ -152,7 +152,7 @@ def _gpu_names() -> dict[str, str]:
 def _region_names() -> dict[str, str]:
     """Names of countries and continents → the filter's value: whoever asks in words would see what may be there too,
     marked, where half of all offers state no region."""
-    found = {name.casefold(): code for code, (name, _) in countries().items()}
+    found = {country.name.casefold(): code for code, country in countries().items()}
     found.update({"usa": "us", "uk": "gb", "eu": "europe"})
     found.update({name.casefold(): slug for slug, name in CONTINENTS.items()})
     return {name: f"{place}{OR_NOT_STATED}" for name, place in found.items()}

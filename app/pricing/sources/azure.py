@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from app.core import clock
@@ -140,10 +140,17 @@ _SAME = ("meterId", "skuId", "armRegionName", "armSkuName", "type", "reservation
 """Rows that agree in these state one price at different times."""
 
 
+class _Price(NamedTuple):
+    """A row of the feed and the instant from which its price holds."""
+
+    begins: datetime
+    row: Any
+
+
 def _in_force(rows: list[Any], now: datetime) -> tuple[list[Any], list[tuple[Any, str]]]:
     """The row that holds at ``now`` of each price, and (row, why not) of the others: those to come, ended or
     overtaken."""
-    best: dict[tuple[str, ...], tuple[datetime, Any]] = {}
+    best: dict[tuple[str, ...], _Price] = {}
     others: list[tuple[Any, str]] = []
     for row in rows:
         try:
@@ -157,10 +164,10 @@ def _in_force(rows: list[Any], now: datetime) -> tuple[list[Any], list[tuple[Any
             others.append((row, f"in force only from {begins:%Y-%m-%d} on"))
         elif ends is not None and ends <= now:
             others.append((row, f"in force until {ends:%Y-%m-%d}"))
-        elif key in best and best[key][0] >= begins:
-            others.append((row, f"overtaken by the price of {best[key][0]:%Y-%m-%d}"))
+        elif key in best and best[key].begins >= begins:
+            others.append((row, f"overtaken by the price of {best[key].begins:%Y-%m-%d}"))
         else:
             if key in best:
-                others.append((best[key][1], f"overtaken by the price of {begins:%Y-%m-%d}"))
-            best[key] = (begins, row)
-    return [row for _, row in best.values()], others
+                others.append((best[key].row, f"overtaken by the price of {begins:%Y-%m-%d}"))
+            best[key] = _Price(begins, row)
+    return [price.row for price in best.values()], others

@@ -17,7 +17,6 @@ T = TypeVar("T")
 NO_GPU = "no GPU in it"
 NOTHING = "nothing that can be rented"
 GB = 10**9
-GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Of many hosts' machines of one kind, the cheapest: single machines come and go by the minute. Pure."""
+"""The cheapest of many hosts' machines of one kind: single machines come and go by the minute. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,11 +10,12 @@ from app.pricing.offers.offer import RawOffer
 
 
 def cheapest_of(offers: Iterable[RawOffer]) -> list[RawOffer]:
-    """The cheapest machine of each GPU, number, region, tier and stock, with how many there are in its remark.
+    """The cheapest machine for each GPU, GPU count, region, tier and stock; its remark says how many there are.
 
-    Rows that are no good stay, to be counted.
+    Rows that can't be used are kept, so that they are counted.
     """
-    best: dict[tuple[Any, ...], tuple[Decimal, RawOffer]] = {}
+    lowest: dict[tuple[Any, ...], Decimal] = {}
+    best: dict[tuple[Any, ...], RawOffer] = {}
     number: dict[tuple[Any, ...], int] = {}
     rest: list[RawOffer] = []
     for offer in offers:
@@ -25,7 +26,7 @@ def cheapest_of(offers: Iterable[RawOffer]) -> list[RawOffer]:
             continue
         key = (offer.gpu, offer.gpu_memory_gb, offer.gpu_count, offer.region, offer.tier, offer.stock)
         number[key] = number.get(key, 0) + 1
-        if key not in best or price < best[key][0]:
-            best[key] = (price, offer)
+        if key not in best or price < lowest[key]:
+            lowest[key], best[key] = price, offer
     words = {key: "one machine" if n == 1 else f"cheapest of {n} machines" for key, n in number.items()}
-    return [replace(offer, remark=words[key]) for key, (_, offer) in best.items()] + rest
+    return [replace(offer, remark=words[key]) for key, offer in best.items()] + rest

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 from app.core.http_client import Fault, Fetcher, FetchError, Limits
 from app.core.money import parse_decimal
 from app.core.settings import Settings
+from app.core.units import MIB
 from app.pricing.offers.offer import Rate
 
 _NAMESPACE = "{http://www.ecb.int/vocabulary/2002-08-01/eurofxref}"
@@ -43,7 +44,7 @@ class EcbRates:
 
     async def fetch(self) -> dict[str, Rate]:
         """Currency code → dollars for one unit, with the publisher's day."""
-        limits = Limits(max_bytes=2**20)
+        limits = Limits(max_bytes=MIB)
         async with Fetcher.of(self.settings, self.name, self.origin, limits=limits) as fetcher:
             return read_rates(await fetcher.text("/stats/eurofxref/eurofxref-daily.xml"))
 

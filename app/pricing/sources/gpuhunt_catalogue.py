@@ -15,14 +15,14 @@ from typing import Any
 
 from app.core import clock
 from app.core.http_client import Fault, Fetcher, FetchError, Limits
-from app.core.units import DAY_S
+from app.core.units import DAY_S, MIB
 from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import NO_GPU, LeftOut, Source
 
 PROVIDERS = {"aws": "aws", "gcp": "gcp", "oci": "oci", "nebius": "nebius", "cloudrift": "cloudrift",
              "lambdalabs": "lambda", "runpod": "runpod", "verda": "verda", "azure": "azure"}  # fmt: skip
 """gpuhunt's name → our provider."""
-MAX_CSV_BYTES = 48 * 2**20
+MAX_CSV_BYTES = 48 * MIB
 
 
 class GpuhuntCatalogue(Source):
@@ -30,7 +30,7 @@ class GpuhuntCatalogue(Source):
     title = "gpuhunt, published catalogues"
     origin = "https://dstack-gpu-pricing.s3.eu-west-1.amazonaws.com"
     privacy = "https://aws.amazon.com/privacy/"
-    limits = Limits(total_s=120, max_bytes=32 * 2**20)
+    limits = Limits(total_s=120, max_bytes=32 * MIB)
 
     async def fetch(self) -> list[RawOffer]:
         async with self.asking() as fetcher:

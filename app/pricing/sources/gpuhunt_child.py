@@ -12,7 +12,9 @@ import sys
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-MEMORY_BYTES = 1_500 * 2**20
+from app.core.units import MIB
+
+MEMORY_BYTES = 1_500 * MIB
 CPU_S = 60
 REQUEST_S = 20
 KEYS = {"jarvislabs": "JL_API_KEY", "seeweb": "SEEWEB_API_TOKEN",

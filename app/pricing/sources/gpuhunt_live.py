@@ -15,13 +15,14 @@ from typing import Any, ClassVar
 
 from app.core.http_client import Fault, FetchError
 from app.core.settings import HOME
+from app.core.units import KIB, MIB
 from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import NO_GPU, Source, text
 
 PROVIDERS = {"lium": "lium", "daytona": "daytona", "seeweb": "seeweb",
              "jarvislabs": "jarvis-labs"}  # fmt: skip
 """gpuhunt's name → our provider."""
-MAX_OUTPUT = 32 * 2**20
+MAX_OUTPUT = 32 * MIB
 TOTAL_S = 120
 
 
@@ -69,7 +70,7 @@ class GpuhuntLive(Source):
             sys.executable, "-m", "app.pricing.sources.gpuhunt_child", cwd=HOME, env=environment,
             start_new_session=True,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-            limit=2**20,
+            limit=MIB,
         )  # fmt: skip
         try:
             async with asyncio.timeout(TOTAL_S):
@@ -102,7 +103,7 @@ async def _bounded(stream: asyncio.StreamReader | None) -> str:
     assert stream is not None
     parts: list[bytes] = []
     size = 0
-    while chunk := await stream.read(65_536):
+    while chunk := await stream.read(64 * KIB):
         size += len(chunk)
         if size > MAX_OUTPUT:
             raise FetchError(Fault.TOO_LARGE, f"the child printed over {MAX_OUTPUT:,} bytes")

@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from app.core.http_client import Fault, FetchError
 from app.core.money import parse_decimal
+from app.core.units import GIB
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import GIB, Source, listed, text
+from app.pricing.sources.base import Source, listed, text
 
 KINDS = {"virtual_machines": "virtual machine", "bare_metal": "bare metal"}
 """The address's word → what it is."""

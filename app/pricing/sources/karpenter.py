@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from app.core import clock
 from app.core.http_client import Fault, Fetcher, FetchError, Limits
-from app.core.units import DAY_S
+from app.core.units import DAY_S, MIB
 from app.pricing.offers.offer import RawOffer
 from app.pricing.sources import github
 from app.pricing.sources.base import NO_GPU, LeftOut, Source, mapped
@@ -52,7 +52,7 @@ class Karpenter(Source):
     origin = github.API
     every_minutes = 720
     privacy = github.PRIVACY
-    limits = Limits(total_s=120, max_bytes=16 * 2**20)
+    limits = Limits(total_s=120, max_bytes=16 * MIB)
 
     async def fetch(self) -> list[RawOffer]:
         async with self.asking() as fetcher:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.core.http_client import Fault, FetchError, Limits
+from app.core.units import MIB
 from app.pricing.offers.offer import RawOffer
 from app.pricing.sources.base import NO_GPU, LeftOut, Source, listed, mapped, text
 
@@ -22,7 +23,7 @@ class OvhCloud(Source):
     origin = "https://eu.api.ovh.com"
     currencies = ("EUR",)
     privacy = "https://www.ovhcloud.com/en/terms-and-conditions/privacy-policy/"
-    limits = Limits(read_s=20, total_s=90, max_bytes=96 * 2**20)
+    limits = Limits(read_s=20, total_s=90, max_bytes=96 * MIB)
 
     async def fetch(self) -> list[RawOffer]:
         async with self.asking() as fetcher:

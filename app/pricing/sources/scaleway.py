@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.core.http_client import Fault, Fetcher, FetchError
+from app.core.units import GIB
 from app.pricing.offers.offer import RawOffer
-from app.pricing.sources.base import GB, GIB, NO_GPU, LeftOut, Source, mapped, text, together
+from app.pricing.sources.base import GB, NO_GPU, LeftOut, Source, mapped, text, together
 
 ZONES = (
     "fr-par-1",

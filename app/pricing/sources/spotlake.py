@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from app.core import clock
 from app.core.http_client import Fault, FetchError, Limits
+from app.core.units import DAY_MIN, MIB
 from app.pricing.offers.reclaim import Reclaim
 from app.pricing.sources.machines import azure_sizes
 from app.pricing.sources.spot_bands import SpotBands
@@ -29,8 +30,8 @@ class SpotLake(SpotBands):
     title = "SpotLake, Azure's eviction rates"
     origin = "https://d2krkjqajp4l0e.cloudfront.net"
     privacy = "https://aws.amazon.com/privacy/"
-    every_minutes = 1440
-    limits = Limits(total_s=120, max_bytes=96 * 2**20)
+    every_minutes = DAY_MIN
+    limits = Limits(total_s=120, max_bytes=96 * MIB)
 
     async def fetch(self) -> list[Reclaim]:
         async with self.asking() as fetcher:

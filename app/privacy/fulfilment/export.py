@@ -1,7 +1,6 @@
 """What is held of somebody, gathered into a zip: JSON, CSV and a README in plain words, with what GDPR Art. 15
 asks for."""
 
-import csv
 import io
 import json
 import zipfile
@@ -9,8 +8,7 @@ from dataclasses import asdict
 from operator import itemgetter
 from typing import Any
 
-from app.core import clock
-from app.core.csv_cells import safe
+from app.core import clock, csv_text
 from app.core.errors import InferenceBenchError
 from app.core.retention import KINDS
 from app.core.settings import Settings
@@ -174,10 +172,5 @@ def _day(at: int) -> str:
 
 
 def _csv(letters: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
     names = ("reference", "at", "direction", "sender", "subject", "body")
-    writer.writerow(names)
-    for letter in letters:
-        writer.writerow([safe(letter[name]) for name in names])
-    return out.getvalue()
+    return csv_text.table(names, ([letter[name] for name in names] for letter in letters))

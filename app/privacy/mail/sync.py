@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from app.core import clock, limited_process, logs
 from app.core.retention import COPY_DAYS
 from app.core.settings import Settings
-from app.core.units import DAY_S
+from app.core.units import DAY_S, MIB
 from app.privacy.mail import copy_store, delivery, queue
 from app.privacy.mail.copy_store import Copy
 from app.privacy.mail.mailbox import OUTBOX, Item, Mailbox, MailboxError, inbox, outbox
@@ -117,7 +117,7 @@ async def _understood(item: Item, ours: frozenset[str]) -> Read:
     return Read(key, message_id, tuple(answers), *rest)
 
 
-READING = limited_process.Bounds(memory=150 * 2**20, cpu_s=2, wall_s=10)
+READING = limited_process.Bounds(memory=150 * MIB, cpu_s=2, wall_s=10)
 
 
 async def _set_aside(place: str, name: str, reason: str) -> None:

@@ -12,7 +12,7 @@ import time_machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import clock
+from app.core import clock, limited_process
 from app.core.settings import Settings
 from app.privacy.mail import delivery, identifiers, sync, templates
 from app.privacy.mail.html_text import html_text
@@ -177,6 +177,27 @@ def test_any_mail_becomes_a_case_and_the_next_one_too(office: Settings, name: st
     counts = polled(office)
     assert (counts["read"], counts["failed"]) == (2, 0)
     assert any(case.address == "next@example.org" for case in all_cases())
+
+
+def test_a_large_mail_is_read_within_limits_and_past_them_its_beginning_is_kept(
+    office: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[limited_process.Bounds] = []
+
+    async def past(_: str, __: bytes, bounds: limited_process.Bounds) -> None:
+        given.append(bounds)
+        raise limited_process.LimitError("time")
+
+    monkeypatch.setattr(limited_process, "call", past)
+    arrive(office, b"From: large@example.org\r\n\r\n" + b"please erase my data " * 20_000, "1.large")
+    counts = polled(office)
+    assert (counts["read"], counts["failed"], counts["cases"]) == (1, 0, 1)
+    assert all(bounds.cpu_s <= 2 and bounds.memory <= 200 * 2**20 and bounds.wall_s <= 10 for bounds in given)
+    assert len(given) == 1
+    with sqlite3.connect(office.database_path) as connection:
+        notes = [note for (note,) in connection.execute("SELECT note FROM correspondence WHERE direction = 'in'")]
+    connection.close()
+    assert "beginning" in notes[0]
 
 
 def test_reading_takes_time_in_proportion_to_length() -> None:

@@ -46,7 +46,15 @@ class Server:
         if os.getuid():
             return [*command]
         user = pwd.getpwnam(USER)
-        return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--", *command]
+        return [
+            "setpriv",
+            "--pdeathsig=INT",
+            f"--reuid={user.pw_uid}",
+            f"--regid={user.pw_gid}",
+            "--clear-groups",
+            "--",
+            *command,
+        ]
 
     def _run(self, name: str, *arguments: str) -> None:
         tool = program(name)

@@ -195,7 +195,7 @@ async def methodology(ask: Ask) -> Answer:
     body = render(
         "benchmarks/methodology.html", settings=ask.settings, path="/methodology", canonical="/methodology",
         fitted=fitted(),
-        constants=[(constant, fitted()["constants"][constant.name]) for constant in CONSTANTS], before=_BEFORE,
+        constants=CONSTANTS, before=_BEFORE,
         rests_on=RESTS_ON,
         formulas=_told(formulas), traffic=_told(traffic), judged=judged(), drafts=drafts.accepted_lengths(),
         sure={"busy": users.SURE_BUSY, "prompts": users.SURE_PROMPTS, "places": users.SURE_PLACES,
@@ -208,6 +208,19 @@ async def methodology(ask: Ask) -> Answer:
         title="Methodology",
         description="How predictions and costs are made: every formula, constant, source of data, and the measured "
                     "error by group.",
+    )  # fmt: skip
+    return Answer(body)
+
+
+@public("/methodology/constants")
+async def constants(ask: Ask) -> Answer:
+    """Each constant with its fitted and its expected value, its unit and its source."""
+    ask.redirect_to_canonical("/methodology/constants")
+    body = render(
+        "benchmarks/constants.html", settings=ask.settings, path="/methodology", canonical="/methodology/constants",
+        fitted=fitted(), constants=[(constant, fitted()["constants"][constant.name]) for constant in CONSTANTS],
+        title="Constants of predictions",
+        description="Every constant that predictions are made with: its fitted and expected value, unit and source.",
     )  # fmt: skip
     return Answer(body)
 

@@ -60,6 +60,7 @@ HANDLERS = [
     models.model_page,
     benchmarks.benchmarks,
     benchmarks.methodology,
+    benchmarks.constants,
     benchmarks.errors_by_group,
     estimates.estimate,
     calculator.calculator,

@@ -21,7 +21,8 @@ SHIFT = """() => new Promise((done) => { let sum = 0;
     setTimeout(() => done(sum), 100); })"""
 OWN = ["/", "/prices", "/prices?min_memory_gb=0", "/prices?gpu=h100-sxm-80gb", "/gpus", "/gpus/h100-sxm-80gb",
        "/gpus/l4-24gb", "/gpus/h100-sxm-80gb/history", "/providers", "/providers/gcp", "/status", "/status/rejected",
-       "/benchmarks", "/models", "/compare", "/methodology", "/methodology/errors", "/prices/changes", "/api",
+       "/benchmarks", "/models", "/compare", "/methodology", "/methodology/errors",
+       "/methodology/constants", "/prices/changes", "/api",
        "/search?q=h100"]  # fmt: skip
 FIRST = ("/", "/prices", "/gpus", "/gpus/h100-sxm-80gb")
 ABOVE = [("/", 16, 4), ("/prices", 20, 6), ("/gpus/h100-sxm-80gb", 12, 0), ("/benchmarks", 12, 0)]

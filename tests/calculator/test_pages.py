@@ -144,11 +144,12 @@ def test_a_wrong_filter_of_the_measurements_is_told(site: Site, query: str) -> N
 
 
 def test_the_methodology_states_every_constant_as_it_is_used(site: Site) -> None:
-    text = get(site, "/methodology").text
+    text = get(site, "/methodology/constants").text
     for constant in CONSTANTS:
         assert f"<code>{constant.name}</code>" in text
         assert figures.number(fitted()["constants"][constant.name], 4) in text
         assert constant.source in unescape(text)
+    text += get(site, "/methodology").text
     for words in (
         "arXiv:1909.08053",
         "arXiv:2405.04434",

@@ -24,7 +24,8 @@ from tests.conftest import Site
 PAGES = ["/", "/prices", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/a100", "/gpus/tpu-v4-32gb",
          "/gpus/h100-sxm-80gb/history", "/providers",
          "/providers/aws", "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb", "/status", "/api"]  # fmt: skip
-PUBLIC = [*PAGES, "/search", "/search?q=8%20h100", "/status/rejected", "/methodology/errors", "/prices/table",
+PUBLIC = [*PAGES, "/search", "/search?q=8%20h100", "/status/rejected", "/methodology/errors",
+          "/methodology/constants", "/prices/table",
           "/prices.csv", "/api/prices", "/api/openapi.json", "/robots.txt", "/sitemap.xml",
           "/.well-known/security.txt", "/favicon.ico", "/previews/home.png", "/previews/gpus/h100-sxm-80gb.png",
           "/previews/providers/aws.png"]  # fmt: skip

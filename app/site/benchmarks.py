@@ -187,19 +187,12 @@ async def methodology(ask: Ask) -> Answer:
     made with."""
     ask.redirect_to_canonical("/methodology")
     formulas = (shape_of, *speed.FORMULAS, plan.hold, plan.cost)
-    traffic = (
-        lengths.spread, pace.pace, pace.step, queueing.attended, queueing.most_rate, queueing.crowd, queueing.waits,
-        queueing.together, queueing.held_up, users.seen, users.answers, reuse.prompts, reuse.kept_for, reuse.reused,
-        drafts.drafting, drafts.gain, apart.seen_apart, apart.best_apart,
-    )  # fmt: skip
     body = render(
         "benchmarks/methodology.html", settings=ask.settings, path="/methodology", canonical="/methodology",
         fitted=fitted(),
         constants=CONSTANTS, before=_BEFORE,
         rests_on=RESTS_ON,
-        formulas=_told(formulas), traffic=_told(traffic), judged=judged(), drafts=drafts.accepted_lengths(),
-        sure={"busy": users.SURE_BUSY, "prompts": users.SURE_PROMPTS, "places": users.SURE_PLACES,
-              "burst": users.SURE_BURST, "steps": users.SURE_STEPS}, figures=_FIGURES,
+        formulas=_told(formulas),
         bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows()))
             for row in _rows()}),
         electricity=ELECTRICITY, reload_hours=RELOAD_HOURS, reserve=memory.RESERVE,
@@ -221,6 +214,27 @@ async def constants(ask: Ask) -> Answer:
         fitted=fitted(), constants=[(constant, fitted()["constants"][constant.name]) for constant in CONSTANTS],
         title="Constants of predictions",
         description="Every constant that predictions are made with: its fitted and expected value, unit and source.",
+    )  # fmt: skip
+    return Answer(body)
+
+
+@public("/methodology/traffic")
+async def traffic(ask: Ask) -> Answer:
+    """The formulas of varied traffic and their errors against a simulated engine."""
+    ask.redirect_to_canonical("/methodology/traffic")
+    formulas = (
+        lengths.spread, pace.pace, pace.step, queueing.attended, queueing.most_rate, queueing.crowd, queueing.waits,
+        queueing.together, queueing.held_up, users.seen, users.answers, reuse.prompts, reuse.kept_for, reuse.reused,
+        drafts.drafting, drafts.gain, apart.seen_apart, apart.best_apart,
+    )  # fmt: skip
+    body = render(
+        "benchmarks/traffic.html", settings=ask.settings, path="/methodology", canonical="/methodology/traffic",
+        traffic=_told(formulas), judged=judged(), drafts=drafts.accepted_lengths(),
+        sure={"busy": users.SURE_BUSY, "prompts": users.SURE_PROMPTS, "places": users.SURE_PLACES,
+              "burst": users.SURE_BURST, "steps": users.SURE_STEPS}, figures=_FIGURES,
+        title="Traffic as it is",
+        description="How lengths that vary, bursts, agents and drafts are computed, and the errors against a "
+                    "simulated engine.",
     )  # fmt: skip
     return Answer(body)
 

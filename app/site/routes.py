@@ -61,6 +61,7 @@ HANDLERS = [
     benchmarks.benchmarks,
     benchmarks.methodology,
     benchmarks.constants,
+    benchmarks.traffic,
     benchmarks.errors_by_group,
     estimates.estimate,
     calculator.calculator,

@@ -22,7 +22,7 @@ SHIFT = """() => new Promise((done) => { let sum = 0;
 OWN = ["/", "/prices", "/prices?min_memory_gb=0", "/prices?gpu=h100-sxm-80gb", "/gpus", "/gpus/h100-sxm-80gb",
        "/gpus/l4-24gb", "/gpus/h100-sxm-80gb/history", "/providers", "/providers/gcp", "/status", "/status/rejected",
        "/benchmarks", "/models", "/compare", "/methodology", "/methodology/errors",
-       "/methodology/constants", "/prices/changes", "/api",
+       "/methodology/constants", "/methodology/traffic", "/prices/changes", "/api",
        "/search?q=h100"]  # fmt: skip
 FIRST = ("/", "/prices", "/gpus", "/gpus/h100-sxm-80gb")
 ABOVE = [("/", 16, 4), ("/prices", 20, 6), ("/gpus/h100-sxm-80gb", 12, 0), ("/benchmarks", 12, 0)]

@@ -25,7 +25,7 @@ PAGES = ["/", "/prices", "/gpus", "/gpus/h100-sxm-80gb", "/gpus/a100", "/gpus/tp
          "/gpus/h100-sxm-80gb/history", "/providers",
          "/providers/aws", "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb", "/status", "/api"]  # fmt: skip
 PUBLIC = [*PAGES, "/search", "/search?q=8%20h100", "/status/rejected", "/methodology/errors",
-          "/methodology/constants", "/prices/table",
+          "/methodology/constants", "/methodology/traffic", "/prices/table",
           "/prices.csv", "/api/prices", "/api/openapi.json", "/robots.txt", "/sitemap.xml",
           "/.well-known/security.txt", "/favicon.ico", "/previews/home.png", "/previews/gpus/h100-sxm-80gb.png",
           "/previews/providers/aws.png"]  # fmt: skip
@@ -310,7 +310,7 @@ def test_any_filters_csv_json_and_page_agree(site: Site, query: dict[str, str]) 
 
 def test_facets_say_how_many_rows_each_choice_leaves(http: httpx.Client) -> None:
     page = http.get("/prices?tier=spot").text
-    choices = re.findall(r'name="provider" value="([^"]+)"[^>]*>[^<]*<i>([\d,]+)</i>', page)
+    choices = re.findall(r'name=provider value="([^"]+)"[^>]*>[^<]*<i>([\d,]+)</i>', page)
     assert len(choices) > 10
     for value, count in choices:
         assert int(count.replace(",", "")) == len(rows_of(http, f"?provider={value}&tier=spot"))

@@ -20,7 +20,7 @@ from tests import plain
 from tests.conftest import ROOT, free_port
 from tests.fake_clouds import Clouds, Reply, clouds
 from tests.lives import Lives
-from workers.timetable import PURGE, TIMETABLE, due
+from workers.timetable import PURGE, SURVIVAL, TIMETABLE, due
 
 AGREED = {"consent": "yes", "age": "yes", "policy": "2026-03-27"}
 
@@ -406,7 +406,7 @@ def test_a_start_makes_up_for_what_is_due_and_for_nothing_else() -> None:
     from app.pricing.sources import EVERY
 
     now = 10**9
-    everything = {NAME, PURGE, *EVERY}
+    everything = {NAME, PURGE, SURVIVAL, *EVERY}
     assert {entry.recorded_as for entry in due({}, now)} == everything
     assert due(dict.fromkeys(everything, now), now) == []
     assert {entry.recorded_as for entry in due({**dict.fromkeys(everything, now - 700), "akash": None}, now)} == {

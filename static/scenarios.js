@@ -8,7 +8,8 @@ const migrations = {
   // The limit of the first token was in seconds
   2: (items) => items.map((item) => ({ ...item, input: inMilliseconds(item.input) })),
   // A reclaim of spot was taken to cost a quarter of an hour
-  3: (items) => items.map((item) => ({ ...item, input: { reload: "15", lost: "0", ...item.input } })),
+  3: (items) => items.map((item) => (item?.input
+    ? { ...item, input: { reload: "15", lost: "0", ...item.input } } : item)),
 };
 const inMilliseconds = (input) => {
   const seconds = String(input?.ttft ?? "").trim();

@@ -68,6 +68,8 @@ class Requests(RuleBasedStateMachine):
         self.read: set[str] = set()
         self.bounces: set[str] = set()
         self.proven: set[str] = set()
+        self.codes: set[tuple[str, str]] = set()
+        """Subject and code of each letter that had one; a letter's copy is deleted before its code is used up."""
         self.last: dict[str, cases.Case] = {}
         self.heard: dict[str, int] = {}
         self.automatic: dict[str, int] = {}
@@ -183,7 +185,7 @@ class Requests(RuleBasedStateMachine):
     @rule()
     def the_mailbox_is_read(self) -> None:
         known = {mark: sender for mark, (sender, _) in self.sent.items() if mark not in self.read}
-        before, letters = self._cases(), self.letters()  # the copies of old letters go when the mailbox is read
+        before = self._cases()
         engine.run(sync.poll(self.settings))
         for mark, sender in known.items():
             self.read.add(mark)
@@ -193,8 +195,8 @@ class Requests(RuleBasedStateMachine):
             assert len(found) == 1, f"{mark} is kept {len(found)} times"
             case = self._cases()[found[0]]
             text = body(self.sent[mark][1])
-            codes = [request.CODE.search(body(letter)) for letter in letters if found[0] in letter["Subject"]]
-            if sender == case.address and any(code and code[0] in text for code in codes) and found[0] in before:
+            sent = [code for subject, code in self.codes if found[0] in subject]
+            if sender == case.address and any(code in text for code in sent) and found[0] in before:
                 self.proven.add(found[0])
         for reference, case in before.items():
             if case.state in (request.REFUSED, request.SPAM):
@@ -251,6 +253,8 @@ class Requests(RuleBasedStateMachine):
         assert not ids or max(ids.values()) == 1, "a letter was sent twice"
         for letter in self.letters():
             assert letter["To"] in (*PEOPLE, OPERATOR)
+            if code := request.CODE.search(body(letter)):
+                self.codes.add((letter["Subject"], code[0]))
             if letter["Auto-Submitted"] and letter["Message-ID"] not in self.heard:
                 now = self.heard[letter["Message-ID"]] = clock.timestamp()
                 assert now - self.automatic.get(letter["To"], -DAY_S) >= DAY_S, "two automatic letters within a day"

@@ -551,7 +551,7 @@ def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: 
     before = (
         "import time\nfrom app.storage import engine\nfrom app.privacy.mail import delivery, queue, sync\n"
         "from app.core.settings import load\nqueue.AUTOMATIC_AN_HOUR = 10**6\ndelivery.AGAIN_S = 0\nsettings ="
-        " load()\nsqlite.use(settings.database_path)"
+        " load()\nengine.use(settings.database)"
     )
     life = "while True:\n    engine.run(sync.poll(settings))\n    time.sleep(0.01)"
     with Lives(before, life, {"INFERENCEBENCH_DATA_DIR": str(data)}) as lives:

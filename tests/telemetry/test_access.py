@@ -364,6 +364,7 @@ def test_what_the_site_prints_holds_no_address_query_header_or_body(
             "referer": "http://markerreferrer/",
             "x-forwarded-for": "198.51.100.23",
             "origin": "http://markerorigin",
+            "connection": "close",  # a body that is refused ends its connection, which the next request would meet
         }
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=said) as client:
             for path in (

@@ -66,6 +66,10 @@ class SharedQueue:
         self._client = None
 
 
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode()
+
+
 async def settings_of(url: str) -> dict[str, str] | None:
     """The server's settings that :func:`on_its_disk` looks at; those that it does not tell are left out. None while it
     is away."""
@@ -75,8 +79,8 @@ async def settings_of(url: str) -> dict[str, str] | None:
         await redis.ping()
         for name in IN_MEMORY_ONLY:
             with contextlib.suppress(ResponseError):  # a hosted one may not tell
-                told: dict[bytes, bytes] = await redis.config_get(name)
-                found |= {key.decode(): value.decode() for key, value in told.items()}
+                told: dict[bytes | str, bytes | str] = await redis.config_get(name)  # text with some protocols
+                found |= {_text(key): _text(value) for key, value in told.items()}
     except AWAY:
         return None
     finally:

@@ -187,7 +187,7 @@ def test_a_place_of_the_past_is_found_as_one_of_today(value: str, wanted: bool) 
 def _left_out(row: dict[str, Any]) -> bool:
     """Parts of a card, and hosts of a provider's other market, of which the shipped history tells no change."""
     part = row["gpu_count_number"] is not None and row["gpu_count_number"] < 1
-    return part or row["provider_tier"] == "community"
+    return bool(part or row["provider_tier"] == "community")
 
 
 def test_the_past_answers_filters_as_the_table_does(inside: Inside) -> None:

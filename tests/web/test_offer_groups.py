@@ -10,7 +10,8 @@ NOW = 1000
 
 def offer(price: int, stale_at: int, rank: int = 0, months: int | None = None) -> dict[str, Any]:
     return {"id": f"{price}-{stale_at}-{rank}", "usd_per_gpu_hour_micro": price, "stale_at": stale_at,
-            "rank_group": rank, "commitment_months": months, "fetched_at": price}  # fmt: skip
+            "rank_group": rank, "commitment_months": months, "fetched_at": price,
+            "reclaim_low": None, "reliability": None}  # fmt: skip
 
 
 FRESH, OLD, TERM = offer(5, NOW + 1), offer(1, NOW), offer(2, NOW, 12, 12)

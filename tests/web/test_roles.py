@@ -78,7 +78,7 @@ def test_the_other_roles_take_reports_in(web: Inside, role: str) -> None:
 def test_each_job_belongs_where_its_data_lies() -> None:
     of = {role: {entry.job for entry in TIMETABLE if entry.group in groups} for role, groups in GROUPS.items()}
     assert of["records"] == {"mail", "purge", "purge_when_due", "canary"}
-    assert of["web"] == {"refresh_source", "refresh_models", "roll_up"}
+    assert of["web"] == {"refresh_source", "refresh_models", "roll_up", "price_survival"}
     assert of["all"] == of["web"] | of["records"]
     assert {entry.group for entry in TIMETABLE} == {FACTS, RECORDS}
     names = {group: {line.name for line in queue._functions(group)} for group in (FACTS, RECORDS)}

@@ -113,7 +113,7 @@ async def _load_series(kinds: dict[str, list[PriceSpan]]) -> None:
 
 async def _load_offer_spans() -> None:
     """The shipped offers as history: each price is known to have stood from its day until the day it was last seen."""
-    offers = [offer for offer in await store.shipped_offers() if offer.is_whole and not _of_another_market(offer)]
+    offers = await store.shipped_offers()
     await store.add_series((o.id, o.provider, o.gpu, o.tier, o.commitment_months, o.region) for o in offers)
     series = await store.series_numbers()
     spans = []

@@ -66,10 +66,6 @@ class SharedQueue:
         self._client = None
 
 
-def _text(value: bytes | str) -> str:
-    return value if isinstance(value, str) else value.decode()
-
-
 async def settings_of(url: str) -> dict[str, str] | None:
     """The server's settings that :func:`on_its_disk` looks at; those that it does not tell are left out. None while it
     is away."""
@@ -79,8 +75,7 @@ async def settings_of(url: str) -> dict[str, str] | None:
         await redis.ping()
         for name in IN_MEMORY_ONLY:
             with contextlib.suppress(ResponseError):  # a hosted one may not tell
-                told: dict[bytes | str, bytes | str] = await redis.config_get(name)  # text with some protocols
-                found |= {_text(key): _text(value) for key, value in told.items()}
+                found |= await redis.config_get(name)  # the one answer that the library decodes
     except AWAY:
         return None
     finally:

@@ -1,8 +1,10 @@
 """A real Redis on loopback, for tests: killed, stopped, and looked into."""
 
+import contextlib
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,15 @@ class RedisServer:
         """All that it holds: names, values and what it noted of slow commands."""
         held = [b"%s %s" % (name, self.client.dump(name) or b"") for name in self.client.keys("*")]  # type: ignore[union-attr]
         return b"\n".join(held) + repr(self.client.slowlog_get(1000)).encode()
+
+
+@contextlib.contextmanager
+def running_redis(folder: Path) -> Iterator[RedisServer]:
+    """A server for the length of a block."""
+    server = RedisServer(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.client.close()
+        server.kill()

@@ -23,9 +23,10 @@ from tests import postgres
 from tests.conftest import ROOT, free_port, serve
 from tests.fake_clouds import clouds
 from tests.lives import Lives
-from tests.redis_server import RedisServer
+from tests.redis_server import RedisServer, running_redis
 from tests.rule_machines import SOAK
-from tests.test_processes import processes_of, temporary, until, web_of
+from tests.test_processes import processes_of, temporary, web_of
+from tests.waiting import until
 
 KILLS = SOAK
 AGREED = {"consent": "yes", "age": "yes", "policy": "2026-03-27"}
@@ -73,15 +74,11 @@ class House:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, prepared_server: str) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
-    redis = RedisServer(folder)
-    redis.start()
-    with clouds() as sources:
+    with running_redis(folder) as redis, clouds() as sources:
         made = House(folder, redis, postgres.server().database(prepared_server),
                      {"INFERENCEBENCH_HF_ENDPOINT": sources.url, **sources.environment()})  # fmt: skip
         yield made
         made.stop()
-    redis.client.close()
-    redis.kill()
 
 
 class Writers:

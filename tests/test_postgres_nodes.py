@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,6 +14,7 @@ from app.storage import engine
 from tests import plain, postgres
 from tests.conftest import ROOT, free_port, serve
 from tests.rule_machines import SOAK
+from tests.waiting import until
 
 KILLS = 1 if SOAK == 1 else 20
 
@@ -37,14 +37,6 @@ def nodes(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[l
         process.wait(20)
 
 
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for what a busy machine may take a while to do."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def price(database: str, micro: int) -> None:
     """Another process changes the price of an offer."""
     engine.use(database)
@@ -64,7 +56,7 @@ def test_what_one_process_writes_every_node_shows(nodes: list[str], database: st
     for micro, told in ((1_234_500, "1.2345"), (2_345_600, "2.3456")):
         price(database, micro)
         for node in nodes:
-            until(lambda node=node, told=told: told in plain.get(f"{node}{path}").text)  # type: ignore[misc]
+            until(lambda node=node, told=told: told in plain.get(f"{node}{path}").text)
 
 
 def test_prepared_pages_are_served_with_their_age_while_the_server_is_away(nodes: list[str], database: str) -> None:
@@ -73,9 +65,9 @@ def test_prepared_pages_are_served_with_their_age_while_the_server_is_away(nodes
     before = {page: plain.get(node + page) for page in pages}
     assert all(answer.status_code == 200 and "age" not in answer.headers for answer in before.values())
     postgres.server().kill()
-    until(lambda: plain.get(node + "/readyz").status_code == 503)
+    until(lambda: plain.get(node + "/readyz").status_code == 503, 60)
     for page, good in before.items():
-        until(lambda page=page: "age" in plain.get(node + page).headers)  # type: ignore[misc]
+        until(lambda page=page: "age" in plain.get(node + page).headers, 60)
         old = plain.get(node + page)
         assert (old.status_code, old.text, old.headers["etag"]) == (200, good.text, good.headers["etag"])
         assert "the database is away" in old.headers["cache-status"]
@@ -87,11 +79,11 @@ def test_prepared_pages_are_served_with_their_age_while_the_server_is_away(nodes
     assert never.status_code == 503
     assert never.headers["retry-after"] == "5"
     postgres.server().start()
-    until(lambda: plain.get(node + "/readyz").status_code == 200)
+    until(lambda: plain.get(node + "/readyz").status_code == 200, 60)
     for page in pages:
-        until(lambda page=page: "age" not in plain.get(node + page).headers)  # type: ignore[misc]
+        until(lambda page=page: "age" not in plain.get(node + page).headers, 60)
     price(database, 3_456_700)
-    until(lambda: "3.4567" in plain.get(node + "/api/prices?gpu=h100-sxm-80gb").text)
+    until(lambda: "3.4567" in plain.get(node + "/api/prices?gpu=h100-sxm-80gb").text, 60)
 
 
 WRITER = """
@@ -124,7 +116,7 @@ def test_nothing_accepted_is_lost_when_the_server_is_killed_during_writes(
     server.process.send_signal(signal.SIGINT)
     server.process.wait(20)
     server.start(**durable)
-    until(lambda: plain.get(nodes[0] + "/readyz").status_code == 200)
+    until(lambda: plain.get(nodes[0] + "/readyz").status_code == 200, 60)
     assert plain.get(nodes[0] + "/prices").status_code == 200
     told = (tmp_path / "accepted").open("w+")
     writer = subprocess.Popen([sys.executable, "-c", WRITER, database], cwd=ROOT, env={**os.environ}, stdout=told)
@@ -136,7 +128,7 @@ def test_nothing_accepted_is_lost_when_the_server_is_killed_during_writes(
     try:
         for _ in range(KILLS):
             seen = len(accepted())
-            until(lambda seen=seen: len(accepted()) > seen + 20)  # type: ignore[misc]
+            until(lambda seen=seen: len(accepted()) > seen + 20, 60)
             server.kill()
             statuses |= {plain.get(nodes[0] + "/prices").status_code for _ in range(20)}
             server.start(**durable)
@@ -151,5 +143,5 @@ def test_nothing_accepted_is_lost_when_the_server_is_killed_during_writes(
     assert said <= kept
     assert len(kept) - len(said) <= KILLS + 1  # what was under way when it was killed may be there, once
     assert statuses == {200}
-    until(lambda: plain.get(nodes[0] + "/readyz").status_code == 200)
-    until(lambda: httpx.get(nodes[1] + "/prices", timeout=60).status_code == 200)  # it connects anew by itself
+    until(lambda: plain.get(nodes[0] + "/readyz").status_code == 200, 60)
+    until(lambda: httpx.get(nodes[1] + "/prices", timeout=60).status_code == 200, 60)  # it connects anew by itself

@@ -19,6 +19,7 @@ import pytest
 from tests import plain
 from tests.conftest import ROOT, free_port
 from tests.rule_machines import SOAK
+from tests.waiting import until
 
 KILLS = 2 * SOAK
 
@@ -65,15 +66,6 @@ def serves(port: int) -> bool:
         return plain.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
     except httpx.TransportError:
         return False
-
-
-def until(condition: object, seconds: float = 40) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():  # type: ignore[operator]
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from tests import plain, postgres
 from tests.conftest import ROOT, free_port, serve
 from tests.fake_clouds import Clouds, clouds
 from tests.redis_server import RedisServer
+from tests.waiting import until
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 TOKEN = "Bearer 7f3a"
@@ -76,15 +77,6 @@ def varnish(folder: Path, ports: dict[str, int], port: int) -> subprocess.Popen[
     )  # fmt: skip
 
 
-def until(condition: object, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():  # type: ignore[operator]
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
-
-
 @pytest.fixture(scope="module")
 def sources() -> Iterator[Clouds]:
     with clouds() as made:
@@ -112,7 +104,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, prepared_server: str, sour
                               stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               env={**os.environ, **settings, "INFERENCEBENCH_DATA_DIR": str(folder / "worker"),
                                    "INFERENCEBENCH_ROLE": "web", "INFERENCEBENCH_NODE": "worker"})  # fmt: skip
-    until(lambda: _answers(url))
+    until(lambda: _answers(url), 60)
     yield made
     for process in (edge, worker, *made.nodes.values()):
         process.terminate()
@@ -141,7 +133,7 @@ def test_a_report_goes_to_the_records_node_and_is_withdrawn_from_every_cache(clu
         page = "/providers/lambda"
         assert "clustermark" not in client.get(page).text
         cluster.command("submissions", "approve", number)
-        until(lambda: "clustermark" in client.get(page).text)
+        until(lambda: "clustermark" in client.get(page).text, 60)
         for _ in range(4):
             assert client.get(page).status_code == 200
         assert client.get(page).headers["x-cache"] == "HIT"
@@ -188,7 +180,7 @@ def test_nodes_are_restarted_in_turn_under_load_and_no_request_fails(cluster: Cl
             before = counts.total()
             cluster.stop(name)
             cluster.start(name)
-            until(lambda: counts.total() > before + 20)  # noqa: B023
+            until(lambda: counts.total() > before + 20, 60)  # noqa: B023
             time.sleep(3)  # until the edge, which asks each second, has seen twice that the node is back
     finally:
         over.set()

@@ -1,7 +1,6 @@
 """The life of a report: every transition is in one table, whoever asks, and withdrawn is final."""
 
 import sqlite3
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -21,15 +20,6 @@ from tests.submissions.test_reports import BENCHMARK, EXPERIENCE, PRICE, agreed,
 
 DAY_S = 86_400
 NOW = "2026-11-24T15:00:00Z"
-
-
-@pytest.fixture
-def house(inside: Inside) -> Iterator[Inside]:
-    """A site whose limits don't stand in the way of a test."""
-    for limit in inside.limits().values():
-        limit.most = 10**6
-    yield inside
-    engine.use(inside.settings.database)
 
 
 async def do(client: httpx.AsyncClient, receipt: str, action: str, **more: str) -> httpx.Response:

@@ -1,6 +1,6 @@
 """A reported price leaves the pages with its report: in one transaction, whatever is killed or fails in between."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -20,15 +20,6 @@ SHOWN = "0.3141"
 
 class Killed(BaseException):
     """What ends a process ends everything that it was about to do."""
-
-
-@pytest.fixture
-def house(inside: Inside) -> Iterator[Inside]:
-    """A site whose limits don't stand in the way of a test."""
-    for limit in inside.limits().values():
-        limit.most = 10**6
-    yield inside
-    engine.use(inside.settings.database)
 
 
 def stops(error: BaseException) -> Callable[..., Any]:

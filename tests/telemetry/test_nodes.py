@@ -23,18 +23,15 @@ from app.privacy.fulfilment import export
 from app.telemetry import nodes
 from app.telemetry.access_log import COLUMNS
 from tests.conftest import Inside
-from tests.redis_server import RedisServer
+from tests.redis_server import RedisServer, running_redis
 
 HERE = "203.0.113.7"
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.client.close()
-    server.kill()
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -16,18 +16,15 @@ from app.core.units import DAY_S, HOUR_S
 from app.web import shared_limit
 from app.web.rate_limit import RateLimit
 from app.web.shared_limit import SharedLimits
-from tests.redis_server import RedisServer
+from tests.redis_server import RedisServer, running_redis
 
 NOON = 1_795_953_600 // DAY_S * DAY_S + 12 * HOUR_S
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.client.close()
-    server.kill()
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests import plain
 from tests.conftest import ROOT, free_port
 from tests.fake_clouds import Clouds, Reply, clouds
 from tests.lives import Lives
+from tests.waiting import until
 from workers.timetable import PURGE, SURVIVAL, TIMETABLE, due
 
 AGREED = {"consent": "yes", "age": "yes", "policy": "2026-03-27"}
@@ -90,16 +91,6 @@ class Running:
             return False
 
 
-def until(condition: Callable[[], Any], seconds: float = 40) -> None:
-    """Wait for something to become true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it did not happen in time")
-
-
 @pytest.fixture
 def started() -> Iterator[list[Any]]:
     """Whatever is put in is stopped at the end."""
@@ -124,7 +115,7 @@ def test_up_starts_everything_fetches_restarts_what_crashes_and_leaves_nothing(
         pids = up.children(word)
         assert len(pids) == 1, (word, pids)
         os.kill(pids[0], signal.SIGKILL)
-        until(lambda old=pids[0], word=word: up.children(word) not in ([], [old]))  # type: ignore[misc]
+        until(lambda old=pids[0], word=word: up.children(word) not in ([], [old]))
         assert up.serves()
     assert "a child ended and is started again" in up.log.read_text()
     (queue,) = up.children("unixsocket")
@@ -135,7 +126,7 @@ def test_up_starts_everything_fetches_restarts_what_crashes_and_leaves_nothing(
     leftover = [*up.children("workers"), *up.children("unixsocket")]
     assert up.stop() == 0
     for pid in leftover:
-        until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 5)  # type: ignore[misc]
+        until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 5)
     assert not Path(folder[0]).exists(), "the queue leaves no file"
 
 
@@ -148,7 +139,7 @@ def test_a_killed_supervisor_takes_its_children_with_it(data: Path, server: Clou
     work.process.kill()
     work.process.wait()
     for pid in children:
-        until(lambda pid=pid: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text(), 10)  # type: ignore[misc]
+        until(lambda pid=pid: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text(), 10)
 
 
 def redis_server(folder: Path, port: int) -> subprocess.Popen[bytes]:

@@ -59,7 +59,14 @@ export const basis = (families, groups, kind, engine, generation, precision) => 
     factors: [Math.exp(shared), 1] };
 };
 
-const mostRunning = (l, c) => l.max_running || (c.memory >= LARGE_MEMORY ? STARTED_LARGE : STARTED) * l.data;
+export const mostRunning = (l, c) => l.max_running || (c.memory >= LARGE_MEMORY ? STARTED_LARGE : STARTED) * l.data;
+
+export const sequencesThatFit = (c, l, stored, sequence, k) => {
+  const usual = c.memory * k.memory_use - stored - RESERVE;
+  const tight = c.memory * TIGHT_USE - stored - TIGHT_RESERVE;
+  const held = l.pipeline * l.data / sequence;
+  return Math.max(usual * held, Math.min(tight * held, TIGHT_SEQUENCES));
+};
 
 const weightBytes = (s, l, bytes) => {
   const per = bytes[l.precision];
@@ -169,10 +176,7 @@ export const terms = (s, c, l, prompt, output, k, bytes, offsets = [1, 1]) => {
     + s.other_parameters * 2 / (l.tensor * l.pipeline * l.data);
   const state = s.state_bytes / l.tensor;
   const sequence = Math.max(kvElements(s, middle, l.tensor) * l.kv_bytes + state, 1);
-  const usual = c.memory * k.memory_use - stored - RESERVE;
-  const tight = c.memory * TIGHT_USE - stored - TIGHT_RESERVE;
-  const held = l.pipeline * l.data / sequence;
-  const most = Math.min(Math.max(usual * held, Math.min(tight * held, TIGHT_SEQUENCES)), mostRunning(l, c));
+  const most = Math.min(sequencesThatFit(c, l, stored, sequence, k), mostRunning(l, c));
 
   const fix = fixed(s, c, l, pace, k);
   const alone = prefill * l.data ** k.data_prompts * k.first * ((s.latent ? k.first_latent : 1)

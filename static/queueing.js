@@ -1,8 +1,6 @@
 // Real traffic on one replica: app/estimate/lengths.py, pace.py, queueing.py and users.py, line by line. Seconds and
 // tokens. A test compares both languages on random loads. Loaded when asked for.
 
-const RESERVE = 2e9, TIGHT_USE = 0.97, TIGHT_RESERVE = 1e9, TIGHT_SEQUENCES = 32, LARGE_MEMORY = 70e9, STARTED = 256,
-  STARTED_LARGE = 1024;
 export const CHUNK = 8192;
 
 // Lengths as points [tokens, weight]
@@ -53,13 +51,8 @@ export const quantile = (rows, share) => {
 
 // The steps of an engine
 
-export const room = (t, c, l, k) => {
-  const usual = c.memory * k.memory_use - t.stored - RESERVE, tight = c.memory * TIGHT_USE - t.stored - TIGHT_RESERVE;
-  const held = l.pipeline * l.data / t.sequence;
-  return Math.max(usual * held, Math.min(tight * held, TIGHT_SEQUENCES));
-};
-
-export const pace = (t, s, c, l, prompt, output, k, bytes) => {
+// `E` is the module estimate.js
+export const pace = (E, t, s, c, l, prompt, output, k, bytes) => {
   const middle = prompt + output / 2, token = t.token_compute + t.token_link / l.data;
   const outer = l.engine === "llama.cpp" ? bytes[l.precision] : 2;
   const head = s.head_parameters * outer / (l.tensor * l.pipeline * l.data);
@@ -70,8 +63,8 @@ export const pace = (t, s, c, l, prompt, output, k, bytes) => {
     prompt_token: t.offset * t.interleave * token,
     prompt_pair: t.offset * t.interleave * Math.max(t.prefill - token * prompt, 0) / prompt ** 2,
     lone: t.first_offset * t.alone / t.prefill / (t.offset * t.interleave), begin: t.first_offset * t.begin,
-    first_request: t.first_offset * k.first_request, room: room(t, c, l, k) * middle,
-    cap: Math.trunc(l.max_running || (c.memory >= LARGE_MEMORY ? STARTED_LARGE : STARTED) * l.data),
+    first_request: t.first_offset * k.first_request, room: E.sequencesThatFit(c, l, t.stored, t.sequence, k) * middle,
+    cap: Math.trunc(E.mostRunning(l, c)),
     draft: t.offset * (t.fixed + t.hop + t.always) / Math.max(s.layers, 1) + t.offset * head * l.pipeline / bandwidth,
     kv_token: t.sequence * l.tensor / middle };
 };

@@ -50,7 +50,7 @@ const trafficOf = (now, Q, S, asked, points) => {
     const { card } = row.gpu, { layout } = row;
     const t = E.terms(model.shape, card, layout, Math.round(prompt), n.output, sheet.constants, sheet.bytes,
       row.basis.factors);
-    const p = Q.pace(t, model.shape, card, layout, prompt, n.output, sheet.constants, sheet.bytes);
+    const p = Q.pace(E, t, model.shape, card, layout, prompt, n.output, sheet.constants, sheet.bytes);
     const base = kind && drafted ? S.drafting(p, plain, drafted, kind[3][drafted - 1]) : plain;
     const gpus = layout.tensor * layout.data * layout.pipeline;
     const link = (asked.net ? asked.net * 1e9 : card.network) * gpus;

@@ -57,6 +57,15 @@ def kv_elements(shape: Shape, tokens: float, tensor: int) -> float:
     return total
 
 
+def sequences_that_fit(card: Card, layout: Layout, stored: float, sequence: float, k: Mapping[str, float]) -> float:
+    """Sequences of ``sequence`` bytes on each GPU that fit beside ``stored`` bytes of weights, whatever the engine's
+    own limit; below 0 where the weights do not fit."""
+    usual = card.memory * k["memory_use"] - stored - RESERVE
+    tight = card.memory * TIGHT_USE - stored - TIGHT_RESERVE
+    held = layout.pipeline * layout.data / sequence
+    return max(usual * held, min(tight * held, TIGHT_SEQUENCES))
+
+
 def memory(
     shape: Shape,
     card: Card,
@@ -81,7 +90,4 @@ def memory(
     )
     elements = kv_elements(shape, middle, layout.tensor)
     sequence = max(elements * layout.kv_bytes + shape.state_bytes / layout.tensor, 1.0)
-    usual = card.memory * k["memory_use"] - stored - RESERVE
-    tight = card.memory * TIGHT_USE - stored - TIGHT_RESERVE
-    held = layout.pipeline * layout.data / sequence
-    return stored, sequence, max(usual * held, min(tight * held, TIGHT_SEQUENCES))
+    return stored, sequence, sequences_that_fit(card, layout, stored, sequence, k)

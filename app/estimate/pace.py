@@ -2,7 +2,7 @@
 
 The plain prediction gives every request the same lengths. Where they differ, the same terms are read for each token:
 the cache per cached token, a prompt per token and per pair of tokens. The browser evaluates the same
-(``static/pace.js``).
+(``static/queueing.js``).
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import exp, sqrt
 
 from app.estimate.inputs import Card, Layout
-from app.estimate.memory import RESERVE, TIGHT_RESERVE, TIGHT_SEQUENCES, TIGHT_USE, most_running, weight_bytes_per_gpu
+from app.estimate.memory import most_running, sequences_that_fit, weight_bytes_per_gpu
 from app.estimate.shape import Shape
 from app.estimate.terms import Terms
 
@@ -49,14 +49,6 @@ class Pace:
     kv_token: float
 
 
-def room(t: Terms, card: Card, layout: Layout, k: Mapping[str, float]) -> float:
-    """Sequences of the terms' own length whose cache fits beside the weights, whatever the engine's own limit."""
-    usual = card.memory * k["memory_use"] - t.stored - RESERVE
-    tight = card.memory * TIGHT_USE - t.stored - TIGHT_RESERVE
-    held = layout.pipeline * layout.data / t.sequence
-    return max(usual * held, min(tight * held, TIGHT_SEQUENCES))
-
-
 def pace(
     t: Terms, shape: Shape, card: Card, layout: Layout, prompt: float, output: float, k: Mapping[str, float]
 ) -> Pace:  # fmt: skip
@@ -79,7 +71,8 @@ def pace(
         prompt_token=t.offset * t.interleave * token,
         prompt_pair=t.offset * t.interleave * max(t.prefill - token * prompt, 0.0) / prompt**2,
         lone=own / (t.offset * t.interleave), begin=t.first_offset * t.begin,
-        first_request=t.first_offset * k["first_request"], room=room(t, card, layout, k) * middle,
+        first_request=t.first_offset * k["first_request"],
+        room=sequences_that_fit(card, layout, t.stored, t.sequence, k) * middle,
         cap=int(most_running(layout, card)), draft=t.offset * (t.fixed + t.hop + t.always) / max(shape.layers, 1)
         + t.offset * head * layout.pipeline / bandwidth,
         kv_token=t.sequence * layout.tensor / middle,

@@ -16,7 +16,7 @@ from app.core.settings import load
 from app.pricing.refresh import replace_offers
 from app.pricing.snapshot import files
 from app.process import prepare
-from app.storage import sqlite
+from app.storage import engine, sqlite
 from app.storage.version_watch import VersionWatch
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,7 +65,7 @@ def test_every_connection_has_its_pragmas(empty_database: Path) -> None:
                     found.append(next(iter(dict(row).values())))
             return found
 
-    assert sqlite.run(read()) == ["wal", 1, 1, 10_000]
+    assert engine.run(read()) == ["wal", 1, 1, 10_000]
 
 
 def test_a_killed_import_leaves_the_old_data_whole(prepared_data: Path, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ import asyncio, dataclasses, os, sys
 from app.core import settings
 from app.pricing.refresh import replace_offers
 from app.pricing.snapshot import files
-from app.storage import sqlite
+from app.storage import engine, sqlite
 sqlite.use(settings.load().database_path)
 base = [o for o in files.offers() if o.source == "daily-list"]
 def many():
@@ -116,7 +116,7 @@ def test_a_failed_write_raises_no_version_and_keeps_the_rows(prepared_data: Path
         await replace_offers.replace_source("daily-list", "x", [*offers, offers[0]], [], 1)
 
     with pytest.raises(sqlite3.IntegrityError):
-        sqlite.run(go())
+        engine.run(go())
     assert watch.versions() == before
     watch.close()
 
@@ -131,12 +131,12 @@ def test_a_write_by_another_process_is_seen_and_raises_only_what_it_touched(
     code = """
 import asyncio
 from app.core import settings
-from app.storage import sqlite
+from app.storage import engine, sqlite
 sqlite.use(settings.load().database_path)
 async def go():
     async with sqlite.transaction("gpu:l4-24gb"):
         pass
-sqlite.run(go())
+engine.run(go())
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(tmp_path / "d"), check=True)
     after = watch.versions()
@@ -158,4 +158,4 @@ def test_a_reader_never_writes(prepared_data: Path, tmp_path: Path) -> None:
         await sqlite.ENGINE._run_in_new_connection("WITH x AS (SELECT 1) DELETE FROM offer")
 
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        sqlite.run(go())
+        engine.run(go())

@@ -16,7 +16,7 @@ from app.core.settings import load
 from app.privacy.requests import cases
 from app.process import prepare
 from app.process.tables import APP_CONFIG
-from app.storage import sqlite
+from app.storage import engine, sqlite
 from app.storage.migrations import case_event_numbers
 from tests.database import tuples
 
@@ -51,7 +51,7 @@ def database(prepared_data: Path) -> Path:
 
 
 def asked(sql: str) -> list[tuple[Any, ...]]:
-    return sqlite.run(tuples(sql))
+    return engine.run(tuples(sql))
 
 
 def test_every_table_has_its_class(database: Path) -> None:
@@ -115,6 +115,6 @@ def test_events_and_decisions_of_an_older_database_keep_their_order(prepared_dat
             await cases.note("PA", "last")
         return [what for _, what in await cases.events("PA")][:2]
 
-    assert sqlite.run(noted()) == ["z", "a"]
+    assert engine.run(noted()) == ["z", "a"]
     assert asked("SELECT number, what FROM case_event WHERE reference = 'PA' ORDER BY number")[-1] == (2, "last")
     assert asked("SELECT id, at, submission FROM moderation ORDER BY id") == [(1, 7, "one"), (2, 3, "two")]

@@ -36,7 +36,7 @@ def first_renders(folder: Path, count: int) -> tuple[float, float]:
     from app.core.version_keys import OFFERS_KEY, TALLY_KEY
     from app.pricing.refresh import replace_offers
     from app.process import application, prepare
-    from app.storage import sqlite
+    from app.storage import engine, sqlite
 
     settings = load({"INFERENCEBENCH_DATA_DIR": str(folder)})
     prepare.prepare(settings)
@@ -64,7 +64,7 @@ def first_renders(folder: Path, count: int) -> tuple[float, float]:
             assert answer.status_code == 200
         return statistics.median(times) * 1000
 
-    return sqlite.run(go())
+    return engine.run(go())
 
 
 def render(folder: Path) -> Iterator[Line]:
@@ -80,7 +80,7 @@ def import_raw_offers(folder: Path, count: int) -> tuple[float, float]:
     from app.pricing.offers.offer import RawOffer
     from app.pricing.refresh import replace_offers
     from app.process import prepare
-    from app.storage import sqlite
+    from app.storage import engine, sqlite
 
     prepare.prepare(load({"INFERENCEBENCH_DATA_DIR": str(folder)}))
     dice = random.Random(7)
@@ -103,7 +103,7 @@ def import_raw_offers(folder: Path, count: int) -> tuple[float, float]:
     begun = time.perf_counter()
     batch = normalise_batch(raws(), {}, 1_790_000_000)
     assert len(batch.offers) + len(batch.set_aside) == count
-    sqlite.run(replace_offers.replace_source("bench", "", list(batch.offers), [], 1))
+    engine.run(replace_offers.replace_source("bench", "", list(batch.offers), [], 1))
     seconds = time.perf_counter() - begun
     sqlite.ENGINE.path = ""
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -88,12 +88,12 @@ import resource, sys, time
 from app.core.settings import load
 from app.privacy.mail import sync
 from app.process import prepare
-from app.storage import sqlite
+from app.storage import engine, sqlite
 settings = load()
 prepare.prepare(settings)
 sqlite.use(settings.database_path)
 began = time.perf_counter()
-counts = sqlite.run(sync.poll(settings))
+counts = engine.run(sync.poll(settings))
 print(counts["read"], time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 

@@ -127,7 +127,7 @@ def purge(folder: Path) -> Iterator[Line]:
     from app.core.settings import load
     from app.privacy.retention import purge as privacy_purge
     from app.process import prepare
-    from app.storage import sqlite
+    from app.storage import engine, sqlite
     from app.telemetry import access_log_reader
 
     data = folder / "site"
@@ -150,7 +150,7 @@ def purge(folder: Path) -> Iterator[Line]:
         sqlite.use(settings.database_path)
         fill_counters(settings.database_path)
         waits, busy, took = _waits_during(
-            settings.database_path, lambda: latencies(port, lambda: sqlite.run(privacy_purge.run(settings, now)))
+            settings.database_path, lambda: latencies(port, lambda: engine.run(privacy_purge.run(settings, now)))
         )
         yield (
             f"{COUNTERS:,} expired rows of counters deleted: time; another writer's wait for the lock, p99 and longest",

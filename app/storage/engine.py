@@ -142,8 +142,14 @@ async def migrate() -> None:
 
 def run(work: Coroutine[Any, Any, R]) -> R:
     """Run a coroutine that uses the database from synchronous code, and close what it left open."""
-    found: R = ENGINE.driver.run(work)
-    return found
+
+    async def go() -> R:
+        try:
+            return await work
+        finally:
+            await close()
+
+    return asyncio.run(go())
 
 
 def is_disk_full(error: BaseException) -> bool:

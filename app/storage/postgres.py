@@ -4,12 +4,11 @@ What only PostgreSQL does stands here and in the modules beside it whose names b
 through Piccolo's tables and the templates of :mod:`app.storage.engine`. Loaded only where a setting names a server.
 """
 
-import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 
@@ -20,7 +19,6 @@ from app.storage.installed import LEAST_VERSION
 from app.storage.postgres_engine import AWAY, HouseEngine, connect, told, where
 from app.storage.postgres_watch import VersionWatch, raised
 
-T = TypeVar("T")
 ENGINE = HouseEngine("")
 ROW = "((ctid::text::point)[0]::bigint * 65536 + (ctid::text::point)[1]::bigint)"
 """Where a row of any table lies, as a number that grows along its file; it changes when the row or the file does."""
@@ -39,18 +37,6 @@ def use(url: str) -> None:
     global ENGINE  # noqa: PLW0603 -- Piccolo's engine has its address for good
     if ENGINE.url != url:
         ENGINE = HouseEngine(url)
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that uses the database from synchronous code, and close what it left open."""
-
-    async def go() -> T:
-        try:
-            return await work
-        finally:
-            await close()
-
-    return asyncio.run(go())
 
 
 def watch(url: str) -> VersionWatch:

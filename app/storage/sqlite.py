@@ -9,9 +9,9 @@ import errno
 import os
 import sqlite3
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiosqlite
 from piccolo.engine.sqlite import SQLiteEngine, TransactionType, dict_factory
@@ -23,7 +23,6 @@ from app.storage import damage, locks, write_ahead_log
 from app.storage.damage import MAX_INSTANT
 from app.storage.version_watch import VersionWatch
 
-T = TypeVar("T")
 log = logs.get("storage")
 
 BUSY_TIMEOUT_S = 10
@@ -135,18 +134,6 @@ async def leave_out_damaged() -> bool:
         log.error("a stored row is damaged and left out", extra={"table": row.table, "row": row.number,
                                                                  "columns": row.columns})  # fmt: skip
     return bool(new)
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that uses the database from synchronous code, and close what it left open."""
-
-    async def go() -> T:
-        try:
-            return await work
-        finally:
-            await ENGINE.close_reader()
-
-    return asyncio.run(go())
 
 
 _WRITERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()

@@ -9,7 +9,7 @@ from app.core.http_client import Fault
 from app.pricing.refresh import exchange_rates
 from app.pricing.sources.lambda_cloud import Lambda
 from app.process import application
-from app.storage import sqlite
+from app.storage import engine
 from tests import fake_clouds
 from tests.fake_clouds import Reply
 from tests.pricing.conftest import Refreshing
@@ -28,7 +28,7 @@ def shown(refreshing: Refreshing, path: str) -> str:
             return (await client.get(path)).text
 
     try:
-        return sqlite.run(work())
+        return engine.run(work())
     finally:
         app._prepared._watch.close()
 
@@ -55,7 +55,7 @@ def test_a_tiny_exchange_rate_is_refused_by_the_name_of_its_currency(refreshing:
         good = fake_clouds.ECB
         odd = good.replace("</Cube>", f'<Cube currency="XTS" rate="{rate}"/></Cube>', 1)
         refreshing.server.answers["/stats/eurofxref/eurofxref-daily.xml"] = Reply(odd.encode())
-        outcome = sqlite.run(exchange_rates.refresh_rates(refreshing.settings))
+        outcome = engine.run(exchange_rates.refresh_rates(refreshing.settings))
         assert outcome.state == "failed"
         assert "one XTS would be" in outcome.note
         assert refreshing.rows("SELECT * FROM exchange_rate") == before

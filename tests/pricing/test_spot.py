@@ -170,7 +170,7 @@ def test_the_price_table_and_its_data_tell_how_often_spot_is_taken(refreshing: R
 def test_the_sheet_keeps_dearer_spot_that_is_reclaimed_more_rarely(inside: Inside) -> None:
     from app.calculator.sheet import best_offers
     from app.core import clock
-    from app.storage import engine, sqlite
+    from app.storage import engine
 
     async def kept() -> tuple[list[str], set[str], set[str]]:
         found = await engine.fetch_column(
@@ -188,7 +188,7 @@ def test_the_sheet_keeps_dearer_spot_that_is_reclaimed_more_rarely(inside: Insid
         each = [{row["id"] for row in await best_offers(now, rarer=rarer)} for rarer in (True, False)]
         return found, each[0], each[1]
 
-    (often, rarely, between), more, usual = sqlite.run(kept())
+    (often, rarely, between), more, usual = engine.run(kept())
     assert {often, rarely} <= more
     assert between not in more  # dearer and reclaimed more often than another
     assert len({often, rarely} & usual) <= 1

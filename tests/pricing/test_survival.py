@@ -166,7 +166,7 @@ def test_all_providers_prices_claim_nothing_where_one_alone_changed_its_own() ->
 @pytest.fixture(scope="module")
 def curves(prepared_data: Path) -> Lasting:
     sqlite.use(prepared_data / "inferencebench.sqlite")
-    return sqlite.run(lasting.stored())
+    return engine.run(lasting.stored())
 
 
 def test_what_is_stored_is_what_the_history_says(prepared_data: Path, curves: Lasting) -> None:
@@ -178,7 +178,7 @@ def test_what_is_stored_is_what_the_history_says(prepared_data: Path, curves: La
         made, scores = lasting.computed(await spans.answering(PriceQuery(), 0), until)
         return made, scores, await survival_store.scores()
 
-    made, scores, kept = sqlite.run(again())
+    made, scores, kept = engine.run(again())
     assert {(provider, tier): curve for provider, tier, curve in made} == dict(curves.curves)
     assert [(s.month, s.claims, s.stood) for s in scores] == [(s.month, s.claims, s.stood) for s in kept]
     assert ("gcp", "spot") in curves.curves
@@ -285,6 +285,6 @@ def test_the_worker_computes_it_every_day_and_catches_up(inside: Inside) -> None
         assert told == len(curves)
         return set(curves), before, after
 
-    curves, before, after = sqlite.run(again())
+    curves, before, after = engine.run(again())
     assert ("gcp", "spot") in curves
     assert after > before

@@ -19,7 +19,7 @@ from app.core.settings import load
 from app.privacy.mail import sync
 from app.privacy.requests import cases
 from app.privacy.retention import canary, canary_reader, purge
-from app.storage import sqlite
+from app.storage import engine, sqlite
 from tests.conftest import Inside
 from tests.privacy.test_requests import dovecot  # noqa: F401
 from workers import jobs
@@ -41,7 +41,7 @@ def house(inside: Inside) -> Inside:
 
 
 def plant(house: Inside, wait_s: int = 1) -> canary.Canary:
-    return sqlite.run(canary.plant(house.settings, wait_s))
+    return engine.run(canary.plant(house.settings, wait_s))
 
 
 def test_a_canary_sits_in_every_kind_and_is_found_where_it_sits(house: Inside) -> None:
@@ -59,9 +59,9 @@ def test_after_the_purge_at_its_limit_it_is_in_no_file_and_the_status_page_says_
 ) -> None:
     one = plant(house)
     with at_its_limit(one):
-        gone = sqlite.run(purge.run(house.settings, one.due_at))
+        gone = engine.run(purge.run(house.settings, one.due_at))
         assert {name for name, count in gone.items() if count} == {kind.name for kind in AGEING}
-        checked = sqlite.run(canary.check(house.settings, one))
+        checked = engine.run(canary.check(house.settings, one))
     assert checked.found == []
     assert canary.last_death(house.settings) == checked.died_at
     page = httpx.Response(200)
@@ -82,14 +82,14 @@ def test_a_purge_that_forgets_one_kind_is_found_out(house: Inside, monkeypatch: 
     one = plant(house)
     monkeypatch.setattr(purge, "KINDS", tuple(other for other in KINDS if other is not kind))
     with at_its_limit(one):
-        sqlite.run(purge.run(house.settings, one.due_at))
-        checked = sqlite.run(canary.check(house.settings, one))
+        engine.run(purge.run(house.settings, one.due_at))
+        checked = engine.run(canary.check(house.settings, one))
         assert checked.found
         assert checked.died_at is None
         assert canary.last_death(house.settings) is None
         monkeypatch.undo()
-        sqlite.run(purge.run(house.settings, clock.timestamp()))
-        [again] = sqlite.run(canary.look_again(house.settings))
+        engine.run(purge.run(house.settings, clock.timestamp()))
+        [again] = engine.run(canary.look_again(house.settings))
         assert again.found == []
         assert again.died_at
 
@@ -119,11 +119,11 @@ def test_the_reader_sees_through_base64(tmp_path: Path, shift: int) -> None:
 
 def test_it_is_counted_in_no_figure(house: Inside) -> None:
     now = clock.timestamp()
-    before = {state.kind.name: state.held for state in sqlite.run(purge.held_by_kind(house.settings, now))}
-    figures = sqlite.run(cases.figures(now))
+    before = {state.kind.name: state.held for state in engine.run(purge.held_by_kind(house.settings, now))}
+    figures = engine.run(cases.figures(now))
     plant(house, 600)
-    assert sqlite.run(cases.figures(now)) == figures
-    after = {state.kind.name: state.held for state in sqlite.run(purge.held_by_kind(house.settings, now))}
+    assert engine.run(cases.figures(now)) == figures
+    after = {state.kind.name: state.held for state in engine.run(purge.held_by_kind(house.settings, now))}
     assert {name: after[name] - before[name] for name in after if name != "contacts"} == dict.fromkeys(
         (name for name in after if name != "contacts"), 0
     )
@@ -144,7 +144,7 @@ def test_what_is_due_is_erased_at_its_second_also_what_came_after_the_minute_beg
         planted = await canary.plant(house.settings, 3)
         return planted, await watching
 
-    one, gone = sqlite.run(both())
+    one, gone = engine.run(both())
     assert clock.timestamp() >= one.due_at
     assert canary_reader.in_files(house.settings.data_dir, one.mark) == []
     assert sum(gone.values()) >= len(one.rows)
@@ -168,13 +168,13 @@ def test_in_a_real_mailbox_it_is_planted_found_and_deleted(
     data = shutil.copytree(prepared_data, tmp_path / "data")
     settings = load({"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_IMAP_URL": url})
     sqlite.use(settings.database_path)
-    one = sqlite.run(canary.plant(settings, 1))
+    one = engine.run(canary.plant(settings, 1))
     assert one.rows["mail-copies"] == 2
     assert canary_reader.in_mailbox(url, one.mark) == ["imap:127.0.0.1"]
-    opened = sqlite.run(sync.poll(settings))
+    opened = engine.run(sync.poll(settings))
     assert opened["cases"] == 0
     with at_its_limit(one):
-        sqlite.run(purge.run(settings, one.due_at))
-        assert sqlite.run(canary.check(settings, one)).found == []
+        engine.run(purge.run(settings, one.due_at))
+        assert engine.run(canary.check(settings, one)).found == []
     away = canary_reader.in_mailbox("imap://u:p@127.0.0.1:9", one.mark)
     assert away == ["imap:127.0.0.1 (could not be asked: ConnectionRefusedError)"], "not asked is not gone"

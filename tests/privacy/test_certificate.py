@@ -14,7 +14,7 @@ from app.privacy.fulfilment import fulfil
 from app.privacy.mail import mailbox, sync
 from app.privacy.mail.copy_store import Copy
 from app.privacy.requests import cases
-from app.storage import sqlite, write_ahead_log
+from app.storage import engine, sqlite, write_ahead_log
 from app.submissions import store
 from tests.database import tuples
 from tests.privacy.test_requests import arrive, dovecot, letters, mail, office, polled, waiting  # noqa: F401
@@ -33,34 +33,34 @@ def held(settings: Settings) -> str:
                 "experience", {**EXPERIENCE, "text": f"words {number}", "contact": "person@example.org"}, "p", "c"
             )
 
-    sqlite.run(reports())
+    engine.run(reports())
     arrive(settings, mail("first", subject="[question]"), "first")
     polled(settings)
-    earlier = sqlite.run(cases.every(closed=False))[0]
-    sqlite.run(cases.close(earlier.reference, "resolved", ""))
+    earlier = engine.run(cases.every(closed=False))[0]
+    engine.run(cases.close(earlier.reference, "resolved", ""))
     arrive(settings, mail("delete all of it please", subject="[erasure]"), "second")
     polled(settings)
-    case = next(case for case in sqlite.run(cases.every(closed=False)) if case.kind == "erasure")
+    case = next(case for case in engine.run(cases.every(closed=False)) if case.kind == "erasure")
 
     async def verified() -> None:
         async with sqlite.transaction():
             await cases.set_values(case.reference, verified_at=1)
 
-    sqlite.run(verified())
+    engine.run(verified())
     return case.reference
 
 
 def copies() -> int:
-    return int(sqlite.run(tuples("SELECT count(*) FROM mail_copy"))[0][0])
+    return int(engine.run(tuples("SELECT count(*) FROM mail_copy"))[0][0])
 
 
 def erased(settings: Settings, reference: str) -> dict[str, int]:
-    return dict(sqlite.run(fulfil.erase(settings, reference, [], dry=False))[0])
+    return dict(engine.run(fulfil.erase(settings, reference, [], dry=False))[0])
 
 
 def test_the_counts_are_what_is_gone(office: Settings) -> None:
     reference = held(office)
-    told = dict(sqlite.run(fulfil.erase(office, reference, [], dry=True))[0])
+    told = dict(engine.run(fulfil.erase(office, reference, [], dry=True))[0])
     before = copies()
     assert told["copies of mail"] == before > 0
     assert erased(office, reference) == told
@@ -78,7 +78,7 @@ def test_a_run_that_was_cut_off_is_taken_up_and_counts_the_same(
     cut: str,
 ) -> None:
     reference = held(office)
-    told = dict(sqlite.run(fulfil.erase(office, reference, [], dry=True))[0])
+    told = dict(engine.run(fulfil.erase(office, reference, [], dry=True))[0])
 
     def fail(*given: Any, **_: Any) -> Any:
         for one in given:
@@ -95,7 +95,7 @@ def test_a_run_that_was_cut_off_is_taken_up_and_counts_the_same(
 
 def test_a_copy_that_stays_is_not_certified(office: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     reference = held(office)
-    told = dict(sqlite.run(fulfil.erase(office, reference, [], dry=True))[0])
+    told = dict(engine.run(fulfil.erase(office, reference, [], dry=True))[0])
     real = Path.unlink
 
     def stubborn(self: Path, missing_ok: bool = False) -> None:
@@ -148,7 +148,7 @@ def test_a_servers_no_is_no_deletion(
     sqlite.use(settings.database_path)
     (maildir / "new" / "one").write_bytes(mail("please delete me", subject="[erasure]"))
     polled(settings)
-    names = [name for (name,) in sqlite.run(tuples("SELECT name FROM mail_copy WHERE place LIKE 'imap%'"))]
+    names = [name for (name,) in engine.run(tuples("SELECT name FROM mail_copy WHERE place LIKE 'imap%'"))]
     assert len(names) == 1
     box = mailbox.Imap(url)
     real = imaplib.IMAP4.uid
@@ -160,9 +160,9 @@ def test_a_servers_no_is_no_deletion(
         patch.setattr(imaplib.IMAP4, "uid", no)
         with pytest.raises(mailbox.MailboxError):
             box.delete(names)
-        assert sqlite.run(sync.delete_copies(settings, [Copy(box.place, names[0])])) == set()
+        assert engine.run(sync.delete_copies(settings, [Copy(box.place, names[0])])) == set()
     assert copies() >= 1
-    assert sqlite.run(sync.delete_copies(settings, [Copy(box.place, names[0])])) == {(box.place, names[0])}
+    assert engine.run(sync.delete_copies(settings, [Copy(box.place, names[0])])) == {(box.place, names[0])}
     assert not [path for path in maildir.glob("*/*") if path.name.startswith("one")]
 
 

@@ -205,10 +205,10 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
         return {"data": kinds}
 
     before = (
-        "from app.core import settings; from app.storage import sqlite; from app.pricing.refresh.refresh_source import"
-        " refresh; s = settings.load(); sqlite.use(s.database_path); sqlite.run(refresh('lambda', s))"
+        "from app.core import settings; from app.storage import engine, sqlite; from app.pricing.refresh.refresh_source"
+        " import refresh; s = settings.load(); sqlite.use(s.database_path); engine.run(refresh('lambda', s))"
     )
-    life = "for _ in range(int(argument)): sqlite.run(refresh('lambda', s))"
+    life = "for _ in range(int(argument)): engine.run(refresh('lambda', s))"
     environment = {**server.environment("lambda"), "INFERENCEBENCH_DATA_DIR": str(data)}
     good = server.answers["/api/v1/instance-types"]
     flip = [200]

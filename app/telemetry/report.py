@@ -11,6 +11,8 @@ from app.telemetry import counter_store
 from app.telemetry.counters import ERRORS, FEW, MEASURES, Histogram, hidden, percentile
 
 DAYS = 30
+LISTED = 20
+"""Pages in the table of `/status`, which stays light however many addresses the site has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The last :data:`DAYS` days."""
+    """The last :data:`DAYS` days: the :data:`LISTED` pages asked for most, and how many more there are."""
 
     since: str
     pages: list[Page]
+    more_pages: int
     days: list[tuple[str, str]]
     dropped: int
     tries: dict[str, tuple[int, int]]
@@ -48,9 +51,16 @@ async def report(now: int) -> Report:
     """The report at ``now``, in seconds since 1970."""
     since = f"{clock.from_timestamp(now) - timedelta(days=DAYS):%Y-%m-%d}"
     said, asked = await counter_store.histograms(since), await counter_store.requests(since)
-    pages = [_page(route, asked.get(route, {}), said.get(route, {})) for route in sorted(set(said) | set(asked))]
+    routes = busiest_first({route: sum(asked.get(route, {}).values()) for route in {*said, *asked}})
+    pages = [_page(route, asked.get(route, {}), said.get(route, {})) for route in routes[:LISTED]]
     days = [(day, hidden(count)) for day, count in await counter_store.by_day(since)]
-    return Report(since, pages, days, await counter_store.dropped(since), await counter_store.tries(since))
+    more = max(0, len(routes) - LISTED)
+    return Report(since, pages, more, days, await counter_store.dropped(since), await counter_store.tries(since))
+
+
+def busiest_first(requests: dict[str, int]) -> list[str]:
+    """The routes by requests, most first; small counts stay hidden, so that such routes follow by name alone."""
+    return sorted(requests, key=lambda route: (-requests[route] if requests[route] >= FEW else 0, route))
 
 
 def _page(route: str, asked: Histogram, said: dict[str, Histogram]) -> Page:

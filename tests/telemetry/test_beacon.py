@@ -5,6 +5,8 @@ import sqlite3
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.core import clock
 from app.core.errors import QueryError
@@ -201,3 +203,27 @@ def test_every_page_tells_its_script_the_buckets_and_nothing_else(http: httpx.Cl
             told = re.search(rf'data-{name}="([^"]*)"', text)
             assert told is not None, path
             assert told[1].split() == [str(number) for number in numbers], path
+
+
+def test_status_stays_light_however_many_addresses_were_asked_for(inside: Inside) -> None:
+    day = f"{clock.now():%Y-%m-%d}"
+    routes = [f"/example-address-{n}/{{provider:str}}" for n in range(400)]
+
+    async def work(client: httpx.AsyncClient) -> None:
+        for measure, at in (("requests", 2), ("requests", 4), ("load", 3), ("paint", 2), ("shift", 0), ("errors", 0)):
+            inside.log._counters.add({(day, measure, route, at): n + 2 for n, route in enumerate(routes)})
+        await write(inside.log._counters)
+        page = await client.get("/status")
+        assert len(page.content) < 60_000
+        listed = re.findall(r'<td class="what">(/example-address-\d+)/', page.text)
+        assert listed == [f"/example-address-{n}" for n in range(399, 399 - report.LISTED, -1)]
+        assert f"{400 - report.LISTED} more were" in page.text.replace("\n", " ")
+
+    inside.run(work)
+
+
+@given(st.dictionaries(st.text("abc/", min_size=1, max_size=4), st.integers(0, 3 * FEW), max_size=12))
+def test_the_order_of_pages_tells_nothing_of_a_small_count(asked: dict[str, int]) -> None:
+    order = report.busiest_first(asked)
+    assert sorted(order) == sorted(asked)
+    assert order == report.busiest_first({route: n if n >= FEW else 0 for route, n in asked.items()})

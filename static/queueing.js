@@ -1,5 +1,5 @@
-// Real traffic on one replica: app/estimate/lengths.py, pace.py, queueing.py and users.py, line by line. Seconds and
-// tokens. A test compares both languages on random loads. Loaded when asked for.
+// Real traffic on one replica: lengths.py, step_time.py, queueing.py and latency.py of app/estimate, line by line.
+// Seconds and tokens. A test compares both languages on random loads. Loaded when asked for.
 
 export const CHUNK = 8192;
 

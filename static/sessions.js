@@ -1,6 +1,6 @@
-// Agents, drafts, prefill on machines of its own, and how many replicas it takes: app/estimate/reuse.py, drafts.py,
-// apart.py and sizes.py, line by line. `Q` is the module queueing.js. A test compares both languages. Loaded when
-// asked for.
+// Agents, speculative decoding, disaggregated prefill and the number of replicas: prefix_cache.py,
+// speculative_decoding.py, disaggregation.py and replicas.py of app/estimate, line by line. `Q` is the module
+// queueing.js. A test compares both languages. Loaded when asked for.
 
 const ROUNDS = 12, BLOCK = 16, TURN_POINTS = 7, LONGEST_KEPT = 1e7, MOST_REPLICAS = 400, TRIED = 24, FULL = 1e9;
 export const MOST_TURNS = 200;

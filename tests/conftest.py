@@ -18,7 +18,7 @@ from litestar import Litestar
 
 from app.core.settings import Settings, load
 from app.process import application, prepare
-from app.storage import chosen, engine, sqlite
+from app.storage import engine, engine_in_use, sqlite
 from app.telemetry.access_log import AccessLog
 from tests import plain, postgres
 
@@ -92,7 +92,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _sqlite_again() -> Iterator[None]:
     """Whichever engine a test used, the next one begins with SQLite's."""
     yield
-    chosen.ENGINE.driver = sqlite
+    engine_in_use.ENGINE.driver = sqlite
 
 
 @pytest.fixture(scope="session")

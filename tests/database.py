@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
 
-from app.storage.chosen import ENGINE
+from app.storage.engine_in_use import ENGINE
 
 
 def _marked(sql: str) -> str:

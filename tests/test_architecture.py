@@ -18,7 +18,7 @@ NO_PYTHON = sorted(
 )
 PURE = ("app/pricing/offers/normalise.py", "app/pricing/offers/normalise_batch.py", "app/pricing/search/parse_query.py",
         "app/pricing/history/price_moves.py", "app/pricing/offers/price_query.py", "app/pricing/search/search_words.py",
-        "app/pricing/history/chart.py", "app/pricing/history/sweep.py", "app/pricing/history/watch.py",
+        "app/pricing/history/chart.py", "app/pricing/history/price_span.py", "app/pricing/history/price_events.py",
         "app/pricing/history/index.py", "app/pricing/history/survival.py",
         "app/pricing/offers/offer.py", "app/core/money.py", "app/web/content_encoding.py", "app/catalog/aliases.py",
         "app/estimate/inputs.py", "app/estimate/shape.py", "app/estimate/speed.py", "app/estimate/plan.py",

@@ -16,7 +16,7 @@ from app.privacy.mail.mailbox import inbox
 from app.privacy.requests import cases
 from app.privacy.retention import purge
 from app.process import doctor
-from app.storage import damage, sqlite
+from app.storage import damaged_rows, sqlite
 from app.storage.engine import transaction
 from tests.conftest import Inside
 from workers.queue import called
@@ -151,7 +151,7 @@ def test_a_damaged_row_is_told_and_read_again_once_it_is_mended(inside: Inside, 
 
 
 def test_sound_data_has_no_damaged_row(inside: Inside, raw: sqlite3.Connection) -> None:
-    assert damage.find(inside.settings.database_path) == []
+    assert damaged_rows.find(inside.settings.database_path) == []
 
 
 def letter(settings: Settings, one: str) -> Any:

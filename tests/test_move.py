@@ -14,7 +14,7 @@ import pytest
 from app.core.errors import DatabaseError, InferenceBenchError, SettingError
 from app.core.settings import Settings, load
 from app.process import prepare
-from app.storage import engine, installed
+from app.storage import engine, inspection
 from app.storage.move import Copied, move
 from tests import postgres
 from tests.conftest import ROOT
@@ -74,7 +74,7 @@ def test_everything_arrives_and_the_site_runs_on_it(home: Settings) -> None:
     assert there == {name: n for name, n in rows.items() if name not in ("migration", "sqlite_sequence")}
     assert "delete it once the site runs on PostgreSQL" in " ".join(said.stdout.split())
 
-    assert installed.migrations_done(url) == prepare.migration_ids()
+    assert inspection.migrations_done(url) == prepare.migration_ids()
     engine.use(url)
 
     async def look() -> list[tuple[object, ...]]:

@@ -1,7 +1,7 @@
 """Judges the formulas for real traffic on 500 random loads that nothing was chosen on: ``python -m tools.judge``.
 
-Writes ``app/estimate/judged.json``, which /methodology tells. The seed is the judge's own; formulas were made on
-others.
+Writes ``app/estimate/simulation_errors.json``, which /methodology shows. The seed is used for nothing else: no formula
+was made with these loads in view.
 """
 
 import json
@@ -15,7 +15,7 @@ from app.core.clock import now
 from tests.estimate.judge import Verdict, judged, judged_agents, summary
 from tests.estimate.loads import JUDGE, agents, loads
 
-FILE = Path(__file__).parents[1] / "app" / "estimate" / "judged.json"
+FILE = Path(__file__).parents[1] / "app" / "estimate" / "simulation_errors.json"
 LOADS, AGENTS, REQUESTS, TURNS = 375, 125, 6_000, 8_000
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 
 from app.core import clock, logs
 from app.core.settings import Settings
-from app.pricing.history import lasting, record
+from app.pricing.history import record, survival_curves
 from app.pricing.refresh.refresh_source import refresh
 from app.storage import scopes
 from app.storage.engine import transaction
@@ -64,7 +64,7 @@ async def roll_up(_: Settings) -> int:
 
 async def price_survival(_: Settings) -> int:
     """Compute how long prices last from the history up to the end of yesterday, for the pages to show."""
-    curves = await lasting.record(clock.timestamp())
+    curves = await survival_curves.record(clock.timestamp())
     logs.get("worker").info("computed how long prices last", extra={"curves": curves})
     return curves
 

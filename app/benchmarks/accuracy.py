@@ -11,8 +11,8 @@ from statistics import median
 from app.benchmarks.measured import every_row, shipped_shapes
 from app.benchmarks.rows import Question, question
 from app.estimate.offsets import kind_of
+from app.estimate.prediction_range import Stretch
 from app.estimate.speed import Speed
-from app.estimate.spread import Stretch
 
 SEALED = Path(__file__).with_name("sealed.json")
 CAMPAIGN = ("source", "measured_on", "engine", "engine_version", "model", "gpu", "precision")

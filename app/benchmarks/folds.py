@@ -14,8 +14,8 @@ from typing import Any
 from app.benchmarks.accuracy import Guess, Row, open_rows
 from app.estimate.constants import fitted
 from app.estimate.offsets import Basis, basis
+from app.estimate.prediction_range import step_range, stretch
 from app.estimate.speed import estimate
-from app.estimate.spread import step_range, stretch
 
 FOLDS = Path(__file__).with_name("folds.json")
 KINDS = ("place", "model", "generation")

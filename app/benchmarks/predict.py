@@ -12,8 +12,8 @@ from app.benchmarks.rows import Question, question
 from app.core.errors import InferenceBenchError
 from app.estimate.constants import fitted
 from app.estimate.inputs import EstimateError
+from app.estimate.prediction_range import Stretch, step_range, stretch
 from app.estimate.speed import Speed, estimate
-from app.estimate.spread import Stretch, step_range, stretch
 
 ADDED = ("predicted_ttft_ms", "predicted_tpot_ms", "tpot_low_ms", "tpot_high_ms", "predicted_output_tokens_per_s",
     "limited_by", "ttft_low_ms",

@@ -13,7 +13,7 @@ from typing import Any
 from app.benchmarks.accuracy import Guess, Row
 from app.benchmarks.folds import KINDS, left_out, ranged, without_campaign
 from app.estimate.offsets import FAMILY, MEASURED, PHYSICS
-from app.estimate.spread import BUSY, STEP, factor_of, regime
+from app.estimate.prediction_range import BUSY, STEP, factor_of, regime
 
 COVERED = 0.80
 """The share of rows that a range is to hold."""

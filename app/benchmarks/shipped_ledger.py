@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from app.benchmarks.ledger_lines import START, Checked, chained, checked, constants_now, content_of, digest, held
 from app.benchmarks.measured import every_row
-from app.benchmarks.replay import START, Checked, chained, checked, constants_now, content_of, digest, held
 from app.core import clock
 from app.core.errors import InferenceBenchError
 

@@ -13,10 +13,10 @@ from app.catalog.facts import Gpu, gpus, providers
 from app.core.units import DAY_S
 from app.estimate.cards import card_of
 from app.estimate.constants import fitted
-from app.estimate.drafts import accepted_lengths
 from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, EstimateError
 from app.estimate.offsets import generation
 from app.estimate.shape import shape_of
+from app.estimate.speculative_decoding import accepted_lengths
 from app.models import store as models
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.reclaim import hours_between, spot_factor

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 
 from app.estimate.lengths import Points, mean
-from app.estimate.pace import Pace, prompt_time, step
+from app.estimate.step_time import Pace, prompt_time, step
 
 MOST_STATES, NEGLIGIBLE = 4000, 30.0
 BURST_SCALE = 2.0

@@ -24,7 +24,7 @@ from app.core.settings import PREFIX, Settings
 from app.core.units import GIB, MIB
 from app.policies.files import RECORD
 from app.process import prepare
-from app.storage import database_file, installed, locks
+from app.storage import database_file, inspection, locks
 from app.submissions import erasure_journal
 
 MANIFEST, DATABASE, MAIL, SUMS = "backup.json", "inferencebench.sqlite", "mail", "sha256.json"
@@ -135,7 +135,7 @@ def restore(settings: Settings, source: Path) -> dict[str, int]:
             database_file.put(made / DATABASE, settings.database_path)
     prepare.prepare(settings)
     counts = {
-        name: installed.count(settings.database, table)
+        name: inspection.count(settings.database, table)
         for name, table in (("reports", "submission"), ("privacy requests", "privacy_case"), ("offers", "offer"))
     }
     return {**counts, "messages": came}

@@ -12,7 +12,7 @@ from app.core.setting_readers import is_loopback
 from app.core.settings import PREFIX, Settings
 from app.core.units import MIB
 from app.process import prepare
-from app.storage import damage, database_file, installed
+from app.storage import damaged_rows, database_file, inspection
 
 Finding = tuple[str, str]
 """("ok", "note" or "fault", text)."""
@@ -159,15 +159,15 @@ def _folder(settings: Settings) -> Iterator[Finding]:
 
 def _server(settings: Settings) -> Iterator[Finding]:
     try:
-        version = installed.server_version(settings.database_url)
-        offers = installed.count(settings.database_url, "offer")
+        version = inspection.server_version(settings.database_url)
+        offers = inspection.count(settings.database_url, "offer")
     except DatabaseError as error:
         yield "fault", f"{error}; start its server, or put {PREFIX}DATABASE_URL right"
         return
-    fits = int(version.split(".")[0]) >= installed.LEAST_VERSION
+    fits = int(version.split(".")[0]) >= inspection.LEAST_VERSION
     yield ("ok" if fits else "fault"), f"the database is PostgreSQL {version.split()[0]}, {offers:,} offers"
     yield from _tables(settings)
-    for text in installed.copies_kept_by(settings.database_url):
+    for text in inspection.copies_kept_by(settings.database_url):
         yield "fault", f"{text}, or erased text stays in the log for longer than the {LOG_COPY_DAYS} days that are told"
     if settings.database_path.exists():
         yield (
@@ -203,6 +203,6 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield "fault", f"the database {path} can't be read: {error}; move it away and start again, or restore a copy"
         return
     yield ("fault" if fault else "ok"), f"the database is {fault or 'sound'}, {offers:,} offers"
-    for row in damage.find(path):
+    for row in damaged_rows.find(path):
         yield "fault", f"{row}; it is left out of pages until it is mended or restored from a backup"
     yield from _tables(settings)

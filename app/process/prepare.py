@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.core import data_folder
 from app.core.settings import Settings
-from app.storage import database_file, installed, migrations
+from app.storage import database_file, inspection, migrations
 
 os.environ.setdefault("PICCOLO_CONF", "app.storage.piccolo_conf")
 
@@ -73,7 +73,9 @@ async def _prepare() -> bool:
 def is_ready(database: Path | str) -> bool:
     """True if every migration has run on the database and a source is loaded."""
     try:
-        return migration_ids() <= installed.migrations_done(database) and installed.count(database, "loaded_source") > 0
+        return (
+            migration_ids() <= inspection.migrations_done(database) and inspection.count(database, "loaded_source") > 0
+        )
     except database_file.UnreadableFileError:
         return False
 

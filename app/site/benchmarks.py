@@ -12,11 +12,23 @@ from app.benchmarks.query import PAGE_SIZE, SORTS, parse, select
 from app.calculator.presets import ELECTRICITY
 from app.core.addresses import encode
 from app.core.errors import QueryError
-from app.estimate import apart, drafts, inputs, lengths, memory, pace, plan, queueing, reuse, speed, users
+from app.estimate import (
+    disaggregation,
+    inputs,
+    latency,
+    lengths,
+    memory,
+    plan,
+    prefix_cache,
+    queueing,
+    speculative_decoding,
+    speed,
+    step_time,
+)
 from app.estimate.constants import CONSTANTS, fitted
-from app.estimate.judged import judged
 from app.estimate.offsets import RESTS_ON
 from app.estimate.shape import shape_of
+from app.estimate.simulation_errors import judged
 from app.models.architecture.naming import short_name, slug_of
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.reclaim import RELOAD_HOURS
@@ -223,15 +235,16 @@ async def traffic(ask: Ask) -> Answer:
     """The formulas of varied traffic and their errors against a simulated engine."""
     ask.redirect_to_canonical("/methodology/traffic")
     formulas = (
-        lengths.spread, pace.pace, pace.step, queueing.attended, queueing.most_rate, queueing.crowd, queueing.waits,
-        queueing.together, queueing.held_up, users.seen, users.answers, reuse.prompts, reuse.kept_for, reuse.reused,
-        drafts.drafting, drafts.gain, apart.seen_apart, apart.best_apart,
+        lengths.spread, step_time.pace, step_time.step, queueing.attended, queueing.most_rate, queueing.crowd,
+        queueing.waits, queueing.together, queueing.held_up, latency.seen, latency.answers,
+        prefix_cache.prompts, prefix_cache.kept_for, prefix_cache.reused,
+        speculative_decoding.drafting, speculative_decoding.gain, disaggregation.seen_apart, disaggregation.best_apart,
     )  # fmt: skip
     body = render(
         "benchmarks/traffic.html", settings=ask.settings, path="/methodology", canonical="/methodology/traffic",
-        traffic=_told(formulas), judged=judged(), drafts=drafts.accepted_lengths(),
-        sure={"busy": users.SURE_BUSY, "prompts": users.SURE_PROMPTS, "places": users.SURE_PLACES,
-              "burst": users.SURE_BURST, "steps": users.SURE_STEPS}, figures=_FIGURES,
+        traffic=_told(formulas), judged=judged(), drafts=speculative_decoding.accepted_lengths(),
+        sure={"busy": latency.SURE_BUSY, "prompts": latency.SURE_PROMPTS, "places": latency.SURE_PLACES,
+              "burst": latency.SURE_BURST, "steps": latency.SURE_STEPS}, figures=_FIGURES,
         title="Traffic as it is",
         description="How lengths that vary, bursts, agents and drafts are computed, and the errors against a "
                     "simulated engine.",

@@ -6,8 +6,8 @@ from app.calculator.sheet import digest, sheet
 from app.core.errors import QueryError
 from app.core.version_keys import MODELS_KEY, OFFERS_KEY, model_key
 from app.estimate.constants import fitted
-from app.estimate.drafts import accepted_lengths
 from app.estimate.inputs import ENGINES, WEIGHT_BYTES
+from app.estimate.speculative_decoding import accepted_lengths
 from app.models import store as models
 from app.pricing.offers import store as prices
 from app.site.models import known_model

@@ -22,8 +22,8 @@ from app.pricing.offers.tables import OfferRow
 from app.site.gpus_and_providers import SHOWN_OFFERS, known_thing
 from app.site.offer_groups import first_of
 from app.site.render import day_text, figure, months_text, render
-from app.site.standing import SHOWN_KEYS, Standing, standing, until_midnight
 from app.site.strips import strips_of
+from app.site.survival_note import SHOWN_KEYS, Standing, standing, until_midnight
 from app.web.answers import Answer, Ask
 from app.web.front import public
 

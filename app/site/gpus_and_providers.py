@@ -14,9 +14,9 @@ from app.pricing.refresh import source_status
 from app.pricing.refresh.store import set_aside_of
 from app.pricing.snapshot import files
 from app.site.offer_groups import first_of
-from app.site.price_lasting import claims
+from app.site.price_survival import claims
 from app.site.render import render
-from app.site.standing import SHOWN_KEYS, standing, until_midnight
+from app.site.survival_note import SHOWN_KEYS, standing, until_midnight
 from app.submissions.forms import TOPICS
 from app.submissions.publish import experiences
 from app.web.answers import Answer, Ask, MovedError

@@ -15,9 +15,9 @@ from app.core.addresses import encode
 from app.core.settings import Settings
 from app.site import estimate_schema as estimates
 from app.site.bill_schema import BillFilters, Bills
-from app.site.lasting_schema import LastingPrices, On
 from app.site.openapi_others import operations
 from app.site.price_schema import COLUMNS, AsOf, Offer, Paging, PriceFilters, Prices
+from app.site.survival_schema import LastingPrices, On
 
 Schema = dict[str, Any]
 

@@ -13,7 +13,7 @@ from app.core.errors import ConflictError
 from app.site.render import render
 from app.site.reports import NO_ROOM, form_page, known, refused_often, too_often, typed_in
 from app.storage.engine import UNAVAILABLE, is_disk_full, scrub
-from app.submissions import arrival, plausible, publish, store, transitions
+from app.submissions import plausible, publish, receive, store, transitions
 from app.submissions.export import STATES, as_csv, as_dict, labels
 from app.submissions.forms import CONTACT, FORMS, read
 from app.submissions.receipts import looks_right
@@ -108,7 +108,7 @@ async def _save(settings: Any, report: Submission, receipt: str, typed: dict[str
             status=422,
         )
     try:
-        corrected, _ = await publish.with_prices(arrival.correct(report, values))
+        corrected, _ = await publish.with_prices(receive.correct(report, values))
     except UNAVAILABLE as error:
         if not is_disk_full(error):
             raise

@@ -11,18 +11,18 @@ from app.core.addresses import encode
 from app.core.errors import QueryError
 from app.core.units import DAY_S
 from app.core.version_keys import HISTORY_KEY, LASTING_KEY, OFFERS_KEY
-from app.pricing.history import lasting
+from app.pricing.history import survival_curves
 from app.pricing.history.as_of import market
-from app.pricing.history.lasting import UNKNOWN
 from app.pricing.history.queries import history_extent
+from app.pricing.history.survival_curves import UNKNOWN
 from app.pricing.offers import store
 from app.pricing.offers.price_query import PARAMETERS, PriceQuery
 from app.pricing.search.parse_query import parse, unknown_parameter
 from app.site.price_schema import COLUMNS, MAX_LIMIT, Prices, offer_of
-from app.site.standing import until_midnight
+from app.site.survival_note import until_midnight
 from app.web.answers import JSON, Answer, Ask
 from app.web.front import public
-from app.web.turns import one_at_a_time
+from app.web.one_at_a_time import one_at_a_time
 
 NOTE = ("Historical: the market as it was known at the end of that day (UTC), from the stored history. Offers that are "
         "gone since have provider, GPU, tier, term, region and price; their source is history.")  # fmt: skip
@@ -37,7 +37,7 @@ async def prices_csv(ask: Ask) -> Answer:
     _settle(ask, _with("/prices.csv", [*query.pairs(), *_said(day)]))
     name = f"prices-{day}.csv" if day else "prices.csv"
     more = (str(day),) if day else ()
-    at, curves = _end(day, ask.now), UNKNOWN if day else await lasting.stored()
+    at, curves = _end(day, ask.now), UNKNOWN if day else await survival_curves.stored()
     async with one_at_a_time():
         rows = await (market(query, day, ask.now) if day else store.all_rows(query))
         body = await asyncio.to_thread(
@@ -70,7 +70,7 @@ async def prices_json(ask: Ask) -> Answer:
     rows = past[offset : offset + limit] if day else await store.rows_between(query, offset, limit)
     after = offset + len(rows)
     following = _with("/api/prices", [*here, ("cursor", _cursor(after, total))]) if after < total else None
-    curves = UNKNOWN if day else await lasting.stored()
+    curves = UNKNOWN if day else await survival_curves.stored()
     page = Prices(count=total, offers=[offer_of(row, _end(day, ask.now), curves) for row in rows], next=following)
     if day:
         page.as_of, page.note = str(day), NOTE

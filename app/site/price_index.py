@@ -14,7 +14,7 @@ from app.core.units import DAY_S
 from app.core.version_keys import TALLY_KEY
 from app.pricing.history import chart, spans
 from app.pricing.history.index import CARRIED_DAYS, LEAST_PROVIDERS, TIERS, Point, points
-from app.pricing.history.sweep import Span, grouped
+from app.pricing.history.price_span import Span, grouped
 from app.pricing.offers.price_query import PriceQuery
 from app.pricing.search.parse_query import parse, unknown_parameter
 from app.site import feeds
@@ -22,7 +22,7 @@ from app.site.price_changes import NEVER_S
 from app.site.render import render
 from app.web.answers import Answer, Ask
 from app.web.front import public
-from app.web.turns import one_at_a_time
+from app.web.one_at_a_time import one_at_a_time
 
 WEEK = 7
 ALL_DAYS, ONE_DAYS = 91, 731

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.core import clock
 from app.core.money import to_decimal
-from app.pricing.history.lasting import UNKNOWN, Lasting
+from app.pricing.history.survival_curves import UNKNOWN, Lasting
 from app.pricing.offers.offer import Tier
 from app.pricing.offers.price_query import MEANINGS, MOST_MEMORY_GB, MOST_USD, ORDERS, SORTS, STOCKS
 from app.pricing.offers.store import Row

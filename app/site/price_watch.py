@@ -10,7 +10,7 @@ from app.core.money import show
 from app.core.units import DAY_S
 from app.core.version_keys import HISTORY_KEY
 from app.pricing.history import queries, spans
-from app.pricing.history.watch import LOW_DAYS, Event, events, newest_first
+from app.pricing.history.price_events import LOW_DAYS, Event, events, newest_first
 from app.pricing.offers.price_query import PriceQuery
 from app.site import feeds
 from app.site.price_api import data_query
@@ -19,7 +19,7 @@ from app.site.prices import shows, titled
 from app.site.render import months_text
 from app.web.answers import Answer, Ask
 from app.web.front import public
-from app.web.turns import one_at_a_time
+from app.web.one_at_a_time import one_at_a_time
 
 DAYS = 90
 """A feed contains what happened in this many days up to the newest known change of any price."""

@@ -18,7 +18,7 @@ from app.policies.documents import Version
 from app.policies.files import policies
 from app.site.render import render
 from app.storage.engine import UNAVAILABLE, is_disk_full
-from app.submissions import arrival, plausible, store
+from app.submissions import plausible, receive, store
 from app.submissions.forms import CONTACT, FORMS, Form, Known, read
 from app.web import same_origin
 from app.web.answers import Answer, Ask, unkept
@@ -165,7 +165,7 @@ async def _keep(
             await form_page(settings, found, typed, notice=LATER), status=429, headers={"retry-after": str(wait)}
         )
     try:
-        kept = await arrival.send(found.kind, values, policy.name, f"{consent_words(policy)} {AGE}")
+        kept = await receive.send(found.kind, values, policy.name, f"{consent_words(policy)} {AGE}")
     except UNAVAILABLE as error:
         if not is_disk_full(error):
             raise

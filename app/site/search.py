@@ -16,10 +16,10 @@ from app.pricing.offers import store
 from app.pricing.offers.price_query import FILTERS, PriceQuery
 from app.pricing.search.parse_query import parse
 from app.site import examples
-from app.site.errands import errands
 from app.site.offer_groups import group, is_mixed
 from app.site.prices import chip_label
 from app.site.render import render
+from app.site.search_actions import errands
 from app.site.strips import strips_of
 from app.web.answers import Answer, Ask
 from app.web.front import public

@@ -22,8 +22,8 @@ from piccolo.table import Table
 
 from app.core.errors import DatabaseAwayError
 from app.storage import scopes, sqlite
-from app.storage.chosen import ENGINE, use
 from app.storage.ddl import run_migrations
+from app.storage.engine_in_use import ENGINE, use
 
 __all__ = [
     "ENGINE", "UNAVAILABLE", "DataVersion", "VersionWatch", "alone", "as_it_lies", "close", "data_versions",

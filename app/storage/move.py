@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from app.core.errors import DatabaseError
-from app.storage import damage
+from app.storage import damaged_rows
 from app.storage.postgres_engine import connect, told, where
 
 PAGE = 5_000
@@ -40,7 +40,7 @@ async def move(path: Path, url: str, tell: Callable[[str, int], None]) -> list[C
     Nothing may write to the file meanwhile. Raises :class:`app.core.errors.DatabaseError` where the target has rows
     already, where the file holds damaged rows, or where a table does not arrive as it left.
     """
-    if rows := damage.find(path):
+    if rows := damaged_rows.find(path):
         named = "; ".join(str(row) for row in rows[:MOST_NAMED])
         raise DatabaseError(f"{len(rows)} rows can't be moved as they are: {named}. Mend or erase them first")
     with told(), contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source:

@@ -2,7 +2,7 @@
 
 from piccolo.conf.apps import AppRegistry
 
-from app.storage.chosen import ENGINE
+from app.storage.engine_in_use import ENGINE
 
 DB = ENGINE
 APP_REGISTRY = AppRegistry(apps=["app.process.tables"])

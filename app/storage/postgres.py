@@ -15,7 +15,7 @@ import asyncpg
 from app.core.errors import DatabaseError, DatabaseFullError
 from app.storage import postgres_scrub, scopes
 from app.storage.ddl import PERSONAL, SCHEMA
-from app.storage.installed import LEAST_VERSION
+from app.storage.inspection import LEAST_VERSION
 from app.storage.postgres_engine import AWAY, HouseEngine, connect, told, where
 from app.storage.postgres_watch import VersionWatch, raised
 

@@ -19,8 +19,8 @@ from piccolo.table import Table
 
 from app.core import clock, logs
 from app.core.errors import DatabaseError
-from app.storage import damage, locks, write_ahead_log
-from app.storage.damage import MAX_INSTANT
+from app.storage import damaged_rows, locks, write_ahead_log
+from app.storage.damaged_rows import MAX_INSTANT
 from app.storage.version_watch import VersionWatch
 
 log = logs.get("storage")
@@ -52,7 +52,7 @@ class HouseEngine(SQLiteEngine):
         self._reader: aiosqlite.Connection | None = None
         self._reader_loop: asyncio.AbstractEventLoop | None = None
         self._reader_lock: asyncio.Lock | None = None
-        self.left_out: list[damage.Damaged] = []
+        self.left_out: list[damaged_rows.Damaged] = []
         self.looked_at = 0
 
     async def get_connection(self) -> aiosqlite.Connection:
@@ -98,13 +98,13 @@ class HouseEngine(SQLiteEngine):
             if self._reader is None:
                 self._reader = await self._open(("PRAGMA query_only = 1",))
                 if self.left_out:
-                    await damage.hide(self._reader, self.left_out)
+                    await damaged_rows.hide(self._reader, self.left_out)
             return self._reader
 
-    async def leave_out(self, rows: list[damage.Damaged]) -> None:
+    async def leave_out(self, rows: list[damaged_rows.Damaged]) -> None:
         """Leave damaged rows, and no others, out of what is read outside transactions from now on."""
         self.left_out = rows
-        await damage.hide(await self._kept_reader(), rows)
+        await damaged_rows.hide(await self._kept_reader(), rows)
 
     async def close_reader(self) -> None:
         """Close the kept connection; the next read opens a new one."""
@@ -126,7 +126,7 @@ async def leave_out_damaged() -> bool:
     if not ENGINE.path or abs(clock.timestamp() - ENGINE.looked_at) < LOOK_EVERY_S:
         return False
     ENGINE.looked_at = clock.timestamp()
-    rows = await asyncio.to_thread(damage.find, Path(ENGINE.path))
+    rows = await asyncio.to_thread(damaged_rows.find, Path(ENGINE.path))
     new = [row for row in rows if row not in ENGINE.left_out]
     if rows != ENGINE.left_out:
         await ENGINE.leave_out(rows)

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from app.core.errors import DatabaseError
-from app.storage import installed
+from app.storage import inspection
 
 FILE = "erasures.journal"
 LONGEST_LINE = 400
@@ -83,9 +83,9 @@ def risen(folder: Path, database: Path | str) -> dict[str, list[str]]:
     for kind, ids in erased.items():
         if kind not in TABLES:
             continue
-        held = installed.values(database, TABLES[kind], KINDS[kind])
+        held = inspection.values(database, TABLES[kind], KINDS[kind])
         if kind == "submission":  # one that was withdrawn, and is so here, has its days left; the purge erases it
-            withdrawn = installed.values(database, "submission", "id", "state = ?", "withdrawn")
+            withdrawn = inspection.values(database, "submission", "id", "state = ?", "withdrawn")
             held -= {one for one in withdrawn if ids[one] == 1}
         if again := sorted(held & ids.keys()):
             back[kind] = again

@@ -1,12 +1,12 @@
 """The ledger of predictions: what the site predicted of a reported measurement when the report came in.
 
-Each line is chained to the one before (:mod:`app.benchmarks.replay`). Its content is stored separately and deleted with
-its report; the line stays, empty, so that the chain holds.
+Each line is chained to the one before (:mod:`app.benchmarks.ledger_lines`). Its content is stored separately and
+deleted with its report; the line stays, empty, so that the chain holds.
 """
 
 import json
 
-from app.benchmarks.replay import START, Checked, chained, checked, constants_now, content_of, digest, held
+from app.benchmarks.ledger_lines import START, Checked, chained, checked, constants_now, content_of, digest, held
 from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.submissions import ledger_store

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.estimate.apart import best_apart
-from app.estimate.drafts import drafting, gain
+from app.estimate.disaggregation import best_apart
+from app.estimate.latency import Seen, seen
 from app.estimate.lengths import counted, spread
-from app.estimate.pace import Pace
 from app.estimate.queueing import Load
-from app.estimate.sizes import replicas
-from app.estimate.users import Seen, seen
+from app.estimate.replicas import replicas
+from app.estimate.speculative_decoding import drafting, gain
+from app.estimate.step_time import Pace
 from app.web.assets import address
 from tests.browser.test_own_traffic import OPENAI, rows
 from tests.conftest import Site

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from app.estimate.users import Seen, seen
+from app.estimate.latency import Seen, seen
 from tests.estimate.loads import Drawn, DrawnAgents, requests
 from tests.estimate.simulator import Engine, Request
 

@@ -10,9 +10,9 @@ from app.calculator.sheet import known_cards
 from app.estimate.constants import fitted
 from app.estimate.inputs import Layout
 from app.estimate.lengths import REACH, Z95, spread
-from app.estimate.pace import Pace, pace
+from app.estimate.prefix_cache import Agents, Reused, prompt_mean, prompts, reused
 from app.estimate.queueing import Load, most_rate
-from app.estimate.reuse import Agents, Reused, prompt_mean, prompts, reused
+from app.estimate.step_time import Pace, pace
 from app.estimate.terms import terms
 from tests.estimate.simulator import Request
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import ceil
 
-from app.estimate.pace import Pace, lone_time, prompt_time, step
+from app.estimate.step_time import Pace, lone_time, prompt_time, step
 from app.estimate.terms import CHUNK
 
 BLOCK = 16

@@ -11,8 +11,8 @@ from app.benchmarks.measured import shipped_shapes
 from app.calculator.sheet import known_cards
 from app.estimate.constants import fitted
 from app.estimate.inputs import Layout
-from app.estimate.pace import Pace, pace, prompt_time, step
 from app.estimate.speed import _step
+from app.estimate.step_time import Pace, pace, prompt_time, step
 from app.estimate.terms import terms
 from tests.estimate.simulator import Engine, Request
 

@@ -11,8 +11,8 @@ from app.benchmarks.measured import shipped_shapes
 from app.calculator.sheet import known_cards
 from app.estimate.constants import fitted
 from app.estimate.inputs import Layout, Traffic
+from app.estimate.prediction_range import BUSY, STEP, factor_of, regime, step_range, stretch, widened
 from app.estimate.speed import Parts, estimate
-from app.estimate.spread import BUSY, STEP, factor_of, regime, step_range, stretch, widened
 
 SHAPE = shipped_shapes()["meta-llama/llama-3.1-70b-instruct"]
 CARD = next(card for gpu, card in known_cards().values() if gpu.slug == "h200-sxm-141gb")

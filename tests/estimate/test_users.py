@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from app.benchmarks.measured import shipped_shapes
 from app.calculator.sheet import known_cards
-from app.estimate.apart import Apart, best_apart, decoding, seen_apart
 from app.estimate.constants import CONSTANTS
-from app.estimate.drafts import accepted_lengths, drafting, gain
+from app.estimate.disaggregation import Apart, best_apart, decoding, seen_apart
 from app.estimate.inputs import Layout, Traffic
+from app.estimate.latency import Seen, seen
 from app.estimate.lengths import counted, mean, quantile, spread
+from app.estimate.prefix_cache import Agents, kept_for, prompt_mean, prompts
 from app.estimate.queueing import Load, crowd, most_rate
-from app.estimate.reuse import Agents, kept_for, prompt_mean, prompts
-from app.estimate.sizes import replicas
+from app.estimate.replicas import replicas
+from app.estimate.speculative_decoding import accepted_lengths, drafting, gain
 from app.estimate.speed import estimate
-from app.estimate.users import Seen, seen
 from tests.estimate.judge import at, judged, judged_agents, summary
 from tests.estimate.loads import DEVELOP, Drawn, agents, chosen, loads, requests
 from tests.estimate.simulator import Engine, Request

@@ -10,7 +10,7 @@ import pytest
 from app.core.clock import parse_instant
 from app.core.units import DAY_S
 from app.pricing.history import as_of
-from app.pricing.history.sweep import Span
+from app.pricing.history.price_span import Span
 from app.pricing.offers import store
 from app.pricing.offers.price_query import SORTS, PriceQuery
 from app.storage import engine

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.core.units import DAY_S
 from app.pricing.history import index
-from app.pricing.history.sweep import Span
+from app.pricing.history.price_span import Span
 from app.site import price_index
 from tests.conftest import Inside
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from app.core import clock
 from app.core.units import DAY_S
 from app.core.version_keys import LASTING_KEY
-from app.pricing.history import lasting, spans, survival, survival_store
-from app.pricing.history.lasting import Lasting
+from app.pricing.history import spans, survival, survival_curves, survival_store
+from app.pricing.history.price_span import Span
 from app.pricing.history.survival import Life
-from app.pricing.history.sweep import Span
+from app.pricing.history.survival_curves import Lasting
 from app.pricing.offers.price_query import PriceQuery
 from app.storage import engine, sqlite
 from tests.conftest import Inside
@@ -166,7 +166,7 @@ def test_all_providers_prices_claim_nothing_where_one_alone_changed_its_own() ->
 @pytest.fixture(scope="module")
 def curves(prepared_data: Path) -> Lasting:
     sqlite.use(prepared_data / "inferencebench.sqlite")
-    return engine.run(lasting.stored())
+    return engine.run(survival_curves.stored())
 
 
 def test_what_is_stored_is_what_the_history_says(prepared_data: Path, curves: Lasting) -> None:
@@ -175,15 +175,15 @@ def test_what_is_stored_is_what_the_history_says(prepared_data: Path, curves: La
     async def again() -> tuple[list[tuple[str, str, survival.Curve]], list[survival.Score], list[survival.Score]]:
         until = await survival_store.until()
         assert until is not None
-        made, scores = lasting.computed(await spans.answering(PriceQuery(), 0), until)
+        made, scores = survival_curves.computed(await spans.answering(PriceQuery(), 0), until)
         return made, scores, await survival_store.scores()
 
     made, scores, kept = engine.run(again())
     assert {(provider, tier): curve for provider, tier, curve in made} == dict(curves.curves)
     assert [(s.month, s.claims, s.stood) for s in scores] == [(s.month, s.claims, s.stood) for s in kept]
     assert ("gcp", "spot") in curves.curves
-    assert (lasting.ALL, "on-demand") in curves.curves
-    assert (lasting.ALL, "spot") not in curves.curves  # one provider's changes are not the market's
+    assert (survival_curves.ALL, "on-demand") in curves.curves
+    assert (survival_curves.ALL, "spot") not in curves.curves  # one provider's changes are not the market's
 
 
 def offer(**more: object) -> dict[str, object]:
@@ -200,7 +200,7 @@ def test_an_offer_stands_by_its_own_age_and_the_market_speaks_for_the_unknown(cu
     assert new.share < 0.85
     assert cloud.share > 0.95  # hyperscalers' prices last longer
     assert [curves.rests_on(offer(provider=name)) for name in ("vultr", "oci", "verda")] == [
-        lasting.POOLS[lasting.OTHERS], "hyperscalers", ""]  # fmt: skip
+        survival_curves.POOLS[survival_curves.OTHERS], "hyperscalers", ""]  # fmt: skip
     assert curves.chance(offer(), seen * DAY_S + 5) is None  # on the day it was seen
     assert curves.chance(offer(source="community"), (seen + 40) * DAY_S) is None
     assert curves.chance(offer(tier="spot"), (seen + 40) * DAY_S) is None
@@ -278,10 +278,10 @@ def test_the_worker_computes_it_every_day_and_catches_up(inside: Inside) -> None
         before = await engine.fetch_value("SELECT version FROM data_version WHERE key = {}", LASTING_KEY)
         async with engine.transaction():
             await survival_store.replace([], [], 0)
-        assert (await lasting.stored()).curves == {}
+        assert (await survival_curves.stored()).curves == {}
         told = await jobs.price_survival(inside.settings)
         after = await engine.fetch_value("SELECT version FROM data_version WHERE key = {}", LASTING_KEY)
-        curves = (await lasting.stored()).curves
+        curves = (await survival_curves.stored()).curves
         assert told == len(curves)
         return set(curves), before, after
 

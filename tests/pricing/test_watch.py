@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.units import DAY_S
-from app.pricing.history import record, spans, watch
-from app.pricing.history.sweep import Span, lowest
+from app.pricing.history import price_events, record, spans
+from app.pricing.history.price_span import Span, lowest
 from app.pricing.offers.offer import Offer, Tier
 from app.pricing.offers.price_query import PriceQuery
 from app.pricing.refresh.replace_offers import replace_source
@@ -64,11 +64,11 @@ def test_new_lows_are_those_that_looking_at_every_instant_finds(found: list[Span
     for at in moments:
         price = lowest_at(found, at)
         past = [lowest_at(found, m) for m, n in pairwise(moments)
-                if m < at and n > at - watch.LOW_DAYS * DAY_S]  # fmt: skip
+                if m < at and n > at - price_events.LOW_DAYS * DAY_S]  # fmt: skip
         before = [p for p in past if p is not None]
         if price is not None and before and price < min(before):
             days[at // DAY_S] = price
-    told = watch.new_lows(found, 0)
+    told = price_events.new_lows(found, 0)
     assert {event.at // DAY_S: event.after_micro for event in told} == days
     assert all(event.before_micro and event.after_micro < event.before_micro for event in told)
 
@@ -76,7 +76,7 @@ def test_new_lows_are_those_that_looking_at_every_instant_finds(found: list[Span
 @given(SPANS)
 def test_changes_are_of_a_day_s_end_against_the_last_end_that_is_known(found: list[Span]) -> None:
     kind = [span for span in found if span.provider == "a"]
-    told = {event.at // DAY_S: (event.before_micro, event.after_micro) for event in watch.changes(kind, 0)}
+    told = {event.at // DAY_S: (event.before_micro, event.after_micro) for event in price_events.changes(kind, 0)}
     wanted, start = {}, None
     for day in sorted({edge // DAY_S for edge in edges(kind)}):
         last = [p for e in edges(kind) if e // DAY_S == day and (p := lowest_at(kind, e)) is not None]
@@ -91,11 +91,11 @@ def test_changes_are_of_a_day_s_end_against_the_last_end_that_is_known(found: li
 @settings(max_examples=40)
 def test_ids_are_unique_and_stay_when_more_happens(found: list[Span], since: int) -> None:
     now = max(edges(found), default=0)
-    told = watch.events(found, since * HOUR)
+    told = price_events.events(found, since * HOUR)
     keys = [event.key for event in told]
     assert len(set(keys)) == len(keys)
     later = [*found, Span("new", "a", GPU, "spot", None, "", now + 3 * DAY_S, None, 50)]
-    assert set(keys) <= {event.key for event in watch.events(later, since * HOUR)}
+    assert set(keys) <= {event.key for event in price_events.events(later, since * HOUR)}
 
 
 def offer(name: str, cents: int, stock: str = "in", **more: Any) -> Offer:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from app.benchmarks import replay
+from app.benchmarks import ledger_lines
 from app.cli.main import main
 from app.core.settings import load
 from app.process import prepare
 from app.storage import engine
-from app.submissions import arrival, ledger, publish, store
+from app.submissions import ledger, publish, receive, store
 from tests.submissions.test_reports import BENCHMARK
 
 VALUES = {name: value for name, value in BENCHMARK.items() if name != "contact"}
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def report(**change: str) -> str:
-    sent = engine.run(arrival.send("benchmark", {**VALUES, **change}, "1.0", "I agree"))
+    sent = engine.run(receive.send("benchmark", {**VALUES, **change}, "1.0", "I agree"))
     assert sent
     return sent[0]
 
@@ -56,35 +56,41 @@ def test_what_was_predicted_is_written_when_a_report_comes_in_and_judged_when_it
         assert "1 line, 0 empty, 0 wrong" in text
         assert engine.run(ledger.summary())["judged"] == approved
         if not approved:  # what is predicted by then is not what was predicted before the report was seen
-            monkeypatch.setattr(replay, "added", lambda _: pytest.fail("predicted again"))
+            monkeypatch.setattr(ledger_lines, "added", lambda _: pytest.fail("predicted again"))
             assert main(["submissions", "approve", one]) == 0
 
 
 def test_a_corrected_report_gets_a_line_of_its_own_when_the_correction_comes_in(folder: Path) -> None:
     one = engine.run(store.by_id(report()))
     assert one
-    assert engine.run(arrival.correct(one, {**VALUES, "concurrency": "12"}))
+    assert engine.run(receive.correct(one, {**VALUES, "concurrency": "12"}))
     assert [bool(line.empty) for line in engine.run(ledger.verify())] == [True, False]
 
 
 def test_a_report_that_is_not_kept_leaves_no_line(folder: Path) -> None:
     report()
-    assert engine.run(arrival.send("benchmark", VALUES, "1.0", "I agree")) is None  # the same again
+    assert engine.run(receive.send("benchmark", VALUES, "1.0", "I agree")) is None  # the same again
     assert len(engine.run(ledger.verify())) == 1
 
 
 def test_a_line_written_by_other_formulas_says_so_and_the_chain_still_guards_it(folder: Path) -> None:
-    body = json.loads(replay.content_of({**publish.as_row(one)})) if (one := engine.run(store.by_id(report()))) else {}
-    digest, constants = replay.constants_now()
+    body = (
+        json.loads(ledger_lines.content_of({**publish.as_row(one)}))
+        if (one := engine.run(store.by_id(report())))
+        else {}
+    )
+    digest, constants = ledger_lines.constants_now()
     body["predicted"]["predicted_tpot_ms"] = "1.0000"
-    assert "computed again" in replay.replayed(body, {digest: constants})[0]
-    fault, told = replay.replayed({**body, "formulas": "others"}, {digest: constants})
+    assert "computed again" in ledger_lines.replayed(body, {digest: constants})[0]
+    fault, told = ledger_lines.replayed({**body, "formulas": "others"}, {digest: constants})
     assert fault == ""
     assert "the formulas of now predict" in told
     known = json.loads(constants)
     del known["constants"]["burst"]
     old = json.dumps(known)
-    fault, told = replay.replayed({**body, "constants": replay.digest(old)}, {replay.digest(old): old})
+    fault, told = ledger_lines.replayed(
+        {**body, "constants": ledger_lines.digest(old)}, {ledger_lines.digest(old): old}
+    )
     assert fault == ""
     assert "'burst'" in told
 
@@ -138,7 +144,7 @@ def test_a_report_that_goes_leaves_an_empty_line_and_the_chain_holds(
     elif way == "reject":
         assert main(["submissions", "reject", first, "--reason", "not so"]) == 0
     else:
-        assert engine.run(arrival.correct(kept, {**VALUES, "concurrency": "12"}))
+        assert engine.run(receive.correct(kept, {**VALUES, "concurrency": "12"}))
     status, text = verified(capsys)
     assert status == 0
     lines = "3 lines" if way == "correct" else "2 lines"

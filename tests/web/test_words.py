@@ -7,7 +7,7 @@ import pytest
 
 from app.core.figures import dollars, fixed, number, percent
 from app.models.architecture import describe
-from app.site.errands import errands
+from app.site.search_actions import errands
 from app.submissions.forms import FORMS
 from tests.conftest import ROOT
 

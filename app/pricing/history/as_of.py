@@ -7,8 +7,8 @@ from typing import Any
 from app.core.clock import from_timestamp, parse_instant
 from app.core.units import DAY_S
 from app.pricing.history import spans
+from app.pricing.history.price_span import Span
 from app.pricing.history.store import SHIPPED
-from app.pricing.history.sweep import Span
 from app.pricing.offers import store
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import PriceQuery

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from app.core.units import DAY_S
-from app.pricing.history.sweep import Span, grouped, lowest
+from app.pricing.history.price_span import Span, grouped, lowest
 
 LEAST_PROVIDERS = 3
 """A median of fewer providers is no statement about a market, and is not made."""

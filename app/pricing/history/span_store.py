@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from app.pricing.history.sweep import Span
+from app.pricing.history.price_span import Span
 from app.storage.engine import fetch, fetch_column, fetch_one, marks
 
 _SERIES = (

@@ -6,8 +6,8 @@ from functools import lru_cache
 from app.catalog.facts import CONTINENTS, countries, gpus, place, providers
 from app.core.units import DAY_S
 from app.pricing.history import span_store
-from app.pricing.history.sweep import Span
-from app.pricing.history.watch import Event
+from app.pricing.history.price_events import Event
+from app.pricing.history.price_span import Span
 from app.pricing.offers import store
 from app.pricing.offers.price_query import NOWHERE, OR_NOT_STATED, PriceQuery
 

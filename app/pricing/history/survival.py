@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from app.core.units import DAY_S
-from app.pricing.history.sweep import Span, grouped, lowest
+from app.pricing.history.price_span import Span, grouped, lowest
 
 LEAST_PRICES, LEAST_CHANGES = 20, 5
 """Of fewer prices, or fewer that were seen to change, nothing is claimed."""

@@ -14,7 +14,7 @@ from app.catalog.aliases import Unresolved, resolve
 from app.catalog.facts import place, provider_spellings, providers
 from app.core.money import parse_decimal, to_micro
 from app.core.units import HOUR_S
-from app.pricing.offers.cards import of_whole_cards
+from app.pricing.offers.gpu_slices import of_whole_cards
 from app.pricing.offers.offer import Offer, Per, Rate, RawOffer, Reason, SetAside, Tier
 
 DISAGREEMENT = Fraction(1, 100)

@@ -8,7 +8,7 @@ from app.core import clock
 from app.core.clock import parse_instant
 from app.core.units import DAY_S
 from app.core.version_keys import HISTORY_KEY, gpu_key
-from app.pricing.history import chart, lasting, record, store
+from app.pricing.history import chart, record, store, survival_curves
 from app.pricing.history.price_moves import price_moves
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.snapshot import files
@@ -29,7 +29,7 @@ async def load_shipped() -> bool:
             await _load_offers()
         if not await store.has_levels():
             await _load_history()
-            await lasting.record(clock.timestamp())
+            await survival_curves.record(clock.timestamp())
     return fresh
 
 

@@ -12,6 +12,7 @@ from app.core.clock import parse_instant
 from app.core.units import DAY_S
 from app.core.version_keys import LASTING_KEY
 from app.pricing.history import spans, survival_store
+from app.pricing.history.price_span import Span, grouped
 from app.pricing.history.survival import (
     Chance,
     Curve,
@@ -24,7 +25,6 @@ from app.pricing.history.survival import (
     pooled,
     score,
 )
-from app.pricing.history.sweep import Span, grouped
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import PriceQuery
 from app.storage.engine import transaction

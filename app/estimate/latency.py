@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from math import exp, sqrt
 
 from app.estimate.lengths import quantile
-from app.estimate.pace import Pace, lone_time
 from app.estimate.queueing import (
     Load,
     Rows,
@@ -24,6 +23,7 @@ from app.estimate.queueing import (
     waits,
     work_of,
 )
+from app.estimate.step_time import Pace, lone_time
 from app.estimate.terms import CHUNK
 
 LEAST_TOKENS = 2.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.estimate.users import Seen
+from app.estimate.latency import Seen
 
 MOST_REPLICAS = 400
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from app.core.units import DAY_S
 from app.pricing.history.price_moves import THRESHOLD
-from app.pricing.history.sweep import Level, Span, grouped, lowest
+from app.pricing.history.price_span import Level, Span, grouped, lowest
 
 LOW_DAYS = 30
 """A new lowest price is under every lowest price of so many days before."""

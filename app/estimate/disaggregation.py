@@ -6,9 +6,9 @@ The browser evaluates the same (``static/sessions.js``).
 
 from dataclasses import dataclass, replace
 
-from app.estimate.pace import Pace, lone_time
+from app.estimate.latency import FIRSTS, NOTHING, Seen, answers, ends, fewer
 from app.estimate.queueing import Load, Rows, attended, crowd, decode, places, steps_of, waits, work_of
-from app.estimate.users import FIRSTS, NOTHING, Seen, answers, ends, fewer
+from app.estimate.step_time import Pace, lone_time
 
 TRIED = 24
 FULL = 1e9

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from app.core.units import DAY_S
 from app.core.version_keys import LASTING_KEY
-from app.pricing.history import lasting
-from app.pricing.history.lasting import Lasting
+from app.pricing.history import survival_curves
 from app.pricing.history.survival import Chance
+from app.pricing.history.survival_curves import Lasting
 from app.pricing.offers.store import Row
 
 SHOWN_KEYS = (LASTING_KEY,)
@@ -40,7 +40,7 @@ class Standing:
 
 async def standing(now: int) -> Standing:
     """What is known today."""
-    return Standing(await lasting.stored(), now)
+    return Standing(await survival_curves.stored(), now)
 
 
 def until_midnight(now: int, until: int | None) -> int:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from app.estimate.pace import Pace, step
 from app.estimate.queueing import Load
+from app.estimate.step_time import Pace, step
 
 FILE = Path(__file__).with_name("accepted_lengths.csv")
 MOST_DRAFTED = 8

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).with_name("judged.json")
+FILE = Path(__file__).with_name("simulation_errors.json")
 
 
 @cache

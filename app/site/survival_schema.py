@@ -7,8 +7,8 @@ from msgspec import Meta, Struct
 
 from app.core import clock
 from app.core.money import to_decimal
-from app.pricing.history.lasting import POOLS, Lasting
 from app.pricing.history.survival import Curve
+from app.pricing.history.survival_curves import POOLS, Lasting
 from app.pricing.offers.store import Row
 
 AGES = (7, 30, 90)

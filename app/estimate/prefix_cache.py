@@ -6,10 +6,10 @@ The browser evaluates the same (``static/agents.js``).
 from dataclasses import dataclass, replace
 from math import exp, inf
 
+from app.estimate.latency import Seen, fewer, seen
 from app.estimate.lengths import Points, mean
-from app.estimate.pace import Pace
 from app.estimate.queueing import Load, most_rate
-from app.estimate.users import Seen, fewer, seen
+from app.estimate.step_time import Pace
 
 ROUNDS = 12
 BLOCK = 16

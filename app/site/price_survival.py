@@ -8,20 +8,20 @@ from app.core.addresses import encode
 from app.core.errors import QueryError
 from app.core.units import DAY_S
 from app.core.version_keys import LASTING_KEY, OFFERS_KEY
-from app.pricing.history import lasting, survival_store
-from app.pricing.history.lasting import Lasting
+from app.pricing.history import survival_curves, survival_store
 from app.pricing.history.survival import LEAST_CHANGES, LEAST_MOVED, LEAST_POOLED, LEAST_PRICES, Curve, of_few
+from app.pricing.history.survival_curves import Lasting
 from app.pricing.offers import store
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import FILTERS, PriceQuery
 from app.pricing.search.parse_query import parse
-from app.site.lasting_schema import AGES, LastingPrices, curve_of, lasting_offer
 from app.site.price_api import data_query, to_json
 from app.site.render import render
-from app.site.standing import until_midnight
+from app.site.survival_note import until_midnight
+from app.site.survival_schema import AGES, LastingPrices, curve_of, lasting_offer
 from app.web.answers import JSON, Answer, Ask
 from app.web.front import public
-from app.web.turns import one_at_a_time
+from app.web.one_at_a_time import one_at_a_time
 
 CLAIMED = 40
 """Days of the sentence about a provider's prices."""
@@ -38,7 +38,7 @@ async def page(ask: Ask) -> Answer:
     on, today = _on(ask.pairs(), ask.now), clock.from_timestamp(ask.now).date()
     canonical = _address("/prices/lasting", query, on)
     ask.redirect_to_canonical(canonical)
-    curves = await lasting.stored()
+    curves = await survival_curves.stored()
     rows = await _lowest(query, ask.now) if on or query.has_filters else []
     until = await survival_store.until()
     day = on or today + timedelta(days=USUAL_DAYS)
@@ -54,7 +54,7 @@ async def page(ask: Ask) -> Answer:
         names={"gpu": {slug: gpu.name for slug, gpu in gpus().items()},
                "provider": {slug: provider.name for slug, provider in providers().items()},
                "tier": {"on-demand": "On demand", "spot": "Spot", "reserved": "Reserved"}},
-        short=_short, pools=lasting.POOLS,
+        short=_short, pools=survival_curves.POOLS,
         description="How long GPU prices stand before they change, by provider and tier, and how often that came true.",
     )  # fmt: skip
     return Answer(body, valid_until=until_midnight(ask.now, await store.next_stale(ask.now)))
@@ -67,7 +67,7 @@ async def data(ask: Ask) -> Answer:
     query = data_query([pair for pair in ask.pairs() if pair[0] != "on"], also=("on",))
     query = query.with_(sort="price", order="asc")
     ask.redirect_to_canonical(_address("/api/prices/lasting", query, on))
-    curves = await lasting.stored()
+    curves = await survival_curves.stored()
     rows = await _lowest(query, ask.now)
     at = _noon(on) if on else ask.now
     answer = LastingPrices(

@@ -170,6 +170,13 @@ def test_no_module_is_longer_than_300_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
 
 
+@pytest.mark.parametrize("path", [*MODULES, *WORKERS], ids=name)
+def test_no_function_is_50_lines_or_longer(path: Path) -> None:
+    functions = [node for node in ast.walk(ast.parse(path.read_text()))
+                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]  # fmt: skip
+    assert [one.name for one in functions if (one.end_lineno or 0) - one.lineno >= 49] == []
+
+
 @pytest.mark.parametrize("path", NO_PYTHON, ids=name)
 def test_scripts_styles_and_templates_keep_to_120_characters(path: Path) -> None:
     """Ruff holds Python to it."""

@@ -5,6 +5,7 @@ software's version and a digest of its formulas, the inputs, prediction and rang
 salt, so that nobody finds an emptied one by trying.
 """
 
+import ast
 import hashlib
 import json
 import secrets
@@ -37,7 +38,7 @@ PREDICTED = (
 )
 _KEPT = ("constants", "offsets", "ranges")
 _FORMULAS = ("cards", "inputs", "memory", "offsets", "shape", "speed", "terms")
-"""The modules of ``app/estimate`` whose text decides what is computed."""
+"""The modules of ``app/estimate`` whose code decides what is computed."""
 
 
 Line = tuple[int, str, str, str, str | None]
@@ -46,13 +47,14 @@ Line = tuple[int, str, str, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What became of checking a line: ``fault`` is "" where it holds, ``empty`` where its report is gone."""
+    """The result of checking a line: ``fault`` is "" where it holds, ``empty`` where its report is gone, ``text`` what
+    the line says, in words."""
 
     line: int
     day: str
     empty: bool
     fault: str
-    told: str
+    text: str
 
 
 def digest(text: str) -> str:
@@ -66,20 +68,44 @@ def chained(before: str, line: int, day: str, content: str) -> str:
 
 
 def constants_now() -> tuple[str, str]:
-    """The digest and the text of everything that predictions are made with."""
+    """SHA-256 and text (JSON) of the constants, offsets and ranges that predictions are made with."""
     body = json.dumps({name: fitted()[name] for name in _KEPT}, sort_keys=True)
     return digest(body), body
 
 
+def code_of(source: str) -> str:
+    """What a module's ``source`` computes: its syntax tree, without comments, docstrings, line breaks and the words of
+    errors. The same on every version of Python: what a later version adds to a tree is empty here, and left out."""
+
+    def plain(node: object) -> object:
+        if isinstance(node, list):
+            return [plain(part) for part in node if not _is_text(part)]
+        if isinstance(node, ast.Raise):
+            return "Raise"
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        fields = [(name, plain(value)) for name, value in ast.iter_fields(node) if value is not None and value != []]
+        return [type(node).__name__, fields]
+
+    return json.dumps(plain(ast.parse(source)))
+
+
+def _is_text(node: object) -> bool:
+    """True for a statement that is a text alone: a docstring of a module, class, function or constant."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
 @cache
 def formulas_now() -> str:
-    """A digest of the text of the formulas."""
-    texts = (FITTED.with_name(f"{name}.py").read_text(encoding="utf-8") for name in _FORMULAS)
-    return digest("".join(texts))
+    """A digest of the formulas' code. Lines written before 30 November 2026 have a digest of the modules' text in its
+    place: they count as written by other formulas, and are computed again all the same."""
+    sources = (FITTED.with_name(f"{name}.py").read_text(encoding="utf-8") for name in _FORMULAS)
+    return digest("".join(map(code_of, sources)))
 
 
 def content_of(row: Mapping[str, str]) -> str:
-    """What a line says of a measured row, by the constants of now; "" where nothing can be predicted of it."""
+    """The content of a line about a measured row, as JSON, predicted with today's constants; "" where no prediction
+    can be made."""
     guess = added(row)
     if guess["error"] or not guess["predicted_tpot_ms"] or not row["tpot_ms"]:
         return ""
@@ -93,37 +119,40 @@ def content_of(row: Mapping[str, str]) -> str:
     )  # fmt: skip
 
 
-def held(body: Mapping[str, Any]) -> bool:
-    """True if the measured time per token lies within the range of what was predicted."""
-    told = body["predicted"]
-    return float(told["tpot_low_ms"]) <= float(body["outcome"]["tpot_ms"]) <= float(told["tpot_high_ms"])
+def is_in_range(body: Mapping[str, Any]) -> bool:
+    """True if the measured time per token lies within the predicted range."""
+    predicted = body["predicted"]
+    return float(predicted["tpot_low_ms"]) <= float(body["outcome"]["tpot_ms"]) <= float(predicted["tpot_high_ms"])
 
 
 def replayed(body: Mapping[str, Any], constants: Mapping[str, str]) -> tuple[str, str]:
-    """("" or what is wrong, the line in words): the prediction computed again with the ``constants`` of its day, by
-    digest."""
+    """("" or what is wrong, the line in words): the prediction computed again with the constants of its day.
+
+    ``constants`` maps a digest to the constants as JSON. A difference is a fault only where version and formulas are
+    still those that wrote the line: later formulas may predict something else.
+    """
     kept = constants.get(body["constants"])
-    told = body["predicted"]
-    words = (
-        f"predicted {told['predicted_tpot_ms']} ms a token ({told['tpot_low_ms']} to {told['tpot_high_ms']}, "
-        f"{told['rests_on']}), measured {body['outcome']['tpot_ms']}"
+    predicted = body["predicted"]
+    text = (
+        f"predicted {predicted['predicted_tpot_ms']} ms a token ({predicted['tpot_low_ms']} to "
+        f"{predicted['tpot_high_ms']}, {predicted['rests_on']}), measured {body['outcome']['tpot_ms']}"
     )
     if kept is None or digest(kept) != body["constants"]:
-        return "the constants it was made with are gone or changed", words
+        return "the constants it was made with are gone or changed", text
     try:
-        again = _again(body["inputs"], json.loads(kept))
+        again = _predicted_tpot_ms(body["inputs"], json.loads(kept))
     except EstimateError as error:
-        return f"its inputs can't be read any more: {error.message}", words
+        return f"its inputs can't be read any more: {error.message}", text
     except KeyError as error:
-        return "", f"{words}; the formulas of now need {error}, which those of version {body['version']} did not have"
-    if abs(again - float(told["predicted_tpot_ms"])) <= SAME + SAME * again:
-        return "", words
+        return "", f"{text}; today's formulas need {error}, which those of version {body['version']} did not have"
+    if abs(again - float(predicted["predicted_tpot_ms"])) <= SAME + SAME * again:
+        return "", text
     if body["version"] != __version__ or body.get("formulas") != formulas_now():
         return "", (
-            f"{words}; the formulas of now predict {again:.4f} with the constants of then, version {body['version']} "
-            f"wrote it with others"
+            f"{text}; today's formulas predict {again:.4f} with the constants of that day, version {body['version']} "
+            f"wrote it with other formulas"
         )
-    return f"computed again it is {again:.4f} ms", words
+    return f"computed again it is {again:.4f} ms", text
 
 
 def checked(lines: Iterable[Line], constants: Mapping[str, str], only: int | None = None) -> list[Checked]:
@@ -137,17 +166,17 @@ def checked(lines: Iterable[Line], constants: Mapping[str, str], only: int | Non
             fault = "its hash does not follow from the line before"
         elif body is not None and digest(body) != content:
             fault = "what it says is not what was written"
-        told = "empty: the report was withdrawn, corrected or refused"
+        text = "empty: the report was withdrawn, corrected or refused"
         if body is not None and not fault:
-            fault, told = replayed(json.loads(body), constants)
+            fault, text = replayed(json.loads(body), constants)
         if only in (None, line):
-            found.append(Checked(line, day, body is None, fault, told))
+            found.append(Checked(line, day, body is None, fault, text))
         before = hash_
     return found
 
 
-def _again(row: Mapping[str, str], known: Mapping[str, Any]) -> float:
-    """Milliseconds a token of ``row`` by the constants and offsets ``known`` then."""
+def _predicted_tpot_ms(row: Mapping[str, str], known: Mapping[str, Any]) -> float:
+    """The time per output token of ``row`` in milliseconds, by the constants and offsets ``known`` then."""
     ask = question(row, shipped_shapes())
     rests = basis(known["offsets"], ask.family, ask.group)
     return estimate(ask.shape, ask.card, ask.layout, ask.traffic, known["constants"], rests.factors).tpot * 1e3

@@ -1,7 +1,7 @@
 """The ledger of rows that ship with the software: what the last release predicted of them before it was fitted to them.
 
-``make calibrate`` writes a line for each new row of ``measured.csv`` before it fits anything. The rows that stood there
-when this ledger began were in the fit already: they are named, and have no line.
+``make calibrate`` writes a line for each new row of ``measured.csv`` before it fits anything. The rows that were there
+when this ledger began had been fitted already: they are named, and have no line.
 """
 
 import json
@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.benchmarks.ledger_lines import START, Checked, chained, checked, constants_now, content_of, digest, held
+from app.benchmarks.ledger_lines import START, Checked, chained, checked, constants_now, content_of, digest, is_in_range
 from app.benchmarks.measured import every_row
 from app.core import clock
 from app.core.errors import InferenceBenchError
@@ -22,13 +22,13 @@ _NOTED_LATER = ("kv_format", "speculative_tokens", "max_running", "prefix_cached
 
 
 class ShippedLedgerError(InferenceBenchError):
-    """A line that is asked for is not there."""
+    """The requested line does not exist."""
 
 
 def name_of(row: Mapping[str, str]) -> str:
     """The first digits of the SHA-256 of a measured row."""
-    told = sorted((column, value) for column, value in row.items() if value and column not in _NOTED_LATER)
-    return digest(json.dumps(told))[:_DIGITS]
+    cells = sorted((column, value) for column, value in row.items() if value and column not in _NOTED_LATER)
+    return digest(json.dumps(cells))[:_DIGITS]
 
 
 @cache
@@ -39,14 +39,14 @@ def shipped() -> dict[str, Any]:
 
 
 def seen(kept: Mapping[str, Any]) -> set[str]:
-    """The names of the rows that are in the ledger or stood there before it."""
+    """The names of the rows that are in the ledger or are older than it."""
     names = kept["seen_before"]
     return {names[i : i + _DIGITS] for i in range(0, len(names), _DIGITS)} | {line["row"] for line in kept["lines"]}
 
 
 def recorded(rows: Iterable[Mapping[str, str]], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """The ledger with a line for each of the ``rows`` that is not in it yet, by the constants of now, which must not
-    have been fitted to them. A row that nothing can be predicted of is named without a line."""
+    """The ledger with a line for each of the ``rows`` that is not in it yet, predicted with today's constants, which
+    must not have been fitted to them. A row for which no prediction can be made is named without a line."""
     lines, constants, known, names = list(kept["lines"]), dict(kept["constants"]), seen(kept), kept["seen_before"]
     day, (key, constants_body) = f"{clock.now():%Y-%m-%d}", constants_now()
     for row in rows:
@@ -76,7 +76,7 @@ def write() -> int:
 def summary() -> dict[str, int]:
     """``judged`` lines and those whose range ``held`` the time per token."""
     bodies = [json.loads(line["body"]) for line in shipped()["lines"]]
-    return {"judged": len(bodies), "held": sum(map(held, bodies))}
+    return {"judged": len(bodies), "held": sum(map(is_in_range, bodies))}
 
 
 def verify(only: int | None = None, kept: Mapping[str, Any] | None = None) -> list[Checked]:

@@ -28,7 +28,7 @@ def verify(line: Annotated[int | None, whole()] = None, /, *, shipped: bool = Fa
     if shipped or line is None:
         found += [("shipped ", checked) for checked in shipped_ledger.verify(line)]
     for name, checked in found:
-        print(f"{name}{checked.line} {checked.day} {checked.fault or 'holds'}: {checked.told}")
+        print(f"{name}{checked.line} {checked.day} {checked.fault or 'holds'}: {checked.text}")
     wrong = sum(bool(checked.fault) for _, checked in found)
     empty = sum(checked.empty for _, checked in found)
     print(f"{len(found)} {'line' if len(found) == 1 else 'lines'}, {empty} empty, {wrong} wrong")

@@ -3,9 +3,9 @@
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -41,17 +41,51 @@ def create_app(settings: Settings | None = None) -> Front:
 
     from app.site import mcp, reports, routes
 
-    counters = Counters()
-    places = LogPaths(path for handler in routes.HANDLERS for path in handler.paths)
+    counters, limits = Counters(), SharedLimits(settings)
+    log_paths = LogPaths(path for handler in routes.HANDLERS for path in handler.paths)
     metrics = _metrics(settings, prepared)
-    access = AccessLog(settings, places, counters, metrics)
+    access = AccessLog(settings, log_paths, counters, metrics)
+    methods = _methods_by_path(routes.HANDLERS)
+    state = {
+        "settings": settings,
+        "prepared": prepared,
+        "counters": counters,
+        "pages": PAGES,
+        "allow": lambda path: ", ".join(sorted(methods[log_paths.route(path)])),
+        "limits": limits,
+        "beacon_limit": beacon.limit(),
+        "submit_limits": reports.limits(),
+        "mcp_limit": mcp.limit(),
+    }
+    litestar = Litestar(
+        route_handlers=routes.HANDLERS,
+        exception_handlers=error_pages.HANDLERS,
+        state=State(state),
+        openapi_config=None,  # docs/architecture.md says who describes the API instead
+        lifespan=[_lifespan(settings, watch, access, counters, limits, metrics)],
+        debug=False,
+        logging_config=None,
+        request_max_body_size=1_000_000,
+    )
+    elsewhere = () if settings.keeps_records else routes.RECORDS
+    return Front(litestar, prepared, settings, assets.prepared(), access, elsewhere)
+
+
+def _methods_by_path(handlers: Iterable[Any]) -> dict[str, set[str]]:
+    """Path as the log shows it → the HTTP methods that it answers, for the ``Allow`` header."""
     methods: dict[str, set[str]] = defaultdict(set)
-    for handler in routes.HANDLERS:
+    for handler in handlers:
         for path in handler.paths:
             also = ("OPTIONS", "HEAD") if "GET" in handler.http_methods else ("OPTIONS",)
             methods[shown(path)] |= {*handler.http_methods, *also}
+    return methods
 
-    limits = SharedLimits(settings)
+
+def _lifespan(
+    settings: Settings, watch: engine.VersionWatch, access: AccessLog, counters: Counters, limits: SharedLimits,
+    metrics: "WebMetrics | None",
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:  # fmt: skip
+    """What runs beside the site from its start to its end, and is closed after its last answer."""
 
     @asynccontextmanager
     async def beside(_: Litestar) -> AsyncIterator[None]:
@@ -66,29 +100,7 @@ def create_app(settings: Settings | None = None) -> Front:
         await engine.close()
         watch.close()
 
-    state = {
-        "settings": settings,
-        "prepared": prepared,
-        "counters": counters,
-        "pages": PAGES,
-        "allow": lambda path: ", ".join(sorted(methods[places.route(path)])),
-        "limits": limits,
-        "beacon_limit": beacon.limit(),
-        "submit_limits": reports.limits(),
-        "mcp_limit": mcp.limit(),
-    }
-    litestar = Litestar(
-        route_handlers=routes.HANDLERS,
-        exception_handlers=error_pages.HANDLERS,
-        state=State(state),
-        openapi_config=None,
-        lifespan=[beside],
-        debug=False,
-        logging_config=None,
-        request_max_body_size=1_000_000,
-    )
-    elsewhere = () if settings.keeps_records else routes.RECORDS
-    return Front(litestar, prepared, settings, assets.prepared(), access, elsewhere)
+    return beside
 
 
 def _metrics(settings: Settings, prepared: Prepared) -> "WebMetrics | None":

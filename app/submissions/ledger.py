@@ -6,7 +6,7 @@ deleted with its report; the line stays, empty, so that the chain holds.
 
 import json
 
-from app.benchmarks.ledger_lines import START, Checked, chained, checked, constants_now, content_of, digest, held
+from app.benchmarks.ledger_lines import START, Checked, chained, checked, constants_now, content_of, digest, is_in_range
 from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.submissions import ledger_store
@@ -41,7 +41,7 @@ async def summary() -> dict[str, int]:
     rows = await ledger_store.judged()
     bodies = [json.loads(row.body) for row in rows if row.body and row.state == "approved" and not row.restricted]
     withdrawn = sum(row.body is None for row in rows)
-    return {"judged": len(bodies), "held": sum(map(held, bodies)), "withdrawn": withdrawn}
+    return {"judged": len(bodies), "held": sum(map(is_in_range, bodies)), "withdrawn": withdrawn}
 
 
 async def verify(only: int | None = None) -> list[Checked]:

@@ -74,25 +74,41 @@ def test_a_report_that_is_not_kept_leaves_no_line(folder: Path) -> None:
 
 
 def test_a_line_written_by_other_formulas_says_so_and_the_chain_still_guards_it(folder: Path) -> None:
-    body = (
-        json.loads(ledger_lines.content_of({**publish.as_row(one)}))
-        if (one := engine.run(store.by_id(report())))
-        else {}
-    )
+    one = engine.run(store.by_id(report()))
+    assert one
+    body = json.loads(ledger_lines.content_of(publish.as_row(one)))
     digest, constants = ledger_lines.constants_now()
     body["predicted"]["predicted_tpot_ms"] = "1.0000"
     assert "computed again" in ledger_lines.replayed(body, {digest: constants})[0]
-    fault, told = ledger_lines.replayed({**body, "formulas": "others"}, {digest: constants})
+    fault, text = ledger_lines.replayed({**body, "formulas": "others"}, {digest: constants})
     assert fault == ""
-    assert "the formulas of now predict" in told
+    assert "today's formulas predict" in text
     known = json.loads(constants)
     del known["constants"]["burst"]
     old = json.dumps(known)
-    fault, told = ledger_lines.replayed(
-        {**body, "constants": ledger_lines.digest(old)}, {ledger_lines.digest(old): old}
-    )
+    key = ledger_lines.digest(old)
+    fault, text = ledger_lines.replayed({**body, "constants": key}, {key: old})
     assert fault == ""
-    assert "'burst'" in told
+    assert "'burst'" in text
+
+
+FORMULA = 'def f(x: float) -> float:\n    if x < 0:\n        raise ValueError("below")\n    return 2 * x\n'
+
+
+@pytest.mark.parametrize(
+    ("other", "is_same"),
+    [
+        (FORMULA.replace("2 * x", "2 * x  # twice"), True),
+        (FORMULA.replace(":\n    if", ':\n    """Twice x."""\n    if'), True),
+        ('K = 1\n"""One."""\n' + FORMULA, False),
+        (FORMULA.replace("below", "under zero"), True),
+        (FORMULA.replace("2 * x", "(\n        2 * x\n    )"), True),
+        (FORMULA.replace("2 * x", "3 * x"), False),
+        (FORMULA.replace("x < 0", "x <= 0"), False),
+    ],
+)
+def test_the_digest_of_formulas_is_of_what_they_compute(other: str, is_same: bool) -> None:
+    assert (ledger_lines.code_of(other) == ledger_lines.code_of(FORMULA)) is is_same
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import random
 import re
 import xml.etree.ElementTree as ET
 from decimal import Decimal
@@ -388,9 +389,13 @@ def test_the_sitemap_lists_pages_that_exist(http: httpx.Client, site: Site) -> N
     tree = ET.fromstring(http.get("/sitemap.xml").content)
     addresses = [loc.text or "" for loc in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]
     assert len(addresses) == 27 + len(gpus()) + len(providers()) + 2 * len(shipped_models())
-    addresses.sort(key=lambda address: address.rpartition("/")[2])  # two pages show what is computed once for a model
+    kinds: dict[str, list[str]] = {}
     for address in addresses:
-        assert http.get(address.removeprefix(site.url)).status_code == 200, address
+        path = address.removeprefix(site.url)
+        kinds.setdefault(path.split("/")[1], []).append(path)
+    for paths in kinds.values():  # others each time: to compute all pages of models and GPUs takes a minute
+        for path in random.sample(paths, min(len(paths), 12)):
+            assert http.get(path).status_code == 200, path
 
 
 def test_security_txt_has_a_contact_and_has_not_expired(http: httpx.Client) -> None:

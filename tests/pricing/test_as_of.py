@@ -116,7 +116,7 @@ def test_the_past_is_sorted_as_the_table_is(inside: Inside, sort: str) -> None:
         query = PriceQuery(provider=("lambda", "oci", "runpod"), sort=sort, order="desc")
         rows = await store.all_rows(query)
         mixed = rows[::-1]
-        again = sorted(mixed, key=lambda row: as_of._place(row, query))
+        again = sorted(mixed, key=lambda row: as_of._sort_key(row, query))
         assert [row["id"] for row in again] == [row["id"] for row in rows]
         span = Span("x", "aws", "l4-24gb", "reserved", 0, "", 0, None, 1)
         assert as_of._of_span(span, None, 9)["rank_group"] == as_of.UNKNOWN_TERM_GROUP

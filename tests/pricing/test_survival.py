@@ -156,10 +156,10 @@ def lived(provider: int, changed: bool, days: int = 30) -> list[Life]:
 
 
 def test_all_providers_prices_claim_nothing_where_one_alone_changed_its_own() -> None:
-    assert not survival.pooled([lived(0, True), lived(1, False), lived(2, False)]).is_told
-    assert not survival.pooled([lived(0, True), lived(1, True)]).is_told  # two are no market
+    assert not survival.pooled([lived(0, True), lived(1, False), lived(2, False)]).is_sufficient
+    assert not survival.pooled([lived(0, True), lived(1, True)]).is_sufficient  # two are no market
     made = survival.pooled([lived(0, True), lived(1, True, 90), lived(2, False, 20)])
-    assert made.is_told
+    assert made.is_sufficient
     assert made.longest == 20  # the age to which three of them were watched
 
 

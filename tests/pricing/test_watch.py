@@ -200,8 +200,8 @@ def test_old_returns_of_stock_are_let_go(inside: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         priced = record.Priced("x", ("verda", GPU, "spot", None, "FIN-01"), 1)
         async with engine.transaction():
-            await record.tell_returns([priced], DAY_S)
-            await record.tell_returns([priced], 200 * DAY_S)
+            await record.record_returns([priced], DAY_S)
+            await record.record_returns([priced], 200 * DAY_S)
             await record.forget_returns(201 * DAY_S)
         assert [event.at for event in await spans.returns(PriceQuery(), 0)] == [200 * DAY_S]
 

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 WIDTH, HEIGHT = 720, 240
 TOP, BOTTOM = 12, 8
 APART = 16
-"""Names at the ends of two lines are at least so far apart, in units of the height."""
+"""The least distance between the labels at the ends of two lines, in units of the height."""
 
 
 class Day(NamedTuple):
-    """The prices of a day, or of the days up to it, in micro-dollars per GPU-hour; None where none is known."""
+    """The prices of a day, or of the days up to it, in micro-dollars per GPU-hour: lowest and median on demand, lowest
+    spot. ``day`` is an ISO date; a price is ``None`` where none is known."""
 
     day: str
     low: int | None
@@ -27,13 +28,10 @@ class Day(NamedTuple):
         return self.low, self.median, self.spot
 
 
-"""(ISO day, lowest on demand, median on demand, lowest spot), in micro-dollars per GPU-hour."""
-
-
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the chart: ``path`` is SVG path data; a day of which nothing is known is a gap in the line. Its
-    ``label`` stands at the height ``end``."""
+    """One line of the chart: ``path`` is SVG path data, with a gap for each day without a known price. ``end`` is the
+    height at which its ``label`` is drawn."""
 
     key: str
     label: str
@@ -53,8 +51,8 @@ class Tick:
 class Chart:
     """A drawn chart and the same figures as a table: rows of (day, lowest on demand, median, lowest spot).
 
-    Lines are in units of ``width`` × ``height``, stretched to the room there is; letters stand beside them, so that
-    they keep their size. ``x_ticks`` are evenly spaced.
+    Lines are in units of ``width`` × ``height`` and are stretched to the available space; labels are HTML beside the
+    picture, so that they keep their size. ``x_ticks`` are evenly spaced.
     """
 
     lines: tuple[Line, ...]
@@ -88,7 +86,8 @@ def daily(points: Iterable[dict[str, Any]]) -> tuple[Day, ...]:
 
 
 def draw(rows: tuple[Day, ...], series: tuple[tuple[str, str], ...] = _SERIES) -> Chart | None:
-    """The chart of :func:`daily` rows, from zero, so that heights compare; ``None`` under two days.
+    """The chart of :func:`daily` rows; ``None`` if fewer than two days have a price. The axis begins at zero, so that
+    heights can be compared.
 
     ``series`` gives key and label of each of a row's three columns.
     """
@@ -116,11 +115,11 @@ def draw(rows: tuple[Day, ...], series: tuple[tuple[str, str], ...] = _SERIES) -
             lines.append(Line(key, label, path, y(next(price for price in reversed(column) if price is not None))))
     x_ticks = tuple(Tick(x(day.isoformat()), f"{day.day} {day:%b}") for day in _days(first, last))
     y_ticks = tuple(Tick(y(price), _dollars(price)) for price in range(0, top + 1, step))
-    return Chart(_apart(lines), x_ticks, y_ticks, rows)
+    return Chart(_with_labels_apart(lines), x_ticks, y_ticks, rows)
 
 
-def _apart(lines: list[Line]) -> tuple[Line, ...]:
-    """The lines with the names at their ends moved, the least that keeps them legible and inside the chart."""
+def _with_labels_apart(lines: list[Line]) -> tuple[Line, ...]:
+    """The lines with their labels moved just far enough not to overlap, and kept inside the chart."""
     order = sorted(range(len(lines)), key=lambda i: lines[i].end)
     ends = [line.end for line in lines]
     for before, i in pairwise(order):
@@ -133,7 +132,7 @@ def _apart(lines: list[Line]) -> tuple[Line, ...]:
 
 
 def _path(points: list[tuple[str, int | None]], x: Any, y: Any) -> str:
-    """Steps, since a price holds until it changes; a day of which nothing is known ends the line."""
+    """SVG path data drawn in steps, since a price holds until it changes; a day without a known price interrupts it."""
     parts: list[str] = []
     before: int | None = None
     for day, price in points:
@@ -149,7 +148,7 @@ def _path(points: list[tuple[str, int | None]], x: Any, y: Any) -> str:
 
 
 def _step(highest: int) -> int:
-    """A round distance between marks that gives three to six of them, in micro-dollars."""
+    """A round distance between ticks, in micro-dollars, that gives three to six of them."""
     steps = (factor * int(10**power) for power in range(2, 12) for factor in (1, 2, 5))
     return next((step for step in steps if highest / step <= 5), 10**12)
 

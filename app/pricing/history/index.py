@@ -13,12 +13,12 @@ from app.core.units import DAY_S
 from app.pricing.history.price_span import Span, grouped, lowest
 
 LEAST_PROVIDERS = 3
-"""A median of fewer providers is no statement about a market, and is not made."""
+"""A median of fewer providers says nothing about a market, and is not computed."""
 TIERS = ("on-demand", "spot")
-"""Reserved prices are of terms of different length, and do not make one market."""
+"""Reserved prices are left out: their terms differ in length, so they are not one market."""
 CARRIED_DAYS = 30
-"""A price counts for so many days after it was last known to stand, unless the provider's next is known: lists of
-prices come weeks apart, and a provider that is missing for a week has not left the market."""
+"""A price counts for this many days after it was last confirmed, unless the provider's next price is known: price lists
+are published weeks apart, and a provider that is missing for a week has not left the market."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Point:
 
 def points(spans: Iterable[Span], first: int, last: int, step: int = 1) -> list[Point]:
     """The index of one GPU and tier at the ends of the days ``first`` to ``last``, every ``step``-th back from the
-    last. A provider counts with the lowest price of it that is known to stand at a day's end, or did within
+    last. A provider counts with its lowest price at the end of the day, or with its last one of the
     :data:`CARRIED_DAYS` before."""
     levels = [(who, _prices(found)) for who, found in grouped(spans, lambda span: span.provider)]
     made = []

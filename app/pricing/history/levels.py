@@ -1,7 +1,7 @@
-"""What a GPU's history says: a chart's days, how spot behaves, how often it could be rented. Pure.
+"""Statistics of a GPU's price history: the days of a chart, how spot prices vary, how often it could be rented. Pure.
 
-Levels are rows of ``price_level``: from ``at`` (seconds) on, the lowest price, the median over providers and the lowest
-in stock, in micro-dollars per GPU-hour, until the next row of the same tier.
+Levels are rows of ``price_level``: from ``at`` (seconds) until the next row of the same tier, the lowest price, the
+median over providers and the lowest price in stock, in micro-dollars per GPU-hour.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,21 +16,21 @@ WINDOWS = {"7": 7, "30": 30, "90": 90, "365": 365, "all": None}
 """Chart window → days, ``None`` for all."""
 WINDOW_NAMES = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "a year", "all": "all"}
 FINE_DAYS = 31
-"""Up to so many days every change counts; a longer window counts each day's lowest."""
+"""Windows up to this many days show every change; a longer one shows the lowest price of each day."""
 MOST_POINTS = 100
-"""A chart draws at most about so many points; in a longer window a point stands for several days."""
+"""About the most points of a chart; in a longer window each point covers several days."""
 MOST_ROWS = 60
-"""A chart's table holds at most so many rows; a longer window is thinned evenly."""
+"""The most rows of a chart's table; a longer window is thinned evenly."""
 
 Level = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How a price was spread over the time for which it is known. Prices in micro-dollars, shares from 0 to 1.
+    """The distribution of a price over the time for which it is known. Prices in micro-dollars, shares from 0 to 1.
 
-    ``swing`` is the distance of the 5th from the 95th percentile, over the median. ``below`` is the share of time at
-    or under the asked price, ``None`` where none was asked. ``days`` is for how long the price is known.
+    ``swing`` is the difference of the 95th and the 5th percentile, divided by the median. ``below`` is the share of
+    time at or under the requested price, ``None`` without one. ``days`` is how long the price is known.
     """
 
     low: int
@@ -44,7 +44,8 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Rentable:
-    """On how many of the ``known`` days with told stock it could be rented, at or under the asked price if one was."""
+    """On how many of the ``known`` days, those on which stock was stated, it could be rented, at or under the requested
+    price if there is one."""
 
     known: int
     rentable: int
@@ -55,7 +56,7 @@ class Rentable:
 
 
 def step_of(levels: Sequence[Level], until: int) -> int:
-    """How many days a point of a chart stands for, so that there are not more than can be told apart."""
+    """How many days each point of a chart covers, so that there are not more points than can be distinguished."""
     if not levels:
         return 1
     last = {level["tier"]: level["low_micro"] for level in levels}
@@ -67,8 +68,8 @@ def step_of(levels: Sequence[Level], until: int) -> int:
 def days_of(levels: Iterable[Level], until: int, step: int = 1) -> tuple[Day, ...]:
     """One row for each ``step`` days from the first level to ``until``: lowest and median on demand, lowest spot.
 
-    A row's low is the lowest of its days, its median the last; one without a change holds what stood before. Rows at
-    the end of which nothing is known are left out.
+    A row's low is the lowest of its days, its median the last one; without a change, the row repeats the values before
+    it. Rows at whose end no price is known are left out.
     """
     by_day: dict[int, list[Level]] = {}
     length = DAY_S * step
@@ -95,7 +96,7 @@ def _row(day: str, levels: dict[str, list[Level]], carried: dict[str, Level]) ->
 
 
 def _lowest(levels: Sequence[Level]) -> int | None:
-    """The lowest of a day, or nothing where the day ends with nothing known."""
+    """The lowest price of a day; ``None`` if no price is known at its end."""
     if not levels or levels[-1]["low_micro"] is None:
         return None
     return int(min(level["low_micro"] for level in levels if level["low_micro"] is not None))
@@ -117,7 +118,7 @@ def _spans(levels: Iterable[Level], column: str, until: int) -> Iterator[tuple[i
 
 
 def spread(levels: Iterable[Level], tier: str, until: int, below_micro: int | None = None) -> Spread | None:
-    """How the lowest price of ``tier`` was spread over time, each price weighed by how long it stood."""
+    """The distribution of the lowest price of ``tier``, each price weighted by how long it was valid."""
     known = [
         (price, end - begin)
         for begin, end, price in _spans((row for row in levels if row["tier"] == tier), "low_micro", until)
@@ -144,7 +145,7 @@ def _quantile(known: list[tuple[int, int]], at: float) -> int:
 
 
 def rentable(levels: Iterable[Level], tier: str, until: int, below_micro: int | None = None) -> Rentable | None:
-    """On how many days of told stock something was in stock, at or under ``below_micro`` if given."""
+    """On how many of the days with stated stock something was in stock, at or under ``below_micro`` if given."""
     known: set[int] = set()
     had: set[int] = set()
     for begin, end, price in _spans((row for row in levels if row["tier"] == tier), "in_stock_micro", until):
@@ -158,7 +159,7 @@ def rentable(levels: Iterable[Level], tier: str, until: int, below_micro: int | 
 
 
 def thinned(rows: Sequence[Day]) -> list[Day]:
-    """At most :data:`MOST_ROWS` of the ``rows`` of which something is known, evenly, the last among them."""
+    """At most :data:`MOST_ROWS` of the ``rows`` that have a price, evenly spaced, always with the last."""
     rows = [row for row in rows if row.prices != (None, None, None)]
     step = -(-len(rows) // MOST_ROWS) or 1
     return [row for at, row in enumerate(rows) if (len(rows) - 1 - at) % step == 0]

@@ -1,6 +1,6 @@
-"""What a watch of prices tells: a new lowest price, a change of five per cent, stock that came back. Pure.
+"""The events of a price watch: a new lowest price, a change of five per cent, stock that came back. Pure.
 
-All of one UTC day about one thing is told once, as it stands at the day's end, so that its identity is the day's.
+Several changes of one thing within a UTC day are one event, as of the day's end, so that its key is that of the day.
 """
 
 from collections import deque
@@ -13,15 +13,16 @@ from app.pricing.history.price_moves import THRESHOLD
 from app.pricing.history.price_span import Level, Span, grouped, lowest
 
 LOW_DAYS = 30
-"""A new lowest price is under every lowest price of so many days before."""
+"""A new lowest price is lower than every lowest price of this many days before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something to tell: ``what`` is ``low``, ``change`` or ``stock``; ``at`` is in seconds since 1970.
+    """Something that happened to a price: ``what`` is ``low``, ``change`` or ``stock``; ``at`` is in seconds since
+    1970.
 
-    Prices in micro-dollars per GPU-hour. ``before_micro`` is the lowest price, or the price, before; ``None`` for
-    stock that came back.
+    Prices in micro-dollars per GPU-hour. ``before_micro`` is the price before, for ``low`` the market's lowest price;
+    ``None`` for stock that came back.
     """
 
     what: str
@@ -36,7 +37,8 @@ class Event:
 
     @property
     def key(self) -> str:
-        """A name that stays the same for this event. A new lowest price is one of its market, whoever has it."""
+        """A stable name of this event, for a feed's entry. A new lowest price belongs to its market, whichever provider
+        has it."""
         day = self.at // DAY_S
         term = "" if self.months is None else str(self.months)
         whose = () if self.what == "low" else (self.provider, self.region or "any")
@@ -46,13 +48,13 @@ class Event:
 def events(spans: Iterable[Span], since: int) -> list[Event]:
     """New lowest prices and changes among ``spans`` from the second ``since`` on, newest first.
 
-    A provider's change that is itself the new lowest price of that day is told once, as that.
+    A provider's change that is also the new lowest price of that day is one event, ``low``.
     """
     found = list(spans)
     lows = [event for _, market in grouped(found, lambda span: span.market) for event in new_lows(market, since)]
-    told = {(low.at // DAY_S, low.provider, low.gpu, low.tier, low.months, low.region) for low in lows}
+    as_low = {(low.at // DAY_S, low.provider, low.gpu, low.tier, low.months, low.region) for low in lows}
     moved = [event for _, kind in grouped(found, lambda span: span.kind) for event in changes(kind, since)]
-    rest = [e for e in moved if (e.at // DAY_S, e.provider, e.gpu, e.tier, e.months, e.region) not in told]
+    rest = [e for e in moved if (e.at // DAY_S, e.provider, e.gpu, e.tier, e.months, e.region) not in as_low]
     return newest_first([*lows, *rest])
 
 
@@ -68,12 +70,12 @@ def _size(event: Event) -> Fraction:
 
 
 def new_lows(market: Iterable[Span], since: int) -> list[Event]:
-    """When one market's lowest price fell under every one of the :data:`LOW_DAYS` days before, once a day.
+    """When one market's lowest price fell below that of each of the :data:`LOW_DAYS` days before, at most once a day.
 
-    The first prices that are known of a market are no news.
+    The first known prices of a market are no event.
     """
     days: dict[int, Event] = {}
-    window: deque[tuple[int, int]] = deque()  # (end, price) of past levels, prices rising: the lowest stands first
+    window: deque[tuple[int, int]] = deque()  # (end, price) of past levels, prices rising: the lowest comes first
     before: Level | None = None
     for at, span in lowest(market):
         if before is not None and before[1] is not None:

@@ -1,4 +1,4 @@
-"""What moved: from daily prices to changes of five per cent and more. Pure."""
+"""Price moves: changes of five per cent and more between daily prices. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import Any
 
 THRESHOLD = Fraction(5, 100)
-"""The share by which a price must move to be told."""
+"""The share by which a price must change to count as a move."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceMove:
-    """A provider's lowest price of a GPU, tier and region that differs from the recorded day before.
+    """A provider's lowest price of a GPU, tier and region that differs from that of the previous recorded day.
 
     Prices in micro-dollars per GPU-hour; ``commitment_months`` 0 is a binding term of unknown length.
     """
@@ -28,19 +28,19 @@ class PriceMove:
 
     @property
     def percent(self) -> float:
-        """By how much it moved, in per cent of the price before."""
+        """The change in per cent of the price before."""
         return (self.after_micro / self.before_micro - 1) * 100
 
     @property
     def key(self) -> str:
-        """A name that stays the same for this change."""
+        """A stable name of this change, for a feed's entry."""
         return "-".join(
             (self.day, self.provider, self.gpu, self.tier, str(self.commitment_months or ""), self.region or "any")
         )
 
 
 def price_moves(points: Iterable[dict[str, Any]]) -> list[PriceMove]:
-    """The changes among daily prices, newest first, larger before smaller.
+    """The moves among daily prices, newest first, larger before smaller.
 
     A provider may sell one GPU in several machine types; its lowest price of the day is what counts.
     """

@@ -1,4 +1,4 @@
-"""Prices that stood for a while, and the lowest of them over time. Pure.
+"""A price span, a price with the time in which it was valid; and the lowest of many spans over time. Pure.
 
 Instants are seconds since 1970, money is micro-dollars per GPU-hour.
 """
@@ -12,9 +12,9 @@ K = TypeVar("K")
 
 
 class Span(NamedTuple):
-    """One price and when it stood: from the second ``begin`` until ``end``, ``None`` for "still".
+    """One price and when it was valid: from the second ``begin`` until ``end``, ``None`` for "still".
 
-    ``offer`` is the identity of what has the price, ``months`` 0 a binding term of unknown length.
+    ``offer`` is the id of the offer or of the shipped series; ``months`` 0 is a binding term of unknown length.
     """
 
     offer: str
@@ -29,23 +29,24 @@ class Span(NamedTuple):
 
     @property
     def kind(self) -> tuple[str, str, str, int, str]:
-        """What moves together: one provider's GPU, tier, term and region (-1 months: no term)."""
+        """One provider's GPU, tier, term and region (-1 months: no term): spans of one kind are compared over time."""
         return self.provider, self.gpu, self.tier, -1 if self.months is None else self.months, self.region
 
     @property
     def market(self) -> tuple[str, str, int]:
-        """What competes: one GPU, tier and term, whoever rents it out."""
+        """One GPU, tier and term (-1 months: no term) of whichever provider: spans of one market compete."""
         return self.gpu, self.tier, -1 if self.months is None else self.months
 
 
 Level = tuple[int, Span | None]
-"""From this second on, the cheapest span, or ``None`` where nothing is known."""
+"""From this second on, the cheapest span; ``None`` if no price is known."""
 
 
 def lowest(spans: Iterable[Span]) -> list[Level]:
-    """The cheapest of ``spans`` over time: a level wherever its price changes, or nothing is known any more.
+    """The cheapest of ``spans`` over time: a level wherever the lowest price changes, or none is known any more.
 
-    In order of time; of equal prices the first by offer counts. O(n log n) for n spans.
+    In order of time; of equal prices the first by offer is taken. A sweep over the spans' ends with a heap:
+    O(n log n) for n spans.
     """
     begins = sorted(spans, key=lambda span: span.begin)
     edges = sorted({edge for span in begins for edge in (span.begin, span.end) if edge is not None})
@@ -67,6 +68,6 @@ def lowest(spans: Iterable[Span]) -> list[Level]:
 
 
 def grouped(spans: Iterable[Span], key: Callable[[Span], K]) -> list[tuple[K, list[Span]]]:
-    """``spans`` by what ``key`` says of each, in the order of the keys."""
+    """``spans`` grouped by ``key``, in the order of the keys."""
     ordered = sorted(spans, key=key)  # type: ignore[arg-type]  # keys are tuples of text and numbers
     return [(name, list(found)) for name, found in groupby(ordered, key)]

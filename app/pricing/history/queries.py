@@ -1,4 +1,4 @@
-"""Questions to the stored history. Rows come back as values; no HTML and no HTTP here."""
+"""Queries of the stored price history, for pages. Returns plain values; no HTML and no HTTP here."""
 
 from operator import itemgetter
 
@@ -11,7 +11,8 @@ _LEVEL = "at, tier, low_micro, median_micro, in_stock_micro"
 
 
 async def levels(gpu: str, since: int = 0) -> list[Row]:
-    """The price levels of ``gpu`` from the second ``since`` on, by time, and the one that stood then."""
+    """The price levels of ``gpu`` from the second ``since`` on, by time, beginning with the one valid at that
+    second."""
     asked = f"SELECT {_LEVEL} FROM price_level WHERE gpu = {{}} AND tier = {{}}"  # noqa: S608
     found: list[Row] = []
     for tier in ("on-demand", "spot"):
@@ -23,10 +24,10 @@ async def levels(gpu: str, since: int = 0) -> list[Row]:
 
 
 async def levels_by_day(gpu: str, since: int = 0) -> list[Row]:
-    """One level a day where one changed: the day's lowest, its last median, the lowest that was in stock.
+    """One level for each day with a change: the day's lowest price, its last median, the lowest that was in stock.
 
-    For long windows: a year of changes by the hour is as quick as a week. The last level of a day decides whether
-    anything is known at all.
+    For long windows: a year of hourly changes then takes no longer than a week. The last level of a day decides
+    whether a price is known at all.
     """
     midnight = since - since % DAY_S
     found = await fetch_rows(
@@ -50,7 +51,7 @@ async def levels_by_day(gpu: str, since: int = 0) -> list[Row]:
 
 
 async def charted_providers(gpu: str, since: int = 0) -> set[str]:
-    """The providers whose prices, on demand or spot, make the levels of ``gpu`` from the second ``since`` on."""
+    """The providers whose prices, on demand or spot, the levels of ``gpu`` are made of from the second ``since`` on."""
     return set(
         await fetch_column(
             "SELECT DISTINCT s.provider FROM price_series s JOIN price_span p ON p.series = s.id "
@@ -66,7 +67,8 @@ def _in_order(found: list[Row]) -> list[Row]:
 
 
 async def moves(gpu: str, limit: int) -> list[Row]:
-    """The newest moves of ``gpu``, or of all where it is empty, larger before smaller within a day."""
+    """At most ``limit`` moves of ``gpu``, or of all GPUs if it is empty: the newest first, larger before smaller within
+    a day."""
     asked = MoveRow.select()
     if gpu:
         asked = asked.where(MoveRow.gpu == gpu)
@@ -74,7 +76,7 @@ async def moves(gpu: str, limit: int) -> list[Row]:
 
 
 async def history_extent() -> Row:
-    """How many prices are kept as changes, and the ``first`` and ``last`` second at which one changed."""
+    """``count`` of stored price spans, and the ``first`` and ``last`` second at which a price changed."""
     found = await fetch_rows(
         "SELECT count(*) AS count, min(valid_from) AS first, max(coalesce(valid_to, valid_from)) AS last "
         "FROM price_span",

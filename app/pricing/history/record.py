@@ -1,4 +1,4 @@
-"""Writing history: prices as changes, what moved, and the level of each GPU. Inside the writer's transaction.
+"""Writing the price history: spans, moves and the level of each GPU. Inside the caller's transaction.
 
 An unchanged price writes nothing. Money is micro-dollars, instants are seconds since 1970.
 """
@@ -14,7 +14,7 @@ from app.pricing.history.price_moves import THRESHOLD, PriceMove
 from app.pricing.history.store import DatedLevel, Kind, LevelPrices
 
 NONE_IN_STOCK = -1
-"""What ``in_stock_micro`` holds where stock is told and nothing is in stock; ``None`` is "not told"."""
+"""The value of ``in_stock_micro`` if stock is stated and nothing is in stock; ``None`` is "not stated"."""
 UNKNOWN = LevelPrices(None, None, None)
 """The level where nothing is known."""
 
@@ -29,14 +29,14 @@ class Priced:
 
 
 async def open_spans(offers: Iterable[Priced], now: int) -> None:
-    """From ``now`` on each offer has its price; its series is made at the first."""
+    """Begin a span of each offer's price at ``now``; the series of a new offer is created."""
     found = list(offers)
     await store.add_series((offer.id, *offer.kind) for offer in found)
     await store.open_spans((now, offer.micro, offer.id) for offer in found)
 
 
 async def close_spans(ids: Iterable[str], now: int) -> None:
-    """The last known price of each offer ends at ``now``."""
+    """End the span of each offer's last known price at ``now``."""
     await store.close_spans((now, offer) for offer in ids)
 
 
@@ -49,39 +49,39 @@ def lowest(offers: Iterable[Priced]) -> dict[Kind, int]:
 
 
 async def record_moves(before: Mapping[Kind, int], after: Mapping[Kind, int], now: int) -> bool:
-    """Tell each kind whose lowest price moved by the threshold within this UTC day, once a day. True if any did."""
+    """Record each kind whose lowest price moved by the threshold within this UTC day, once a day. True if any did."""
     midnight = now - now % DAY_S
     changed = False
     for kind, price in after.items():
         was = before.get(kind)
         if was is None or was == price:
             continue
-        told = await store.told(kind, midnight)
-        start = told.before_micro if told else was
+        recorded = await store.recorded_move(kind, midnight)
+        start = recorded.before_micro if recorded else was
         moved = abs(Fraction(price - start, start)) >= THRESHOLD
-        if told:
-            await store.forget_move(told.id)
+        if recorded:
+            await store.forget_move(recorded.id)
         if moved:
             await store.insert_moves([(now, *kind, start, price)])
-        changed = changed or moved or told is not None
+        changed = changed or moved or recorded is not None
     return changed
 
 
-async def tell_returns(offers: Iterable[Priced], now: int) -> None:
+async def record_returns(offers: Iterable[Priced], now: int) -> None:
     """Record that each of the offers, out of stock before, is in stock from ``now`` on."""
     await store.insert_returns((now, offer.id, *offer.kind, offer.micro) for offer in offers)
 
 
-async def tell_all(changes: Iterable[PriceMove], at: Callable[[str], int]) -> None:
-    """Record changes that are known already; ``at`` gives the instant of a change's day."""
+async def record_known_moves(moves: Iterable[PriceMove], at: Callable[[str], int]) -> None:
+    """Record moves of the past; ``at`` gives the second at which a move's day begins."""
     await store.insert_moves(
         (at(c.day), c.provider, c.gpu, c.tier, c.commitment_months, c.region, c.before_micro, c.after_micro)
-        for c in changes
+        for c in moves
     )
 
 
 async def fresh_until(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """(GPU, tier) → until when the last of its offers counts as fresh."""
+    """(GPU, tier) → the second until which the last of its offers counts as fresh."""
     found = {(gpu, tier): await store.fresh_until(gpu, tier) for gpu, tier in pairs}
     return {pair: until for pair, until in found.items() if until is not None}
 
@@ -89,7 +89,7 @@ async def fresh_until(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str],
 async def record_levels(
     pairs: Iterable[tuple[str, str]], was_fresh_until: Mapping[tuple[str, str], int], now: int
 ) -> set[str]:
-    """Write the level of each (GPU, tier) where it differs from the last; time that nobody watched becomes a gap.
+    """Write the level of each (GPU, tier) if it differs from the last; time without a fresh price becomes a gap.
 
     Returns the GPUs of which a level was written.
     """
@@ -120,24 +120,24 @@ async def _present(gpu: str, tier: str, now: int) -> LevelPrices:
 
 
 ROLLED_AFTER_DAYS = 40
-"""Older than any window in which each change counts."""
+"""Levels are rolled up to one a day after this: longer than any chart window that shows every change."""
 
 
 RETURNS_KEPT_DAYS = 90
-"""For so long a feed can tell that stock came back."""
+"""How long a feed can report that stock came back."""
 
 
 async def forget_returns(now: int) -> None:
-    """Let go of returns of stock that no feed tells any more."""
+    """Delete returns of stock that are too old for any feed."""
     await store.delete_returns(now - RETURNS_KEPT_DAYS * DAY_S)
 
 
 async def roll_up(now: int) -> int:
-    """Join the levels of each day long past into one: its lowest, its last median, the lowest that was in stock.
-    Returns how many went.
+    """Merge the levels of each day older than :data:`ROLLED_AFTER_DAYS` into one: its lowest, its last median, the
+    lowest that was in stock. Returns how many levels were deleted.
 
-    That is what charts of long windows show of a day. The newest of the old days stays as it is: what stood at its end
-    still stands where nothing changed since.
+    Charts of long windows show no more of a day. The newest of the old days is left as it is: its last level may still
+    be valid.
     """
     before = now - now % DAY_S - ROLLED_AFTER_DAYS * DAY_S
     days = await store.days_of_levels(before)

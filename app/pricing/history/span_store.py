@@ -1,4 +1,4 @@
-"""Prices of the past, and returns of stock, by what they belong to. Instants are seconds, money is micro-dollars."""
+"""Price spans and returns of stock in the database. Instants are seconds since 1970, money is micro-dollars."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,11 +11,11 @@ _SERIES = (
     "s.region AS region"
 )
 Chosen = Mapping[str, tuple[str, ...]]
-"""Column of a series → the values that it may have; any where there are none."""
+"""Column of ``price_series`` → the values that it may have; an empty tuple allows any."""
 
 
 class StockReturn(NamedTuple):
-    """An offer that was out of stock and is in stock again from ``at`` on, with its price then."""
+    """An offer that was out of stock and came back at the second ``at``, with its price then."""
 
     offer: str
     provider: str
@@ -28,21 +28,22 @@ class StockReturn(NamedTuple):
 
 
 class LastKnown(NamedTuple):
-    """Whether a price still stands (1, else 0), and the second in which the last one that ended did; None without."""
+    """``still`` is 1 if any price is still valid, else 0; ``ended`` is the second at which the last ended one ended.
+    ``None`` without any."""
 
     still: int | None
     ended: int | None
 
 
 def _among(chosen: Chosen) -> tuple[str, list[str]]:
-    """A condition for each column that is chosen by, and the values that stand in it."""
+    """SQL conditions (`` AND …``) for the chosen columns, and their values."""
     wanted = {name: values for name, values in chosen.items() if values}
     text = "".join(f" AND s.{name} IN ({marks(values)})" for name, values in wanted.items())
     return text, [value for values in wanted.values() for value in values]
 
 
 async def spans(chosen: Chosen, since: int, until: int | None) -> list[Span]:
-    """The prices that stood after the second ``since``, and began before ``until`` if given."""
+    """The prices that were valid after the second ``since``, and began before ``until`` if given."""
     among, values = _among(chosen)
     before = " AND p.valid_from < {}" if until is not None else ""
     return await fetch(
@@ -66,7 +67,7 @@ async def returns(chosen: Chosen, since: int) -> list[StockReturn]:
 
 
 async def last_known() -> LastKnown:
-    """Until when prices are known."""
+    """The newest end of the price history."""
     found = await fetch_one(
         LastKnown,
         "SELECT max(CASE WHEN valid_to IS NULL THEN 1 ELSE 0 END) AS still, max(valid_to) AS ended FROM price_span",
@@ -75,5 +76,5 @@ async def last_known() -> LastKnown:
 
 
 async def slices() -> set[str]:
-    """The offers of a part of a card, by id."""
+    """The ids of offers of a fraction of a GPU."""
     return set(await fetch_column("SELECT id FROM offer WHERE gpu_count_number < 1"))

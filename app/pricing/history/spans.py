@@ -1,4 +1,4 @@
-"""Which prices of the past answer a question of the price table. Rows come back as values; no HTML and no HTTP here."""
+"""Past prices that match a query of the price table. Returns plain values; no HTML and no HTTP here."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,11 +13,11 @@ from app.pricing.offers.price_query import NOWHERE, OR_NOT_STATED, PriceQuery
 
 
 async def answering(query: PriceQuery, since: int, until: int | None = None) -> list[Span]:
-    """The spans that stood after the second ``since``, and began before ``until`` if given, of what ``query`` asks for.
+    """The spans that match ``query``, were valid after the second ``since``, and began before ``until`` if given.
 
-    History keeps provider, GPU, tier, term and region. What else a question asks of (GPUs in the instance, stock, free
-    words) is looked up in the offer as it stands today; one that is gone answers words by its names alone. ``max_usd``
-    narrows nothing: a price that fell under it stood above it before.
+    History keeps provider, GPU, tier, term and region. Other filters (GPUs in the instance, stock, free words) are
+    looked up in today's offer; of one that is gone, only its names are searched. ``max_usd`` filters nothing here: a
+    price that fell below it was above it before.
     """
     answers = await _finer(query)
     rows = await span_store.spans(_chosen(query), since, until)
@@ -25,7 +25,7 @@ async def answering(query: PriceQuery, since: int, until: int | None = None) -> 
 
 
 async def returns(query: PriceQuery, since: int) -> list[Event]:
-    """When stock came back, from the second ``since`` on, of what ``query`` asks for."""
+    """When offers that match ``query`` came back into stock, from the second ``since`` on."""
     answers = await _finer(query)
     return [
         Event("stock", back.at, back.provider, back.gpu, back.tier, back.months, back.region, None, back.micro)
@@ -35,7 +35,7 @@ async def returns(query: PriceQuery, since: int) -> list[Event]:
 
 
 def _chosen(query: PriceQuery) -> span_store.Chosen:
-    """Column of a series → the values that a question asks for; none where any will do."""
+    """Column of a series → the values that a query allows; empty if any will do."""
     cards = query.gpu
     if query.min_memory_gb is not None:
         large = {gpu.slug for gpu in gpus().values() if gpu.memory_gb and gpu.memory_gb >= query.min_memory_gb}
@@ -44,7 +44,7 @@ def _chosen(query: PriceQuery) -> span_store.Chosen:
 
 
 async def _finer(query: PriceQuery) -> Callable[[str, str, str, str], bool]:
-    """Whether a series of (offer, provider, GPU, region) answers what only an offer of today, or its place, tells."""
+    """A test of (offer, provider, GPU, region) for the filters that need today's offer or the provider's location."""
     bound = query.gpu_count is not None or bool(query.stock)
     current = {row["id"] for row in await store.all_rows(query.with_(max_usd_micro=None))} if bound or query.q else None
     words = query.q.casefold().split()
@@ -67,7 +67,7 @@ def _names(provider: str, gpu: str, region: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def is_in(value: str, provider: str, region: str) -> bool:
-    """True if a provider's ``region`` lies in what the filter ``value`` names, as the price table's filter has it."""
+    """True if a provider's ``region`` lies in the place that the filter ``value`` names, by the price table's rules."""
     wide = value.removesuffix(OR_NOT_STATED)
     where = place(provider, region)
     if wide != value and (wide in countries() or wide in CONTINENTS):
@@ -83,13 +83,13 @@ def is_in(value: str, provider: str, region: str) -> bool:
 
 
 async def last_day(now: int) -> int:
-    """The last whole UTC day, counted from 1970, at whose end a price is known to stand: yesterday, while sources are
-    read."""
+    """The last whole UTC day, counted in days from 1970, at whose end a price is known: yesterday, as long as sources
+    are read."""
     still, ended = await span_store.last_known()
     yesterday = now // DAY_S - 1
     return yesterday if still or not ended else min(yesterday, int(ended) // DAY_S - 1)
 
 
 async def slices() -> set[str]:
-    """The offers of a part of a card: nobody can rent the whole at their price."""
+    """The ids of offers of a fraction of a GPU: nobody can rent a whole one at their price."""
     return await span_store.slices()

@@ -1,4 +1,4 @@
-"""History in the database: statements that write it, and what writing asks first. Inside the writer's transaction.
+"""The price history in the database: writing it, and what has to be read before. Inside the caller's transaction.
 
 Money is micro-dollars, instants are seconds since 1970. Reading for pages is in :mod:`app.pricing.history.queries`.
 """
@@ -21,21 +21,22 @@ from app.storage.engine import (
 )
 
 Kind = tuple[str, str, str, int | None, str]
-"""(provider, gpu, tier, months of commitment, region): what moves together."""
+"""(provider, gpu, tier, months of commitment, region): offers of one kind are compared with each other."""
 SHIPPED = "shipped:"
-"""What the names of series begin with that belong to a list that shipped, and to no offer."""
+"""Prefix of the names of series that belong to a shipped list and not to an offer."""
 _KIND = ("provider", "gpu", "tier", "commitment_months", "region")
 
 
-class Told(NamedTuple):
-    """A move that was recorded already, and the price it began at."""
+class RecordedMove(NamedTuple):
+    """A move that is already recorded, and the price it began at, in micro-dollars per GPU-hour."""
 
     id: int
     before_micro: int
 
 
 class ShippedOffer(NamedTuple):
-    """An offer that shipped: its price is known from the day ``price_since`` to the second ``fetched_at``."""
+    """An offer of the shipped snapshot: its price is known from the day ``price_since`` to the second ``fetched_at``.
+    ``cards`` is the number of GPUs, ``None`` if unknown."""
 
     id: str
     provider: str
@@ -51,12 +52,13 @@ class ShippedOffer(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """True for whole cards, as lists of lowest prices have them."""
+        """True unless it is a fraction of a GPU; lists of lowest prices hold whole GPUs only."""
         return self.cards is None or self.cards >= 1
 
 
 class LevelPrices(NamedTuple):
-    """The lowest price, the median over providers' lowest, the lowest in stock; ``None`` is "nothing known"."""
+    """The lowest price, the median of each provider's lowest, and the lowest in stock, in micro-dollars per GPU-hour;
+    ``None`` is "not known"."""
 
     low_micro: int | None
     median_micro: int | None
@@ -64,7 +66,7 @@ class LevelPrices(NamedTuple):
 
 
 class DatedLevel(NamedTuple):
-    """A level, and the second from which it stands."""
+    """A level, and the second from which it is valid."""
 
     at: int
     low_micro: int | None
@@ -77,7 +79,7 @@ class DatedLevel(NamedTuple):
 
 
 class ProviderLow(NamedTuple):
-    """A provider's lowest fresh price, its lowest in stock, and "in", "out" or "" for what it tells of its stock."""
+    """A provider's lowest fresh price, its lowest in stock, and what it states of its stock: "in", "out" or ""."""
 
     low_micro: int
     in_stock_micro: int | None
@@ -85,7 +87,8 @@ class ProviderLow(NamedTuple):
 
 
 class DayOfLevels(NamedTuple):
-    """The levels of one UTC day of a GPU and tier: when the last began, the lowest prices, how many there are."""
+    """The levels of a GPU and tier on one UTC day: the second at which the last began, the lowest prices, and how many
+    levels there are. ``day`` is counted in days from 1970."""
 
     gpu: str
     tier: str
@@ -97,7 +100,7 @@ class DayOfLevels(NamedTuple):
 
 
 async def add_series(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Series that are not there yet; rows are (offer, then its kind)."""
+    """Insert series unless they exist; rows are (offer, then its kind)."""
     await execute_many(
         "INSERT INTO price_series (offer, provider, gpu, tier, commitment_months, region) "
         "VALUES ({}, {}, {}, {}, {}, {}) ON CONFLICT (offer) DO NOTHING",
@@ -106,17 +109,17 @@ async def add_series(rows: Iterable[tuple[Any, ...]]) -> None:
 
 
 async def insert_series(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Series where none are; rows are (offer, then its kind)."""
+    """Insert series into the empty table; rows are (offer, then its kind)."""
     await insert_many(SeriesRow, ("offer", *_KIND), rows)
 
 
 async def series_numbers() -> dict[str, int]:
-    """Offer, or name → number of every series."""
+    """Id of the offer, or name of a shipped series → the series' number."""
     return await fetch_pairs("SELECT offer, id FROM price_series")
 
 
 async def open_spans(rows: Iterable[tuple[int, int, str]]) -> None:
-    """A price begins; rows are (second, micro-dollars, offer)."""
+    """Insert prices without an end; rows are (first second, micro-dollars, offer)."""
     await execute_many(
         "INSERT INTO price_span (series, valid_from, usd_per_gpu_hour_micro) SELECT id, {}, {} FROM price_series "
         "WHERE offer = {}",
@@ -125,12 +128,12 @@ async def open_spans(rows: Iterable[tuple[int, int, str]]) -> None:
 
 
 async def insert_spans(rows: Iterable[tuple[int, int, int, int]]) -> None:
-    """Prices that have ended; rows are (series, first second, second after the last, micro-dollars)."""
+    """Insert prices that have ended; rows are (series, first second, second after the last, micro-dollars)."""
     await insert_many(SpanRow, ("series", "valid_from", "valid_to", "usd_per_gpu_hour_micro"), rows)
 
 
 async def close_spans(rows: Iterable[tuple[int, str]]) -> None:
-    """A price that still stood ends; rows are (second, offer)."""
+    """End the prices that have no end yet; rows are (second after the last, offer)."""
     await execute_many(
         "UPDATE price_span SET valid_to = {} WHERE valid_to IS NULL AND series = (SELECT id FROM price_series "
         "WHERE offer = {})",
@@ -138,11 +141,11 @@ async def close_spans(rows: Iterable[tuple[int, str]]) -> None:
     )
 
 
-async def told(kind: Kind, midnight: int) -> Told | None:
+async def recorded_move(kind: Kind, midnight: int) -> RecordedMove | None:
     """The move of a kind that was recorded in the UTC day that begins at ``midnight``."""
     provider, gpu, tier, months, region = kind
     return await fetch_one(
-        Told,
+        RecordedMove,
         "SELECT id, before_micro FROM price_move WHERE at >= {} AND at < {} AND provider = {} AND gpu = {} "
         "AND tier = {} AND region = {} AND coalesce(commitment_months, -1) = {}",
         midnight, midnight + DAY_S, provider, gpu, tier, region, -1 if months is None else months,
@@ -155,22 +158,22 @@ async def forget_move(number: int) -> None:
 
 
 async def insert_moves(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Moves; rows are (second, then the kind, micro-dollars before, after)."""
+    """Insert moves; rows are (second, then the kind, micro-dollars before, after)."""
     await insert_many(MoveRow, ("at", *_KIND, "before_micro", "after_micro"), rows)
 
 
 async def insert_returns(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Returns of stock; rows are (second, offer, then its kind, micro-dollars)."""
+    """Insert returns of stock; rows are (second, offer, then its kind, micro-dollars)."""
     await insert_many(StockReturnRow, ("at", "offer", *_KIND, "usd_per_gpu_hour_micro"), rows)
 
 
 async def delete_returns(before: int) -> None:
-    """Delete returns of stock before a second."""
+    """Delete returns of stock from before the second ``before``."""
     await execute("DELETE FROM stock_return WHERE at < {}", before)
 
 
 async def shipped_offers() -> list[ShippedOffer]:
-    """The offers of sources that only shipped, without what visitors reported."""
+    """The offers of sources that have only their shipped list so far, without visitors' reports."""
     return await fetch(
         ShippedOffer,
         "SELECT id, provider, gpu, tier, commitment_months, region, price_since, fetched_at, usd_per_gpu_hour_micro, "
@@ -181,7 +184,7 @@ async def shipped_offers() -> list[ShippedOffer]:
 
 
 async def fresh_until(gpu: str, tier: str) -> int | None:
-    """Until when the last of a GPU's offers of a tier counts as fresh; what visitors reported does not count."""
+    """The second until which the last of a GPU's offers of a tier counts as fresh; visitors' reports are left out."""
     found = await fetch_value(
         "SELECT max(stale_at) FROM offer WHERE gpu = {} AND tier = {} AND source <> {}", gpu, tier, COMMUNITY
     )
@@ -199,7 +202,7 @@ async def last_level(gpu: str, tier: str) -> DatedLevel | None:
 
 
 async def put_level(gpu: str, tier: str, at: int, level: LevelPrices) -> None:
-    """Write a level, in place of one of the same second."""
+    """Write a level, replacing one of the same second."""
     await execute(
         "INSERT INTO price_level (gpu, tier, at, low_micro, median_micro, in_stock_micro) "
         "VALUES ({}, {}, {}, {}, {}, {}) ON CONFLICT (gpu, tier, at) DO UPDATE SET low_micro = excluded.low_micro, "
@@ -209,17 +212,17 @@ async def put_level(gpu: str, tier: str, at: int, level: LevelPrices) -> None:
 
 
 async def insert_levels(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Levels where none are; rows are (gpu, tier, second, lowest, median)."""
+    """Insert levels into the empty table; rows are (gpu, tier, second, lowest, median)."""
     await insert_many(LevelRow, ("gpu", "tier", "at", "low_micro", "median_micro"), rows)
 
 
 async def has_levels() -> bool:
-    """True if any level is kept."""
+    """True if any level is stored."""
     return bool(await fetch_column("SELECT 1 FROM price_level LIMIT 1"))
 
 
 async def fresh_lows(gpu: str, tier: str, now: int) -> list[ProviderLow]:
-    """Each provider's lowest prices among the offers that are fresh at ``now``, without what visitors reported."""
+    """Each provider's lowest prices among the offers that are fresh at ``now``, without visitors' reports."""
     return await fetch(
         ProviderLow,
         "SELECT min(usd_per_gpu_hour_micro) AS low_micro, "
@@ -230,7 +233,7 @@ async def fresh_lows(gpu: str, tier: str, now: int) -> list[ProviderLow]:
 
 
 async def days_of_levels(before: int) -> list[DayOfLevels]:
-    """The days of levels that began before the second ``before``, by GPU, tier and day."""
+    """The levels that began before the second ``before``, grouped by GPU, tier and day."""
     return await fetch(
         DayOfLevels,
         "SELECT gpu, tier, at / {} AS day, max(at) AS last, min(low_micro) AS low_micro, "
@@ -241,7 +244,7 @@ async def days_of_levels(before: int) -> list[DayOfLevels]:
 
 
 async def join_levels(days: Iterable[DayOfLevels]) -> None:
-    """Leave one level of each day: its last, with the day's lowest prices."""
+    """Keep one level of each day: its last, with the day's lowest prices."""
     kept = list(days)
     await execute_many(
         "UPDATE price_level SET low_micro = CASE WHEN low_micro IS NULL THEN low_micro ELSE {} END, "

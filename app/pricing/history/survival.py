@@ -1,9 +1,9 @@
-"""How long a price lasts: survival by Kaplan and Meier (1958), and how often what it claimed came true. Pure.
+"""How long a price lasts: the survival estimate of Kaplan and Meier (1958), and how often its claims came true. Pure.
 
 The product-limit estimate of E. L. Kaplan and P. Meier, "Nonparametric Estimation from Incomplete Observations",
-Journal of the American Statistical Association 53 (1958): prices of which the end was not seen count for as long as
-they were watched. A change that happened while nobody watched is spread evenly over that time. Instants are seconds
-since 1970, ages and lengths are in days.
+Journal of the American Statistical Association 53 (1958): prices whose end was not seen (censored) count for as long as
+they were observed. A change that happened during a gap in observation is spread evenly over the gap. Instants are
+seconds since 1970, ages and lengths are in days.
 """
 
 from bisect import bisect_right
@@ -15,20 +15,20 @@ from app.core.units import DAY_S
 from app.pricing.history.price_span import Span, grouped, lowest
 
 LEAST_PRICES, LEAST_CHANGES = 20, 5
-"""Of fewer prices, or fewer that were seen to change, nothing is claimed."""
+"""With fewer prices, or fewer observed changes, a curve claims nothing."""
 LEAST_WATCHED = 5
-"""A curve is claimed to the age that so many prices were watched to."""
+"""A curve reaches to the age up to which at least this many prices were observed."""
 SPREAD = 10
-"""Instants for which a change that nobody watched counts."""
+"""How many instants, evenly spaced over a gap, a change during that gap is spread over."""
 LEAST_MOVED, LEAST_POOLED = 2, 3
-"""What is claimed of all providers rests on changes of so many, and on so many watched to that age."""
+"""A pooled curve needs changes of at least two providers, and reaches to the age up to which three were observed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One price: from when it is known until when; ``changed`` is whether another took its place, or, where not, it was
-    only watched no longer. Of a change that nobody watched each instant at which it may have been has a life of its
-    own, with a part of the ``weight``."""
+    """The life of one price, from the second ``begin`` to ``end``. ``changed`` is true if another price replaced it,
+    and false if observation ended (censored). A change during a gap in observation becomes several lives, one for each
+    instant at which it may have happened, each with a part of the ``weight``."""
 
     begin: int
     end: int
@@ -42,7 +42,8 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """The share of such prices that still stood after so many ``days``; ``at_most``: longer ago than was watched."""
+    """The share, 0 to 1, of such prices that were unchanged after ``days``. ``at_most`` is true if no price was
+    observed for that long: the share is then an upper bound."""
 
     share: float
     days: int
@@ -62,13 +63,13 @@ class Chance:
 
 
 FEW, NEAR = (*range(2, 11), 20, 50, 100), 0.02
-"""The wholes of a fraction in words, and how far it may be from the share, less so near all and none of them. The last
-of them is near enough to any."""
+"""Denominators to try for a share in words, and the largest deviation allowed in the middle of the scale; near 0 and 1
+less is allowed. The last denominator always fits."""
 
 
 def of_few(share: float) -> str:
-    """A share between 0 and 1, both excluded, in words: the simplest fraction that is near, ``4 of 5``; never all or
-    none of them."""
+    """A share between 0 and 1, both excluded, in words: the simplest fraction close to it, such as ``4 of 5``; never
+    all or none."""
     near = max(NEAR / 2, min(NEAR, share / 2, (1 - share) / 2))
     for parts in FEW:
         part = min(range(1, parts), key=lambda part: abs(part / parts - share))
@@ -79,8 +80,8 @@ def of_few(share: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The share of prices that still stand after an age: ``shares`` from ``ages`` on. ``longest`` is the age to which
-    it is claimed."""
+    """A survival curve: from each of ``ages`` (days) on, the share in ``shares`` of prices is unchanged. ``longest`` is
+    the age in days up to which it claims anything; ``prices`` and ``changes`` are the numbers it was made from."""
 
     ages: tuple[float, ...]
     shares: tuple[float, ...]
@@ -89,36 +90,36 @@ class Curve:
     changes: int
 
     def at(self, age: float) -> float | None:
-        """The share that still stands after ``age`` days; ``None`` past what was watched."""
+        """The share that is unchanged after ``age`` days; ``None`` beyond :attr:`longest`."""
         if age > self.longest:
             return None
         place = bisect_right(self.ages, age) - 1
         return self.shares[place] if place >= 0 else 1.0
 
     def still(self, age: float, days: float) -> float | None:
-        """The chance that a price of ``age`` days still stands ``days`` later; ``None`` past what was watched."""
+        """The chance that a price of ``age`` days is unchanged ``days`` later; ``None`` beyond :attr:`longest`."""
         now, then = self.at(age), self.at(age + days)
         return then / now if now and then is not None else None
 
     def chance(self, age: float, days: float) -> "Chance | None":
-        """As :meth:`still`; past what was watched the chance after as long as was watched, which bounds it. ``None``
-        where that is under a day."""
+        """As :meth:`still`; beyond :attr:`longest` the chance at :attr:`longest`, which is an upper bound. ``None`` if
+        that is less than a day away."""
         watched = min(days, self.longest - age)
         share = self.still(age, watched) if watched >= min(days, 1) else None
         return None if share is None else Chance(share, int(watched), at_most=watched < days)
 
     @property
-    def is_told(self) -> bool:
-        """True if it rests on enough prices to claim anything."""
+    def is_sufficient(self) -> bool:
+        """True if it was made from enough prices to claim anything."""
         return self.prices >= LEAST_PRICES and self.changes >= LEAST_CHANGES and self.longest >= 1
 
 
 def lives(spans: Iterable[Span], until: int, *, across: bool = False) -> list[Life]:
     """The lives of each kind's lowest price up to the second ``until``.
 
-    A price ends when another follows at once. One that is followed by nothing known, or still stands, was watched no
-    longer. ``across`` such gaps a price that is the same at both ends lived on, and another one shows that it changed
-    in between, at an instant that is not known.
+    A price has changed when another follows at once. If it is still valid, or no price is known after it, its life is
+    censored. With ``across``, gaps are bridged: the same price on both sides lived on, and another one means that it
+    changed at an unknown instant in between.
     """
     found: list[Life] = []
     for _, kind in grouped(spans, lambda span: span.kind):
@@ -141,7 +142,7 @@ def lives(spans: Iterable[Span], until: int, *, across: bool = False) -> list[Li
 
 
 def _changed(begin: int, seen: int, other: int) -> list[Life]:
-    """A price that was last seen at ``seen`` and of which another was first seen at ``other``."""
+    """The lives of a price that was last seen at ``seen`` and whose successor was first seen at ``other``."""
     if other <= seen:
         return [Life(begin, seen, changed=True)]
     ends = (seen + (other - seen) * (2 * part + 1) // (2 * SPREAD) for part in range(SPREAD))
@@ -149,8 +150,8 @@ def _changed(begin: int, seen: int, other: int) -> list[Life]:
 
 
 def curve(found: Iterable[Life]) -> Curve:
-    """The product-limit estimate: at each age at which prices changed the share falls by those of them among all that
-    were still watched. A price watched up to just that age counts as watched."""
+    """The product-limit estimate: at each age at which prices changed, the share falls by the part that changed of
+    those still observed. A price observed up to exactly that age counts as observed."""
     ended = sorted((life.days, life.changed, life.weight) for life in found)
     left = total = sum(weight for _, _, weight in ended)
     ages, shares, share, longest = [], [], 1.0, 0.0
@@ -169,11 +170,11 @@ def curve(found: Iterable[Life]) -> Curve:
 
 
 TINY = 1e-6
-"""Less than any weight: what sums of floating-point numbers may be wrong by."""
+"""Rounding error allowed in sums of weights; smaller than any weight."""
 
 
 def known_by(spans: Iterable[Span], at: int) -> list[Span]:
-    """What was known of prices at the second ``at``: later ones were not yet seen, nor was a later end."""
+    """The spans as they were known at the second ``at``: without later prices and without later ends."""
     return [
         span if span.end is not None and span.end < at else span._replace(end=None) for span in spans if span.begin < at
     ]
@@ -181,10 +182,11 @@ def known_by(spans: Iterable[Span], at: int) -> list[Span]:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How claims of one month held: of ``claims`` prices the share ``said`` was to stand at its end, ``stood`` did.
+    """How the claims of one month turned out: of ``claims`` prices the share ``said`` was predicted to be unchanged at
+    its end, and the share ``stood`` was.
 
-    ``month`` is its first day. ``own`` claims rest on the provider's own prices, the others on all providers'.
-    ``brier`` is the mean squared distance of each claim from what happened (Brier, 1950): 0 is perfect.
+    ``month`` is its first day. ``own`` claims were made from the provider's own prices, the others from all providers'.
+    ``brier`` is the mean squared difference between claims and outcomes (Brier, 1950): 0 is perfect.
     """
 
     month: str
@@ -195,14 +197,15 @@ class Score:
     brier: float
 
 
-Said = tuple[float, bool]
-"""A chance that was claimed, and whether it came true."""
+Claim = tuple[float, bool]
+"""A claimed chance, and whether it came true."""
 
 
-def claimed(spans: Sequence[Span], made: Curve, begin: int, end: int) -> list[Said]:
-    """What ``made`` claims at the second ``begin`` of the prices that stood then, and whether each stood at ``end``.
+def claimed(spans: Sequence[Span], made: Curve, begin: int, end: int) -> list[Claim]:
+    """The claims of the curve ``made`` about the prices valid at the second ``begin``: the chance that each is
+    unchanged at ``end``, and whether it was.
 
-    Prices that were not watched from the one to the other are left out.
+    Prices that were not observed all that time are left out.
     """
     found = []
     days = (end - begin) / DAY_S
@@ -215,8 +218,8 @@ def claimed(spans: Sequence[Span], made: Curve, begin: int, end: int) -> list[Sa
     return found
 
 
-def score(said: Sequence[Said], month: str, *, own: bool) -> Score | None:
-    """The score of claims of a month; ``None`` without a claim."""
+def score(said: Sequence[Claim], month: str, *, own: bool) -> Score | None:
+    """The score of a month's claims; ``None`` without any."""
     if not said:
         return None
     brier = sum((chance - stood) ** 2 for chance, stood in said) / len(said)
@@ -225,8 +228,8 @@ def score(said: Sequence[Said], month: str, *, own: bool) -> Score | None:
 
 
 def pooled(groups: Iterable[Sequence[Life]]) -> Curve:
-    """The curve of all providers' prices of a tier, each group one provider's. It claims nothing where the changes are
-    of one provider alone, nor past the age to which three of them were watched."""
+    """The curve of several providers' prices of a tier; each group is one provider's. It claims nothing if all changes
+    are one provider's, nor beyond the age up to which three providers' prices were observed."""
     each = [found for found in groups if found]
     made = curve([life for found in each for life in found])
     moved = sum(any(life.changed for life in found) for found in each)

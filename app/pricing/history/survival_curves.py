@@ -1,4 +1,5 @@
-"""How long prices last: computed once a day from the whole history, stored, and asked of single prices."""
+"""How long prices last: survival curves computed once a day from the whole history, stored, and applied to single
+prices."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,8 +16,8 @@ from app.pricing.history import spans, survival_store
 from app.pricing.history.price_span import Span, grouped
 from app.pricing.history.survival import (
     Chance,
+    Claim,
     Curve,
-    Said,
     Score,
     claimed,
     curve,
@@ -31,9 +32,10 @@ from app.storage.engine import transaction
 
 ALL, HYPERSCALERS, OTHERS = "*", "*hyperscalers", "*others"
 POOLS = {ALL: "all providers", HYPERSCALERS: "hyperscalers", OTHERS: "GPU clouds and marketplaces"}
-"""Whose prices are pooled, in words; no provider has such a slug. Hyperscalers' prices last several times as long."""
+"""Pool → whose prices it holds, in words. The keys are no provider's slug. Hyperscalers are apart because their prices
+last several times as long."""
 MONTHS = 36
-"""So many past months are scored."""
+"""How many past months are scored."""
 Groups = dict[tuple[str, str], list[Span]]
 
 
@@ -43,29 +45,31 @@ class Lasting:
 
     curves: Mapping[tuple[str, str], Curve]
 
-    def speaker(self, provider: str, tier: str) -> str:
-        """Whose curve speaks for a provider's prices of a tier: its own, its kind's, all providers'; "" without any."""
+    def curve_key(self, provider: str, tier: str) -> str:
+        """The key of the curve to use for a provider's prices of a tier: the provider itself, its pool, or all
+        providers; "" if there is none."""
         asked = (provider, pool_of(provider), ALL)
         return next((name for name in asked if (name, tier) in self.curves), "")
 
     def chance(self, row: Mapping[str, Any], at: int) -> Chance | None:
-        """The chance that an offer still has its price at the second ``at``, given how long it had it when it was last
-        seen, in whole UTC days. None where nothing is known of such prices, of reported ones, and on the same day."""
-        speaker = self.speaker(row["provider"], row["tier"])
+        """The chance that an offer still has its price at the second ``at``, given how many whole UTC days it had had
+        it when it was last seen. ``None`` if no curve covers such prices, for reported prices, and on the same day."""
+        key = self.curve_key(row["provider"], row["tier"])
         seen = row["fetched_at"] // DAY_S
         days = at // DAY_S - seen
-        if not speaker or days < 1 or row["source"] == COMMUNITY:
+        if not key or days < 1 or row["source"] == COMMUNITY:
             return None
         since = _day_number(row["price_since"]) if row["price_since"] else seen
-        return self.curves[speaker, row["tier"]].chance(max(0, seen - since), days)
+        return self.curves[key, row["tier"]].chance(max(0, seen - since), days)
 
     def rests_on(self, row: Mapping[str, Any]) -> str:
-        """Whose prices the chance of an offer rests on, in words: ``hyperscalers``; "" for its provider's own."""
-        return POOLS.get(self.speaker(row["provider"], row["tier"]), "")
+        """Whose prices the chance of an offer is computed from, in words, such as ``hyperscalers``; "" for its own
+        provider's."""
+        return POOLS.get(self.curve_key(row["provider"], row["tier"]), "")
 
 
 UNKNOWN = Lasting({})
-"""Where nothing is known of how long prices last."""
+"""Used while no curves are stored."""
 
 
 @lru_cache(maxsize=4096)
@@ -74,19 +78,19 @@ def _day_number(day: str) -> int:
 
 
 def pool_of(provider: str) -> str:
-    """Which pool a provider's prices belong to."""
+    """The pool that a provider's prices belong to, a key of :data:`POOLS`."""
     return HYPERSCALERS if provider in providers() and providers()[provider].kind == "hyperscaler" else OTHERS
 
 
 async def stored() -> Lasting:
-    """What is stored, of the providers that are known: a few dozen curves."""
+    """The stored curves of the catalogue's providers and of the pools: a few dozen."""
     rows = await survival_store.curves()
     known = {**providers(), **POOLS}
     return Lasting({(row.provider, row.tier): row.curve for row in rows if row.provider in known})
 
 
 async def record(now: int) -> int:
-    """Compute the curves and scores from all that is known up to the end of yesterday, and store them.
+    """Compute the curves and scores from the whole history up to the end of yesterday (UTC), and store them.
 
     Returns how many curves there are.
     """
@@ -99,7 +103,8 @@ async def record(now: int) -> int:
 
 
 def computed(every: Iterable[Span], until: int) -> tuple[list[tuple[str, str, Curve]], list[Score]]:
-    """(provider or pool, tier, curve) of each group that is told; and the scores of past months, newest first."""
+    """(provider or pool, tier, curve) for each group with enough prices; and the scores of past months, newest
+    first."""
     held = dict(grouped((s for s in every if s.provider in providers()), lambda span: (span.provider, span.tier)))
     return [(*name, made) for name, made in _curves(held, until).items()], list(_scores(held, until))
 
@@ -113,7 +118,7 @@ def _curves(held: Groups, until: int) -> dict[tuple[str, str], Curve]:
         for pool in POOLS
     }
     found |= {name: curve(some) for name, some in each.items()}
-    return {name: made for name, made in found.items() if made.is_told}
+    return {name: made for name, made in found.items() if made.is_sufficient}
 
 
 def _scores(held: Groups, until: int) -> Iterator[Score]:
@@ -124,11 +129,11 @@ def _scores(held: Groups, until: int) -> Iterator[Score]:
         if not known:
             return
         made = _curves(known, begin)
-        said: dict[bool, list[Said]] = {True: [], False: []}
+        said: dict[bool, list[Claim]] = {True: [], False: []}
         for name in known:
-            speaker = Lasting(made).speaker(*name)
-            if speaker:
-                said[speaker == name[0]] += claimed(held[name], made[speaker, name[1]], begin, end)
+            key = Lasting(made).curve_key(*name)
+            if key:
+                said[key == name[0]] += claimed(held[name], made[key, name[1]], begin, end)
         for own in (True, False):
             told = score(said[own], f"{_day(begin):%Y-%m-%d}", own=own)
             if told:

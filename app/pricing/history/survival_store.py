@@ -1,4 +1,4 @@
-"""How long prices last, as it is stored."""
+"""Survival curves and their scores in the database."""
 
 import json
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from app.storage.engine import execute, fetch, fetch_value, insert_many
 
 
 class StoredCurve(NamedTuple):
-    """A line of the table of curves."""
+    """A row of the table of curves; ``steps`` is JSON, see :class:`app.pricing.offers.tables.SurvivalCurveRow`."""
 
     provider: str
     tier: str
@@ -27,7 +27,7 @@ class StoredCurve(NamedTuple):
 
 
 async def replace(curves: Iterable[tuple[str, str, Curve]], scores: Iterable[Score], until: int) -> None:
-    """Put these in place of what is stored; inside the running transaction."""
+    """Replace all stored curves, (provider or pool, tier, curve) each, and scores; inside the running transaction."""
     await execute("DELETE FROM survival_curve")
     await execute("DELETE FROM survival_score")
     await insert_many(
@@ -59,6 +59,6 @@ async def scores() -> list[Score]:
 
 
 async def until() -> int | None:
-    """Up to which second the stored curves know prices; None where none are stored."""
+    """The second up to which the stored curves include prices; ``None`` if none are stored."""
     found = await fetch_value("SELECT max(until) FROM survival_curve")
     return None if found is None else int(found)

@@ -208,7 +208,7 @@ async def _record(
     await record.close_spans((row.id for row in (*difference.gone, *retired, *(was for was, _ in moved))), now)
     await record.open_spans((_priced(row) for row in (*difference.added, *(row for _, row in moved))), now)
     returned = [row for was, row in difference.changed if (was.stock, row.stock) == ("out", "in")]
-    await record.tell_returns((_priced(row) for row in returned), now)
+    await record.record_returns((_priced(row) for row in returned), now)
     if returned:
         written.keys.add(HISTORY_KEY)
     if not moved and not difference.gone and not difference.added:

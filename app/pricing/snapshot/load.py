@@ -54,7 +54,7 @@ async def _load_history() -> None:
         await _load_series(kinds)
         await _load_offer_spans()
         firsts = [_at(span.begin, span) for span in spans]
-        await record.tell_all(price_moves([*firsts, *await _later(spans)]), _midnight)
+        await record.record_known_moves(price_moves([*firsts, *await _later(spans)]), _midnight)
         gpus: dict[str, list[PriceSpan]] = {}
         for span in spans:
             gpus.setdefault(span.gpu, []).append(span)

@@ -63,9 +63,11 @@ class BillPart(Struct, kw_only=True):
     """A part of a month's bill."""
 
     part: Annotated[str, Meta(description="rent, reclaims (of spot), host, disk or network.")]
-    told: Annotated[str, Meta(description="included in the rent, extra, or not told.")]
-    usd_per_month: Annotated[Decimal | None, Meta(description="What it adds; null where nobody says a price.")]
-    at_the_median: Annotated[bool, Meta(description="True where the market's median stands for what is not told.")]
+    status: Annotated[str, Meta(description="included in the rent, extra, or not stated.")]
+    usd_per_month: Annotated[Decimal | None, Meta(description="What it adds; null if nobody states a price.")]
+    at_the_median: Annotated[
+        bool, Meta(description="True if the price is the market's median, because none is stated.")
+    ]
 
 
 class OfferBill(Struct, kw_only=True):
@@ -116,9 +118,9 @@ NEVER = Even(None, None, has_own=False)
 def bill_of(one: bill.Bill, even: Even, now: int) -> OfferBill:
     """A bill as it is published at ``now`` (seconds since 1970)."""
     row = one.row
-    rent = BillPart(part="rent", told=bill.INCLUDED, usd_per_month=to_decimal(one.rent_micro), at_the_median=False)
+    rent = BillPart(part="rent", status=bill.INCLUDED, usd_per_month=to_decimal(one.rent_micro), at_the_median=False)
     reclaims = [
-        BillPart(part="reclaims", told=bill.EXTRA, usd_per_month=to_decimal(one.reclaims_micro), at_the_median=False)
+        BillPart(part="reclaims", status=bill.EXTRA, usd_per_month=to_decimal(one.reclaims_micro), at_the_median=False)
     ] * (one.reclaims_micro > 0)
     return OfferBill(
         offer=row["id"], provider=row["provider"], gpu=row["gpu"], tier=row["tier"],
@@ -127,7 +129,7 @@ def bill_of(one: bill.Bill, even: Even, now: int) -> OfferBill:
         stale=row["stale_at"] <= now, source=row["source"], breaks_even_in_month=even.own,
         breaks_even_against_cheapest=even.cheapest,
         parts=[rent, *reclaims, *(
-            BillPart(part=part.name, told=part.word, at_the_median=part.is_median,
+            BillPart(part=part.name, status=part.status, at_the_median=part.is_median,
                      usd_per_month=None if part.micro is None else to_decimal(part.micro))
             for part in one.parts[1:]
         )],

@@ -56,7 +56,7 @@ async def home(ask: Ask) -> Answer:
         **strips_of(large, best_prices.prices_by_gpu(asked)), counts=await store.counts_by("gpu"),
         tries=await examples.links(), example=await examples.search_text(), small=small,
         large_gb=LARGE_GB,
-        extent=await store.freshness(ask.now), offered=await store.offered(),
+        extent=await store.freshness(ask.now), offered=await store.totals(),
         title="What a GPU costs, and from whom",
         description="GPU cloud prices compared per GPU-hour: on demand, spot and reserved, each with its source and "
                     "date. "
@@ -77,7 +77,7 @@ async def status(ask: Ask) -> Answer:
         "site/status.html", settings=ask.settings, path="/status", canonical="/status", now=ask.now,
         title="Status", description="How fresh the prices are, where they come from, and every row that was set "
                                     "aside, with its reason.",
-        extent=await store.freshness(ask.now), offered=await store.offered(), sources=sources, aside=aside,
+        extent=await store.freshness(ask.now), offered=await store.totals(), sources=sources, aside=aside,
         differing=await disagreements(ask.now), shown_differing=SHOWN_DIFFERING,
         left_out=[rows for source in sources for rows in source.left_out.values()],
         reasons=[(code, _WHY.get(code, "a reason that this version does not know"), n) for code, n in reasons.items()],

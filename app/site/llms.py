@@ -15,7 +15,7 @@ TEXT = "text/plain; charset=utf-8"
 async def llms_txt(ask: Ask) -> Answer:
     """What the site answers, the addresses for programs with their filters, and how prices are dated and sourced."""
     ask.redirect_to_canonical("/llms.txt")
-    offers, gpu_count, provider_count = await store.offered()
+    offers, gpu_count, provider_count = await store.totals()
     body = render(
         "site/llms.txt", settings=ask.settings, base=ask.settings.base_url,
         filters={name: MEANINGS[name] for name in FILTERS}, offers=offers, gpu_count=gpu_count,

@@ -145,7 +145,7 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int]:
         "mark": mixed and not ranked,
         "address": address,
         "asks": _filters(query) not in ([], _OPENING),
-        "has_stock": await store.tells_stock(),
+        "has_stock": await store.has_stock(),
         "first": (query.page - 1) * PAGE_SIZE + 1,
         "chips": _chips(query),
         "facets": {name: _choices(query, name, page.facets[name]) for name in store.FACETS},

@@ -140,7 +140,7 @@ async def favicon(ask: Ask) -> Answer:
 async def home_preview(ask: Ask) -> Answer:
     """The image beside a shared link to the site."""
     ask.redirect_to_canonical("/previews/home.png")
-    offers, gpu_count, provider_count = await store.offered()
+    offers, gpu_count, provider_count = await store.totals()
     line = f"{offers:,} offers, {gpu_count} GPUs, {provider_count} providers"
     return Answer(await preview.draw("What a GPU costs, and from whom", line, ""), "image/png")
 

@@ -7,7 +7,7 @@ import pytest
 from app.core import clock
 from app.pricing.offers.disagreements import disagreements
 from app.pricing.offers.offer import Reason
-from app.pricing.refresh.authority import Standing, whose_word
+from app.pricing.refresh.authority import Recency, refusal
 from app.pricing.refresh.refresh_source import refresh_many
 from app.storage import engine
 from tests import fake_clouds
@@ -25,23 +25,23 @@ FRESH = NOW + 1
     ("name", "mine", "others", "live", "reason"),
     [
         # the better source is current
-        ("karpenter", Standing(NOW, FRESH), {"gpuhunt": Standing(NOW - 9, FRESH)}, {"gpuhunt"}, Reason.NOT_AUTHORITY),
+        ("karpenter", Recency(NOW, FRESH), {"gpuhunt": Recency(NOW - 9, FRESH)}, {"gpuhunt"}, Reason.NOT_AUTHORITY),
         # it is stale, and what comes is newer
-        ("karpenter", Standing(NOW, FRESH), {"gpuhunt": Standing(NOW - 9, NOW)}, {"gpuhunt"}, None),
+        ("karpenter", Recency(NOW, FRESH), {"gpuhunt": Recency(NOW - 9, NOW)}, {"gpuhunt"}, None),
         # it is stale, but newer still
-        ("karpenter", Standing(NOW - 10, NOW), {"gpuhunt": Standing(NOW - 9, NOW)}, {"gpuhunt"}, Reason.NOT_AUTHORITY),
+        ("karpenter", Recency(NOW - 10, NOW), {"gpuhunt": Recency(NOW - 9, NOW)}, {"gpuhunt"}, Reason.NOT_AUTHORITY),
         # a worse source, or a shipped list, stands with what was seen later
-        ("gpuhunt", Standing(NOW - 10, NOW), {"karpenter": Standing(NOW - 9, NOW)}, {"karpenter"}, Reason.SUPERSEDED),
-        ("gpuhunt", Standing(NOW - 10, NOW), {"price-index": Standing(NOW - 9, NOW)}, set(), Reason.SUPERSEDED),
+        ("gpuhunt", Recency(NOW - 10, NOW), {"karpenter": Recency(NOW - 9, NOW)}, {"karpenter"}, Reason.SUPERSEDED),
+        ("gpuhunt", Recency(NOW - 10, NOW), {"price-index": Recency(NOW - 9, NOW)}, set(), Reason.SUPERSEDED),
         # but current prices go before
-        ("gpuhunt", Standing(NOW - 10, FRESH), {"karpenter": Standing(NOW - 9, FRESH)}, {"karpenter"}, None),
-        ("gpuhunt", Standing(NOW - 9, NOW), {"price-index": Standing(NOW - 10, NOW)}, set(), None),
-        ("gpuhunt", Standing(NOW, FRESH), {}, set(), None),
-        ("vultr", Standing(NOW, FRESH), {}, set(), Reason.NOT_AUTHORITY),
+        ("gpuhunt", Recency(NOW - 10, FRESH), {"karpenter": Recency(NOW - 9, FRESH)}, {"karpenter"}, None),
+        ("gpuhunt", Recency(NOW - 9, NOW), {"price-index": Recency(NOW - 10, NOW)}, set(), None),
+        ("gpuhunt", Recency(NOW, FRESH), {}, set(), None),
+        ("vultr", Recency(NOW, FRESH), {}, set(), Reason.NOT_AUTHORITY),
     ],
 )
-def test_who_speaks_for_aws(name: str, mine: Standing, others: Any, live: Any, reason: Reason | None) -> None:
-    refused = whose_word(name, "aws", mine, others, frozenset(live), NOW)
+def test_who_speaks_for_aws(name: str, mine: Recency, others: Any, live: Any, reason: Reason | None) -> None:
+    refused = refusal(name, "aws", mine, others, frozenset(live), NOW)
     assert (refused[0] if refused else None) == reason
 
 

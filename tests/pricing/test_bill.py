@@ -35,7 +35,7 @@ def offer(**facts: Any) -> dict[str, Any]:
 
 
 def parts(found: Bill) -> dict[str, tuple[str, int | None, bool]]:
-    return {part.name: (part.word, part.micro, part.is_median) for part in found.parts}
+    return {part.name: (part.status, part.micro, part.is_median) for part in found.parts}
 
 
 def test_a_price_that_holds_everything_is_the_bill() -> None:
@@ -86,8 +86,8 @@ def test_a_cards_price_gets_its_host_by_its_own_words_or_at_the_median() -> None
 def test_what_nobody_tells_adds_nothing_where_most_include_it_and_is_the_least_where_nothing_is_known() -> None:
     silent = offer(price_includes="", price_excludes="")
     assert parts(bill(silent, Wish(8, 100, 9), MARKET)) == {
-        "GPU": ("included", 0, False), "host": ("not told", (20 * 80_000 + 200 * 40_000) * 730, True),
-        "disk": ("not told", 9_000_000, True), "network": ("not told", 720_000, True),
+        "GPU": ("included", 0, False), "host": ("not stated", (20 * 80_000 + 200 * 40_000) * 730, True),
+        "disk": ("not stated", 9_000_000, True), "network": ("not stated", 720_000, True),
     }  # fmt: skip
     usual = Market(90_000, 80_000, 1, 1, 1.0, 1.0, frozenset({"host", "disk", "traffic"}))
     assert {part.micro for part in bill(silent, Wish(8, 100, 9), usual).parts} == {0}

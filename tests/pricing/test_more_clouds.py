@@ -91,7 +91,7 @@ def test_exoscales_small_machines_hold_one_card_and_the_larger_ones_are_counted(
     assert {name: (o.gpu, o.usd_per_gpu_hour_micro) for name, o in kept.items()} == {
         "gpu3.small": ("a40-48gb", 1_030_000), "gpua5000.small": ("rtx-a5000-24gb", 740_000)}  # fmt: skip
     assert kept["gpu3.small"].disk_usd_per_gb_month_micro == 102_200
-    assert source.left_out == {"no GPU in it": 2, "how many GPUs it holds is not told": 1}
+    assert source.left_out == {"no GPU in it": 2, "its number of GPUs is not stated": 1}
 
 
 def test_novitas_prices_are_hundred_thousandths_in_every_region_and_spot_at_nothing_is_none(server: Clouds) -> None:
@@ -114,7 +114,7 @@ def test_the_open_telekom_cloud_is_in_euro_without_licences(server: Clouds) -> N
     assert [(o.gpu, o.gpu_count, o.usd_per_instance_hour_micro, o.region, o.country) for o in kept] == [
         ("v100-pcie-32gb", 1, 2_871_000, "eu-de", "de"), ("t4-16gb", 2, 1_540_000, "eu-nl", "nl")]  # fmt: skip
     assert source.left_out == {"no GPU in it": 1, "with a licence of its operating system": 1,
-                               "how many GPUs it holds is not told": 1}  # fmt: skip
+                               "its number of GPUs is not stated": 1}  # fmt: skip
     rows = fake_clouds.TELEKOM["response"]["result"]["ecs"]  # type: ignore[index]
     server.answers["/en/open-telekom-price-api/"] = {"response": {"result": rows}}
     assert len(asyncio.run(source.fetch())) == 2  # the list as it comes with a filter

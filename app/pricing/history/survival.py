@@ -210,9 +210,9 @@ def claimed(spans: Sequence[Span], made: Curve, begin: int, end: int) -> list[Cl
     found = []
     days = (end - begin) / DAY_S
     for life in lives(spans, end + 1):
-        stands = life.begin < begin < life.end
+        is_valid = life.begin < begin < life.end
         seen = life.changed or life.end >= end
-        chance = made.still((begin - life.begin) / DAY_S, days) if stands and seen else None
+        chance = made.still((begin - life.begin) / DAY_S, days) if is_valid and seen else None
         if chance is not None:
             found.append((chance, life.end >= end))
     return found

@@ -135,9 +135,9 @@ def _scores(held: Groups, until: int) -> Iterator[Score]:
             if key:
                 said[key == name[0]] += claimed(held[name], made[key, name[1]], begin, end)
         for own in (True, False):
-            told = score(said[own], f"{_day(begin):%Y-%m-%d}", own=own)
-            if told:
-                yield told
+            scored = score(said[own], f"{_day(begin):%Y-%m-%d}", own=own)
+            if scored:
+                yield scored
         end = begin
 
 

@@ -1,5 +1,5 @@
-"""The best prices, of providers' own and not of reported ones: any fresh price goes before every stale one, and
-terms never rank against each other."""
+"""The best prices, among providers' own and without reported ones: any fresh price ranks before every stale one, and
+terms of different length never rank against each other."""
 
 from collections.abc import Collection, Iterable
 
@@ -12,7 +12,7 @@ from app.pricing.offers.tables import OfferRow
 
 
 async def best_by_gpu(now: int, tiers: Iterable[str] = ("on-demand", "spot")) -> dict[tuple[str, str], Row]:
-    """(GPU, tier) → its cheapest offer. Any fresh price goes before every stale one, any whole card before a slice."""
+    """(GPU, tier) → its cheapest offer. Any fresh price ranks before every stale one, any whole GPU before a slice."""
     best: dict[tuple[str, str], Row] = {}
     wanted = OfferRow.tier.is_in(list(tiers)) & (OfferRow.source != COMMUNITY)
     fresh, stale = OfferRow.stale_at > now, OfferRow.stale_at <= now
@@ -40,8 +40,7 @@ def _among(prices: list[int]) -> And:
 
 
 def best_of(rows: Iterable[Row], now: int) -> dict[tuple[str, int | None], Row]:
-    """(tier, months) → the cheapest of ``rows``; terms never rank against each other, a whole card goes before a
-    slice, fresh before stale."""
+    """(tier, months) → the cheapest of ``rows``: a whole GPU ranks before a slice, a fresh price before a stale one."""
     best: dict[tuple[str, int | None], Row] = {}
     for row in sorted(
         (row for row in rows if row["source"] != COMMUNITY),
@@ -53,12 +52,12 @@ def best_of(rows: Iterable[Row], now: int) -> dict[tuple[str, int | None], Row]:
 
 
 def is_part(row: Row) -> bool:
-    """True for a slice of a card: nobody can rent the whole at its price."""
+    """True for an offer of a slice of a GPU: nobody can rent a whole one at its price."""
     return row["gpu_count_number"] is not None and row["gpu_count_number"] < 1
 
 
 async def asked_prices(gpu: str = "") -> list[Row]:
-    """What providers ask on demand and as spot, of one ``gpu`` or of all: the columns that prices are compared by."""
+    """Providers' offers on demand and spot, of one ``gpu`` or of all, with the columns that prices are compared by."""
     wanted = OfferRow.tier.is_in(["on-demand", "spot"]) & (OfferRow.source != COMMUNITY)
     if gpu:
         wanted &= OfferRow.gpu == gpu
@@ -76,9 +75,9 @@ def prices_by_gpu(asked: Iterable[Row]) -> dict[str, dict[str, list[int]]]:
 
 
 def widest_market(asked: Iterable[Row], among: Collection[str], now: int) -> tuple[str, int, int] | None:
-    """The GPU of ``among`` that the most providers rent out whole on demand, and what the cheapest and the dearest of
-    them ask (micro-dollars per GPU-hour). Where any of its prices is current, stale ones don't count. ``None`` where
-    no GPU has two providers."""
+    """The GPU of ``among`` that the most providers rent out whole on demand, with its lowest and its highest price
+    (micro-dollars per GPU-hour). If any of its prices is fresh, stale ones don't count. ``None`` if no GPU has two
+    providers."""
     held: dict[str, list[Row]] = {}
     for row in asked:
         if row["tier"] == "on-demand" and row["gpu"] in among and not is_part(row):

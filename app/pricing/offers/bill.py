@@ -1,9 +1,9 @@
-"""What an offer costs a month, all told: machines, host, disk and traffic out. Pure.
+"""What an offer costs a month in all: machines, host, disk and traffic out. Pure.
 
-A part is in the price, is billed on top, or is not told of. What is billed on top is priced as the offer or its
-provider says, and where neither says a price at the market's median, said to be so. What is not told of adds nothing
-where most of the providers that tell include it, else as much as if it were billed. A month has 730 hours; money is
-micro-dollars.
+A part is included in the price, billed on top, or not stated. A part billed on top costs what the offer or its provider
+states, or the market's median, marked as such, if neither states a price. A part that is not stated adds nothing if
+most of the providers that state it include it, else as much as if it were billed on top. A month has 730 hours; money
+is in micro-dollars.
 """
 
 import math
@@ -20,14 +20,14 @@ from app.pricing.offers.reclaim import spot_factor
 
 Row = Mapping[str, Any]
 MONTH_HOURS = HOURS_PER["month"]
-INCLUDED, EXTRA, UNKNOWN = "included", "extra", "not told"
+INCLUDED, EXTRA, UNKNOWN = "included", "extra", "not stated"
 _HOST = re.compile(r"vCPU \$([0-9.]{1,9})/h and memory \$([0-9.]{1,9})/Gi?B-h extra")
-"""How an offer's remark says what the host adds: dollars an hour of a vCPU and of a GB of memory."""
+"""How an offer's remark states the price of the host: dollars per hour for a vCPU and for a GB of memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be paid for: ``gpus`` cards, ``disk_gb`` for each machine, ``traffic_gb`` out a month in all."""
+    """What the bill is for: ``gpus`` GPUs, ``disk_gb`` for each machine, ``traffic_gb`` out a month in all."""
 
     gpus: int = 1
     disk_gb: int = 100
@@ -36,7 +36,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """A provider's price of disk (a GB and month) and of traffic out (a GB, after ``free_traffic_gb`` a month)."""
+    """A provider's price of disk (per GB and month) and of traffic out (per GB beyond ``free_traffic_gb`` a month)."""
 
     disk_micro: int | None = None
     traffic_micro: int | None = None
@@ -45,7 +45,8 @@ class Extras:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """The medians at which a part is priced of which nobody says what it costs; ``None`` where no one says it."""
+    """The market's medians, used for parts whose price is not stated; ``None`` if nobody states one. Disk is per GB and
+    month, traffic per GB, vCPU and GB of memory per hour."""
 
     disk_micro: int | None
     traffic_micro: int | None
@@ -54,26 +55,27 @@ class Market:
     vcpus_per_gpu: float | None
     ram_gb_per_gpu: float | None
     usual: frozenset[str] = frozenset()
-    """The parts that most of the providers that tell of them include."""
+    """The parts that are included by most of the providers that state them."""
     providers: Mapping[str, Extras] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a bill: whether the price holds it, what it adds a month, and whether that is the market's median."""
+    """A part of a bill: whether it is in the price, what it adds a month (``None``: unknown), and whether that is the
+    market's median."""
 
     name: str
-    word: str
+    status: str
     micro: int | None
     is_median: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """A month of an offer: ``nodes`` machines with ``gpus`` cards in all, and what each part adds.
+    """A month of an offer: ``nodes`` machines with ``gpus`` GPUs in all, and what each part adds.
 
-    ``reclaims_micro`` is the rent of the time that spot loses to reclaims, where it is told how often they come.
-    ``missing`` is true where a part has no price at all: the total is then the least that it costs.
+    ``reclaims_micro`` is the rent for the time that spot loses to reclaims, if their frequency is stated. ``missing``
+    is true if a part has no price at all: the total is then a lower bound.
     """
 
     row: Row
@@ -92,10 +94,10 @@ class Bill:
         return any(part.micro is None for part in self.parts)
 
 
-def usually_included(told: Iterable[tuple[str, str, str]]) -> frozenset[str]:
-    """The parts that more providers include than bill, of (provider, what its prices include, what they leave out)."""
+def usually_included(stated: Iterable[tuple[str, str, str]]) -> frozenset[str]:
+    """The parts that more providers include than bill on top, from (provider, included parts, excluded parts)."""
     votes: dict[tuple[str, str], int] = {}
-    for who, includes, excludes in told:
+    for who, includes, excludes in stated:
         for part in ("host", "disk", "traffic"):
             vote = (part in includes.split("+")) - (part in excludes.split("+"))
             votes[part, who] = votes.get((part, who), 0) + vote
@@ -106,7 +108,7 @@ def usually_included(told: Iterable[tuple[str, str, str]]) -> frozenset[str]:
 
 
 def market_of(rows: Iterable[Row], extras: Mapping[str, Extras], usual: frozenset[str] = frozenset()) -> Market:
-    """The medians over providers of what offers and providers say: each provider counts once."""
+    """The medians, over providers, of the prices that offers and providers state: each provider counts once."""
     disk: dict[str, list[int]] = {}
     traffic: dict[str, list[int]] = {}
     vcpu: dict[str, list[int]] = {}
@@ -117,9 +119,9 @@ def market_of(rows: Iterable[Row], extras: Mapping[str, Extras], usual: frozense
         for column, found in (("disk_usd_per_gb_month_micro", disk), ("traffic_usd_per_gb_micro", traffic)):
             if row[column] is not None:
                 found.setdefault(who, []).append(row[column])
-        if told := _host_rates(row):
-            vcpu.setdefault(who, []).append(told[0])
-            ram.setdefault(who, []).append(told[1])
+        if rates := _host_rates(row):
+            vcpu.setdefault(who, []).append(rates[0])
+            ram.setdefault(who, []).append(rates[1])
         count = row["gpu_count_number"]
         if row["vcpus"] and row["ram_gb"] and count:
             hosts.setdefault(who, []).append((row["vcpus"] / count, row["ram_gb"] / count))
@@ -140,20 +142,20 @@ def _middle(by_provider: Mapping[str, list[int]]) -> int | None:
 
 
 def _host_rates(row: Row) -> tuple[int, int] | None:
-    """(micro-dollars an hour of a vCPU, of a GB of memory), where the offer's remark says them."""
+    """(micro-dollars per hour for a vCPU, for a GB of memory), if the offer's remark states them."""
     found = _HOST.search(row["remark"] or "")
     return (to_micro(Decimal(found[1])), to_micro(Decimal(found[2]))) if found else None
 
 
-def word_of(row: Row, part: str) -> str:
-    """Whether the price holds ``part`` (``host``, ``disk`` or ``traffic``)."""
+def status_of(row: Row, part: str) -> str:
+    """Whether the price includes ``part`` (``host``, ``disk`` or ``traffic``)."""
     if part in (row["price_includes"] or "").split("+"):
         return INCLUDED
     return EXTRA if part in (row["price_excludes"] or "").split("+") else UNKNOWN
 
 
 def bill(row: Row, wish: Wish, market: Market) -> Bill:
-    """A month of ``row``: as many machines as hold the wished cards, never fewer than are sold together."""
+    """A month of ``row``: as many machines as have the wished GPUs, never fewer than are sold together."""
     count = Fraction(row["gpu_count"]) if row["gpu_count"] else Fraction(1)
     nodes = max(math.ceil(wish.gpus / count), row["min_nodes"] or 1)
     hourly = row["usd_per_instance_hour_micro"]
@@ -171,65 +173,65 @@ def bill(row: Row, wish: Wish, market: Market) -> Bill:
 
 
 def _host(row: Row, count: Fraction, nodes: int, market: Market) -> Part:
-    word = word_of(row, "host")
-    if word == INCLUDED or (word == UNKNOWN and "host" in market.usual):
-        return Part("host", word, 0, word == UNKNOWN)
+    status = status_of(row, "host")
+    if status == INCLUDED or (status == UNKNOWN and "host" in market.usual):
+        return Part("host", status, 0, status == UNKNOWN)
     own = _host_rates(row)
     vcpu, ram = own or (market.vcpu_micro, market.ram_micro)
     vcpus = row["vcpus"] or (market.vcpus_per_gpu and market.vcpus_per_gpu * float(count))
     ram_gb = row["ram_gb"] or (market.ram_gb_per_gpu and market.ram_gb_per_gpu * float(count))
     if vcpu is None or ram is None or not vcpus or not ram_gb:
-        return Part("host", word, None)
+        return Part("host", status, None)
     is_median = own is None or not (row["vcpus"] and row["ram_gb"])
-    return Part("host", word, round((vcpus * vcpu + ram_gb * ram) * MONTH_HOURS * nodes), is_median)
+    return Part("host", status, round((vcpus * vcpu + ram_gb * ram) * MONTH_HOURS * nodes), is_median)
 
 
 def _disk(row: Row, wished_gb: int, nodes: int, extras: Extras, market: Market) -> Part:
-    """What disk beyond that of the price adds; a price that holds disk without saying how much holds enough."""
-    word = word_of(row, "disk")
+    """What disk beyond the included one adds; a price that includes disk without stating how much includes enough."""
+    status = status_of(row, "disk")
     held = row["disk_gb"]
     lacking = max(0, wished_gb - (held or 0) * nodes)
-    if not lacking or (word == INCLUDED and not held):
-        return Part("disk", word if held is None else INCLUDED, 0)
+    if not lacking or (status == INCLUDED and not held):
+        return Part("disk", status if held is None else INCLUDED, 0)
     own = row["disk_usd_per_gb_month_micro"]
     price = own if own is not None else extras.disk_micro
-    if price is None and word == UNKNOWN and not held and "disk" in market.usual:
-        return Part("disk", word, 0, True)
+    if price is None and status == UNKNOWN and not held and "disk" in market.usual:
+        return Part("disk", status, 0, True)
     if price is None:
         price, is_median = market.disk_micro, True
     else:
         is_median = False
-    return Part("disk", EXTRA if held else word, None if price is None else price * lacking, is_median)
+    return Part("disk", EXTRA if held else status, None if price is None else price * lacking, is_median)
 
 
 def _network(row: Row, wished_gb: int, extras: Extras, market: Market) -> Part:
-    word = word_of(row, "traffic")
+    status = status_of(row, "traffic")
     own = row["traffic_usd_per_gb_micro"]
     price = own if own is not None else extras.traffic_micro
-    if word == UNKNOWN and price is not None:
-        word = EXTRA if price else INCLUDED
-    if word == INCLUDED or not wished_gb:
-        return Part("network", word, 0)
-    if price is None and word == UNKNOWN and "traffic" in market.usual:
-        return Part("network", word, 0, True)
+    if status == UNKNOWN and price is not None:
+        status = EXTRA if price else INCLUDED
+    if status == INCLUDED or not wished_gb:
+        return Part("network", status, 0)
+    if price is None and status == UNKNOWN and "traffic" in market.usual:
+        return Part("network", status, 0, True)
     if price is None:
-        return Part("network", word, None if market.traffic_micro is None else market.traffic_micro * wished_gb, True)
+        return Part("network", status, None if market.traffic_micro is None else market.traffic_micro * wished_gb, True)
     paid = wished_gb if own is not None else max(0, wished_gb - extras.free_traffic_gb)
-    return Part("network", word, price * paid)
+    return Part("network", status, price * paid)
 
 
 def ranked(rows: Iterable[Row], wish: Wish, market: Market, now: int) -> list[Bill]:
     """The bills of ``rows``, the cheapest month first: current prices before all that are stale at ``now`` (seconds),
-    and among either those that lack the price of a part last."""
+    and within each of the two groups those without the price of a part last."""
     bills = [bill(row, wish, market) for row in rows]
     return sorted(bills, key=lambda b: (b.row["stale_at"] <= now, b.missing, b.total_micro, b.row["id"]))
 
 
 def break_even(committed: Bill, on_demand_micro: int) -> int | None:
-    """The month from which on a commitment has cost less than renting on demand as long as it is needed.
+    """The number of months of use from which on a commitment costs less than renting on demand for those months.
 
-    A commitment is paid for its whole term, also where the machine stands idle. ``on_demand_micro`` is a month on
-    demand; ``None`` where it never pays within its term, or the term is not known.
+    A commitment is paid for its whole term, even while the machine is idle. ``on_demand_micro`` is the price of a month
+    on demand. ``None`` if the commitment never pays within its term, or the term is not known.
     """
     months = committed.row["commitment_months"]
     if not months or on_demand_micro <= 0:

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from app.core.units import DAY_S
 from app.pricing.offers import market_store
-from app.pricing.offers.market_store import ClaimedLow, ShownLow
+from app.pricing.offers.market_store import SourceLow
 
 APART = Fraction(5, 100)
 """Prices that differ from the shown one by more than this share of it are reported."""
@@ -14,8 +14,8 @@ LONGEST_S = 60 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """The lowest price per GPU-hour that a source states, in micro-dollars, and when it was seen."""
+class StatedPrice:
+    """The lowest price per GPU-hour that a source states, in micro-dollars, and the second at which it was seen."""
 
     source: str
     micro: int
@@ -24,18 +24,18 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Two lowest prices of whole cards of one provider: ``shown`` is what the price table says."""
+    """Two lowest prices of whole GPUs of one provider: ``shown`` is the one in the price table."""
 
     provider: str
     gpu: str
     tier: str
     commitment_months: int | None
-    shown: Said
-    other: Said
+    shown: StatedPrice
+    other: StatedPrice
 
     @property
     def apart(self) -> float:
-        """By how much the other is dearer (above 0) or cheaper, as a share of the shown price."""
+        """By how much the other price is higher (above 0) or lower, as a share of the shown price."""
         return self.other.micro / self.shown.micro - 1
 
 
@@ -46,18 +46,18 @@ Kind = tuple[str, str, str, int | None]
 async def disagreements(now: int, provider: str = "") -> list[Disagreement]:
     """Every pair of sources that disagree at ``now`` (seconds), the widest apart first; of one provider if named.
 
-    The shown price is the lowest fresh one, or the lowest of all where none is fresh. It is compared with the lowest
-    price for whole cards that each other source states.
+    The shown price is the lowest fresh one, or the lowest of all if none is fresh. It is compared with the lowest price
+    for whole GPUs that each other source states.
     """
-    offered: dict[Kind, list[ShownLow]] = {}
-    stated: dict[Kind, list[Said]] = {}
+    offered: dict[Kind, list[SourceLow]] = {}
+    stated: dict[Kind, list[StatedPrice]] = {}
     for row in await market_store.shown_lows(provider):
         offered.setdefault(_kind(row), []).append(row)
-        stated.setdefault(_kind(row), []).append(_said(row))
+        stated.setdefault(_kind(row), []).append(_price_of(row))
     for claim in await market_store.claimed_lows(now - LONGEST_S, provider):
-        stated.setdefault(_kind(claim), []).append(_said(claim))
+        stated.setdefault(_kind(claim), []).append(_price_of(claim))
     shown = {
-        kind: _said(min(rows, key=lambda row: (row.stale_at <= now, row.micro, row.source)))
+        kind: _price_of(min(rows, key=lambda row: (row.stale_at <= now, row.micro, row.source)))
         for kind, rows in offered.items()
     }
     found = [
@@ -71,9 +71,9 @@ async def disagreements(now: int, provider: str = "") -> list[Disagreement]:
     return sorted(found, key=lambda d: (-abs(d.apart), d.provider, d.gpu, d.tier, d.commitment_months or 0))
 
 
-def _kind(row: ShownLow | ClaimedLow) -> Kind:
+def _kind(row: SourceLow) -> Kind:
     return row.provider, row.gpu, row.tier, row.commitment_months
 
 
-def _said(row: ShownLow | ClaimedLow) -> Said:
-    return Said(row.source, row.micro, row.seen_at)
+def _price_of(row: SourceLow) -> StatedPrice:
+    return StatedPrice(row.source, row.micro, row.seen_at)

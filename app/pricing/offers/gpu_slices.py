@@ -1,7 +1,7 @@
-"""Telling a slice of a card, a card and a machine of several apart, by what a row's words say. Pure.
+"""Recognising from the name in a raw offer whether it is a slice of a GPU, a GPU, or a machine with several. Pure.
 
-A slice is named as NVIDIA's Multi-Instance GPU guide does: ``1g.34gb`` is one of the card's compute slices with 34 GB
-of its memory. A data-centre card has seven such slices, an A30 and an RTX PRO 6000 four.
+A slice is named as NVIDIA's Multi-Instance GPU guide does: ``1g.34gb`` is one of the GPU's compute slices with 34 GB of
+its memory. A data-centre GPU has seven such slices, an A30 and an RTX PRO 6000 four.
 """
 
 import re
@@ -27,10 +27,10 @@ _EIGHT_IN_A_DGX = 8
 
 
 def of_whole_cards(raw: RawOffer) -> RawOffer:
-    """``raw`` with the card's own name and the number of cards that the price buys: a fraction for a slice.
+    """``raw`` with the GPU's own name and the number of GPUs that the price buys: a fraction for a slice.
 
-    The words of the name and of the product are believed over a count of 1, which lists state for whatever is sold as
-    one piece. A count that says otherwise is left as it is.
+    The names of GPU and product override a count of 1, which lists state for anything that is sold as one piece. Any
+    other count is left as it is.
     """
     return _of_slice(raw) or _of_share(raw) or _of_machine(raw) or raw
 
@@ -65,7 +65,7 @@ def _remark(profile: str, share: Fraction) -> str:
 
 
 def _slice_share(gpu: str, slices: int | None, memory: Decimal | None) -> Fraction | None:
-    """The share of a card that a slice is: its compute slices or, where only the memory is stated, the memory's."""
+    """The share of a GPU that a slice is: of its compute slices or, if only the memory is stated, of its memory."""
     if slices is not None:
         return Fraction(slices, 4 if gpu.startswith(_FOUR_SLICES) else 7)
     whole = gpus()[gpu].memory_gb
@@ -98,7 +98,7 @@ def _of_machine(raw: RawOffer) -> RawOffer | None:
 
 
 def _bought(raw: RawOffer, name: str, cards: Fraction, remark: str) -> RawOffer:
-    """``raw`` as one piece that holds ``cards`` cards, at the price that is stated for the piece."""
+    """``raw`` as one piece with ``cards`` GPUs, at the price stated for the piece."""
     price = raw.amount_per_instance_hour if raw.amount_per_instance_hour not in (None, "") else raw.amount_per_gpu_hour
     number = parse_decimal(raw.gpu_count) or Decimal(1)
     if raw.amount_per_instance_hour in (None, "") and number != 1 and (each := parse_decimal(price)) is not None:

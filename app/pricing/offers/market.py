@@ -1,4 +1,5 @@
-"""What a month's bill rests on beside an offer itself: the providers' published extras, and the market's medians."""
+"""What a monthly bill needs beside the offer itself: the prices of extras that providers publish, and the market's
+medians."""
 
 from functools import cache
 
@@ -24,6 +25,6 @@ def published_extras() -> dict[str, bill.Extras]:
 
 
 async def market() -> bill.Market:
-    """The medians of what all offers say of disk, traffic and hosts, and of what providers publish."""
-    told = [*await market_store.priced_extras(), *await market_store.hosts()]
-    return bill.market_of(told, published_extras(), bill.usually_included(await market_store.parts()))
+    """The medians of the prices of disk, traffic and hosts that offers state and providers publish."""
+    rows = [*await market_store.priced_extras(), *await market_store.hosts()]
+    return bill.market_of(rows, published_extras(), bill.usually_included(await market_store.parts()))

@@ -1,4 +1,4 @@
-"""What the offers say of a market as a whole: lowest prices by source, extras. Money is micro-dollars."""
+"""Queries over all offers of a market: lowest prices by source, prices of extras. Money is micro-dollars."""
 
 from typing import Any, NamedTuple
 
@@ -8,8 +8,9 @@ from app.storage.engine import fetch, fetch_rows
 _WHAT = "provider, gpu, tier, commitment_months, source"
 
 
-class ShownLow(NamedTuple):
-    """The lowest price of whole cards that a source states of a provider's card, tier and term, as it is shown."""
+class SourceLow(NamedTuple):
+    """The lowest price per GPU-hour, for whole GPUs, that a source states of a provider's GPU, tier and term. Instants
+    are seconds since 1970; ``stale_at`` is 0 if the source's prices of this provider are not shown."""
 
     provider: str
     gpu: str
@@ -21,31 +22,19 @@ class ShownLow(NamedTuple):
     stale_at: int
 
 
-class ClaimedLow(NamedTuple):
-    """The lowest price that a source states that does not speak for the provider."""
-
-    provider: str
-    gpu: str
-    tier: str
-    commitment_months: int | None
-    source: str
-    micro: int
-    seen_at: int
-
-
 class Parts(NamedTuple):
-    """What a provider's prices include and leave out, parts joined by ``+``."""
+    """Which parts a provider's prices include and exclude, joined by ``+``."""
 
     provider: str
     price_includes: str
     price_excludes: str
 
 
-async def shown_lows(provider: str = "") -> list[ShownLow]:
-    """What is shown, without what visitors reported; of one provider if it is named."""
+async def shown_lows(provider: str = "") -> list[SourceLow]:
+    """The lowest prices among the shown offers, without visitors' reports; of one provider if it is named."""
     where, values = ("AND provider = {} ", [provider]) if provider else ("", [])
     return await fetch(
-        ShownLow,
+        SourceLow,
         f"SELECT {_WHAT}, min(usd_per_gpu_hour_micro) AS micro, max(fetched_at) AS seen_at, "  # noqa: S608
         "max(stale_at) AS stale_at FROM offer WHERE source <> {} AND (gpu_count_number IS NULL "
         f"OR gpu_count_number >= 1) {where}GROUP BY 1, 2, 3, 4, 5",
@@ -53,18 +42,20 @@ async def shown_lows(provider: str = "") -> list[ShownLow]:
     )  # fmt: skip
 
 
-async def claimed_lows(since: int, provider: str = "") -> list[ClaimedLow]:
-    """What other sources said after the second ``since``; of one provider if it is named."""
+async def claimed_lows(since: int, provider: str = "") -> list[SourceLow]:
+    """The lowest prices that sources which are not shown stated after the second ``since``; of one provider if it is
+    named."""
     where, values = (" AND provider = {}", [provider]) if provider else ("", [])
     return await fetch(
-        ClaimedLow,
-        f"SELECT {_WHAT}, usd_per_gpu_hour_micro AS micro, seen_at FROM source_claim WHERE seen_at > {{}}{where}",  # noqa: S608
+        SourceLow,
+        f"SELECT {_WHAT}, usd_per_gpu_hour_micro AS micro, seen_at, 0 AS stale_at FROM source_claim "  # noqa: S608
+        f"WHERE seen_at > {{}}{where}",
         since, *values,
     )  # fmt: skip
 
 
 async def priced_extras() -> list[dict[str, Any]]:
-    """What offers say that disk, traffic and host cost on top."""
+    """The prices of disk, traffic and host that offers state, as rows for :func:`app.pricing.offers.bill.market_of`."""
     return await fetch_rows(
         "SELECT provider, disk_usd_per_gb_month_micro, traffic_usd_per_gb_micro, remark, NULL AS vcpus, "
         "NULL AS ram_gb, NULL AS gpu_count_number FROM offer WHERE source <> {} "
@@ -75,7 +66,7 @@ async def priced_extras() -> list[dict[str, Any]]:
 
 
 async def hosts() -> list[dict[str, Any]]:
-    """The mean host of a provider's machines: processors and memory for each card."""
+    """The mean host of each provider's machines: vCPUs and GB of memory per GPU."""
     return await fetch_rows(
         "SELECT provider, NULL AS disk_usd_per_gb_month_micro, NULL AS traffic_usd_per_gb_micro, '' AS remark, "
         "avg(vcpus / gpu_count_number) AS vcpus, avg(ram_gb / gpu_count_number) AS ram_gb, 1 AS gpu_count_number "
@@ -85,7 +76,7 @@ async def hosts() -> list[dict[str, Any]]:
 
 
 async def parts() -> list[Parts]:
-    """What prices include and leave out."""
+    """Which parts the prices of each provider include and exclude."""
     return await fetch(
         Parts, "SELECT DISTINCT provider, price_includes, price_excludes FROM offer WHERE source <> {}", COMMUNITY
     )

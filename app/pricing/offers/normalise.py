@@ -18,7 +18,7 @@ from app.pricing.offers.gpu_slices import of_whole_cards
 from app.pricing.offers.offer import Offer, Per, Rate, RawOffer, Reason, SetAside, Tier
 
 DISAGREEMENT = Fraction(1, 100)
-"""By how much the price per GPU times the count may differ from the price per instance (rounding)."""
+"""The share by which price per GPU × count may differ from the price per instance, because of rounding."""
 
 _ON_DEMAND = {"on-demand", "ondemand", "on_demand", "payg", "pay-as-you-go", "secure", "community", "production",
               "prototyping", "marketplace"}  # fmt: skip
@@ -88,7 +88,7 @@ def _offer(
     months: int | None,
     price: _Price,
 ) -> Offer:
-    """The offer that what was understood makes with what is taken as stated."""
+    """The offer, from what was normalised (provider, GPU, count, tier, price) and what is taken as stated."""
     where = place(provider, _clean(raw.region, 80))
     facts = providers()[provider]
     return Offer(
@@ -155,7 +155,7 @@ def _optional_micro(value: object) -> int | None:
 
 
 def _count(value: object) -> Fraction | None:
-    """The number of GPUs; a third of a card may come as ``1/3``. Empty is "not known"."""
+    """The number of GPUs; a third of a GPU may be written ``1/3``. ``None`` if it is empty."""
     if value is None or value == "":
         return None
     if isinstance(value, Fraction):
@@ -241,7 +241,8 @@ def _rate(currency: str, rates: Mapping[str, Rate]) -> tuple[Fraction, str]:
 
 
 def _identity(raw: RawOffer, provider: str, gpu: str, count: Fraction | None, tier: Tier, months: int | None) -> str:
-    """What makes an offer the same one tomorrow: everything that describes it but its price and dates."""
+    """The id of an offer: a hash of everything that describes it except its price and dates, so that it stays the same
+    when the price changes."""
     parts = (raw.source, provider, gpu, count, tier, months, raw.tier.casefold().replace("_", "-"),
              raw.region.casefold(), raw.product, raw.interconnect, raw.vcpus, raw.ram_gb)  # fmt: skip
     return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:20]

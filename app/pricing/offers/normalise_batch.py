@@ -1,6 +1,6 @@
 """A source's whole answer: each row normalised, then duplicates, superseded rows and absurd prices set aside. Pure.
 
-A row is never lost: whatever goes in comes out in one of the two lists of a :class:`~app.pricing.offers.offer.Batch`.
+No row is lost: each ends in one of the two lists of a :class:`~app.pricing.offers.offer.Batch`.
 """
 
 import re
@@ -14,7 +14,7 @@ from app.pricing.offers.normalise import normalise
 from app.pricing.offers.offer import Batch, Offer, Rate, RawOffer, Reason, SetAside
 
 ABSURD_FACTOR = 20
-"""How many times over, or under, its GPU's median a price may be before it is taken for an error."""
+"""A price this many times above or below its GPU's median is taken for an error."""
 
 
 def normalise_batch(
@@ -22,8 +22,8 @@ def normalise_batch(
 ) -> Batch:
     """Normalise a whole answer: each alone, then duplicates, superseded rows and absurd prices among them.
 
-    ``medians`` (GPU slug → micro-dollars per GPU-hour) are those of what is already known; a GPU that is not
-    among them is judged by the batch's own median.
+    ``medians`` (GPU slug → micro-dollars per GPU-hour) are those of the prices already known; a GPU that is not among
+    them is judged by the batch's own median.
     """
     kept: _Rows = []
     aside: list[SetAside] = []
@@ -50,8 +50,8 @@ _Rows = list[_Row]
 
 
 def _without_duplicates(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
-    """One row for each identity: the one seen last and, of one instant, the dearest: no offer is to look better
-    than it is."""
+    """One row for each id: the one seen last and, among those of one instant, the most expensive, so that no offer
+    looks better than it is."""
     best: dict[str, _Row] = {}
     aside: list[SetAside] = []
     for row in rows:
@@ -61,14 +61,14 @@ def _without_duplicates(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
             continue
         winner, loser = sorted((held, row), key=lambda r: (-r.offer.fetched_at, -r.offer.usd_per_gpu_hour_micro))
         best[row.offer.id] = winner
-        aside.append(SetAside(loser.raw, Reason.DUPLICATE, f"stands here already, with {winner.offer.quoted_amount}"))
+        aside.append(SetAside(loser.raw, Reason.DUPLICATE, f"is listed already, with {winner.offer.quoted_amount}"))
     return list(best.values()), aside
 
 
 def _without_superseded(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
-    """A row of an older list gives way to a later list of another source, so that no provider's best price is older
-    than what another source says since: where the later list states the same offer, and where everything that it
-    states of this provider, card and tier is dearer.
+    """Set aside rows of an older list that a later list of another source supersedes: if the later list states the same
+    offer, or if all its prices of this provider, GPU and tier are higher. Otherwise a provider's best price could be
+    one that a newer list no longer has.
     """
     groups: dict[tuple[object, ...], _Rows] = {}
     for row in rows:
@@ -92,7 +92,7 @@ def _without_superseded(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
 
 @cache
 def _family(gpu: str) -> str:
-    """The card without its form: variants among which a spelling may leave open which one is meant."""
+    """The GPU's slug without form factor and memory: a spelling may leave open which of these variants is meant."""
     return re.sub(r"-(sxm\d?|pcie|nvl|server|workstation|max-q)(?=-)", "", gpu)
 
 
@@ -102,7 +102,7 @@ def _is_later(other: Offer, offer: Offer) -> bool:
 
 
 def _superseded(offer: Offer, later: list[Offer]) -> str:
-    """Why an offer gives way to what later lists say; empty where it stands."""
+    """Why later lists supersede an offer; empty if none does."""
     price = offer.usd_per_gpu_hour_micro
     if any(
         _states_the_same(other, offer) or (other.usd_per_gpu_hour_micro == price and _same_region(other, offer))
@@ -116,7 +116,7 @@ def _superseded(offer: Offer, later: list[Offer]) -> str:
 
 
 _ANY_MARKET = {"on-demand", "marketplace", "spot", ""}
-"""Words of a tier that do not say in which of a provider's markets."""
+"""Spellings of a tier that do not say which of a provider's markets it belongs to."""
 
 
 def _agree(a: object, b: object) -> bool:

@@ -1,4 +1,4 @@
-"""The shapes of an offer: as a source says it, as we keep it, and as set aside with its reason."""
+"""The forms of an offer: raw as a source states it, normalised, and set aside with the reason."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,9 +6,8 @@ from enum import StrEnum
 from fractions import Fraction
 
 COMMUNITY = "community"
-"""The source of what people report: beside the providers' own prices, never in their place.
-
-Also the key of what shows it.
+"""The ``source`` of prices that visitors report: they are shown beside the providers' own, never instead of them. Also
+the version key of the pages that show them.
 """
 
 
@@ -35,9 +34,9 @@ class RawOffer:
     ``commitment_months`` is a number, or ``None`` for "read it from the tier", or ``0`` for "a term is binding but
     the source does not say which". ``price_includes`` and ``price_excludes`` are parts joined by ``+``: ``gpu``,
     ``host``, ``disk``, ``traffic``. ``fetched_at`` is seconds since 1970, ``price_since`` an ISO date. ``stock`` is
-    ``in``, ``out`` or empty for "not told"; ``disk_gb`` is what the price holds; ``reliability`` is the share of time,
-    0 to 1, for which the machine could be reached. ``fault`` says why the row could not be read at all,
-    ``not_an_offer`` why nobody can rent what it states at that price.
+    ``in``, ``out`` or empty for "not stated"; ``disk_gb`` is included in the price; ``reliability`` is the share of
+    time, 0 to 1, for which the machine could be reached. ``fault`` says why the row could not be read at all,
+    ``not_in_force`` why the price is not valid now, ``not_an_offer`` why nobody can rent it at that price.
     """
 
     source: str
@@ -87,12 +86,11 @@ class Rate:
 class Offer:
     """A normalised offer. Money is in micro-dollars; ``None`` is "not known".
 
-    ``gpu_count`` may be a fraction of a card. ``derived`` names the price that was computed from the other and the
-    count, or is empty. ``stock`` is ``in``, ``out`` or empty; ``disk_gb`` and ``min_nodes`` are kept where stated, and
-    so is what further disk and traffic cost, in micro-dollars. ``stale_at`` is the second from which the price counts
-    as stale. Of spot, ``reclaim_low`` to ``reclaim_high`` per cent of such machines are taken back within
-    ``reclaim_hours`` hours (no upper bound: ``None``); ``reliability`` is the share of time, 0 to 1, for which the host
-    was reachable.
+    ``gpu_count`` may be a fraction of a GPU. ``derived`` names the price that was computed from the other and the
+    count, or is empty. ``stock`` is ``in``, ``out`` or empty; ``disk_gb``, ``min_nodes`` and the prices of further disk
+    and traffic are kept if stated. ``stale_at`` is the second from which the price counts as stale. For spot,
+    ``reclaim_low`` to ``reclaim_high`` per cent of such machines are reclaimed within ``reclaim_hours`` hours (no upper
+    bound: ``None``); ``reliability`` is the share of time, 0 to 1, for which the host was reachable.
     """
 
     id: str
@@ -163,8 +161,7 @@ class Reason(StrEnum):
 REASONS: dict[Reason, str] = {
     Reason.UNKNOWN_PROVIDER: "The provider is not in the catalogue.",
     Reason.UNKNOWN_GPU: "The catalogue knows no accelerator by this name.",
-    Reason.MEMORY_CONTRADICTS: "The stated memory is not that of the named card; which of the two is true can't be "
-    "told.",
+    Reason.MEMORY_CONTRADICTS: "The stated memory is not that of the named card; either of the two may be wrong.",
     Reason.UNKNOWN_TIER: "It is not said whether this is on demand, spot or reserved.",
     Reason.NOT_A_PRICE: "The price is missing or not a number.",
     Reason.ZERO_PRICE: "Nobody rents out a GPU for nothing: a placeholder.",
@@ -180,7 +177,7 @@ REASONS: dict[Reason, str] = {
     Reason.UNREADABLE: "The row lacks what it must state, or states it in a form nobody knows.",
     Reason.HELD: "Moved by more than ten times since the last fetch; shown once another fetch confirms it.",
     Reason.NOT_AUTHORITY: "A better source speaks for this provider.",
-    Reason.DUPLICATE: "The same offer stands here already.",
+    Reason.DUPLICATE: "The same offer is listed already.",
     Reason.SUPERSEDED: "A later list states the same offer, or a higher lowest price of that provider.",
 }
 """What each reason means, for a reader."""
@@ -197,7 +194,7 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The outcome of normalising: every raw offer is in exactly one of the two."""
+    """The result of normalising: every raw offer is in exactly one of the two lists."""
 
     offers: tuple[Offer, ...]
     set_aside: tuple[SetAside, ...]

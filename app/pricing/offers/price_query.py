@@ -1,4 +1,4 @@
-"""What a reader asks of the price table, typed, checked, and with one canonical address. Pure."""
+"""A query of the price table: typed, checked, and with one canonical address. Pure."""
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -22,13 +22,14 @@ SORTS = {
 }
 """Sort key → what it sorts by, in words."""
 RANKED = ("price", "instance")
-"""Sort keys by which offers rank; terms of different length never rank against each other."""
+"""Sort keys that are prices: with these, terms of different length are listed apart and never rank against each
+other."""
 ORDERS = ("asc", "desc")
 UNITS = tuple(HOURS_PER)
 NOWHERE = "not-stated"
-"""The region of offers whose source names none."""
+"""The filter value for offers whose source states no region."""
 OR_NOT_STATED = "-or-not-stated"
-"""After a country or continent: what is there, and what may be, by where its provider says that its machines are."""
+"""Suffix of a country or continent: also match offers without a region whose provider has machines there."""
 
 FILTERS = ("gpu", "provider", "region", "tier", "stock", "min_memory_gb", "max_usd", "gpu_count", "q")
 STOCKS = ("in", "out")
@@ -39,7 +40,7 @@ PARAMETERS = (*FILTERS, "unit", "sort", "order", "page")
 
 
 class Meaning(NamedTuple):
-    """What a parameter means, in words, and an example of a value."""
+    """The meaning of a parameter in words, and an example of a value."""
 
     words: str
     example: str
@@ -50,7 +51,7 @@ MEANINGS = {
     "provider": Meaning("one or more providers, by slug", "verda"),
     "region": Meaning("countries (ISO code), continents, a provider's own region name, europe-or-not-stated", "us"),
     "tier": Meaning("on-demand, spot or reserved", "spot"),
-    "stock": Meaning("in or out of stock, as the source tells; most tell nothing", "in"),
+    "stock": Meaning("in or out of stock, as the source states; most state nothing", "in"),
     "min_memory_gb": Meaning("memory of one GPU, at least, in GB", "80"),
     "max_usd": Meaning("USD per GPU-hour, at most", "2.50"),
     "gpu_count": Meaning("GPUs in the instance; a fraction for a part of a card", "8"),
@@ -67,7 +68,7 @@ MEANINGS = {
 
 @dataclass(frozen=True, slots=True)
 class PriceQuery:
-    """A checked question. Multiple values of a filter are alternatives; filters narrow together."""
+    """A checked query. Several values of one filter are alternatives; an offer has to match all filters."""
 
     gpu: tuple[str, ...] = ()
     provider: tuple[str, ...] = ()
@@ -109,7 +110,7 @@ class PriceQuery:
         return encode(self.pairs())
 
     def address(self, path: str = "/prices") -> str:
-        """The canonical address of this question at ``path``."""
+        """The canonical address of this query at ``path``."""
         query = self.query_string()
         return f"{path}?{query}" if query else path
 
@@ -118,11 +119,11 @@ class PriceQuery:
         return any(name in FILTERS for name, _ in self.pairs())
 
     def with_(self, **changes: object) -> "PriceQuery":
-        """The same question with ``changes``, from its first page."""
+        """The same query with ``changes``, on its first page."""
         return replace(self, **{"page": 1, **changes})  # type: ignore[arg-type]
 
     def without(self, name: str, value: str | None = None) -> "PriceQuery":
-        """The same question without one filter, or without one of its values."""
+        """The same query without one filter, or without one of its values."""
         attribute = "max_usd_micro" if name == "max_usd" else name
         held = getattr(self, attribute)
         if isinstance(held, tuple):

@@ -11,7 +11,7 @@ WIDTH = 400
 """Width of a strip in its own units. Ticks that fall on the same unit look the same, and are drawn once."""
 
 Prices = Mapping[str, list[int]]
-"""Tier → the prices asked in it, in micro-dollars per GPU-hour."""
+"""Tier → its prices, in micro-dollars per GPU-hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Axis:
         return "".join(f"M{self._at(power)} 0v4" for power in range(self.low, self.high + 1))
 
     def at(self, micro: int) -> int:
-        """The place of a price, in units from the left."""
+        """The position of a price, in units from the left."""
         return self._at(log2(max(micro, 1) / 1e6))
 
     def _at(self, power: float) -> int:
@@ -40,7 +40,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The ticks of one GPU as SVG path data, and the same in ``words``."""
+    """The ticks of one GPU as SVG path data, and a text alternative, ``words``."""
 
     on_demand: str
     spot: str
@@ -48,8 +48,7 @@ class Strip:
 
 
 def axis_of(prices: Iterable[int]) -> Axis | None:
-    """The smallest axis of whole doublings that holds all ``prices`` (micro-dollars); ``None`` where there are
-    none."""
+    """The smallest axis of whole doublings that covers all ``prices`` (micro-dollars); ``None`` without prices."""
     held = [price for price in prices if price > 0]
     if not held:
         return None
@@ -65,7 +64,7 @@ def draw(prices: Prices, axis: Axis) -> Strip:
 
 
 def in_words(prices: Prices) -> str:
-    """What the strip shows, for who doesn't see it: ``27 on demand from $1.49 to $12.29, median $4.29; 9 spot …``."""
+    """The text alternative of a strip: ``27 on demand from $1.49 to $12.29, median $4.29; 9 spot …``."""
     said = []
     for tier, name in (("on-demand", "on demand"), ("spot", "spot")):
         held = prices.get(tier, [])

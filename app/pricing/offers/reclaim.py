@@ -1,12 +1,11 @@
-"""How often spot is taken, and what that does to its price. Pure.
+"""How often spot machines are reclaimed, and what that adds to their price. Pure.
 
-A band says that so many per cent of machines of a kind are taken back within so many hours. Taking the machine back is
-a Poisson process in it, and the middle of the band stands for the band: the rate of being taken is
-``-ln(1 - p) / hours``. Lost work and reloads then stretch every hour of useful work by the factor of J. T. Daly ("A
-higher order estimate of the optimum checkpoint interval for restart dumps", Future Generation Computer Systems 22,
-2006), here without a time for the dump itself: with the mean time between reclaims M, a reload of R and work that is
-lost back to its last checkpoint every C hours, ``(M / C) * exp(R / M) * (exp(C / M) - 1)``, and ``exp(R / M)`` for
-C = 0.
+A band says which per cent of machines of a kind are reclaimed within some number of hours. Reclaims are modelled as a
+Poisson process whose rate follows from the middle p of the band, as a share: ``-ln(1 - p) / hours``. Lost work and
+reloads then stretch every hour of useful work by the factor of J. T. Daly ("A higher order estimate of the optimum
+checkpoint interval for restart dumps", Future Generation Computer Systems 22, 2006), without the time that writing a
+checkpoint takes: with a mean time M between reclaims, a reload time R and a checkpoint every C hours, it is
+``(M / C) * exp(R / M) * (exp(C / M) - 1)``, and ``exp(R / M)`` for C = 0.
 """
 
 import math
@@ -16,17 +15,19 @@ from typing import Any
 
 MONTH_HOURS = 730
 OPEN_END = 10
-"""A band without an end is taken to reach so many per cent above its beginning: as wide again as two of the others."""
+"""A band without an upper bound is taken to reach this many percentage points above its lower one: twice the width of
+the others."""
 RELOAD_HOURS = 0.25
-"""How long it is taken to last until work on spot goes on after a reclaim, unless a visitor says otherwise: another
-machine, its start, the model."""
+"""The assumed time from a reclaim until work goes on, unless a visitor enters another: getting a machine, starting it,
+loading the model."""
 LONGEST = 700.0
-"""Beyond this exponent the work never gets done."""
+"""With a larger exponent the work counts as never done: the factor would overflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reclaim:
-    """``low`` to ``high`` per cent of spot machines of a kind are taken back within ``hours``; no ``high``: or more."""
+    """``low`` to ``high`` per cent of spot machines of a kind are reclaimed within ``hours``; ``high`` is ``None`` for
+    "``low`` or more". ``seen_at`` is in seconds since 1970."""
 
     provider: str
     product: str
@@ -38,16 +39,16 @@ class Reclaim:
 
 
 def rate_per_hour(low: int, high: int | None, hours: int) -> float:
-    """How many times an hour a machine is taken, from the middle of its band."""
+    """Reclaims per machine and hour, from the middle of the band."""
     middle = (low + (high if high is not None else low + OPEN_END)) / 200
     return -math.log1p(-min(middle, 0.99)) / hours
 
 
 def stretch(taken_per_hour: float, reload_hours: float, lost_hours: float) -> float:
-    """How many hours are paid for each hour of useful work: 1 where the machine is never taken.
+    """Hours paid for each hour of useful work: 1 if the machine is never reclaimed, infinite if the work never gets
+    done.
 
-    ``reload_hours`` is the time until the work goes on after each reclaim, ``lost_hours`` how far apart the points are
-    from which it can go on. Infinite where it never gets done.
+    ``reload_hours`` is the time until work goes on after each reclaim, ``lost_hours`` the time between checkpoints.
     """
     if taken_per_hour <= 0:
         return 1.0
@@ -59,7 +60,7 @@ def stretch(taken_per_hour: float, reload_hours: float, lost_hours: float) -> fl
 
 
 def hours_between(row: Mapping[str, Any]) -> float:
-    """The mean hours between reclaims of a spot offer; 0 where it is not told, and of everything else."""
+    """The mean hours between reclaims of a spot offer; 0 if it is not stated, and for other tiers."""
     if row["tier"] != "spot" or row["reclaim_low"] is None or not row["reclaim_hours"]:
         return 0.0
     taken = rate_per_hour(row["reclaim_low"], row["reclaim_high"], row["reclaim_hours"])
@@ -67,7 +68,7 @@ def hours_between(row: Mapping[str, Any]) -> float:
 
 
 def spot_factor(row: Mapping[str, Any]) -> float:
-    """Hours of rent for each hour of use of an offer, to four places: above 1 for spot whose reclaims are told, where
-    each costs :data:`RELOAD_HOURS` and what was under way is sent again."""
+    """Hours of rent for each hour of use of an offer, to four places: above 1 for spot with stated reclaims, each of
+    which costs :data:`RELOAD_HOURS`; requests under way are sent again."""
     every = hours_between(row)
     return round(stretch(1 / every, RELOAD_HOURS, 0), 4) if every else 1.0

@@ -1,4 +1,4 @@
-"""Questions to the stored offers. Rows come back as values; no HTML and no HTTP here."""
+"""Queries of the stored offers. Returns plain values; no HTML and no HTTP here."""
 
 import re
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ from app.upstream.tables import LoadedSource
 Row = dict[str, Any]
 
 CONFIRMATION_STEP_S = 6 * HOUR_S
-"""Pages show when a price was confirmed rounded down to this, so that confirming it empties no cache."""
+"""Pages show when a price was confirmed, rounded down to this, so that confirming it again invalidates no cache."""
 
 FACETS = ("gpu", "provider", "tier", "region", "gpu_count")
-"""Filters that show how many rows each of their choices leaves."""
+"""Filters that show how many rows each of their choices would leave."""
 
 _FACET_COLUMNS: dict[str, tuple[str, ...]] = {
     "gpu": ("gpu",),
@@ -49,7 +49,7 @@ SORT_COLUMNS: dict[str, Column] = {
     "seen": OfferRow.fetched_at,
 }
 _TAKEN_AN_HOUR = '("reclaim_low" + coalesce("reclaim_high", "reclaim_low" + 10)) * 1.0 / "reclaim_hours"'
-"""By which bands of a month and of an hour rank: the middle of the band, for an hour."""
+"""Sort key of reclaim bands: the middle of the band per hour, so that bands of a month and of an hour compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ class OfferPage:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How many offers there are, how many of them fresh, seen between which instants."""
+    """How many offers there are, how many of them are fresh, and the seconds at which the first and the last of them
+    was seen (``None`` without offers)."""
 
     offers: int
     fresh: int
@@ -76,14 +77,14 @@ class Freshness:
 
 
 async def offer_page(query: PriceQuery, now: int | None = None) -> OfferPage:
-    """The rows of the asked page, the number of all, and the facets."""
+    """The rows of the query's page, the number of all, and the facets."""
     total = await count(query)
     rows = await rows_between(query, (query.page - 1) * PAGE_SIZE, PAGE_SIZE, now)
     return OfferPage(rows, total, await _facets(query))
 
 
 async def count(query: PriceQuery) -> int:
-    """How many offers answer ``query``."""
+    """How many offers match ``query``."""
     if not is_tallied(query):
         return int(await _narrowed(OfferRow.count(), _where(query)).run())
     found = (
@@ -95,12 +96,13 @@ async def count(query: PriceQuery) -> int:
 
 
 async def rows_between(query: PriceQuery, offset: int, limit: int, now: int | None = None) -> list[Row]:
-    """At most ``limit`` offers from the ``offset``-th, in the asked order; with ``now``, current rank before stale."""
+    """At most ``limit`` offers from the ``offset``-th, in the query's order; with ``now`` (seconds), fresh before
+    stale."""
     return list(await _asked(query, now).limit(limit).offset(offset).run())
 
 
 async def all_rows(query: PriceQuery) -> list[Row]:
-    """Every offer that answers ``query``, in the asked order."""
+    """Every offer that matches ``query``, in its order."""
     return list(await _asked(query).run())
 
 
@@ -140,7 +142,7 @@ async def next_stale(now: int) -> int | None:
 
 
 async def freshness(now: int) -> Freshness:
-    """How current what there is is, in all."""
+    """How current the offers are as a whole, at ``now`` (seconds)."""
     oldest = await OfferRow.select(Min(OfferRow.fetched_at, alias="at")).first().run()
     newest = await OfferRow.select(Max(OfferRow.fetched_at, alias="at")).first().run()
     return Freshness(
@@ -152,13 +154,12 @@ async def freshness(now: int) -> Freshness:
 
 
 async def sources() -> list[Row]:
-    """Every source that was loaded."""
+    """Every source that has been loaded, by name."""
     return list(await LoadedSource.select().order_by(LoadedSource.name).run())
 
 
 async def known_prices(gpu: str, tier: str) -> list[int]:
-    """What the offers of a GPU and tier ask, in micro-dollars per GPU-hour, the lowest first; without what visitors
-    reported."""
+    """The prices of a GPU and tier in micro-dollars per GPU-hour, the lowest first, without visitors' reports."""
     return await fetch_column(
         "SELECT usd_per_gpu_hour_micro FROM offer WHERE gpu = {} AND tier = {} AND source <> {} ORDER BY 1",
         gpu, tier, COMMUNITY,
@@ -176,7 +177,8 @@ def _narrowed(select: Any, where: CombinableMixin | None) -> Any:
 
 
 def _ordered(select: Any, query: PriceQuery) -> Any:
-    """The asked order; prices rank within their group only, unknown values come last, ties have one order."""
+    """``select`` in the query's order; prices rank within their group only, unknown values come last, ties are broken
+    by id."""
     column = SORT_COLUMNS[query.sort]
     ascending = query.order == "asc"
     if query.sort in RANKED:
@@ -235,9 +237,9 @@ def _where(
 
 
 async def _facets(query: PriceQuery) -> dict[str, dict[str, int]]:
-    """For each filter, how many rows each of its choices leaves, all other filters standing.
+    """For each filter, how many rows each of its choices leaves with all other filters unchanged.
 
-    Filters that are not in use share one question to the database: their rows are the same.
+    Filters that are not in use share one statement: they count the same rows.
     """
     used = [name for name in FACETS if getattr(query, name)]
     found = await _grouped([name for name in FACETS if name not in used], query)
@@ -250,7 +252,7 @@ async def _facets(query: PriceQuery) -> dict[str, dict[str, int]]:
 
 
 def is_tallied(query: PriceQuery) -> bool:
-    """True if the tally alone can count what answers ``query``."""
+    """True if ``query`` can be counted from the tally alone, without reading offers."""
     return query.max_usd_micro is None and not query.q
 
 
@@ -268,25 +270,25 @@ async def _grouped(names: list[str], query: PriceQuery, leave_out: str = "") -> 
 
 
 def _keys(row: Row, name: str) -> set[str]:
-    """The choices of a filter that a row falls under; a region falls under its country and continent too."""
+    """The choices of the filter ``name`` that a row belongs to; a region also belongs to its country and continent."""
     if name == "region":
         return {row["continent"], row["country"], row["region"] or NOWHERE} - {""}
     return {row[name]} - {None}
 
 
-async def tells_stock() -> bool:
-    """True if any source tells what is in stock."""
+async def has_stock() -> bool:
+    """True if any offer states its stock."""
     return bool(await OfferTally.exists().where(OfferTally.stock != "").run())
 
 
 async def seen_spans() -> dict[str, Row]:
-    """Provider → when its ``oldest`` and ``newest`` price were last confirmed."""
+    """Provider → the seconds at which the ``oldest`` and the ``newest`` of its prices were confirmed."""
     oldest, newest = Min(OfferRow.fetched_at, alias="oldest"), Max(OfferRow.fetched_at, alias="newest")
     rows = await OfferRow.select(OfferRow.provider, oldest, newest).group_by(OfferRow.provider).run()
     return {row["provider"]: row for row in rows}
 
 
-async def offered() -> tuple[int, int, int]:
-    """How many offers, GPUs and providers there are."""
+async def totals() -> tuple[int, int, int]:
+    """The numbers of offers, of GPUs offered and of providers offering."""
     by_gpu = await counts_by("gpu")
     return sum(by_gpu.values()), len(by_gpu), len(await counts_by("provider"))

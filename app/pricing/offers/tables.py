@@ -7,7 +7,7 @@ from app.storage.engine import ENGINE
 
 
 class OfferRow(Table, db=ENGINE, tablename="offer"):
-    """One current offer. ``rank_group`` keeps terms apart: 0 on demand and spot, else months, 9999 unknown."""
+    """One current offer. ``rank_group`` separates terms: 0 on demand and spot, else months, 9999 unknown."""
 
     id = Varchar(length=20, primary_key=True)
     source = Varchar(length=60)
@@ -54,7 +54,7 @@ class OfferRow(Table, db=ENGINE, tablename="offer"):
 
 
 class ReclaimRow(Table, db=ENGINE, tablename="spot_reclaim"):
-    """How often spot machines of a kind are taken back in a region: a band in per cent within so many hours."""
+    """How often spot machines of a kind are reclaimed in a region: ``low`` to ``high`` per cent within ``hours``."""
 
     source = Varchar(length=60)
     provider = Varchar(length=60)
@@ -67,7 +67,8 @@ class ReclaimRow(Table, db=ENGINE, tablename="spot_reclaim"):
 
 
 class ClaimRow(Table, db=ENGINE, tablename="source_claim"):
-    """The lowest price that a source states of a provider for whom a better source speaks, kept to be compared."""
+    """The lowest price that a source states for a provider whose prices are taken from a better source, kept for
+    comparison."""
 
     source = Varchar(length=60)
     provider = Varchar(length=60)
@@ -79,7 +80,7 @@ class ClaimRow(Table, db=ENGINE, tablename="source_claim"):
 
 
 class OfferTally(Table, db=ENGINE, tablename="offer_tally"):
-    """How many offers there are of each combination that filters choose by; made anew with every write."""
+    """The number of offers with each combination of filter values; rewritten with every change of offers."""
 
     id = Serial(primary_key=True)
     gpu = Varchar(length=60)
@@ -95,7 +96,7 @@ class OfferTally(Table, db=ENGINE, tablename="offer_tally"):
 
 
 class SetAsideRow(Table, db=ENGINE, tablename="set_aside"):
-    """A row that a source stated and that is not shown, with its reason."""
+    """A row of a source's answer that is not shown, with the reason."""
 
     id = Serial(primary_key=True)
     source = Varchar(length=60)
@@ -109,7 +110,8 @@ class SetAsideRow(Table, db=ENGINE, tablename="set_aside"):
 
 
 class SmallAnswerRow(Table, db=ENGINE, tablename="small_answer"):
-    """How often in a row a source stated far fewer offers of a provider than are kept, and how many."""
+    """A source's last answer if it had far fewer offers of a provider than before: how many, and the number of such
+    answers in a row."""
 
     source = Varchar(length=60)
     provider = Varchar(length=60)
@@ -118,7 +120,7 @@ class SmallAnswerRow(Table, db=ENGINE, tablename="small_answer"):
 
 
 class HeldPriceRow(Table, db=ENGINE, tablename="held_price"):
-    """A price that moved by more than ten times and waits for the next fetch to confirm it."""
+    """A price that changed more than tenfold and is not shown until the next fetch confirms it."""
 
     id = Varchar(length=20, primary_key=True)
     source = Varchar(length=60)
@@ -135,7 +137,8 @@ class ExchangeRateRow(Table, db=ENGINE, tablename="exchange_rate"):
 
 
 class SeriesRow(Table, db=ENGINE, tablename="price_series"):
-    """What a history of prices belongs to: one offer. ``commitment_months`` 0 is a term of unknown length."""
+    """A price series: the offer that a history of prices belongs to. ``commitment_months`` 0 is a term of unknown
+    length."""
 
     id = Serial(primary_key=True)
     offer = Varchar(length=40)
@@ -147,7 +150,8 @@ class SeriesRow(Table, db=ENGINE, tablename="price_series"):
 
 
 class SpanRow(Table, db=ENGINE, tablename="price_span"):
-    """A price of a series from one second to another; no end is "still". An unchanged price writes nothing."""
+    """A price of a series, valid from one second until another; without an end it is still valid. An unchanged price
+    writes nothing."""
 
     series = Integer()
     valid_from = BigInt()
@@ -198,8 +202,8 @@ class LevelRow(Table, db=ENGINE, tablename="price_level"):
 
 
 class SurvivalCurveRow(Table, db=ENGINE, tablename="survival_curve"):
-    """How long a provider's prices of a tier last, from what was known up to the second ``until``; no provider: all
-    providers' together. ``steps`` is a JSON list of pairs: an age in days, and the share that stands from then on."""
+    """The survival curve of a provider's, or a pool's, prices of a tier, from the history up to the second ``until``.
+    ``steps`` is a JSON list of pairs: an age in days, and the share of prices that is unchanged from then on."""
 
     id = Serial(primary_key=True)
     provider = Varchar(length=60)
@@ -212,7 +216,7 @@ class SurvivalCurveRow(Table, db=ENGINE, tablename="survival_curve"):
 
 
 class SurvivalScoreRow(Table, db=ENGINE, tablename="survival_score"):
-    """How claims of a past month held, see :class:`app.pricing.history.survival.Score`."""
+    """How the claims of a past month turned out, see :class:`app.pricing.history.survival.Score`."""
 
     id = Serial(primary_key=True)
     month = Varchar(length=10)

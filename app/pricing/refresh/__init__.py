@@ -1,1 +1,1 @@
-"""Asking the sources: checking an answer, replacing a source's offers, exchange rates, how each source stands."""
+"""Fetching prices: checking a source's answer, replacing its offers, exchange rates, the status of each source."""

@@ -1,4 +1,4 @@
-"""Is a source's answer to be believed? Judged as a whole before anything is replaced. Pure."""
+"""Plausibility checks of a source's answer as a whole, before any offer is replaced. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from app.pricing.offers.offer import Offer
 
 HALF = 2
-"""An answer with fewer offers than those kept divided by this is not believed at once."""
+"""An answer with fewer offers than the shown ones divided by this is small, and not accepted at once."""
 AGREEING = 3
-"""So many small answers in a row that agree are believed."""
+"""This many small answers in a row that agree are accepted."""
 MOVED = 10
-"""A price that moves by more than this factor waits for the next fetch to confirm it."""
+"""A price that changes by more than this factor has to be confirmed by the next fetch."""
 TOLERANCE = 0.1
 """Small answers agree when their numbers of offers differ by at most this share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Small:
-    """How many offers the last small answer held, and how many such answers agreed in a row."""
+    """The number of offers in the last small answer, and how many such answers in a row agreed."""
 
     offers: int
     times: int
@@ -25,16 +25,18 @@ class Small:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is wrong with one provider's part of an answer, if anything, and how often in a row."""
+    """The verdict on one provider's part of an answer: ``fault`` is "" if it is accepted; ``small`` is set if it is
+    small and not accepted."""
 
     fault: str
     small: Small | None
 
 
 def judge(kept: int, came: int, before: Small | None, *, accept: bool) -> Judged:
-    """Judge an answer of ``came`` offers where ``kept`` are shown.
+    """The verdict on an answer of ``came`` offers where ``kept`` are shown; ``before`` is the last small answer.
 
-    Under half is refused until three answers in a row agree; an empty one until the operator accepts it.
+    Less than half is refused until :data:`AGREEING` answers in a row agree; an empty answer until the operator
+    accepts it (``accept``).
     """
     if accept or came * HALF >= kept:
         return Judged("", None)
@@ -48,9 +50,11 @@ def judge(kept: int, came: int, before: Small | None, *, accept: bool) -> Judged
 
 
 def leaps(offers: Iterable[Offer], prices: Mapping[str, int], held: Mapping[str, int]) -> dict[str, int]:
-    """Offer id → the new price of each that moved by more than ten times and that no earlier fetch announced.
+    """Offer id → the new price of each offer that changed by more than :data:`MOVED` and is not confirmed by the fetch
+    before.
 
-    ``prices`` are those shown, ``held`` those announced by the last fetch, in micro-dollars per GPU-hour.
+    ``prices`` are those shown, ``held`` those that the last fetch stated and that are not shown yet, in micro-dollars
+    per GPU-hour.
     """
     found = {}
     for offer in offers:

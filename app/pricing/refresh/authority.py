@@ -1,7 +1,7 @@
-"""Which source speaks for a provider: the best that is current, and never with older prices than another's newer ones.
+"""The authority for a provider's prices: of the sources that have them, the best whose prices are current.
 
-A better source gives way once its prices are stale and another's are newer, so that a cloud whose own interface is
-closed for days is not frozen at its last answer.
+A better source gives way once its prices are stale and another's are newer, so that a cloud whose own interface fails
+for days does not stay at its last answer.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from app.pricing.refresh.store import live_sources
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Recency:
     """When the newest of a source's offers of one provider was seen, and until when it counts as fresh (seconds)."""
 
     seen_at: int
@@ -23,20 +23,21 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Authorised:
-    """What of an answer is shown: its ``batch``; other source → providers that it no longer speaks for; and the offers
-    that gave way to another source, to be compared with what is shown."""
+    """The part of an answer that is shown, ``batch``; ``retire``: other source → the providers for which it is no
+    longer shown; and the offers that ``gave_way`` to another source, kept for comparison."""
 
     batch: Batch
     retire: dict[str, frozenset[str]]
     gave_way: tuple[Offer, ...]
 
 
-def whose_word(
-    name: str, provider: str, mine: Standing, others: Mapping[str, Standing], live: frozenset[str], now: int
+def refusal(
+    name: str, provider: str, mine: Recency, others: Mapping[str, Recency], live: frozenset[str], now: int
 ) -> tuple[Reason, str] | None:
-    """Why ``name`` does not speak for ``provider`` now, or ``None`` where it does. Pure.
+    """Why the prices of the source ``name`` are not shown for ``provider`` at ``now``; ``None`` if they are. Pure.
 
-    ``others`` are the sources whose offers of it stand, ``live`` those that were asked, not shipped.
+    ``others`` are the other sources with offers of this provider, ``live`` the sources that have answered and are not
+    only shipped lists.
     """
     own = sources.rank(provider, name)
     if own is None:
@@ -52,19 +53,19 @@ def whose_word(
 
 
 async def authorised(name: str, batch: Batch, now: int) -> Authorised:
-    """The part of ``batch`` with which ``name`` speaks, and what that puts out."""
+    """Split the batch of the source ``name`` into what is shown and what gives way, and find what it retires."""
     live = await live_sources()
-    standing: dict[str, dict[str, Standing]] = {}
-    for spoken in await claim_store.others(name):
-        standing.setdefault(spoken.provider, {})[spoken.source] = Standing(spoken.seen_at, spoken.stale_at)
+    recency: dict[str, dict[str, Recency]] = {}
+    for one in await claim_store.other_sources(name):
+        recency.setdefault(one.provider, {})[one.source] = Recency(one.seen_at, one.stale_at)
     offers: list[Offer] = []
     gave_way: list[Offer] = []
     aside = list(batch.set_aside)
     retire: dict[str, set[str]] = {}
     for provider, mine in _by_provider(batch.offers).items():
-        others = standing.get(provider, {})
-        own = Standing(max(offer.fetched_at for offer in mine), max(offer.stale_at for offer in mine))
-        if refused := whose_word(name, provider, own, others, live, now):
+        others = recency.get(provider, {})
+        own = Recency(max(offer.fetched_at for offer in mine), max(offer.stale_at for offer in mine))
+        if refused := refusal(name, provider, own, others, live, now):
             aside += [SetAside(as_raw(offer), *refused) for offer in mine]
             gave_way += mine if sources.rank(provider, name) is not None else []
             continue
@@ -83,6 +84,6 @@ def _by_provider(offers: Iterable[Offer]) -> dict[str, list[Offer]]:
 
 
 def as_raw(offer: Offer) -> RawOffer:
-    """What a row that is set aside says of an offer."""
+    """An offer back in the form of a raw offer, to be set aside."""
     return RawOffer(source=offer.source, provider=offer.provider, gpu=offer.gpu, tier=offer.provider_tier,
                     amount_per_gpu_hour=offer.quoted_amount, reference=offer.product)  # fmt: skip

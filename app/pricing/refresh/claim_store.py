@@ -1,4 +1,5 @@
-"""Which sources speak of which provider, and what those say that no longer do. Instants are seconds since 1970."""
+"""Which sources have which provider's prices, and the claims of those that are not shown. Instants are seconds since
+1970."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from app.storage.engine import execute, execute_many, fetch, insert_many
 
 
 class Claim(NamedTuple):
-    """The lowest price of whole cards that a source states, in micro-dollars per GPU-hour, and when it was seen."""
+    """The lowest price of whole GPUs that a source states, in micro-dollars per GPU-hour, and when it was seen."""
 
     source: str
     provider: str
@@ -20,8 +21,8 @@ class Claim(NamedTuple):
     seen_at: int
 
 
-class Spoken(NamedTuple):
-    """When the newest of a source's offers of a provider was seen, and until when the last counts as fresh."""
+class SourceOfProvider(NamedTuple):
+    """When the newest of a source's offers of a provider was seen, and until when the last of them counts as fresh."""
 
     source: str
     provider: str
@@ -29,18 +30,18 @@ class Spoken(NamedTuple):
     stale_at: int
 
 
-async def others(source: str) -> list[Spoken]:
-    """What other sources than ``source``, and not what visitors reported, have of which provider."""
+async def other_sources(source: str) -> list[SourceOfProvider]:
+    """The sources other than ``source``, by provider, without visitors' reports."""
     return await fetch(
-        Spoken,
+        SourceOfProvider,
         "SELECT source, provider, max(fetched_at) AS seen_at, max(stale_at) AS stale_at FROM offer "
         "WHERE source NOT IN ({}, {}) GROUP BY 1, 2",
         source, COMMUNITY,
     )  # fmt: skip
 
 
-async def shown(source: str, provider: str) -> list[Claim]:
-    """The lowest prices of whole cards among the offers of a source and provider."""
+async def lowest_shown(source: str, provider: str) -> list[Claim]:
+    """The lowest prices of whole GPUs among the shown offers of a source and provider."""
     return await fetch(
         Claim,
         "SELECT source, provider, gpu, tier, commitment_months, min(usd_per_gpu_hour_micro) "
@@ -51,20 +52,20 @@ async def shown(source: str, provider: str) -> list[Claim]:
 
 
 async def claims(source: str) -> list[Claim]:
-    """What is kept of a source."""
+    """The stored claims of a source."""
     return await fetch(Claim, f"SELECT {', '.join(Claim._fields)} FROM source_claim WHERE source = {{}}", source)  # noqa: S608
 
 
 async def forget(source: str) -> None:
-    """Let go of what is kept of a source, inside the running transaction."""
+    """Delete the claims of a source, inside the running transaction."""
     await execute("DELETE FROM source_claim WHERE source = {}", source)
 
 
-async def forget_of(pairs: Iterable[tuple[str, str]]) -> None:
-    """Let go of what is kept of each (source, provider), inside the running transaction."""
+async def forget_pairs(pairs: Iterable[tuple[str, str]]) -> None:
+    """Delete the claims of each (source, provider), inside the running transaction."""
     await execute_many("DELETE FROM source_claim WHERE source = {} AND provider = {}", pairs)
 
 
 async def insert(rows: Iterable[Claim]) -> None:
-    """Keep claims, inside the running transaction."""
+    """Store claims, inside the running transaction."""
     await insert_many(ClaimRow, Claim._fields, rows)

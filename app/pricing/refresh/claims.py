@@ -1,7 +1,8 @@
-"""What sources say that do not speak for a provider, kept so that it can be compared with what is shown.
+"""Claims: the lowest prices of sources that are not shown for a provider, kept so that they can be compared with those
+that are.
 
-One row for each source, provider, card, tier and term: its lowest price and the day. Bounded, and replaced with each
-answer of the source.
+One row for each source, provider, GPU, tier and term, with its lowest price and the day. Replaced with each answer of
+the source.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,11 +17,11 @@ from app.storage import scopes
 from app.storage.engine import transaction
 
 MOST = 3000
-"""A source keeps at most so many claims, about thirty times as many as any states."""
+"""The most claims of a source: about thirty times as many as any has."""
 
 
 def lowest(offers: Iterable[Offer]) -> list[Claim]:
-    """The lowest price of whole cards of each source, provider, card, tier and term."""
+    """The lowest price of whole GPUs for each source, provider, GPU, tier and term."""
     best: dict[tuple[object, ...], Offer] = {}
     for offer in offers:
         if offer.gpu_count is not None and offer.gpu_count < 1:
@@ -35,16 +36,18 @@ def lowest(offers: Iterable[Offer]) -> list[Claim]:
 
 
 async def of_retiring(retire: Mapping[str, frozenset[str]]) -> list[Claim]:
-    """What the sources that are put out say until now; shipped lists, which are old by nature, are not compared."""
+    """The claims of the sources in ``retire`` from their shown offers; without shipped lists, which are old by
+    nature."""
     found: list[Claim] = []
     for source in sorted(await live_sources() & set(retire)):
         for provider in sorted(retire[source]):
-            found += await claim_store.shown(source, provider)
+            found += await claim_store.lowest_shown(source, provider)
     return found
 
 
 async def keep(source: str, claims: list[Claim], retired: list[Claim]) -> set[str]:
-    """Replace the claims of ``source``, and add those of the sources that it put out. Returns the keys it raised."""
+    """Replace the claims of ``source``, and add those of the sources that it ``retired``. Returns the version keys that
+    were raised."""
     was = {_of_day(claim) for claim in await claim_store.claims(source)}
     differing = was.symmetric_difference(map(_of_day, claims))
     changed = {claim.provider for claim in (*differing, *retired)}
@@ -53,11 +56,11 @@ async def keep(source: str, claims: list[Claim], retired: list[Claim]) -> set[st
     keys = {SOURCES_KEY, *map(provider_key, changed)}
     async with transaction(*sorted(keys), scope=scopes.PRICES):
         await claim_store.forget(source)
-        await claim_store.forget_of({(claim.source, claim.provider) for claim in retired})
+        await claim_store.forget_pairs({(claim.source, claim.provider) for claim in retired})
         await claim_store.insert([*claims, *retired[:MOST]])
     return keys
 
 
 def _of_day(claim: Claim) -> Claim:
-    """The claim with the day on which it was seen: that is all a page tells of the instant."""
+    """The claim with ``seen_at`` as a day counted from 1970: pages show no more, so a later hour is no change."""
     return claim._replace(seen_at=claim.seen_at // DAY_S)

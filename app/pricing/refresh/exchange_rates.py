@@ -1,4 +1,4 @@
-"""Exchange rates: fetched, checked and kept, each with its publisher's day."""
+"""Exchange rates: fetched, checked and stored, each with its publisher's day."""
 
 from decimal import Decimal
 
@@ -18,18 +18,19 @@ from app.upstream.outcome import Outcome, as_fault, failed
 from app.upstream.store import record_answer
 
 RATES_AGE_S = 20 * HOUR_S
-"""Exchange rates older than this are fetched anew before a source that needs them."""
+"""Exchange rates older than this are fetched again before a source that needs them."""
 RATE_LEAP = Decimal("1.25")
-"""A rate that moves by more than this factor from one day to the next is taken for an error."""
+"""A rate that changes by more than this factor from one fetch to the next is taken for an error."""
 
 
 async def rates() -> dict[str, Rate]:
-    """The exchange rates that are known: currency → dated dollars."""
+    """The stored exchange rates: currency → US dollars for one unit, with their day."""
     return {row["currency"]: Rate(Decimal(row["usd"]), row["day"]) for row in await ExchangeRateRow.select().run()}
 
 
 async def ensure_rates(source: Source) -> None:
-    """Fetch rates where a source needs one that is missing or old; an old one stands if that fails."""
+    """Fetch rates if the source needs one that is missing or old. If that fails, an old rate is used; raises
+    :class:`FetchError` if there is none."""
     known = await store.when_rates_were_fetched()
     if all(0 <= clock.timestamp() - known.get(code, 0) < RATES_AGE_S for code in source.currencies):
         return
@@ -39,7 +40,7 @@ async def ensure_rates(source: Source) -> None:
 
 
 async def refresh_rates(settings: Settings) -> Outcome:
-    """Fetch the rates, check them against those known, and keep them."""
+    """Fetch the rates, check them against the stored ones, and store them. Never raises for a publisher's fault."""
     publisher = RATES(settings)
     try:
         fresh = await publisher.fetch()

@@ -1,4 +1,4 @@
-"""How often spot machines are taken back, by kind of machine and region, and the offers that say so."""
+"""Reclaim bands of spot machines, by kind of machine and region, and the spot offers that show them."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from app.storage.engine import execute, execute_many, fetch, fetch_value
 
 
 class SpotOffer(NamedTuple):
-    """An offer of spot and the band that it says: per cent taken back within so many hours."""
+    """A spot offer and its band: per cent reclaimed within ``reclaim_hours``."""
 
     id: str
     gpu: str
@@ -20,7 +20,7 @@ class SpotOffer(NamedTuple):
 
 
 class Band(NamedTuple):
-    """The band of a kind of machine in a region; no ``high`` is "or more"."""
+    """The band of a kind of machine in a region, in per cent within ``hours``; ``high`` is ``None`` for "or more"."""
 
     product: str
     region: str
@@ -30,12 +30,12 @@ class Band(NamedTuple):
 
 
 async def number(source: str) -> int:
-    """How many bands are kept of a source."""
+    """The number of stored bands of a source."""
     return int(await fetch_value("SELECT count(*) FROM spot_reclaim WHERE source = {}", source))
 
 
 async def replace(source: str, bands: Iterable[Reclaim]) -> None:
-    """Put bands in place of those that are kept of a source, inside the running transaction."""
+    """Replace the stored bands of a source, inside the running transaction."""
     await execute("DELETE FROM spot_reclaim WHERE source = {}", source)
     await execute_many(
         "INSERT INTO spot_reclaim (source, provider, product, region, low, high, hours, seen_at) "
@@ -47,7 +47,7 @@ async def replace(source: str, bands: Iterable[Reclaim]) -> None:
 
 
 async def spot_offers(provider: str) -> list[SpotOffer]:
-    """The offers of spot of a provider."""
+    """The spot offers of a provider."""
     return await fetch(
         SpotOffer,
         f"SELECT {', '.join(SpotOffer._fields)} FROM offer WHERE provider = {{}} AND tier = 'spot'",  # noqa: S608
@@ -56,10 +56,10 @@ async def spot_offers(provider: str) -> list[SpotOffer]:
 
 
 async def write_bands(rows: Iterable[tuple[int | None, int | None, int | None, str]]) -> None:
-    """Write bands on offers, (low, high, hours, id) each, inside the running transaction."""
+    """Set the bands of offers, (low, high, hours, id) each, inside the running transaction."""
     await execute_many("UPDATE offer SET reclaim_low = {}, reclaim_high = {}, reclaim_hours = {} WHERE id = {}", rows)
 
 
 async def bands(provider: str) -> list[Band]:
-    """What is kept of a provider's machines."""
+    """The stored bands of a provider's machines."""
     return await fetch(Band, "SELECT product, region, low, high, hours FROM spot_reclaim WHERE provider = {}", provider)

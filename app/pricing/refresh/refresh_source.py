@@ -1,7 +1,7 @@
-"""Fetching prices now: ask a source, check its answer as a whole, write it or keep what stands. Workers and commands
-only.
+"""Refreshing a source: fetch its answer, check it as a whole, write it or keep the previous offers. Called by workers
+and commands only.
 
-Whatever goes wrong, the last good offers stay and the reason is recorded where readers see it.
+Whatever goes wrong, the last good offers stay, and the reason is shown on ``/status``.
 """
 
 import asyncio
@@ -30,11 +30,12 @@ from app.storage.engine import held, transaction
 from app.upstream.outcome import Outcome, as_fault, counted, failed, place_of
 
 FETCH_S = 480
-"""The longest that one source may take in all, in seconds."""
+"""The most seconds that fetching one source may take."""
 
 
 async def refresh(name: str, settings: Settings, *, accept: bool = False) -> Outcome:
-    """Refresh one source by name. Never raises for what a source does: the outcome says it."""
+    """Refresh one source by name; ``accept`` skips the plausibility checks. Never raises for a source's fault: it is in
+    the outcome."""
     if name == sources.RATES.name:
         return await counted(await refresh_rates(settings))
     if name in sources.RECLAIMS:
@@ -65,21 +66,22 @@ async def _refresh(source: Source, accept: bool) -> Outcome:
     known = await rates()
     now = clock.timestamp()
     batch = await asyncio.to_thread(normalise_batch, raws, known, now, await _medians(source.name))
-    async with _in_turn():
+    async with _one_at_a_time():
         return await _written(source, batch, len(raws), now, accept)
 
 
 async def _written(source: Source, batch: Batch, stated: int, now: int, accept: bool) -> Outcome:
-    """Judge a normalised answer by what stands, and write it or keep what stands."""
-    heard = await authorised(source.name, batch, now)
-    batch = replace(heard.batch, offers=tuple(await with_reclaims(heard.batch.offers)))
-    given_way = {offer.provider for offer in heard.gave_way}  # what stands of these goes: another speaks for them
-    stands = Counter({who: n for who, n in (await _standing(source.name)).items() if who not in given_way})
-    verdicts = await _judge(source.name, batch, stands, accept)
+    """Check a normalised answer against the stored offers, and write it or keep them. Raises :class:`FetchError` if
+    nothing of it can be written."""
+    split = await authorised(source.name, batch, now)
+    batch = replace(split.batch, offers=tuple(await with_reclaims(split.batch.offers)))
+    given_way = {offer.provider for offer in split.gave_way}  # their stored offers go: another source is shown
+    stored = Counter({who: n for who, n in (await _stored_by_provider(source.name)).items() if who not in given_way})
+    verdicts = await _judge(source.name, batch, stored, accept)
     faults = {**source.faults, **{provider: verdict.fault for provider, verdict in verdicts.items() if verdict.fault}}
-    keep = frozenset(provider for provider in faults if provider in stands)
+    keep = frozenset(provider for provider in faults if provider in stored)
     offers = [offer for offer in batch.offers if offer.provider not in keep]
-    if not offers and not batch.offers and not heard.gave_way and not accept:
+    if not offers and not batch.offers and not split.gave_way and not accept:
         why = "; ".join(faults.values()) or _why_nothing(batch)
         await _remember(source.name, verdicts)
         raise FetchError(Fault.FEW if faults else Fault.SCHEMA, why)
@@ -89,28 +91,28 @@ async def _written(source: Source, batch: Batch, stated: int, now: int, accept: 
     if keep and not offers:
         await _remember(source.name, verdicts)
         raise FetchError(Fault.FEW, error)
-    retired = await claims.of_retiring(heard.retire)
+    retired = await claims.of_retiring(split.retire)
     written = await replace_source(
-        source.name, source.title, offers, rows, now, live=True, keep=keep, error=error, retire=heard.retire,
+        source.name, source.title, offers, rows, now, live=True, keep=keep, error=error, retire=split.retire,
         left_out={why: rows for why, rows in source.left_out.items() if rows},
     )  # fmt: skip
-    written.keys |= await claims.keep(source.name, claims.lowest(heard.gave_way), retired)
+    written.keys |= await claims.keep(source.name, claims.lowest(split.gave_way), retired)
     await _remember(source.name, verdicts)
     state, note = ("failed", error) if error else ("ok", "")
     return Outcome(source.name, state, note, stated + source.left_out.total(), len(offers), written)
 
 
-_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+_LOCKS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
-def _in_turn() -> asyncio.Lock:
-    """One source at a time is judged and written: of two that answer at once for a provider, the second sees what the
-    first wrote."""
-    return _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+def _one_at_a_time() -> asyncio.Lock:
+    """The lock under which one source at a time is checked and written: of two that answer at once for a provider, the
+    second has to see what the first wrote."""
+    return _LOCKS.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
 def _why_nothing(batch: Batch) -> str:
-    """Why an answer holds nothing to show."""
+    """Why an answer has nothing that can be shown."""
     if not batch.set_aside:
         return "an empty answer"
     reason, number = Counter(item.reason for item in batch.set_aside).most_common(1)[0]
@@ -119,29 +121,29 @@ def _why_nothing(batch: Batch) -> str:
 
 
 async def _medians(name: str) -> dict[str, int]:
-    """GPU → median price per GPU-hour of what other sources, not the community's reports, say of it three times at
-    least."""
+    """GPU → the median price (micro-dollars per GPU-hour) in other sources, for GPUs with three such prices or more;
+    without visitors' reports."""
     found: dict[str, list[int]] = {}
     for price in await store.others_prices(name):
         found.setdefault(price.gpu, []).append(price.usd_per_gpu_hour_micro)
     return {gpu: int(statistics.median(prices)) for gpu, prices in found.items() if len(prices) >= 3}
 
 
-async def _standing(name: str) -> Counter[str]:
-    """Provider → how many offers of this source stand."""
+async def _stored_by_provider(name: str) -> Counter[str]:
+    """Provider → the number of this source's stored offers."""
     return Counter(await store.offers_by_provider(name))
 
 
-async def _judge(name: str, batch: Batch, stands: Counter[str], accept: bool) -> dict[str, Judged]:
+async def _judge(name: str, batch: Batch, stored: Counter[str], accept: bool) -> dict[str, Judged]:
     before = await store.small_answers(name)
     came = Counter(offer.provider for offer in batch.offers)
     return {
-        provider: judge(stands[provider], came[provider], before.get(provider), accept=accept) for provider in stands
+        provider: judge(stored[provider], came[provider], before.get(provider), accept=accept) for provider in stored
     }
 
 
 async def _remember(name: str, verdicts: dict[str, Judged]) -> None:
-    """Keep how often an answer was small, so that three that agree are believed."""
+    """Store how many answers in a row were small, so that several that agree are accepted."""
     small = {provider: verdict.small for provider, verdict in verdicts.items() if verdict.small}
     if small or await store.small_answers(name):
         async with transaction(scope=scopes.PRICES):
@@ -149,7 +151,8 @@ async def _remember(name: str, verdicts: dict[str, Judged]) -> None:
 
 
 async def _hold(name: str, offers: list[Offer], accept: bool) -> tuple[list[Offer], list[tuple[str, ...]]]:
-    """Keep the old price of each offer that leapt, until a second fetch says the same."""
+    """Take out the offers whose price leapt, until a second fetch confirms it: (the other offers, with the old price of
+    those that leapt; rows to set aside)."""
     if accept:
         return offers, []
     shown = await store.prices_by_offer(name)
@@ -187,7 +190,7 @@ def _aside_row(item: SetAside) -> tuple[str, ...]:
 async def refresh_many(
     names: Sequence[str], settings: Settings, accept: Iterable[str] = (), done: Any = None
 ) -> list[Outcome]:
-    """Refresh sources side by side, rates first. ``done(outcome)`` is called as each ends."""
+    """Refresh sources concurrently, exchange rates first. ``done(outcome)`` is called as each ends."""
     believed = set(accept)
     ordered = sorted(names, key=lambda name: name != sources.RATES.name)
     outcomes: list[Outcome] = []

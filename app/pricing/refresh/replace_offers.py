@@ -1,4 +1,5 @@
-"""Putting a source's offers into the database: all of them or none, in one transaction, raising only what changed."""
+"""Replacing a source's offers in the database: all or none, in one transaction, raising the version keys of what
+changed and no others."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -14,26 +15,26 @@ from app.pricing.history import record
 from app.pricing.history.record import Priced
 from app.pricing.offers.offer import Offer
 from app.pricing.refresh import store
-from app.pricing.refresh.store import SAYS, TALLIED, AsideText, SourceSaid, StoredOffer
+from app.pricing.refresh.store import FIRST_DATE, TALLIED, AsideText, SourceRecord, StoredOffer
 from app.storage import scopes
 from app.storage.engine import raise_versions, transaction
 from app.upstream.written import Written
 
 UNKNOWN_TERM_GROUP = 9999
-"""Rank group of a binding term whose length is not known."""
+"""Rank group of a binding term of unknown length."""
 _ASIDE_LENGTHS = (80, 80, 80, 40, 40, 30, 300)
 """The lengths of the columns of a row set aside, in the order of :class:`AsideText`."""
 
 
 def rank_group(offer: Offer) -> int:
-    """Offers rank by price within a group only: 0 without commitment, else the months, else unknown."""
+    """The group within which an offer ranks by price: 0 without commitment, else the months, 9999 if unknown."""
     if offer.tier.value != "reserved":
         return 0
     return offer.commitment_months or UNKNOWN_TERM_GROUP
 
 
 def search_text(offer: Offer) -> str:
-    """What a free word of a search is looked for in."""
+    """The text in which the free words of a search are looked up."""
     words = (gpus()[offer.gpu].name, providers()[offer.provider].name, offer.provider_tier, offer.product,
              offer.region, offer.country, offer.interconnect)  # fmt: skip
     return " ".join(words).casefold()
@@ -54,7 +55,7 @@ _READERS: dict[str, Callable[[Offer], Any]] = {
     "search_text": search_text,
     "price_since": lambda offer: offer.price_since or day_of(offer.fetched_at),
 }
-"""How a column is read of an offer; any other is the offer's attribute of that name."""
+"""Column → how it is made from an offer; any other column is the offer's attribute of that name."""
 _COLUMNS = tuple(_READERS.get(name) or attrgetter(name) for name in StoredOffer._fields)
 
 
@@ -63,13 +64,13 @@ def _row(offer: Offer) -> StoredOffer:
 
 
 def _quoted(row: StoredOffer) -> tuple[str, str, str]:
-    """What the provider asks: dollars may move with an exchange rate while its price stands."""
+    """The price as quoted: the amount in dollars may change with an exchange rate while the quoted price does not."""
     return row.currency, row.quoted_amount, row.quoted_per
 
 
 @dataclass
 class _Difference:
-    """The rows of a source as they were and as they are to be, sorted out."""
+    """The difference between a source's stored rows and the new ones; pairs are (old, new)."""
 
     added: list[StoredOffer] = field(default_factory=list)
     changed: list[tuple[StoredOffer, StoredOffer]] = field(default_factory=list)
@@ -90,11 +91,12 @@ async def replace_source(
     error: str = "",
     left_out: Mapping[str, int] | None = None,
 ) -> Written:
-    """Replace what is known from the source ``name`` and raise the versions of what that changes, and of nothing else.
+    """Replace the offers of the source ``name``, and raise the version keys of what that changes and of nothing else.
 
-    ``aside`` rows are (reference, provider, gpu, tier, price, reason, detail). Providers in ``keep`` stay as they are.
-    ``left_out`` is why rows were no offers, and how many. ``retire`` maps another source to the providers of which it
-    no longer speaks. A price that is only confirmed raises no version, unless it had turned stale.
+    ``aside`` are the rows set aside: (reference, provider, gpu, tier, price, reason, detail). Providers in ``keep``
+    stay as they are. ``left_out`` maps the reason why rows are no offers to their number. ``retire`` maps another
+    source to the providers whose offers it loses. A price that is only confirmed raises no version, unless it had
+    become stale.
     """
     now = timestamp()
     rows = [_row(offer) for offer in offers]
@@ -137,7 +139,7 @@ def _compare(old: Mapping[str, StoredOffer], rows: Iterable[StoredOffer]) -> _Di
         seen.add(row.id)
         day = was.price_since if was.price_since and _quoted(was) == _quoted(row) else row.price_since
         now_row = row._replace(price_since=day) if day != row.price_since else row
-        same = was[:SAYS] == now_row[:SAYS] and was.price_since == day
+        same = was[:FIRST_DATE] == now_row[:FIRST_DATE] and was.price_since == day
         (found.confirmed if same else found.changed).append((was, now_row))
     found.gone = [row for key, row in old.items() if key not in seen]
     return found
@@ -151,19 +153,19 @@ async def _store(difference: _Difference, retired: list[StoredOffer]) -> None:
 
 
 def _was_stale(pair: tuple[StoredOffer, StoredOffer], now: int) -> bool:
-    """True where confirming a price changes its mark: it was stale and no longer is, or the other way round."""
+    """True if confirming a price changes its mark: it was stale and no longer is, or the other way round."""
     return (pair[0].stale_at <= now) != (pair[1].stale_at <= now)
 
 
 def _visible(difference: _Difference, retired: list[StoredOffer], now: int) -> list[StoredOffer]:
-    """The rows, before and after, whose change a page shows."""
+    """The rows, old and new, whose change a page shows."""
     pairs = [*difference.changed, *(pair for pair in difference.confirmed if _was_stale(pair, now))]
     return [*difference.added, *difference.gone, *retired, *(row for pair in pairs for row in pair)]
 
 
 def _touched(difference: _Difference, retired: list[StoredOffer], rows: list[StoredOffer]) -> set[tuple[str, str]]:
-    """(GPU, tier) of each offer that goes, comes or is confirmed: also where this answer says nothing new, another
-    source's prices may have turned stale since, and the lowest fresh price with them."""
+    """(GPU, tier) of each offer that is removed, added or confirmed. Confirmed ones are included because another
+    source's prices may have become stale meanwhile, and the lowest fresh price with them."""
     every = (*difference.gone, *retired, *rows)
     return {(row.gpu, row.tier) for row in every if row.tier != "reserved"}
 
@@ -203,7 +205,7 @@ async def _record(
     now: int,
     written: Written,
 ) -> None:
-    """Write the history of a difference. A first answer that retires another source's is no move of the price."""
+    """Write the history of a difference. A first answer that retires another source's offers is no price move."""
     moved = [(was, row) for was, row in difference.changed if was.usd_per_gpu_hour_micro != row.usd_per_gpu_hour_micro]
     await record.close_spans((row.id for row in (*difference.gone, *retired, *(was for was, _ in moved))), now)
     await record.open_spans((_priced(row) for row in (*difference.added, *(row for _, row in moved))), now)
@@ -224,7 +226,7 @@ async def _describe(
     name: str, title: str, aside: list[tuple[str, ...]], fetched_at: int, live: bool, error: str,
     retiring: Mapping[str, frozenset[str]], retired: list[StoredOffer], left_out: Mapping[str, int],
 ) -> set[str]:  # fmt: skip
-    """Write what is said of the source itself; the key of all sources if that changes what is shown."""
+    """Write the record of the source itself; returns the key of all sources if that changes what is shown."""
     fresh = [
         AsideText._make(str(text)[:limit] for text, limit in zip(row, _ASIDE_LENGTHS, strict=True)) for row in aside
     ]
@@ -234,8 +236,8 @@ async def _describe(
             other, {s.casefold() for slug in whose for s in (slug, *providers()[slug].spellings)}
         )
         await store.recount(other)
-    known = await store.said_of(name)
+    known = await store.source_record(name)
     offers = await store.number_of_offers(name)
-    said = SourceSaid(title, offers, len(fresh), error, json.dumps(left_out, sort_keys=True))
-    await store.say(name, said, fetched_at, timestamp(), live=live)
+    said = SourceRecord(title, offers, len(fresh), error, json.dumps(left_out, sort_keys=True))
+    await store.write_source_record(name, said, fetched_at, timestamp(), live=live)
     return {SOURCES_KEY, *map(source_key, (name, *retiring))} if other_rows or known != said or retired else set()

@@ -1,4 +1,4 @@
-"""In what state each source is: never asked, not configured, well, or failing and why."""
+"""The status of each source: never asked, not configured, well, or failing and why."""
 
 import json
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ PLAIN = {
     Fault.TRUNCATED: "The answer was cut off", Fault.SCHEMA: "Changed the format of its data",
     Fault.FEW: "Returned far fewer rows than before", Fault.OWN: "Our own reading of the answer failed",
 }  # fmt: skip
-"""What went wrong, in words for somebody who runs no network."""
+"""Fault → what went wrong, in words for a reader without technical knowledge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +33,17 @@ class SourceState:
     error: str
     error_at: int | None
     left_out: dict[str, int]
-    """Why rows of the last answer were no offers of a GPU to rent, and how many."""
+    """Why rows of the last answer were no offers of a GPU to rent → how many of them."""
 
     @property
     def failure(self) -> str:
-        """The last failure in plain words, ``""`` where there is none; ``error`` holds the technical text."""
+        """The last failure in plain words, ``""`` without one; ``error`` has the technical text."""
         fault = next((fault for fault in Fault if self.error.startswith(f"{fault}:")), None)
         return "" if not self.error else PLAIN[fault] if fault else "The last check failed"
 
 
 async def of_sources(names: Iterable[str] | None, settings: Settings) -> list[SourceState]:
-    """The states of ``names``, or of every source that exists or was loaded."""
+    """The states of the sources ``names``, or of every source that exists or has been loaded."""
     from app.pricing.sources import EVERY
 
     rows = {row["name"]: row for row in await store.sources()}

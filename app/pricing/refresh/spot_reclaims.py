@@ -1,4 +1,4 @@
-"""How often spot is taken: asked, kept by kind of machine and region, and written on the offers of spot."""
+"""How often spot machines are reclaimed: fetched, stored by kind of machine and region, and copied to spot offers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -20,11 +20,11 @@ from app.upstream.store import record_answer
 from app.upstream.written import Written
 
 FEWEST = 2
-"""An answer with fewer bands than those kept divided by this is not believed."""
+"""An answer with fewer bands than the stored ones divided by this is refused."""
 
 
 async def refresh_reclaims(name: str, settings: Settings) -> Outcome:
-    """Ask a source of reclaims and keep what it says. Never raises for what a source does."""
+    """Fetch a source of reclaim bands and store them. Never raises for a source's fault."""
     source = RECLAIMS[name](settings)
     try:
         bands = await source.fetch()
@@ -32,13 +32,14 @@ async def refresh_reclaims(name: str, settings: Settings) -> Outcome:
         if len(bands) * FEWEST < kept:
             raise FetchError(Fault.FEW, f"only {len(bands):,} bands where {kept:,} stand")
         written = await _keep(name, source.title, bands)
-    except Exception as error:  # offers stand as they are
+    except Exception as error:  # offers keep the bands they have
         return await failed(name, source.title, as_fault(error, name))
     return Outcome(name, "ok", stated=len(bands), shown=len(bands), written=written)
 
 
 async def _keep(name: str, title: str, bands: list[Reclaim]) -> Written:
-    """Replace what ``name`` said, and write it on the offers of spot; raises the keys of what that changes."""
+    """Replace the bands of the source ``name``, and copy them to spot offers; raises the version keys of what that
+    changes."""
     fresh = {(band.provider, band.product, band.region): band for band in bands}
     providers = {band.provider for band in bands}
     async with transaction(SOURCES_KEY, source_key(name), scope=scopes.PRICES):
@@ -57,7 +58,7 @@ async def _keep(name: str, title: str, bands: list[Reclaim]) -> Written:
 
 
 class Outdated(NamedTuple):
-    """An offer of spot whose band is another now."""
+    """A spot offer whose band has changed."""
 
     id: str
     gpu: str
@@ -66,18 +67,18 @@ class Outdated(NamedTuple):
 
 
 async def _outdated(provider: str, fresh: Mapping[tuple[str, str, str], Reclaim]) -> list[Outdated]:
-    """Each offer of spot of a provider whose band is another now."""
+    """The spot offers of a provider whose band differs from ``fresh``, by (provider, product, region)."""
     found = []
     for offer in await reclaim_store.spot_offers(provider):
-        told = fresh.get((provider, offer.product, offer.region))
-        band = (told.low, told.high, told.hours) if told else (None, None, None)
+        reclaim = fresh.get((provider, offer.product, offer.region))
+        band = (reclaim.low, reclaim.high, reclaim.hours) if reclaim else (None, None, None)
         if (offer.reclaim_low, offer.reclaim_high, offer.reclaim_hours) != band:
             found.append(Outdated(offer.id, offer.gpu, provider, band))
     return found
 
 
 async def with_reclaims(offers: Iterable[Offer]) -> list[Offer]:
-    """The offers, those of spot with the band that is kept of their machine and region."""
+    """The offers, spot ones with the stored band of their machine and region."""
     every = list(offers)
     providers = {offer.provider for offer in every if offer.tier is Tier.SPOT}
     known = {

@@ -1,6 +1,5 @@
-"""What refreshing asks of the database and writes there: a source's offers, rows set aside, what waits to be believed.
-
-Inside the writer's transaction where it writes. Money is micro-dollars, instants are seconds since 1970.
+"""Reading and writing what a refresh needs: a source's offers, rows set aside, answers and prices not yet accepted.
+Writes are inside the caller's transaction. Money is micro-dollars, instants are seconds since 1970.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -18,7 +17,7 @@ from app.upstream.tables import LoadedSource
 
 
 class StoredOffer(NamedTuple):
-    """An offer as its row: what it says first, and last when it was said and until when it counts as fresh."""
+    """An offer in the columns of its row: first what it states, then its dates."""
 
     id: str
     source: str
@@ -64,13 +63,13 @@ class StoredOffer(NamedTuple):
     stale_at: int
 
 
-SAYS = StoredOffer._fields.index("fetched_at")
-"""The columns before this one are what an offer says; those from it on are when."""
+FIRST_DATE = StoredOffer._fields.index("fetched_at")
+"""Index of the first column with a date; those before it are what an offer states."""
 TALLIED = ("gpu", "gpu_memory_gb", "provider", "tier", "gpu_count", "continent", "country", "region", "stock")
 
 
 class AsideText(NamedTuple):
-    """A row set aside as it is kept, cut to the lengths of its columns."""
+    """A row set aside, cut to the lengths of its columns."""
 
     reference: str
     provider: str
@@ -81,8 +80,8 @@ class AsideText(NamedTuple):
     detail: str
 
 
-class SourceSaid(NamedTuple):
-    """What is said of a source on its page; ``left_out`` is JSON."""
+class SourceRecord(NamedTuple):
+    """What pages show of a source; ``left_out`` is JSON: reason → number of rows."""
 
     title: str
     offers: int
@@ -92,14 +91,14 @@ class SourceSaid(NamedTuple):
 
 
 class GpuPrice(NamedTuple):
-    """What an offer of a GPU asks per GPU-hour."""
+    """The price of an offer of a GPU, in micro-dollars per GPU-hour."""
 
     gpu: str
     usd_per_gpu_hour_micro: int
 
 
 class SmallAnswer(NamedTuple):
-    """How many offers of a provider the last small answer held, and how many such answers agreed in a row."""
+    """The number of a provider's offers in the last small answer, and how many such answers in a row agreed."""
 
     provider: str
     offers: int
@@ -112,7 +111,7 @@ async def stored(source: str) -> list[StoredOffer]:
 
 
 async def offers_of(source: str, ids: Collection[str]) -> dict[str, Offer]:
-    """The offers of ``ids`` as they stand, by id."""
+    """The stored offers with these ``ids``, by id."""
     found = await OfferRow.select().where(OfferRow.source == source).run()
     return {row["id"]: _as_offer(row) for row in found if row["id"] in ids}
 
@@ -124,7 +123,7 @@ def _as_offer(row: Mapping[str, Any]) -> Offer:
 
 
 async def delete_offers(ids: Iterable[str]) -> None:
-    """Delete offers, and what waits to be believed of them."""
+    """Delete offers, and their prices that wait to be confirmed."""
     keys = [(one,) for one in ids]
     await execute_many("DELETE FROM offer WHERE id = {}", keys)
     await execute_many("DELETE FROM held_price WHERE id = {}", keys)
@@ -136,7 +135,7 @@ async def insert_offers(offers: Iterable[StoredOffer]) -> None:
 
 
 async def confirm_offers(offers: Iterable[StoredOffer]) -> None:
-    """Write when offers were confirmed, and until when they count as fresh."""
+    """Update when offers were confirmed, and until when they count as fresh."""
     await execute_many(
         "UPDATE offer SET fetched_at = {}, stale_at = {} WHERE id = {}",
         ((offer.fetched_at, offer.stale_at, offer.id) for offer in offers),
@@ -144,7 +143,7 @@ async def confirm_offers(offers: Iterable[StoredOffer]) -> None:
 
 
 async def tally() -> None:
-    """Count the offers of each combination anew, so that a filter's choices cost no walk over every offer."""
+    """Rewrite the tally of offers, so that the counts of a filter's choices need no walk over every offer."""
     columns = [OfferRow._meta.get_column_by_name(name) for name in TALLIED]
     found = await OfferRow.select(*columns, Count(alias="n")).group_by(*columns).run()
     await OfferTally.delete(force=True).run()
@@ -152,7 +151,7 @@ async def tally() -> None:
 
 
 async def replace_set_aside(source: str, texts: list[AsideText]) -> bool:
-    """Put rows in place of those that are set aside of a source; False if they are the same."""
+    """Replace the rows of a source that are set aside; False if they have not changed."""
     was = await fetch(
         AsideText,
         f"SELECT {', '.join(AsideText._fields)} FROM set_aside WHERE source = {{}} ORDER BY id",  # noqa: S608
@@ -166,20 +165,20 @@ async def replace_set_aside(source: str, texts: list[AsideText]) -> bool:
 
 
 async def delete_set_aside(source: str, spellings: Collection[str]) -> None:
-    """Delete what is set aside of a source's providers that are called by ``spellings``, in lower case."""
+    """Delete a source's rows set aside of the provider with these ``spellings``, in lower case."""
     names = await fetch_column("SELECT DISTINCT provider FROM set_aside WHERE source = {}", source)
     leaving = [(source, name) for name in names if name.casefold() in spellings]
     await execute_many("DELETE FROM set_aside WHERE source = {} AND provider = {}", leaving)
 
 
 async def set_aside(limit: int) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """At most ``limit`` of the rows that were set aside, and how many there are of each reason."""
+    """At most ``limit`` of the rows set aside, and their number by reason."""
     found = await SetAsideRow.select().order_by(SetAsideRow.source, SetAsideRow.id).limit(limit).run()
     return list(found), await fetch_pairs("SELECT reason, count(*) FROM set_aside GROUP BY reason ORDER BY 2 DESC, 1")
 
 
 async def set_aside_of(spellings: set[str], limit: int = 100) -> list[dict[str, Any]]:
-    """At most ``limit`` rows set aside of the provider that is called by any of ``spellings``, in lower case."""
+    """At most ``limit`` rows set aside of the provider with any of these ``spellings``, in lower case."""
     names = [
         name for name in await fetch_column("SELECT DISTINCT provider FROM set_aside") if name.casefold() in spellings
     ]
@@ -189,30 +188,30 @@ async def set_aside_of(spellings: set[str], limit: int = 100) -> list[dict[str, 
     return list(await asked.order_by(SetAsideRow.source, SetAsideRow.id).limit(limit).run())
 
 
-async def said_of(source: str) -> SourceSaid | None:
-    """What is said of a source."""
+async def source_record(source: str) -> SourceRecord | None:
+    """The stored record of a source."""
     return await fetch_one(
-        SourceSaid, "SELECT title, offers, set_aside, error, left_out FROM loaded_source WHERE name = {}", source
+        SourceRecord, "SELECT title, offers, set_aside, error, left_out FROM loaded_source WHERE name = {}", source
     )
 
 
-async def say(source: str, said: SourceSaid, fetched_at: int, now: int, *, live: bool) -> None:
-    """Write what is said of a source."""
+async def write_source_record(source: str, said: SourceRecord, fetched_at: int, now: int, *, live: bool) -> None:
+    """Write the record of a source, fetched at ``fetched_at`` and tried at ``now``."""
     await LoadedSource.delete().where(LoadedSource.name == source).run()
     await insert_many(
         LoadedSource,
-        ("name", "fetched_at", "tried_at", "error_at", "live", *SourceSaid._fields),
+        ("name", "fetched_at", "tried_at", "error_at", "live", *SourceRecord._fields),
         [(source, fetched_at, now, now if said.error else None, live, *said)],
     )
 
 
 async def number_of_offers(source: str) -> int:
-    """How many offers of a source there are."""
+    """The number of a source's offers."""
     return int(await OfferRow.count().where(OfferRow.source == source).run())
 
 
 async def recount(source: str) -> None:
-    """Write anew how many offers and rows set aside there are of a source."""
+    """Update the numbers of offers and of rows set aside in a source's record."""
     await execute(
         "UPDATE loaded_source SET offers = (SELECT count(*) FROM offer WHERE source = {}), "
         "set_aside = (SELECT count(*) FROM set_aside WHERE source = {}) WHERE name = {}",
@@ -221,48 +220,48 @@ async def recount(source: str) -> None:
 
 
 async def live_sources() -> frozenset[str]:
-    """The sources that were asked and answered, in place of what shipped."""
+    """The sources that have answered, so that their shipped list is replaced."""
     found = await LoadedSource.select(LoadedSource.name).where(LoadedSource.live.eq(True)).run()
     return frozenset(row["name"] for row in found)
 
 
 async def others_prices(source: str) -> list[GpuPrice]:
-    """What other sources, not what visitors reported, ask for each GPU."""
+    """The prices of each GPU in sources other than ``source``, without visitors' reports."""
     return await fetch(
         GpuPrice, "SELECT gpu, usd_per_gpu_hour_micro FROM offer WHERE source NOT IN ({}, {})", source, COMMUNITY
     )
 
 
 async def offers_by_provider(source: str) -> dict[str, int]:
-    """Provider → how many offers of a source there are."""
+    """Provider → the number of a source's offers."""
     return await fetch_pairs("SELECT provider, count(*) FROM offer WHERE source = {} GROUP BY provider", source)
 
 
 async def small_answers(source: str) -> dict[str, Small]:
-    """Provider → its last small answer, where it was one."""
+    """Provider → the last small answer, of providers whose last answer was small."""
     found = await fetch(SmallAnswer, "SELECT provider, offers, times FROM small_answer WHERE source = {}", source)
     return {row.provider: Small(row.offers, row.times) for row in found}
 
 
 async def replace_small_answers(source: str, small: Mapping[str, Small]) -> None:
-    """Put small answers in place of those that are kept of a source."""
+    """Replace the stored small answers of a source."""
     await execute("DELETE FROM small_answer WHERE source = {}", source)
     kept = [(source, provider, seen.offers, seen.times) for provider, seen in small.items()]
     await insert_many(SmallAnswerRow, ("source", "provider", "offers", "times"), kept)
 
 
 async def prices_by_offer(source: str) -> dict[str, int]:
-    """Offer → the price per GPU-hour that is shown."""
+    """Offer id → the shown price, in micro-dollars per GPU-hour."""
     return await fetch_pairs("SELECT id, usd_per_gpu_hour_micro FROM offer WHERE source = {}", source)
 
 
 async def held_prices(source: str) -> dict[str, int]:
-    """Offer → the price per GPU-hour that waits for a second fetch to say the same."""
+    """Offer id → the price that waits for a second fetch to confirm it, in micro-dollars per GPU-hour."""
     return await fetch_pairs("SELECT id, usd_per_gpu_hour_micro FROM held_price WHERE source = {}", source)
 
 
 async def replace_held(source: str, prices: Mapping[str, int]) -> None:
-    """Put prices that wait in place of those that are kept of a source."""
+    """Replace the stored prices of a source that wait to be confirmed."""
     await execute("DELETE FROM held_price WHERE source = {}", source)
     await execute_many(
         "INSERT INTO held_price (id, source, usd_per_gpu_hour_micro) VALUES ({}, {}, {})",

@@ -1,1 +1,1 @@
-"""Reading a visitor's question about prices: the query of an address, and free words."""
+"""Parsing a visitor's search: the query string of an address, and free words."""

@@ -1,4 +1,4 @@
-"""Reading a question from an address: every value checked, every refusal with what would work. Pure."""
+"""Parsing a query string into a price query: every value is checked, and every refusal says what would work. Pure."""
 
 import difflib
 import re
@@ -188,10 +188,10 @@ def _text(value: str) -> str:
 
 
 def _with_words(query: PriceQuery, text: str) -> PriceQuery:
-    """``query`` narrowed by what the words of a search say; words that say nothing known stay in ``q``.
+    """``query`` with the filters that the words of a search name; words that name nothing known stay in ``q``.
 
-    Taking words out can bring others together, so it is read until nothing more is understood: the address that
-    results is its own canonical form.
+    Removing words can bring others together, so this is repeated until nothing more is recognised: the resulting
+    address is then its own canonical form.
     """
     while text:
         said = understand(text)

@@ -1,4 +1,4 @@
-"""What the words of a search say: "h100 80gb spot under 2" → GPU, memory, tier, price limit. Pure."""
+"""Recognising filters in the words of a search: "h100 80gb spot under 2" → GPU, memory, tier, price limit. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -27,15 +27,15 @@ _LIMIT = re.compile(
 _MEMORY = re.compile(r"(?<![\w.-])(\d{1,4}) ?(?:gb|gib|g)(?= |$)")
 _COUNT = re.compile(r"(?<![\w.-])(?:(\d{1,3}) ?x(?= |$)|x ?(\d{1,3})(?= |$)|(\d{1,3}) gpus?(?= |$))")
 _TIMES = re.compile(r"(?<![\w.-])(\d{1,3}) ?[x×*] ?(?=[a-z])")
-"""A count that is written onto the name: ``8xh100``, ``8 × h100``."""
+"""A count that is written before the name: ``8xh100``, ``8 × h100``."""
 _MAKERS = {"nvidia", "amd"}
 _FILLER = {"gpu", "gpus", "in", "with", "from", "on", "at", "the", "a", "an", "for", "per", "hour", "price", "prices",
            "cheapest", "cheap", "cloud", "and", "or", "memory", "vram"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a search says; ``rest`` holds the words that name nothing known."""
+class Recognised:
+    """The filters that a search names; ``rest`` holds the words that name nothing known."""
 
     gpu: tuple[str, ...] = ()
     provider: tuple[str, ...] = ()
@@ -47,8 +47,8 @@ class Said:
     rest: str = ""
 
 
-def understand(text: str) -> Said:
-    """Read a search of at most some hundred characters. What is not understood stays in ``rest``, in order."""
+def understand(text: str) -> Recognised:
+    """Read a search of at most a hundred characters. Words that are not recognised stay in ``rest``, in order."""
     left = _TIMES.sub(r"\1x ", " ".join(text.casefold().replace(",", " ").split()))
     left, limit = _take(_LIMIT, left)
     left, memory = _take(_MEMORY, left)
@@ -61,7 +61,7 @@ def understand(text: str) -> Said:
     tiers, words = _named(words, _TIERS)
     regions, words = _named(words, _region_names())
     gpus_found = _fitting(families, int(memory) if memory else None)
-    return Said(
+    return Recognised(
         gpu=gpus_found,
         provider=tuple(sorted(set(providers))),
         region=tuple(sorted(set(regions))),
@@ -87,8 +87,9 @@ def _take(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
 
 
 def _counted(words: list[str], names: dict[str, str]) -> tuple[str, list[str]]:
-    """A bare number right before a GPU's name, as in ``8 h100`` or ``2 rtx 4090``, or glued behind it, as in
-    ``h100x8``; and the words without it. A number that is a part of the name, as in ``a 100``, is none."""
+    """The count that a number right before a GPU's name states, as in ``8 h100`` or ``2 rtx 4090``, or one attached to
+    its end, as in ``h100x8``, ``""`` without one; and the words without it. A number that is part of the name, as in
+    ``a 100``, is no count."""
     for at, word in enumerate(words):
         glued = re.fullmatch(r"(.+)x(\d{1,3})", word)
         if glued and word not in names and glued[1] in names:
@@ -101,12 +102,12 @@ def _counted(words: list[str], names: dict[str, str]) -> tuple[str, list[str]]:
 
 
 def _spelled(run: list[str], names: dict[str, str]) -> str | None:
-    """What a run of words names, also where it is written apart or with a hyphen: ``h-100``, ``run pod``."""
+    """What consecutive words name, also if they are written apart or with a hyphen: ``h-100``, ``run pod``."""
     return names.get(" ".join(run)) or names.get(re.sub(r"[-_]", "", "".join(run)))
 
 
 def _named(words: list[str], names: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Values of ``names`` that runs of up to four words spell, longest first; and the words left over."""
+    """The values of ``names`` that up to four consecutive words spell, longest first; and the remaining words."""
     found: list[str] = []
     left: list[str] = []
     at = 0
@@ -150,8 +151,8 @@ def _gpu_names() -> dict[str, str]:
 
 @cache
 def _region_names() -> dict[str, str]:
-    """Names of countries and continents → the filter's value: whoever asks in words would see what may be there too,
-    marked, where half of all offers state no region."""
+    """Names of countries and continents → the filter's value, which includes offers that state no region but may be
+    there: half of all offers state none, and pages mark them."""
     found = {country.name.casefold(): code for code, country in countries().items()}
     found.update({"usa": "us", "uk": "gb", "eu": "europe"})
     found.update({name.casefold(): slug for slug, name in CONTINENTS.items()})

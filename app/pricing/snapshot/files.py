@@ -1,4 +1,4 @@
-"""The snapshot that ships with the software: our own columns, made by our own normaliser.
+"""The snapshot that ships with the software: files with our own columns, made by our own normaliser.
 
 ``tools/make_snapshot.py`` writes these files; this module reads them.
 """
@@ -28,9 +28,9 @@ HISTORY_COLUMNS = ("from", "until", "provider", "gpu", "tier", "commitment_month
 
 @dataclass(frozen=True, slots=True)
 class PriceSpan:
-    """One price and the days on which it is known to have stood, ``until`` not among them.
+    """One price and the days (ISO dates) on which it is known to have been valid, ``until`` not among them.
 
-    ``commitment_months`` 0 is a term that is not known.
+    ``commitment_months`` 0 is a term of unknown length.
     """
 
     begin: str
@@ -116,6 +116,6 @@ def history() -> list[PriceSpan]:
 
 @cache
 def about() -> dict[str, Any]:
-    """How many rows were read, kept and set aside, from which sources, of which days."""
+    """The numbers of rows read, kept and set aside, and for each source its name and day."""
     found: dict[str, Any] = json.loads((FOLDER / "about.json").read_text(encoding="utf-8"))
     return found

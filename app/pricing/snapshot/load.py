@@ -1,4 +1,4 @@
-"""Loading what ships with the software: the snapshot of offers, and the history it begins with."""
+"""Loading the shipped snapshot into the database: the offers, and the history that it begins with."""
 
 import hashlib
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from app.upstream.tables import LoadedSource
 
 
 async def load_shipped() -> bool:
-    """Load the shipped snapshot and history, whole or not at all, where nothing was loaded before.
+    """Load the shipped snapshot and history, completely or not at all, if nothing was loaded before.
 
     True if the snapshot was loaded now.
     """
@@ -43,7 +43,7 @@ async def _load_offers() -> None:
 
 
 async def _load_history() -> None:
-    """The shipped past as series, spans, moves and levels: a price holds on the days on which it is known."""
+    """The shipped history as series, spans, moves and levels: a price is valid on the days for which it is known."""
     spans = files.history()
     async with transaction(HISTORY_KEY, *sorted({gpu_key(span.gpu) for span in spans}), scope=scopes.PRICES):
         kinds: dict[str, list[PriceSpan]] = {}
@@ -63,11 +63,11 @@ async def _load_history() -> None:
 
 
 NAMED_BY_MACHINE = ("aws", "azure", "gcp")
-"""Clouds of which some lists name each machine and others do not: between them a lowest price does not compare."""
+"""Clouds for which some lists name each machine and others do not: the lowest prices of the two can't be compared."""
 
 
 async def _later(spans: list[PriceSpan]) -> list[dict[str, object]]:
-    """The shipped offers on the day on which they were seen, where the history of their kind ends before."""
+    """The shipped offers, on the day they were seen, whose kind's history ends before that day."""
     ends: dict[tuple[object, ...], str] = {}
     for span in spans:
         kind = (span.provider, span.gpu, span.tier, span.commitment_months or None, span.region)
@@ -112,7 +112,7 @@ async def _load_series(kinds: dict[str, list[PriceSpan]]) -> None:
 
 
 async def _load_offer_spans() -> None:
-    """The shipped offers as history: each price is known to have stood from its day until the day it was last seen."""
+    """The shipped offers as history: each price is valid from its day until the end of the day it was last seen."""
     offers = await store.shipped_offers()
     await store.add_series((o.id, o.provider, o.gpu, o.tier, o.commitment_months, o.region) for o in offers)
     series = await store.series_numbers()
@@ -125,10 +125,10 @@ async def _load_offer_spans() -> None:
 
 
 def _levels(gpu: str, spans: list[PriceSpan]) -> Iterator[tuple[object, ...]]:
-    """(gpu, tier, instant, lowest, median) at each day on which one of them differs from the day before."""
+    """(gpu, tier, second, lowest, median) for each day on which one of the prices differs from the day before."""
     edges = sorted({day for span in spans for day in (span.begin, span.until)})
-    stood = [_at(day, span) for day in edges for span in spans if span.begin <= day < span.until]
-    days = {row.day: row for row in chart.daily(stood)}
+    valid = [_at(day, span) for day in edges for span in spans if span.begin <= day < span.until]
+    days = {row.day: row for row in chart.daily(valid)}
     written: dict[str, tuple[int | None, int | None]] = {}
     for day in edges:
         _, low, mid, spot = days.get(day, chart.Day(day, None, None, None))

@@ -50,11 +50,11 @@ SOURCES: dict[str, type[Source]] = {
 RATES = EcbRates
 
 RECLAIMS: dict[str, type[SpotBands]] = {source.name: source for source in (SpotAdvisor, SpotLake)}
-"""Every source of how often spot is taken, by name: they state no prices."""
+"""Every source of spot reclaim bands, by name: they state no prices."""
 
 Asked = type[Source] | type[SpotBands] | type[EcbRates]
 EVERY: dict[str, Asked] = {RATES.name: RATES, **RECLAIMS, **SOURCES}
-"""Everything that is asked for prices and what belongs to them, by name."""
+"""Every source of prices, reclaim bands and exchange rates, by name."""
 
 AUTHORITIES: dict[str, tuple[str, ...]] = {
     "akamai": ("akamai", "gpu_price_feed"),
@@ -90,11 +90,11 @@ AUTHORITIES: dict[str, tuple[str, ...]] = {
     "verda": ("verda", "gpuhunt", "skypilot", "gpu_price_feed", "hf_gpu_prices"),
     "vultr": ("vultr", "gpu_price_feed", "hf_gpu_prices"),
 }
-"""Provider → the sources that may speak for it, the best first, for every tier. Of those that have answered well only
-the first is shown; its first good answer retires what the others, and the shipped lists, say of that provider."""
+"""Provider → the sources whose prices may be shown for it, the best first, for every tier. Only the first of those that
+have answered is shown; its first good answer retires the offers of the others, and of the shipped lists."""
 
 
 def rank(provider: str, source: str) -> int | None:
-    """How good ``source`` is for ``provider``: 0 is the authority, ``None`` means that it may not speak for it."""
+    """The rank of ``source`` for ``provider``: 0 is the best, ``None`` means that its prices may not be shown."""
     order = AUTHORITIES.get(provider, ())
     return order.index(source) if source in order else None

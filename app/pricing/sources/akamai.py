@@ -1,9 +1,9 @@
 """Akamai (Linode): plans with GPUs, asked without a key.
 
 Shape read in Akamai's documentation of ``GET /v4/linode/types``, in linode_api4 and in the collector of
-gpu-price-feed. The GPU's model stands in the plan's label alone ("RTX4000 Ada x2 Small", "Dedicated 32GB + RTX6000 GPU
-x1"); ``gpus`` counts them, ``memory`` and ``disk`` are in MiB, and ``region_prices`` holds what differs from
-``price``. Plans of the class "accelerated" hold video encoders. A price of 0 tells of a plan that is not sold yet.
+gpu-price-feed. Only the plan's label names the GPU's model ("RTX4000 Ada x2 Small", "Dedicated 32GB + RTX6000 GPU x1");
+``gpus`` is the number of GPUs, ``memory`` and ``disk`` are in MiB, and ``region_prices`` lists prices that differ from
+``price``. Plans of the class "accelerated" have video encoders. A price of 0 means a plan that is not sold yet.
 """
 
 import re

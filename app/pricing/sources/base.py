@@ -1,4 +1,4 @@
-"""What a source of prices is, and what all of them share."""
+"""The base class of all sources of prices, and the helpers they share."""
 
 import asyncio
 import threading
@@ -29,10 +29,10 @@ class LeftOut:
 class Source:
     """A source of prices: a name, an address, and :meth:`fetch`.
 
-    ``origin`` is asked unless a mirror is set; ``hosts`` are further hosts that it may redirect to. ``needs_key``
-    marks sources that say "not configured" without ``SOURCE_{NAME}_KEY``. ``every_minutes`` is the timetable's pace,
-    ``privacy`` the address of its privacy policy; a source that asks several services names each with its own in
-    ``services``.
+    ``origin`` is asked unless a mirror is set; ``hosts`` are further hosts that it may redirect to. ``needs_key`` marks
+    sources that are "not configured" without ``SOURCE_{NAME}_KEY``. ``every_minutes`` is how often it is asked,
+    ``privacy`` the address of its privacy policy; a source that asks several services lists each in ``services``, with
+    the address of its policy.
     """
 
     name: ClassVar[str]
@@ -50,14 +50,14 @@ class Source:
         self.settings = settings
         self.key = settings.source_keys.get(self.name, "")
         self.faults: dict[str, str] = {}
-        """Provider → what went wrong with it, where a source speaks for several and the others came well."""
+        """Provider → what went wrong with it, for a source of several providers whose other parts are good."""
         self.left_out: Counter[str] = Counter()
-        """Why a row is no offer of a GPU to rent → how many such rows the last answer stated."""
+        """Why a row is no offer of a GPU to rent → the number of such rows in the last answer."""
         self._counting = threading.Lock()  # some sources read the answers of their clouds in threads
 
     @classmethod
     def asked(cls) -> Mapping[str, str]:
-        """Every service that is asked, with the address of its privacy policy."""
+        """Every service that is asked → the address of its privacy policy."""
         return cls.services or {cls.title: cls.privacy}
 
     @property
@@ -66,7 +66,7 @@ class Source:
         return bool(self.key) or not self.needs_key
 
     async def fetch(self) -> list[RawOffer]:
-        """Everything the source states now. Raises :class:`FetchError` where the answer as a whole is no good."""
+        """Everything the source states now. Raises :class:`FetchError` if the answer as a whole can't be used."""
         raise NotImplementedError
 
     def asking(self, **headers: str) -> AbstractAsyncContextManager[Fetcher]:
@@ -78,7 +78,7 @@ class Source:
         return RawOffer(**{"source": self.name, "fetched_at": clock.timestamp(), **facts})
 
     def leave(self, why: str, rows: int = 1) -> None:
-        """Count rows that are no offer of a GPU to rent, so that every row a source stated is accounted for."""
+        """Count rows that are no offer of a GPU to rent, so that every row of an answer is accounted for."""
         with self._counting:
             self.left_out[why] += rows
 
@@ -104,7 +104,7 @@ class Source:
 
 
 async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Run ``works`` side by side; when one fails, the others are ended before its error is raised."""
+    """Run ``works`` concurrently; when one fails, the others are cancelled before its error is raised."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         return list(await asyncio.gather(*tasks))
@@ -116,7 +116,7 @@ async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def _label(item: Any) -> str:
-    """Words by which a reader can find a row that could not be read."""
+    """A short text by which a row that could not be read can be found in the answer."""
     if isinstance(item, Mapping):
         for name in ("name", "id", "planCode", "armSkuName", "gpu_name", "model", "instance_type"):
             if isinstance(item.get(name), str):

@@ -1,4 +1,4 @@
-"""The cheapest of many hosts' machines of one kind: single machines come and go by the minute. Pure."""
+"""The cheapest of a marketplace's machines of one kind, since single machines come and go by the minute. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import replace

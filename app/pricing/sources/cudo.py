@@ -2,8 +2,8 @@
 
 Shape read in Cudo's client (``cudo_compute``, ``GET /v1/vms/machine-types-2``) and in gpuhunt's former one:
 ``machineTypes``, each with a data centre, a GPU model, how many are free, and what one GPU, one vCPU, one GiB of
-memory and one GiB of disk cost an hour, as ``{"value": "1.79"}``. The host is chosen and billed apart, so the price is
-the card's, and what the host adds is said.
+memory and one GiB of disk cost an hour, as ``{"value": "1.79"}``. The host is chosen and billed separately, so the
+price is that of the GPU, and a remark states what the host adds.
 """
 
 from collections.abc import Iterator
@@ -44,6 +44,6 @@ class Cudo(Source):
 
 
 def _price(kind: Any, name: str) -> Decimal | None:
-    """Dollars an hour of a part, ``None`` where none is told."""
-    told = kind.get(f"{name}PriceHr")
-    return parse_decimal(told.get("value")) if isinstance(told, dict) else None
+    """US dollars per hour of a part, ``None`` if none is stated."""
+    price = kind.get(f"{name}PriceHr")
+    return parse_decimal(price.get("value")) if isinstance(price, dict) else None

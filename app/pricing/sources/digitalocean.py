@@ -2,8 +2,8 @@
 
 Shape read in DigitalOcean's documentation of ``GET /v2/sizes`` and in gpuhunt's client: ``gpu_info`` holds ``count``,
 ``model`` ("nvidia_h100", "amd_mi300x") and ``vram``, which is the memory of all the GPUs together; ``memory`` is in
-MiB, ``disk_info`` tells the boot disk from the scratch disk, ``transfer`` is terabytes out a month. A size without a
-region can't be had anywhere.
+MiB, ``disk_info`` distinguishes the boot disk from the scratch disk, ``transfer`` is terabytes out a month. A size
+without a region can't be rented anywhere.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """The European Central Bank's daily reference rates: what the euro is worth, by currency and day.
 
 Shape read in the ECB's own description of ``eurofxref-daily.xml``: one ``Cube`` with the day, in it one ``Cube`` per
-currency with how much of it one euro buys. Not published at weekends; the last rate stands, dated.
+currency with how much of it one euro buys. Not published at weekends; the last rate stays valid, with its date.
 """
 
 import re
@@ -22,7 +22,7 @@ _PLACES = Decimal("0.0000000001")
 
 
 class EcbRates:
-    """The publisher of exchange rates. Its name is a source's name: mirrors are set the same way."""
+    """The publisher of exchange rates. A mirror is set as for any source of prices."""
 
     name = "ecb"
     title = "European Central Bank, euro reference rates"
@@ -74,7 +74,7 @@ def read_rates(xml: str) -> dict[str, Rate]:
 
 
 def _dollars(code: str, amount: Decimal) -> Decimal:
-    """What one unit is worth, to ten places; an absurd rate is refused with the currency's name."""
+    """US dollars for one unit of the currency, to ten places. Raises :class:`FetchError` for an absurd rate."""
     if not SMALLEST_RATE <= amount <= LARGEST_RATE:
         raise FetchError(Fault.SCHEMA, f"one {code} would be {amount:.3g} USD: not believed")
     return amount.quantize(_PLACES)

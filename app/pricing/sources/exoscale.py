@@ -3,7 +3,7 @@
 Shape read in public clients of ``portal.exoscale.com/api/pricing/opencompute`` (Exoscale's calculator reads it; a cost
 estimator in Go and SlipStream's connector do too): for each currency a map of key to price an hour as text, where
 ``running_gpu3_small`` is the machine ``gpu3.small`` without its disk. The list does not say how many GPUs a machine
-holds; a small one holds one, the larger ones are left out. Families after Exoscale's page of GPU instances.
+has: a small one has one, the larger ones are left out. Families as on Exoscale's page of GPU instances.
 """
 
 import re
@@ -40,7 +40,7 @@ class Exoscale(Source):
         if found is None:
             yield LeftOut(NO_GPU)
         elif found[2] != "small":
-            yield LeftOut("how many GPUs it holds is not told")
+            yield LeftOut("its number of GPUs is not stated")
         else:
             yield self.offer(
                 provider="exoscale", gpu=FAMILIES.get(found[1], found[1]), gpu_count=1, tier="on-demand",

@@ -1,4 +1,4 @@
-"""What is asked of GitHub's interface by the sources whose lists stand in a repository."""
+"""What sources whose lists are files in a repository ask of GitHub's interface."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from app.pricing.sources.base import text
 API = "https://api.github.com"
 PRIVACY = "https://docs.github.com/en/site-policy/privacy-policies/github-general-privacy-statement"
 RAW = {"accept": "application/vnd.github.raw+json"}
-"""The header by which a file comes as it is."""
+"""The request header for a file's raw content."""
 
 
 def last_change(answer: Any, name: str) -> int:

@@ -3,7 +3,7 @@
 Shape read in the repository ``toolshedlabs-hash/gpu-price-feed`` (``data/prices.json``, its METHODOLOGY.md and the
 collectors beside it): ``collected_at`` and a list of offers, each with the machine's price in the cloud's own currency,
 the number of GPUs and a key that joins family, memory and form. A slice of a card has MIG in its key. RunPod's two
-markets are told in the notes. A cloud that can be asked itself is asked itself: this is the fallback.
+markets are named in the notes. A cloud that can be asked directly is asked directly: this is the fallback.
 """
 
 import re

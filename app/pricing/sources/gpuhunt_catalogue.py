@@ -2,8 +2,8 @@
 
 Shape read in gpuhunt 0.1.34 (``Catalog._load_provider`` and ``storage``): for each provider ``version`` holds the name
 of the newest catalogue, ``{version}/catalog.zip`` one CSV. Our own client fetches them, so that its limits hold; the
-library reads the rows. A version is named after the day on which it was made (``20261123-1``): that day is its
-prices', so that a catalogue that is no longer renewed turns stale and gives way.
+library reads the rows. A version is named after the day on which it was made (``20261123-1``): its prices count as seen
+on that day, so that a catalogue that is no longer renewed becomes stale and gives way.
 """
 
 import asyncio

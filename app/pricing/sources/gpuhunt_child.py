@@ -1,7 +1,7 @@
 """The child process that lets gpuhunt ask its clouds. Reads one line of JSON, prints one line of JSON an item.
 
-Its limits: processor time and memory by the kernel, and around every request a timeout, no proxy, and only the hosts
-that the library's clients name. A mirror takes the place of all of them.
+Its limits: processor time and memory, set in the kernel, and around every request a timeout, no proxy, and only the
+hosts that the library's clients name. A mirror, if one is set, replaces all of them.
 """
 
 import importlib
@@ -46,7 +46,7 @@ def _one(name: str) -> None:
         items = kind.from_env().get(QueryFilter(), balance_resources=False)
     except (MissingCredsError, ImportError):
         return
-    except Exception as error:  # whatever the library raises is this cloud's fault and nobody else's
+    except Exception as error:  # whatever the library raises concerns this cloud only
         print(json.dumps({"provider": name, "fault": f"{type(error).__name__}: {error}"[:200]}), flush=True)
         return
     without = 0

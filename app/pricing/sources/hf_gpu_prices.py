@@ -94,12 +94,12 @@ def _second(row: Any) -> int:
 
 
 def _newest(rows: list[Any]) -> dict[str, int]:
-    """Provider, as the dataset names it → the instant of its newest row that can be read."""
+    """Provider, as the dataset names it → the second of its newest readable row."""
     found: dict[str, int] = {}
     for entry in rows:
         try:
             provider, seen = text(entry["row"]["provider"]), _second(entry["row"])
         except (KeyError, TypeError, ValueError, IndexError, OverflowError):
-            continue  # told when the row itself is read
+            continue  # reported when the row itself is read
         found[provider] = max(seen, found.get(provider, seen))
     return found

@@ -4,8 +4,8 @@ Shape read in the repositories ``aws/karpenter-provider-aws`` and ``Azure/karpen
 ``zz_generated.pricing….go``: a line "generated at", and by region the name of each machine with its dollars an hour)
 and ``cloudpilot-ai/karpenter-provider-gcp`` (``initial-prices.json``: ``prices``, region, ``on_demand`` and ``spot``,
 machine → dollars an hour; it names no day, so GitHub's last change of the file is its day). All are Apache-2.0. They
-hold every machine; those with a GPU are told by our own tables. The lists are renewed every few weeks, so they stand in
-only where nothing newer speaks for the cloud; one that was made over two months ago is not believed.
+list every machine; those with a GPU are found by our own tables. The lists are renewed every few weeks, so they are
+used only if no newer source has the cloud; one that was made over two months ago is refused.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ Row = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """Where a cloud's list stands and which machines of it hold a GPU."""
+    """Where a cloud's list is published, and which of its machines have a GPU."""
 
     repository: str
     path: str

@@ -1,7 +1,7 @@
 """Lambda: its cloud's instance types.
 
 Shape read in Lambda's documentation of the Cloud API (``/api/v1/instance-types``) and in gpuhunt's Lambda client. The
-price is of the instance, in cents; GPU, count and memory stand in the description alone.
+price is of the instance, in cents; GPU, count and memory are stated in the description only.
 """
 
 import re

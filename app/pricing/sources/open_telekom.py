@@ -20,7 +20,7 @@ _FLAVOURS = {
     "p2s.8xlarge.8": ("V100 PCIe 32GB", 4), "p2s.16xlarge.8": ("V100 PCIe 32GB", 8),
     "pi2.2xlarge.4": ("T4", 1), "pi2.4xlarge.4": ("T4", 2), "pi2.8xlarge.4": ("T4", 4),
 }  # fmt: skip
-"""Flavour → its card and how many; the cloud's page says so."""
+"""Flavour → its GPU and their number, from the cloud's page."""
 _ACCELERATED = re.compile(r"(?:g|p|pi)\d\w*\.")
 _LICENSED = re.compile(r"windows|red ?hat|rhel|suse|sles|oracle", re.IGNORECASE)
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?) ([A-Z]{3})")
@@ -50,7 +50,7 @@ class OpenTelekom(Source):
             yield LeftOut(NO_GPU)
             return
         if flavour not in _FLAVOURS:
-            yield LeftOut("how many GPUs it holds is not told")
+            yield LeftOut("its number of GPUs is not stated")
             return
         if _LICENSED.search(text(row.get("osUnit") or "")):
             yield LeftOut("with a licence of its operating system")

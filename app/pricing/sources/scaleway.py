@@ -62,7 +62,7 @@ class Scaleway(Source):
         return self.each(servers.items(), lambda pair: self._read(zone, pair, stock), "scaleway")
 
     async def _stock(self, fetcher: Fetcher, zone: str) -> dict[str, str]:
-        """Server type → stock word. Not told is no fault: the prices are good without it."""
+        """Server type → stock, as the zone names it. Empty if it can't be had: the prices are good without it."""
         try:
             answer = await fetcher.json(f"/instance/v1/zones/{zone}/products/servers/availability?per_page={_PER_PAGE}")
             return {name: _STOCK.get(value["availability"], "") for name, value in mapped(answer, "servers").items()}

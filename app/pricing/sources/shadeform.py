@@ -1,7 +1,7 @@
 """Shadeform: instance types of many clouds, rented through Shadeform.
 
 Shape read in Shadeform's documentation of ``/v1/instances/types`` and in SkyPilot's catalogue fetcher. Prices are of
-the instance, in cents. The offer is Shadeform's; whose machine it is stands in the product's name.
+the instance, in cents. The offer is Shadeform's; the product's name says whose machine it is.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class Shadeform(Source):
         form = text(facts.get("interconnect") or "")
         spelling = text(facts.get("gpu_type") or kind["shade_instance_type"]).replace("_", " ")
         for place in kind.get("availability") or [{"region": ""}]:
-            told = place.get("available")
+            available = place.get("available")
             yield self.offer(
                 provider="shadeform", gpu=f"{spelling} {form}".strip(), gpu_memory_gb=facts.get("vram_per_gpu_in_gb"),
                 gpu_count=facts["num_gpus"], tier="on-demand", interconnect="NVLink" if facts.get("nvlink") else form,
@@ -41,5 +41,5 @@ class Shadeform(Source):
                 product=f"{text(kind['cloud'])}: "
                         f"{text(kind.get('cloud_instance_type') or kind['shade_instance_type'])}",
                 vcpus=facts.get("vcpus"), ram_gb=facts.get("memory_in_gb"), disk_gb=facts.get("storage_in_gb"),
-                stock="" if told is None else "in" if told else "out", price_includes="gpu+host+disk",
+                stock="" if available is None else "in" if available else "out", price_includes="gpu+host+disk",
             )  # fmt: skip

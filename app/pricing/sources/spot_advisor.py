@@ -37,8 +37,8 @@ def read(answer: Any, now: int) -> list[Reclaim]:
     found = []
     for region, systems in mapped(answer, "spot_advisor").items():
         types = systems.get("Linux") if isinstance(systems, dict) else None
-        for kind, told in types.items() if isinstance(types, dict) else ():
-            index = told.get("r") if isinstance(told, dict) else None
+        for kind, facts in types.items() if isinstance(types, dict) else ():
+            index = facts.get("r") if isinstance(facts, dict) else None
             if kind in aws_types() and isinstance(index, int) and index in bands:
                 found.append(Reclaim("aws", kind, region[:80], *bands[index], MONTH_HOURS, now))
     if not found:

@@ -1,4 +1,4 @@
-"""What a source of spot reclaims is: it states no price, but how often machines of a kind are taken back."""
+"""The base class of sources of spot reclaims: they state no price, but how often machines of a kind are reclaimed."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _BAND = re.compile(r"(<)?(>)? ?(\d{1,3})(?:-(\d{1,3}))?(\+)?%?", re.ASCII)
 
 
 class SpotBands:
-    """A source of reclaim bands. Its name is a source's name: mirrors and the timetable treat it so."""
+    """A source of reclaim bands. Mirrors and the timetable treat it as any source of prices."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -37,7 +37,7 @@ class SpotBands:
         return {cls.title: cls.privacy}
 
     async def fetch(self) -> list[Reclaim]:
-        """Every band of machines with a GPU. Raises ``FetchError`` where the answer is no good."""
+        """Every band of machines with a GPU. Raises ``FetchError`` if the answer can't be used."""
         raise NotImplementedError
 
     def asking(self) -> AbstractAsyncContextManager[Fetcher]:
@@ -46,7 +46,7 @@ class SpotBands:
 
 
 def band(label: str) -> tuple[int, int | None]:
-    """(from, to) in per cent of ``<5%``, ``5-10%``, ``20+`` or ``>20%``; raises ``ValueError`` for other words."""
+    """(from, to) in per cent for ``<5%``, ``5-10%``, ``20+`` or ``>20%``; raises ``ValueError`` for anything else."""
     found = _BAND.fullmatch(label.strip())
     if found is None:
         raise ValueError(f"{label[:20]!r} is no band of per cent")

@@ -1,8 +1,9 @@
 """Azure's eviction bands, as SpotLake publishes them once a day.
 
-Azure tells them through Resource Graph, to subscribers alone. Shape read in the repository ``ddps-lab/spotlake``, its
-collector of Azure (``collect_if.py``) and its page (``latest_azure.json``): a list of flat rows with InstanceTier,
-InstanceType, Region and IF, which stands for the eviction rate (3.0 is "0-5", 2.5 "5-10", 2.0 "10-15", 1.5 "15-20",
+Azure itself publishes them through Resource Graph, to subscribers only. Shape read in the repository
+``ddps-lab/spotlake``, its collector of Azure (``collect_if.py``) and its page (``latest_azure.json``): a list of flat
+rows with InstanceTier, InstanceType, Region and IF, a code for the eviction rate (3.0 is "0-5", 2.5 "5-10", 2.0
+"10-15", 1.5 "15-20",
 1.0 "20+", below 0 not known). Azure quotes an eviction rate for an hour, from the evictions of the last 28 days
 (Microsoft's page "Use Azure Spot Virtual Machines"). The list holds every size in every zone, so it is read row by row
 and only those of the N-series are kept.
@@ -40,14 +41,14 @@ class SpotLake(SpotBands):
 
 
 def read(body: bytes, now: int) -> list[Reclaim]:
-    """The highest band told of each size with a GPU in each region."""
+    """The highest stated band of each size with a GPU in each region."""
     sizes = {size.casefold(): size for size in azure_sizes()}
     best: dict[tuple[str, str], tuple[int, int | None]] = {}
     for tier, kind, region, score in _rows(body):
         size = sizes.get(f"{tier}_{kind}".casefold())
         if size is not None and score in BANDS:
             key = (size, region[:80])
-            best[key] = max(best.get(key, (0, 0)), BANDS[score], key=lambda told: told[0])
+            best[key] = max(best.get(key, (0, 0)), BANDS[score], key=lambda band: band[0])
     if not best:
         raise FetchError(Fault.SCHEMA, "no eviction rate of a size with a GPU is in the list")
     return [Reclaim("azure", size, region, low, high, 1, now) for (size, region), (low, high) in best.items()]

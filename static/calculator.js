@@ -26,12 +26,20 @@ const RULES = {
 };
 const OPTIONAL = new Set(["budget", "ownusd"]);
 
-const read = () => Object.fromEntries(fields.map((f) => [f.dataset.key, f.type === "checkbox" ? f.checked : f.value]));
+// The GPU that a reader means: by its slug or name, else the first in which each word typed begins a word
+const words = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, " ").trim();
+const gpuCalled = (text) => sheet?.gpus.find((g) => g.slug === text || words(g.name) === words(text))
+  ?? (words(text) ? sheet?.gpus.find((g) => words(text).split(" ").every((word) =>
+    ` ${words(g.name)} ${words(g.slug)}`.includes(` ${word}`))) : undefined);
+const valueOf = (f) => f.type === "checkbox" ? f.checked
+  : f.id === "c-owngpu" ? gpuCalled(f.value)?.slug ?? "" : f.value;
+const read = () => Object.fromEntries(fields.map((f) => [f.dataset.key, valueOf(f)]));
 const write = (input) => {
   for (const f of fields) {
     const value = input[f.dataset.key];
     if (value === undefined) continue;
     if (f.type === "checkbox") f.checked = value === true;
+    else if (f.id === "c-owngpu") f.value = gpuCalled(String(value))?.name ?? "";
     else if (f.tagName === "SELECT") { if ([...f.options].some((o) => o.value === String(value))) f.value = value; }
     else f.value = String(value).slice(0, 20);
   }
@@ -69,8 +77,11 @@ const numbersOf = (input, model, tell = () => {}) => {
 const checked = (input, model) => {
   const n = numbersOf(input, model, say), priced = input["on-demand"] || input.spot || input.reserved
     || (input.owngpu && n?.ownusd);
+  const named = $("c-owngpu").value.trim();
+  say("owngpu", named && !input.owngpu ? "No GPU here is called that."
+    : n?.ownusd && !named ? "Of which GPU? Its row then stands among the others." : "");
   $("error").hidden = Boolean(priced);
-  $("error").textContent = priced ? "" : "Choose at least one kind of price, or give one of your own.";
+  $("error").textContent = priced ? "" : "Choose at least one tier, or enter your own price.";
   return priced ? n : null;
 };
 
@@ -207,14 +218,14 @@ const rankOne = (input, n, model, { gpu, prices, owns, explain }, rows, reasons)
   if (!held.length) {
     reasons.push(!explain ? [gpu.name, ""] : nearest
       ? [gpu.name, ...tooSlow(nearest, need, slack, (wanted) => qualifies(options, wanted))]
-      : [gpu.name, "the model does not fit on sixteen of them", light()]);
+      : [gpu.name, "the model does not fit on 16 of them", light()]);
     return;
   }
   for (const [key, name, offers] of prices) {
     const best = buy(held, need, offers), month = best?.cost.usd_month;
     if (!best) {
       const few = Math.min(...held.map((h) => h.layout.tensor * h.layout.data));
-      reasons.push([name, `needs ${few} in one machine; no offer is known to have as many`]);
+      reasons.push([name, `needs ${few} in one machine; no known offer has that many`]);
     } else if (n.budget && month > n.budget) {
       const enough = roundedUp(month);
       reasons.push([name, `${usd(month)} a month is over the budget`, { key: "budget", value: String(enough),
@@ -254,16 +265,16 @@ const show = (input, n, model, [rows, reasons]) => {
 const render = () => {
   if (!sheet) return;
   const input = read(), model = sheet.bySlug.get(input.model);
-  if (!model) { say("model", "Can't estimate: this model's configuration is not understood. Choose another."); return; }
+  if (!model) { say("model", "This model's configuration is not supported. Choose another."); return; }
   say("model", "");
   const n = checked(input, model);
   if (!n) { $("answer").textContent =
-    "A value is not valid; the field says why. The results below are for the values before."; return; }
+    "A value is not valid; see its field. The results below are for the previous values."; return; }
   $("c-name").placeholder = nameOf(input, model);
   const own = ownOf(input, model, formats(input, model)[0]);
   $("mine").textContent = own ? `TPOT ${ms(own.speed.tpot)} predicted for it: yours is ${own.errors[0].toFixed(2)} `
-    + "times that. GPUs of its generation are predicted accordingly."
-    : "With model, engine and weights as chosen above; it stays in this browser.";
+    + "times that. Predictions for its GPU generation are adjusted to it."
+    : "For the model, engine and weights chosen above; it stays in this browser.";
   const ranked = rank(input, n, model);
   asked = { input, n, model, rows: ranked[0] };
   show(input, n, model, ranked);
@@ -274,7 +285,7 @@ const render = () => {
 const findModels = async () => {
   const input = read(), n = checked(input, sheet.bySlug.get(input.model) ?? sheet.models[0]), list = $("models"),
   bar = $("progress"), score = sheet.scores[Number(input.score)]?.[1];
-  if (!n) { list.textContent = "A value is not valid; the field says why."; return; }
+  if (!n) { list.textContent = "A value is not valid; see its field."; return; }
   bar.hidden = false;
   const rows = [];
   for (const [i, model] of sheet.models.entries()) {
@@ -301,7 +312,7 @@ const openPart = async (place, row) => {
     precisions: Object.keys(sheet.bytes), cheapest: (input) => { const n = numbersOf(input, asked.model);
       return n ? rank(input, n, asked.model, false)[0] : []; }, set: (values) => { write(values); render(); },
     calibrate: (values) => { write(values); render();
-      tell("Predictions for this generation of GPUs now follow your measurement, in this browser alone."); } };
+      tell("Predictions for this GPU generation now follow your measurement, in this browser only."); } };
   await (await import(root.dataset.further)).open(place, now);
 };
 const folded = (row) => {
@@ -338,7 +349,7 @@ const list = () => {
         html("button", { type: "button", onclick: () => { compared.delete(item.id);
           keep(scenarios.filter((s) => s.id !== item.id)); } }, "Delete"));
   $("scenarios").replaceChildren(scenarios.length ? html("ul", { class: "kept" }, ...scenarios.map(row))
-    : html("p", { class: "empty" }, "None yet. Save what you have; two or more are compared here."));
+    : html("p", { class: "empty" }, "None yet. Save the current one; two or more can be compared here."));
   $("compare").textContent = scenarios.length ? `Compare (${scenarios.length})` : "Compare";
   compare();
 };
@@ -399,13 +410,14 @@ const start = async () => {
     return;
   }
   for (const gpu of sheet.gpus) {
-    for (const id of ["c-owngpu", "c-minegpu"]) $(id).append(html("option", { value: gpu.slug }, gpu.name));
+    $("gpus").append(html("option", { value: gpu.name }));
+    $("c-minegpu").append(html("option", { value: gpu.slug }, gpu.name));
   }
   view = R.results(E, P, sheet);
   sheet.scores.forEach(([name], i) => $("c-score").append(html("option", { value: String(i) }, name)));
   const shared = window.sharedScenario && S.fromFragment(window.sharedScenario);
   if (shared) write(shared);
-  else if (window.sharedScenario) tell("The link's scenario can't be read; it may be cut off.");
+  else if (window.sharedScenario) tell("The scenario in this link can't be read; the link may be cut off.");
   render();
   list();
 };
@@ -413,6 +425,8 @@ const start = async () => {
 // Where the answer has been scrolled away on a phone, a line at the foot of the screen repeats it
 new IntersectionObserver(([seen]) => { $("stuck").hidden = seen.isIntersecting || seen.boundingClientRect.top > 0; })
   .observe($("answer"));
+$("c-owngpu").addEventListener("change", ({ target }) => { target.value = gpuCalled(target.value)?.name
+  ?? target.value; });
 let waiting = 0;
 $("ask").addEventListener("submit", (event) => event.preventDefault());
 $("ask").addEventListener("input", (event) => {
@@ -439,7 +453,7 @@ $("save").addEventListener("click", () => {
 $("share").addEventListener("click", async () => {
   const link = `${location.origin}/calculator${S.asFragment(read())}`;
   try { await navigator.clipboard.writeText(link);
-    tell("The link is copied. What follows # in it is read by browsers alone; it is never sent to us.");
+    tell("Link copied. The part after # is read only by browsers; it is never sent to us.");
     } catch { $("said").replaceChildren("Copy this link: ", html("input",
       { type: "text", readonly: true, value: link, "aria-label": "Link to this scenario" })); }
 });
@@ -455,7 +469,7 @@ $("import").addEventListener("change", async (event) => {
   if (!file) return;
   let items = null;
   try { items = file.size < 1e6 ? S.understood(JSON.parse(await file.text())) : null; } catch { items = null; }
-  if (!items?.length) { tell("This file holds no scenarios; a file that Export wrote would work."); return; }
+  if (!items?.length) { tell("No scenarios in this file; use a file written by Export."); return; }
   if (keep([...scenarios, ...items.map((item) => ({ ...item,
     id: fresh() + item.id.slice(0, 8) }))])) tell(`${many(items.length, "scenario")} imported.`);
 });

@@ -24,7 +24,7 @@ export const changes = (input, stored, precisions, ms) => {
   if (Number(input.spare) > 0) try_("no spare replica", { spare: "0" });
   if (!input["on-demand"]) try_("prices on demand too", { "on-demand": true });
   if (!input.spot) try_("spot prices too", { spot: true });
-  if (!input.reserved) try_("prices for a term too", { reserved: true });
+  if (!input.reserved) try_("reserved prices too", { reserved: true });
   return found;
 };
 
@@ -48,15 +48,15 @@ export const panel = ({ html, now, tried, best, usd, use }) => {
     const rows = await ranked(tried, best, (share) => { bar.value = share; });
     bar.remove();
     const less = now ? rows.filter((row) => row.cost < now * 0.995) : rows;
-    if (!less.length) { said.textContent = "None of them alone costs less."; return; }
+    if (!less.length) { said.textContent = "No single change costs less."; return; }
     const half = now && less.find((row) => row.cost <= now / 2);
     said.replaceChildren(html("p", {}, now ? half ? `The cost is halved by ${half.label}.`
-      : "No single change halves the cost." : "No GPU qualifies as asked; with one change these do."),
+      : "No single change halves the cost." : "No GPU qualifies as it stands; with one change these do."),
     html("ol", {}, ...less.map((row) => html("li", {}, `${row.label}: ${usd(row.cost)} a month`
       + (now ? `, ${Math.round((1 - row.cost / now) * 100)}% less` : ""), `, on ${row.what} `,
     html("button", { type: "button", "aria-label": `Try ${row.label}`, onclick: () => use(row.changed) }, "Try it")))),
-    html("p", { class: "source" }, "One change at a time; all else as asked. Smaller weights and caches can cost "
-      + "answer quality, spot machines can be taken away."));
+    html("p", { class: "source" }, "One change at a time, all else equal. Lighter weights and caches can cost "
+      + "answer quality; spot machines can be reclaimed."));
   };
   run();
   return [bar, said];

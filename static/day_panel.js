@@ -85,7 +85,7 @@ export const panel = ({ html, many, short, D, stretch, units, rate, replicaRate,
     if (!plan) {
       said.textContent = Math.max(...hours) / replicaRate > D.MOST_REPLICAS
         ? `The busiest hour takes more than ${D.MOST_REPLICAS} replicas; a day is planned up to so many.`
-        : "Nothing that is priced can serve it.";
+        : "Nothing with a price can serve it.";
       return;
     }
     const peak = D.cheapestDay({ ...asked, rates: hours.map(() => Math.max(...hours)), base, burst: [],
@@ -111,7 +111,7 @@ export const panel = ({ html, many, short, D, stretch, units, rate, replicaRate,
     + "Machines of the chosen GPU are taken for the whole day or by the hour"
     + (api ? `; ${api.name} takes what is left where that costs less.` : "."))];
   made.push(shapes, html("div", { class: "sliders" }, ...sliders), html("p", {}, ...field("day-every",
-    "Where it is not told how often spot is reclaimed: every", 48, "hours.")), said);
+    "Where no reclaim rate is published, assume one every", 48, "hours.")), said);
   queueMicrotask(() => drawn ? draw(drawn.map((share) => share * rate)) : solve());
   return made;
 };

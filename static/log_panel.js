@@ -25,7 +25,7 @@ export const factsOf = (log, { many, short }) => [
     : log.mean ? [["Rate", `${short(log.mean)} a second on average`]] : [["Rate", "the file states no times"]]),
   ...(log.cached === null ? [] : [["Cached", `${percent(log.cached)} of the input tokens came from a prefix cache`]]),
   ...(log.prefix ? [["Shared beginnings", `${percent(log.prefix.share)} of the prompts stand at the beginning of an `
-    + `earlier one${log.prefix.full ? " among those that could be kept in mind" : ""}: what a prefix cache could save `
+    + `earlier one${log.prefix.full ? " among those that fit in memory" : ""}: what a prefix cache could save `
     + "at most"]] : []),
   ...(log.skipped ? [["Left out", `${many(log.skipped, "line")} that can’t be read; the first is ${log.firstFault}`]]
     : []),
@@ -50,9 +50,9 @@ export const panel = ({ html, many, short, worker, use, keep }) => {
     ...factsOf(log, { many, short }).map(([name, text]) =>
     html("div", {}, html("dt", {}, name), html("dd", {}, text)))),
     html("p", {}, html("button", { type: "button", onclick: () => use(figuresOf(log)) }, "Compute with these figures")),
-    html("p", { class: "source" }, "Mean lengths and the rate of the busiest hour go into the sentence; how lengths "
-      + "spread, arrivals and what a cache holds into “Traffic as it is”. The file was read in this browser and is "
-      + "not kept."));
+    html("p", { class: "source" }, "Mean lengths and the rate of the busiest hour go into the sentence, the spread "
+      + "of lengths, arrivals and cache hits into “Realistic traffic”. The file was read in this browser and is not "
+      + "kept."));
   const file = html("input", { type: "file", id: "log-file", accept: ".jsonl,.ndjson,.json,.csv,.log,.txt",
     onchange: (event) => {
       const [chosen] = event.target.files;
@@ -67,7 +67,7 @@ export const panel = ({ html, many, short, worker, use, keep }) => {
         if (data.share !== undefined) { bar.value = data.share; return; }
         stop();
         if (data.told) { keep(data.told); shown(data.told); }
-        else said.replaceChildren(html("p", { class: "fault" }, `This is no log that can be read: ${data.fault}.`));
+        else said.replaceChildren(html("p", { class: "fault" }, `This log can't be read: ${data.fault}.`));
       };
       reading.postMessage(chosen);
     } });

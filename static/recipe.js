@@ -74,7 +74,7 @@ export const resultOf = (text) => {
   }
   if (Array.isArray(row)) row = row.at(-1);
   if (!row || typeof row !== "object") {
-    return { fault: "This is no JSON; the file that --save-result writes would do." };
+    return { fault: "This is not JSON; use the file written by --save-result." };
   }
   const completed = first(row, "completed"), tpot = first(row, "median_tpot_ms", "mean_tpot_ms"),
     ttft = first(row, "median_ttft_ms", "mean_ttft_ms");
@@ -93,7 +93,7 @@ const copied = (html, label, text) => {
   return [html("h4", {}, label), html("pre", { tabindex: "0", "aria-label": label }, html("code", {}, text)),
     html("p", {}, html("button", { type: "button", onclick: async () => {
       try { await navigator.clipboard.writeText(text); said.textContent = " Copied."; }
-      catch { said.textContent = " This browser lets the page copy nothing; select the lines instead."; }
+      catch { said.textContent = " This browser doesn't allow copying; select the lines instead."; }
     } }, "Copy"), said)];
 };
 
@@ -112,7 +112,7 @@ export const panel = ({ html, given, predicted, ms, use }) => {
     const other = [["input tokens", row.input, given.input], ["output tokens", row.output, given.output],
       ["concurrent requests", row.load, given.load]].filter(([, m, told]) => m && Math.abs(m / told - 1) > 0.1);
     said.replaceChildren(html("ul", {}, ...lines), ...(other.length ? [html("p", { class: "notice" },
-      `It measured another load: ${other.map(([name, m, told]) => `${m} ${name} where ${told} were predicted`)
+      `It measured a different load: ${other.map(([name, m, told]) => `${m} ${name} where ${told} were predicted`)
         .join(", ")}.`)] : []), html("p", {}, html("button", { type: "button", onclick: () => use(row) },
       "Calibrate this page with it"), " ", html("a", { href: "/submit" }, "Report it to the site"),
       ", where the same file can be sent."));

@@ -25,7 +25,7 @@ const show = () => {
     return;
   }
   if (!given.price) {
-    told.textContent = "Put in what the machine costs to buy.";
+    told.textContent = "Enter the purchase price.";
     return;
   }
   const found = rentOrBuy(given);

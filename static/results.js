@@ -19,10 +19,10 @@ const day = (n, year = true) => {
 
 const RESTS_ON = { own: "your measurement", measured: "measured here", family: "same family",
   physics: "physics alone" };
-const WHY = { own: "yours, on this generation of GPUs, beside what is known",
-  measured: "this model was measured with this engine, generation of GPUs and format",
-  family: "other models of its kind were measured on this generation and in this format",
-  physics: "nothing like it was measured here; the range is wider" };
+const WHY = { own: "yours, on this GPU generation, combined with what is known",
+  measured: "this model was measured with this engine, GPU generation and format",
+  family: "similar models were measured on this GPU generation in this format",
+  physics: "nothing similar was measured; the range is wider" };
 
 // How a replica is split over its GPUs; nothing where it has one
 const split = (l) => [l.tensor > 1 && `TP ${l.tensor}`, l.data > 1 && `attention DP ${l.data}`,
@@ -45,7 +45,7 @@ export const results = (E, P, sheet) => {
   const answer = (model, rows, excluded) => {
     const best = rows[0];
     if (!best) return ["No offered GPU meets these targets. ", html("a", { href: "#excluded" }, "Each says why"),
-      ", and what would admit it; smaller weights or another tier may help too."];
+      ", and what would admit it; lighter weights or another tier may help too."];
     const { offer } = best, slow = wide(best).ttft[1];
     return [html("b", { class: "best" }, hardware(best)), " ",
       html("b", {}, `${usd(best.cost.usd_month)} a month`), " ",
@@ -106,7 +106,7 @@ export const results = (E, P, sheet) => {
     const drawn = P.scatter({ title: "Cost against speed", points, front: best, xLabel: "USD a month",
       yLabel: "tokens/s per user", xText: usd, yText: String });
     return drawn && [drawn, html("figcaption", {},
-      html("span", { class: "key low" }, "nothing is both cheaper and faster"),
+      html("span", { class: "key low" }, "nothing else is both cheaper and faster"),
       best.map((i) => hardware(rows[i])).slice(0, 6).join(", "))];
   };
 
@@ -194,7 +194,7 @@ export const results = (E, P, sheet) => {
   const models = (rows, n, choose) => [html("p", {}, rows.length
     ? `${many(rows.length, "model")} of ${sheet.models.length} meet${rows.length === 1 ? "s" : ""} `
       + `the targets${n.budget ? " and the budget" : ""}.`
-    : "No model does; a larger budget or higher targets may help."),
+    : "No model qualifies; a larger budget or looser targets may help."),
   ...(rows.length ? [table([["Model"], ["Score", 1], ["Hardware"], ["USD a month", 1], ["TPOT", 1]],
     rows.slice(0, 40).map(([model, row, value]) => html("tr", {},
       html("td", { class: "what" }, html("button", { type: "button", class: "pick",
@@ -238,7 +238,7 @@ export const results = (E, P, sheet) => {
     return [html("table", { class: "plain compare" }, html("thead", {}, html("tr", {}, html("td", {}),
       ...columns.map(([name]) => html("th", { scope: "col" }, name)))),
     html("tbody", {}, ...lines.map(([, row]) => row))),
-    html("p", { class: "source" }, "Rows that differ are in full ink; the best figure of a row is marked.")];
+    html("p", { class: "source" }, "Rows that differ are shown dark; the best figure in each is highlighted.")];
   };
 
   return { answer, groups, front, detail, models, compared };

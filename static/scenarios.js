@@ -33,7 +33,7 @@ export const load = () => {
     const text = localStorage.getItem(KEY);
     return { items: text ? understood(JSON.parse(text)) ?? [] : [], fault: "" };
   } catch {
-    return { items: [], fault: "This browser lets the page store nothing; use Export to keep scenarios as a file." };
+    return { items: [], fault: "This browser blocks storage; use Export to keep scenarios as a file." };
   }
 };
 
@@ -45,7 +45,7 @@ export const store = (items) => {
   } catch (error) {
     return error.name === "QuotaExceededError"
       ? "This browser's storage is full; delete a scenario or export them to a file."
-      : "This browser lets the page store nothing; use Export to keep scenarios as a file.";
+      : "This browser blocks storage; use Export to keep scenarios as a file.";
   }
 };
 
@@ -55,7 +55,7 @@ export const clear = () => {
     sessionStorage.clear();
     return "Everything this site stored in this browser is gone: scenarios and the theme.";
   } catch {
-    return "This browser lets the page store nothing, so nothing was stored.";
+    return "This browser blocks storage, so nothing was stored.";
   }
 };
 

@@ -87,7 +87,7 @@ const seconds = (value) => {
   return Number.isFinite(at) ? at / 1e3 : null;
 };
 
-// Lengths in steps of 2 %: percentiles within 1 % in bounded memory
+// Lengths in steps of 2%: percentiles within 1% in bounded memory
 const STEP = Math.log(1.02);
 const lengths = () => {
   const counts = new Map();

@@ -127,21 +127,21 @@ export const panel = ({ html, now, Q, S, points, modules }) => {
   };
   const shown = (found, made, count, how, cost) => said.replaceChildren(html("p", {},
     html("strong", {}, cost ? `${cost.gpus} × ${row.gpu.name}, ${usd(cost.usd_month)} a month` : row.gpu.name), ": ",
-    `${many(count, "replica")}${n.spare ? ` and ${many(n.spare, "spare one")}` : ""} ${count + n.spare > 1 ? "hold"
-      : "holds"} both targets for 95 of 100 requests${asked.peak ? " in the busiest hour" : ""}. The plain answer, `
+    `${many(count, "replica")}${n.spare ? ` and ${many(n.spare, "spare one")}` : ""} ${count + n.spare > 1 ? "meet"
+      : "meets"} both targets for 95% of requests${asked.peak ? " in the busiest hour" : ""}. The plain answer, `
     + `with every length alike and a planned utilisation of ${n.utilisation}%, has ${many(row.cost.replicas - n.spare,
       "replica")}.`),
   html("dl", { class: "facts" }, ...facts(found, made, count, how)));
   const simulate = (made, from) => {
     const bar = html("progress", { max: 1, value: 0, "aria-label": "Simulating" });
-    said.replaceChildren(html("p", {}, "The formulas are not sure of this load, so an engine is simulated. "), bar);
+    said.replaceChildren(html("p", {}, "The formulas don’t cover this load well, so an engine is simulated. "), bar);
     worker = new Worker(modules.worker, { type: "module" });
     worker.onerror = () => { stop(); tell("The simulation can’t run in this browser."); };
     worker.onmessage = ({ data }) => {
       if (mine !== turn) return;
       if (data.share !== undefined) { bar.value = data.share; return; }
       stop();
-      if (!data.count) { tell("Simulated: no number of replicas was found that holds both targets."); return; }
+      if (!data.count) { tell("Simulated: no number of replicas was found that meets both targets."); return; }
       shown({ ...made.see(data.count), ...data.found }, made, data.count, `simulated: ${data.found.requests
         .toLocaleString("en")} requests on one replica, in this browser`, costOf(now, row, data.count));
     };
@@ -155,8 +155,8 @@ export const panel = ({ html, now, Q, S, points, modules }) => {
     const made = traffic.of(row), size = sized(made);
     if (!size) {
       const lone = made.see(MOST);
-      tell(lone.busy < 1 ? `Even with ${MOST} replicas 95 of 100 requests would see a TTFT of ${ms(lone.ttft[1])} `
-        + `and a TPOT of ${ms(lone.each[1])} or less; prompts longer than the mean take longer. Higher targets or `
+      tell(lone.busy < 1 ? `Even with ${MOST} replicas 95% of requests would see a TTFT of ${ms(lone.ttft[1])} `
+        + `and a TPOT of ${ms(lone.each[1])} or less; prompts longer than the mean take longer. Looser targets or `
         + "another GPU may help." : `It takes more than ${MOST} replicas, which are not planned here.`);
       return;
     }
@@ -184,10 +184,10 @@ export const panel = ({ html, now, Q, S, points, modules }) => {
       ...rows.map(([cost, other, count, found]) => html("tr", {}, html("td", { class: "what" },
         `${cost.gpus} × ${other.gpu.name}`), cell("Replicas", String(count)), cell("USD a month", usd(cost.usd_month)),
       cell("TTFT, 95%", ms(found.ttft[1])), cell("Whole answer, 95%", long(found.whole[1])),
-      cell("Known by", traffic.apart || found.sure ? "formulas" : "formulas, not sure", false))))));
+      cell("Known by", traffic.apart || found.sure ? "formulas" : "formulas, uncertain", false))))));
   };
   setTimeout(() => { if (mine === turn) { solve(); compare(); } }, mine > 1 ? PATIENCE : 0);
-  return [html("p", { class: "source" }, "What users see of the chosen hardware, with requests spread over the "
-    + "replicas by chance; the targets hold for 95 of 100 of them, the prediction itself, without its range. Nothing "
+  return [html("p", { class: "source" }, "What users see on the chosen hardware, with requests spread over the "
+    + "replicas at random; targets are met for 95% of them, by the prediction itself, leaving out its range. Nothing "
     + "leaves this device."), said, others];
 };

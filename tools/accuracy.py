@@ -42,7 +42,7 @@ def failures(found: Errors) -> list[str]:
         if getattr(found, name) > limit
     ]
     if (found.within_20 or 0) < LEAST_WITHIN:
-        told.append(f"within 20 %: {found.within_20:.1%} is under {LEAST_WITHIN:.0%}")
+        told.append(f"within 20%: {found.within_20:.1%} is under {LEAST_WITHIN:.0%}")
     for name, inside in (("step", found.inside or 0), ("first token", found.inside_ttft or 0)):
         if not INSIDE[0] <= inside <= INSIDE[1]:
             told.append(f"the 80% range of a {name} holds {inside:.1%}")
@@ -83,7 +83,7 @@ def verdict_line(kind: str, found: Verdict) -> str:
 
 
 VERDICTS = f"{'MLPerf v5.1, never fitted to':38} {'rows':>5} " + " ".join(
-    f"{name:>7}" for name in ("tpot", "±20 %", "inside", "by rate", "inside", "ttft", "inside", "unsust")
+    f"{name:>7}" for name in ("tpot", "±20%", "inside", "by rate", "inside", "ttft", "inside", "unsust")
 )
 
 

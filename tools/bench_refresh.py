@@ -134,7 +134,7 @@ def _alone(folder: Path, command: list[str], environment: dict[str, str]) -> tup
 
 
 def history(folder: Path) -> Iterator[Line]:
-    """A year of 20,000 offers of which 5 % change each day: size on disk, and a year's chart against a week's."""
+    """A year of 20,000 offers of which 5% change each day: size on disk, and a year's chart against a week's."""
     from app.catalog.facts import gpus
     from app.core.settings import load
     from app.process import application, prepare
@@ -149,7 +149,7 @@ def history(folder: Path) -> Iterator[Line]:
     engine.run(_renders(app, slugs[:30], "30"))  # what does not depend on the window is computed once
     week, year = engine.run(_renders(app, slugs[:30], "7")), engine.run(_renders(app, slugs[:30], "365"))
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) / 1e6
-    yield "a year of 20,000 offers, 5 % change a day (365,000 changes): the data folder", f"{size:.0f} MB", "< 500 MB"
+    yield "a year of 20,000 offers, 5% change a day (365,000 changes): the data folder", f"{size:.0f} MB", "< 500 MB"
     yield (
         "a GPU's page with a year's chart ÷ with a week's, first render",
         f"{year / week:.2f} ({year:.1f} ÷ {week:.1f} ms)",

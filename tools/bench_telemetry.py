@@ -56,7 +56,7 @@ def _steady(logged: tuple[int, int], bare: tuple[int, int]) -> Line:
     return (
         f"CPU of the web process at {RATE:,} requests/s, with the log against without",
         f"{points:+.1f} % of a core ({ours:.1%} against {theirs:.1%}; relative {more:+.1%})",
-        "≤ 3 % more",
+        "≤ 3% more",
     )
 
 

@@ -1,4 +1,4 @@
-"""How far predictions lie from measurements: rows, their errors by group, and the share inside a stated range."""
+"""How far predictions are from measurements: rows, their errors by group, and the share inside a stated range."""
 
 import json
 from collections import defaultdict

@@ -4,7 +4,7 @@ How the rows were read was settled before anything was predicted of them:
 
 - Closed division, data centre, Server and Interactive. Every ``mlperf_log_summary.txt`` with the words "Result is :
   VALID" that a public copy of the results repository holds of a model and a GPU known here
-  (github.com/ntuhpc/inference_results_v5.1 at a634ab7); one that stands under 99 and 99.9 % accuracy alike is one row.
+  (github.com/ntuhpc/inference_results_v5.1 at a634ab7); one that stands under 99 and 99.9% accuracy alike is one row.
 - Times are the log's means: "Mean First Token latency" and "Mean Time to Output Token". Requests arrive at "Scheduled
   samples per second", or at ``target_qps`` where the log rounds that to two digits. Output tokens are "Completed
   tokens per second" over "Completed samples per second".

@@ -23,7 +23,7 @@ async def for_model(row: models.Row, now: int) -> dict[str, Any]:
         return {
             "choices": [],
             "near": {},
-            "reason": f"can't estimate, because its configuration is not understood: {row['fault'] or 'unknown'}",
+            "reason": f"no estimate, because its configuration is not supported: {row['fault'] or 'unknown'}",
         }
     offers = await _offers(now)
     found = await asyncio.to_thread(

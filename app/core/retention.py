@@ -105,7 +105,7 @@ KINDS: tuple[Kind, ...] = (
          "security, stopping abuse, aggregate statistics", INTEREST, Limit(days=ACCESS_LOG_DAYS), "at most 90 days",
          "the first request of the UTC day", "the day's file is deleted whole", files=("logs/*.tsv",)),
     Kind("counters", "Anonymous counters",
-         "how often a page was asked for, how quickly it showed, how many script errors: a number a page and day",
+         "how often a page was requested, how quickly it loaded, how many script errors: counts per page and day",
          "seeing that the site is well, aggregate statistics", NOT_PERSONAL, Limit(months=COUNTER_MONTHS), "13 months",
          "the beginning of the UTC day", "the rows are overwritten", tables=("daily_counter",),
          aged=(Aged("daily_counter", "day", "day"),), personal=False),

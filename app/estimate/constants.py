@@ -53,7 +53,7 @@ CONSTANTS = (
     Constant("gemm_amd", 0.63, 0.2, _FACTOR, "stated arithmetic reached by AMD's cards relative to NVIDIA's",
              "SemiAnalysis, the same: 620 of 1,307 TFLOPS in BF16 on an MI300X against 720 of 989"),
     Constant("attention", 0.40, 0.3, _SHARE, "stated 16-bit arithmetic reached by attention",
-             "FlashAttention-2 reaches 35 % of an H100, FlashAttention-3 up to 75 % (arXiv:2407.08608, abstract)"),
+             "FlashAttention-2 reaches 35% of an H100, FlashAttention-3 up to 75% (arXiv:2407.08608, abstract)"),
     Constant("layer", 4.5e-5, 0.7, _SECONDS, "the time of a layer's kernels however little they do",
              "assumed: some ten kernels in a CUDA graph, 4 to 5 microseconds each"),
     Constant("layer_quantise", 1.5e-5, 0.7, _SECONDS, "more for a dense layer that quantises activations to NVFP4; "

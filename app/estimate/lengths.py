@@ -16,7 +16,7 @@ MOST_POINTS = 64
 
 
 def spread(mean: float, p95: float) -> Points:
-    """The log-normal distribution of lengths with this mean, of which 95 % are up to ``p95``; one length where that is
+    """The log-normal distribution of lengths with this mean, of which 95% are up to ``p95``; one length where that is
     not above the mean. Lengths of prompts and answers in public traces are heavy-tailed like that (BurstGPT,
     arXiv:2401.17644; Azure's traces, arXiv:2311.18677).
 

@@ -11,7 +11,7 @@ FILE = Path(__file__).with_name("simulation_errors.json")
 
 @cache
 def judged() -> dict[str, Any]:
-    """Seed, numbers of loads and the day; for each kind of load the median of the errors and what 95 % of them stay
+    """Seed, numbers of loads and the day; for each kind of load the median of the errors and what 95% of them stay
     within, as shares; and the same of the share of prompt tokens that a prefix cache finds."""
     found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
     return found

@@ -47,7 +47,7 @@ def parse(pairs: Sequence[tuple[str, str]], families: Sequence[str], scores: Seq
     """Read the (name, value) pairs of an address; unknown names are dropped. Raises :class:`QueryError`."""
     given = given_once(pairs, ("q", "family", "score", "sort", "order"))
     if len(given.get("q", "")) > 100:
-        raise QueryError("q", "A search of over 100 characters.", "For example q=qwen3.")
+        raise QueryError("q", "The search is longer than 100 characters.", "For example q=qwen3.")
     for name, choices, most in (
         ("family", families, len(families)),
         ("sort", tuple(SORTS), len(SORTS)),

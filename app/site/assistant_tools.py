@@ -118,7 +118,7 @@ def tools() -> tuple[Tool, ...]:
              "Filters narrow together; q takes free words such as 'h100 spot europe under 3'.",
              _filters(), search_prices),
         Tool("estimate", "Predicted time to first token, time per output token, throughput and memory of a model on a "
-             "GPU, with 80 % ranges and the nearest measurements.",
+             "GPU, with 80% ranges and the nearest measurements.",
              {**inputs(EstimateRequest), "additionalProperties": False}, estimate),
         Tool("compare", "Facts and best dated prices of up to four GPUs side by side.",
              {"type": "object", "properties": {"gpu": gpu}, "required": ["gpu"], "additionalProperties": False},

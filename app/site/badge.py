@@ -63,6 +63,6 @@ def _cut(text: str) -> str:
 def _tier(ask: Ask) -> str:
     given = {value.strip().casefold() for name, value in ask.pairs() if name == "tier" and value.strip()}
     if len(given) > 1 or not given <= set(TIERS):
-        raise QueryError("tier", f"tier={', '.join(sorted(given))[:40]!r} is nothing that a badge shows.",
+        raise QueryError("tier", f"tier={', '.join(sorted(given))[:40]!r} is not something a badge can show.",
                          "For example tier=spot; on-demand if left out.")  # fmt: skip
     return given.pop() if given else "on-demand"

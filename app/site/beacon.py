@@ -26,7 +26,7 @@ def read(body: bytes, pages: set[str], day: str) -> list[Key]:
     except ValueError:
         raise QueryError("beacon", "is no form", HINT) from None
     if said.get("page") not in pages:
-        raise QueryError("page", "is no page of the site", HINT)
+        raise QueryError("page", "is not a page of the site", HINT)
     keys = []
     for measure, edges in MEASURES.items():
         text = said.get(measure, "")

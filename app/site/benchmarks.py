@@ -245,7 +245,7 @@ async def traffic(ask: Ask) -> Answer:
         traffic=_told(formulas), judged=judged(), drafts=speculative_decoding.accepted_lengths(),
         sure={"busy": latency.SURE_BUSY, "prompts": latency.SURE_PROMPTS, "places": latency.SURE_PLACES,
               "burst": latency.SURE_BURST, "steps": latency.SURE_STEPS}, figures=_FIGURES,
-        title="Traffic as it is",
+        title="Realistic traffic",
         description="How lengths that vary, bursts, agents and drafts are computed, and the errors against a "
                     "simulated engine.",
     )  # fmt: skip
@@ -259,7 +259,7 @@ async def errors_by_group(ask: Ask) -> Answer:
     kinds = list(accuracy_found["groups"])
     asked = [value for name, value in ask.pairs() if name == "by" and value]
     if asked and asked[0] not in kinds:
-        raise QueryError("by", f"by={asked[0][:40]!r} is no kind of group.", f"One of {', '.join(kinds)}.")
+        raise QueryError("by", f"by={asked[0][:40]!r} is not a kind of group.", f"One of {', '.join(kinds)}.")
     by = asked[0] if asked else kinds[0]
     ask.redirect_to_canonical(
         "/methodology/errors" if by == kinds[0] else f"/methodology/errors?{encode([('by', by)])}"
@@ -267,6 +267,6 @@ async def errors_by_group(ask: Ask) -> Answer:
     body = render(
         "benchmarks/errors.html", settings=ask.settings, path="/methodology", by=by, fitted=fitted(), **accuracy_found,
         canonical="/methodology/errors", title="Errors of predictions by group",
-        description="How far predictions lie from measurements, by model, engine, GPU, weight format and source.",
+        description="How far predictions are from measurements, by model, engine, GPU, weight format and source.",
     )  # fmt: skip
     return Answer(body)

@@ -26,7 +26,7 @@ MOST_ROWS = 5_000
 """Only this many offers, those with the lowest rent, are considered."""
 MOST_BILLS = 1_000
 FILTERS = ("gpu", "provider", "region", "tier")
-WORDS = {"gpus": "cards", "disk": "GB of disk for each machine", "traffic": "GB of traffic out a month"}
+WORDS = {"gpus": "cards", "disk": "disk per machine, GB", "traffic": "egress per month, GB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ async def page(ask: Ask) -> Answer:
         offered=offered, gpu=gpu, data=asked.address("/api/bill"),
         currencies=sorted(known), rate=known[asked.currency], market=await market(), extras=published_extras(),
         even=_even(bills), cheapest=round(to_decimal(bills[0].total_micro)) if bills else 0,
-        watts=(gpu.tdp_w or 0) * asked.wish.gpus if gpu else 0, title=f"{gpu.name if gpu else 'GPU'} a month, all told",
+        watts=(gpu.tdp_w or 0) * asked.wish.gpus if gpu else 0, title=f"{gpu.name if gpu else 'GPU'} monthly bill",
         description="What GPUs cost a month with host, disk and traffic: what is in each price, what comes on top, and "
                     "from when on a commitment pays.",
     )  # fmt: skip

@@ -44,14 +44,12 @@ class BillFilters(Struct, kw_only=True):
     ] = LIMITS["gpus"].default
     disk: Annotated[
         int,
-        Meta(
-            description="GB of disk for each machine", ge=LIMITS["disk"].least, le=LIMITS["disk"].most, examples=[500]
-        ),
+        Meta(description="disk per machine, GB", ge=LIMITS["disk"].least, le=LIMITS["disk"].most, examples=[500]),
     ] = LIMITS["disk"].default
     traffic: Annotated[
         int,
         Meta(
-            description="GB of traffic out a month",
+            description="egress per month, GB",
             ge=LIMITS["traffic"].least,
             le=LIMITS["traffic"].most,
             examples=[1000],

@@ -26,11 +26,11 @@ from app.web.bodies import BodyError
 
 PROBLEM = "application/problem+json"
 _EXPLAINED = {
-    404: "There is nothing at this address.",
-    405: "This address does not take this method.",
-    413: "That is more than this address takes.",
-    500: "Something broke on our side. It is logged, without anything about you.",
-    503: "Too much at once. Please try again in a moment.",
+    404: "There is no page at this address.",
+    405: "This address does not accept this method.",
+    413: "That is more than this address accepts.",
+    500: "Something went wrong on our side. It has been logged, with nothing about you.",
+    503: "Too many requests at once. Please try again in a moment.",
 }
 log = logs.get("web")
 
@@ -93,7 +93,7 @@ def on_away(request: Request[Any, Any, Any], error: DatabaseAwayError) -> Respon
     """The database can't be reached, and nothing that was prepared before answers this."""
     if is_disk_full(error):
         return on_crash(request, error)
-    return _answer(request, 503, "Our database does not answer at the moment. Please try again in a few seconds.",
+    return _answer(request, 503, "Our database is not responding. Please try again in a few seconds.",
                    headers={"retry-after": "5"})  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[byte
     if is_disk_full(error):
         return on_unavailable(
             request,
-            UnavailableError("Our disk is full, so that nothing can be kept at the moment. Please try again later."),
+            UnavailableError("Our disk is full, so nothing can be saved right now. Please try again later."),
         )
     frames = _frames(error)
     log.error("crash", extra={"kind": type(error).__name__, "where": frames[-4:]})

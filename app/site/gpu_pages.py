@@ -132,7 +132,7 @@ def _asked(ask: Ask, gpu: Gpu, page: str = "") -> tuple[str, int | None]:
     window, below = given.get("days", ""), given.get("below", "")
     if window and window not in history.WINDOWS:
         raise QueryError(
-            "days", f"days={window[:20]!r} is no window of the chart.", f"One of {', '.join(history.WINDOWS)}."
+            "days", f"days={window[:20]!r} is not a window of the chart.", f"One of {', '.join(history.WINDOWS)}."
         )
     price = parse_decimal(below) if below else None
     if below and (price is None or not 0 < price <= 100_000):

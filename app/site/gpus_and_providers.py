@@ -96,7 +96,7 @@ def _reach(provider: str) -> str:
 
     names = _authorities(provider)
     if not names and provider not in files.about()["providers"]:
-        return "no price that a program can read is known: see its price page"
+        return "no machine-readable prices: see its price page"
     if not names:
         return "static list, not refreshed"
     best = SOURCES[names[0]]

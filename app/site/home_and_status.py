@@ -67,7 +67,7 @@ async def home(ask: Ask) -> Answer:
 
 @public("/status", shows=(OFFERS_KEY, SOURCES_KEY, HISTORY_KEY, TELEMETRY_KEY, RETENTION_KEY, cases.CASES_KEY))
 async def status(ask: Ask) -> Answer:
-    """How fresh everything is, and what was set aside and why: every row that a source stated is accounted for."""
+    """How fresh the data is, and what was set aside and why: every row that a source stated is accounted for."""
     ask.redirect_to_canonical("/status")
     aside, reasons = await set_aside(SHOWN_ASIDE)
     sources = await source_status.of_sources(None, ask.settings)
@@ -75,12 +75,12 @@ async def status(ask: Ask) -> Answer:
     died = [await asyncio.to_thread(canary.last_death, ask.settings), *(node.canary_died for node in nodes or ())]
     body = render(
         "site/status.html", settings=ask.settings, path="/status", canonical="/status", now=ask.now,
-        title="Status", description="How fresh the prices are, where they come from, and every row that was set "
-                                    "aside, with its reason.",
+        title="Status", description="How fresh the prices are, where they come from, and every row that was "
+                                    "rejected, with its reason.",
         extent=await store.freshness(ask.now), offered=await store.totals(), sources=sources, aside=aside,
         differing=await disagreements(ask.now), shown_differing=SHOWN_DIFFERING,
         left_out=[rows for source in sources for rows in source.left_out.values()],
-        reasons=[(code, _WHY.get(code, "a reason that this version does not know"), n) for code, n in reasons.items()],
+        reasons=[(code, _why(code), n) for code, n in reasons.items()],
         aside_count=sum(reasons.values()),
         history=await queries.history_extent(), counts=await report(ask.now),
         kept=await purge.held_by_kind(ask.settings, ask.now),
@@ -107,15 +107,23 @@ async def _nodes(ask: Ask) -> "list[Node] | None":
 
 @public("/status/rejected", shows=(OFFERS_KEY, SOURCES_KEY))
 async def rejected(ask: Ask) -> Answer:
-    """The rows that were set aside, each with its reason."""
+    """The rows that were set aside, by reason and source, each reason folded."""
     ask.redirect_to_canonical("/status/rejected")
     aside, reasons = await set_aside(SHOWN_ASIDE)
+    groups = [
+        (code, _why(code), n, sorted((r for r in aside if r["reason"] == code), key=lambda r: str(r["source"])))
+        for code, n in reasons.items()
+    ]
     body = render(
-        "site/rejected.html", settings=ask.settings, path="/status", canonical="/status/rejected", aside=aside,
-        aside_count=sum(reasons.values()), title="Rejected rows",
-        description="Rows that a source of prices stated and that are not shown, each with its reason.",
+        "site/rejected.html", settings=ask.settings, path="/status", canonical="/status/rejected", groups=groups,
+        shown=len(aside), aside_count=sum(reasons.values()), title="Rejected rows",
+        description="Rows received from price sources but not shown, each with its reason.",
     )  # fmt: skip
     return Answer(body)
+
+
+def _why(code: str) -> str:
+    return _WHY.get(code, "a reason this version does not know")
 
 
 def _day(date: str) -> str:

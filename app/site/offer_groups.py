@@ -51,7 +51,7 @@ def _heading(old: bool, first: Row, mixed: bool) -> Markup:
 
 
 def tells_reclaims(rows: Iterable[Row]) -> bool:
-    """True where a table has something to say of how often spot is taken back, or how often a host could be reached."""
+    """True where a table has something to say of how often spot is reclaimed, or how often a host could be reached."""
     return any(row["reclaim_low"] is not None or row["reliability"] is not None for row in rows)
 
 

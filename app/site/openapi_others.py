@@ -62,7 +62,7 @@ def operations() -> dict[str, tuple[str, Schema, type[Struct] | None]]:
         "/badge/{gpu}.svg": ("get", _get(
             "badge", "An image for other pages: a GPU's lowest price and the day it was seen", SVG,
             "An SVG image without script. On which page it was seen is not noted.",
-            {**_WRONG, "404": "No GPU is called so."}), BadgeFilters),
+            {**_WRONG, "404": "No GPU has that name."}), BadgeFilters),
         "/calculator/sheet.json": ("get", _get(
             "sheet", "What the calculator computes with: models, GPUs, best offers, constants", JSON,
             "Compact lists in the order that static/calculator.js names; their form may change with its version."),

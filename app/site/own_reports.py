@@ -58,7 +58,7 @@ async def manage(request: Request[Any, Any, Any]) -> Response[bytes]:
             "No report has this receipt. It begins with ib- and has 24 more letters and digits; perhaps the report "
             "was erased."
             if receipt.strip()
-            else "Type the receipt that you got when you sent the report."
+            else "Enter the receipt you got when you sent the report."
         )
         return unkept(_page(settings, error=words), status=422)
     done = _ACTIONS.get(action)

@@ -99,7 +99,7 @@ async def _day(given: dict[str, str], now: int) -> date | None:
     except ValueError:
         day = None
     if day is None:
-        raise QueryError("as_of", f"as_of={text[:20]!r} is no day of the form 2026-09-01.", hint, status=422)
+        raise QueryError("as_of", f"as_of={text[:20]!r} is not a day of the form 2026-09-01.", hint, status=422)
     if not first <= day <= today:
         raise QueryError("as_of", f"as_of={day}: of that day nothing is known.", hint, status=422)
     return day

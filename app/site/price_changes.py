@@ -26,7 +26,7 @@ async def _asked(ask: Ask, path: str) -> tuple[str, list[PriceMove]]:
     """(the GPU asked for, or nothing for all; its newest changes)."""
     slugs = parse([pair for pair in ask.pairs() if pair[0] == "gpu"]).gpu
     if len(slugs) > 1:
-        raise QueryError("gpu", "Changes are of one GPU, or of all.", f"For example {path}?gpu={slugs[0]}.")
+        raise QueryError("gpu", "Changes can be shown for one GPU, or for all.", f"For example {path}?gpu={slugs[0]}.")
     gpu = slugs[0] if slugs else ""
     ask.redirect_to_canonical(f"{path}?gpu={gpu}" if gpu else path)
     return gpu, [_change(row) for row in await queries.moves(gpu, MOST)]

@@ -103,9 +103,9 @@ def _asked(ask: Ask, path: str) -> PriceQuery:
             raise unknown_parameter(name, ("gpu", "tier"))
     query = parse(given)
     if len(query.gpu) > 1:
-        raise QueryError("gpu", "The index is of one GPU, or of all.", f"For example {path}?gpu={query.gpu[0]}.")
+        raise QueryError("gpu", "The index takes one GPU, or none for all.", f"For example {path}?gpu={query.gpu[0]}.")
     if len(query.tier) > 1 or not set(query.tier) <= set(TIERS):
-        raise QueryError("tier", "The index is of on-demand or of spot prices.", f"For example {path}?tier=spot.")
+        raise QueryError("tier", "The index covers on-demand or spot prices.", f"For example {path}?tier=spot.")
     pairs = query.pairs()
     ask.redirect_to_canonical(f"{path}?{encode(pairs)}" if pairs else path)
     return query

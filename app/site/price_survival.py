@@ -134,7 +134,7 @@ def _on(pairs: list[tuple[str, str]], now: int) -> date | None:
     except ValueError:
         day = None
     if day is None:
-        raise QueryError("on", f"on={text[:20]!r} is no day of the form 2026-12-24.", hint)
+        raise QueryError("on", f"on={text[:20]!r} is not a day of the form 2026-12-24.", hint)
     if not today < day <= farthest:
         raise QueryError("on", f"on={day} is not a day to come, or too far ahead.", hint)
     return day

@@ -16,6 +16,7 @@ from app.core.version_keys import MODELS_KEY
 from app.models.store import every_model
 from app.policies.documents import Version
 from app.policies.files import policies
+from app.site.errands import report_address
 from app.site.render import render
 from app.storage.engine import UNAVAILABLE, is_disk_full
 from app.submissions import plausible, receive, store
@@ -33,7 +34,7 @@ HONEYPOT = "website"
 AGE = "I am at least 16 years old."
 LATER = "Many reports came from your network within the hour. Nothing you typed is lost: please send it again later."
 NO_ROOM = "The report could not be kept: our disk is full. Nothing you typed is lost: please send it again later."
-FULL = "Many reports wait for a look at the moment. Nothing you typed is lost: please send it again later."
+FULL = "Many reports are awaiting review at the moment. Nothing you typed is lost: please send it again later."
 
 
 def limits() -> dict[str, RateLimit]:
@@ -99,12 +100,14 @@ async def submit(ask: Ask) -> Answer:
 
 @public("/submit/{kind:str}", shows=(MODELS_KEY,))
 async def form(ask: Ask) -> Answer:
-    """An empty form."""
+    """A form, empty but for the choices that its address makes."""
     found = _form(ask.parts["kind"])
-    here = f"/submit/{found.kind}"
-    ask.redirect_to_canonical(here)
+    here, names = f"/submit/{found.kind}", await known()
+    lists = {field.name: dict(names.of(field)) for field in found.fields if field.kind == "choice"}
+    chosen = {name: value for name, value in ask.pairs() if value in lists.get(name, {})}
+    ask.redirect_to_canonical(report_address(here, chosen))
     midnight = ask.now - ask.now % DAY_S + DAY_S  # the latest date that may be entered
-    return Answer(await form_page(ask.settings, found, {}, canonical=here), valid_until=midnight)
+    return Answer(await form_page(ask.settings, found, chosen, canonical=here), valid_until=midnight)
 
 
 async def typed_in(request: Request[Any, Any, Any]) -> tuple[dict[str, str], bytes]:
@@ -234,7 +237,7 @@ async def _chosen(settings: Settings, found: Form, typed: dict[str, str], chosen
     """The form filled in with the chosen run of a file: its figures come back with the button."""
     text = chosen.partition(" ")[2]
     if not hmac.compare_digest(_signed(text).encode(), chosen.encode("utf-8", "replace")):
-        raise QueryError("run", "That is no run of a file that was read here.", "Choose the file again.", status=422)
+        raise QueryError("run", "That run is not from a file read here.", "Choose the file again.", status=422)
     return await _filled(settings, found, typed, json.loads(text))
 
 
@@ -249,7 +252,7 @@ async def _filled(settings: Settings, found: Form, typed: dict[str, str], run: d
         result["model"] = names[result["model"].casefold()]
     filled = [field.label for field in found.fields if result.get(field.name)]
     notice = f"Filled in from the file: {', '.join(filled)}. Please check them, add the rest and send." if filled else (
-        "The file was recognised, and holds no figure that the form asks for."
+        "The file was recognised but has none of the figures the form asks for."
     )  # fmt: skip
     notes = [*run["notes"], *([f"the model {unknown!r} is not among those listed"] if unknown else [])]
     if notes:

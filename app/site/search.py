@@ -19,7 +19,7 @@ from app.site import examples
 from app.site.offer_groups import group, is_mixed
 from app.site.prices import chip_label
 from app.site.render import render
-from app.site.search_actions import errands
+from app.site.search_actions import errands, report_values
 from app.site.strips import strips_of
 from app.web.answers import Answer, Ask
 from app.web.front import public
@@ -56,10 +56,11 @@ async def search(ask: Ask) -> Answer:
     named = model_query.select(rows, asked_model) if says else []
     relative = nearest_relative(rest, rows) if says and not named else None
     known = relative is not None or named
+    reported = model_query.select(rows, model_query.ModelQuery(q=report_values(text)[1])) if text else []
     total = await store.count(query) if query.has_filters else 0
     body = render(
         "site/search.html", settings=ask.settings, path="/search", now=ask.now, text=text, understood=understood,
-        todo=errands(text),
+        todo=errands(text, **({"model": reported[0]["model"]} if len(reported) == 1 else {})),
         models=named[:SHOWN_MODELS], models_address=asked_model.address(), models_total=len(named), relative=relative,
         words=describe, missed="" if known else rest, guess="" if known else _guess(text, rest),
         whose=[providers()[slug] for slug in query.provider], counts=await store.counts_by("provider"),

@@ -40,7 +40,7 @@ class SurvivalCurve(Struct, kw_only=True):
     ]
     tier: Annotated[str, Meta(description="on-demand, spot or reserved.")]
     prices: Annotated[int, Meta(description="Prices that it rests on.")]
-    changes: Annotated[int, Meta(description="Of those, how many were seen to change.")]
+    changes: Annotated[int, Meta(description="How many of those were seen to change.")]
     watched_days: Annotated[float, Meta(description="The age to which it is claimed.")]
     after_days: Annotated[
         dict[str, float | None],
@@ -61,9 +61,9 @@ class LastingOffer(Struct, kw_only=True):
     price_since: Annotated[str | None, Meta(description="Since when it has been this price, as far as was seen.")]
     still_stands: Annotated[
         float | None,
-        Meta(description="The chance, 0 to 1, that it still is this price on that day; null where nothing is known."),
+        Meta(description="The chance, 0 to 1, that the price still holds on that day; null: not known."),
     ]
-    at_most: Annotated[bool, Meta(description="True if that day lies past what was watched: the chance is a bound.")]
+    at_most: Annotated[bool, Meta(description="True past what was observed: an upper bound.")]
     rests_on: Annotated[
         str | None, Meta(description="Whose prices it rests on: provider for its own, or a pool; null: nothing.")
     ]
@@ -72,7 +72,7 @@ class LastingOffer(Struct, kw_only=True):
 class LastingPrices(Struct, kw_only=True):
     """How long prices last, and of each offer the chance that it does."""
 
-    on: Annotated[str, Meta(description="The day that the chances are of.")]
+    on: Annotated[str, Meta(description="The day the chances are for.")]
     curves: list[SurvivalCurve]
     count: Annotated[int, Meta(description="Offers that answer the filters: each provider's lowest of a GPU and tier.")]
     offers: Annotated[list[LastingOffer], Meta(description="The cheapest of them, 1,000 at most.")]

@@ -149,7 +149,7 @@ def _pictured(name: str, things: dict[str, Any]) -> Any:
     """The thing whose image is called ``name``."""
     found = things.get(name.removesuffix(".png")) if name.endswith(".png") else None
     if found is None:
-        raise NotFoundError("There is no such picture.")
+        raise NotFoundError("There is no such image.")
     return found
 
 

@@ -34,7 +34,7 @@ async def fields_and_file(request: Request[Any, Any, Any]) -> tuple[dict[str, st
     except (HTTPException, BodyError, QueryError):
         raise
     except Exception:  # whatever the parser fails on is not a form
-        raise QueryError("body", "This is no form that can be read.", "Send the fields as the page does.") from None
+        raise QueryError("body", "This form can't be read.", "Send the fields as the page does.") from None
     return fields, file
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 def test_rent_against_buy_stays_in_the_browser(page: Page) -> None:
     page.goto("/bill?gpu=h100-sxm-80gb&gpus=8")
     told = page.locator("#rent-or-buy-told")
-    expect(told).to_have_text("Put in what the machine costs to buy.")
+    expect(told).to_have_text("Enter the purchase price.")
     watched: Any = page.watched  # type: ignore[attr-defined]
     before = len(watched.requests)
     # 10,000 a month of rent; 8 kW for 730 hours at 1.25 and 0.10 is 730, with 270 of care 1,000 a month to run
@@ -23,6 +23,6 @@ def test_rent_against_buy_stays_in_the_browser(page: Page) -> None:
     page.fill("#rent-or-buy [name=price]", "400000")
     expect(told).to_contain_text("Within 3 years buying does not pay back its price")
     page.fill("#rent-or-buy [name=resale]", "120")
-    expect(told).to_have_text("Resale, % of the price: from 0 to 100.")
+    expect(told).to_have_text("Resale value, % of the price: from 0 to 100.")
     assert len(watched.requests) == before
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

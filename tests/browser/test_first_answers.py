@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 from tests import plain
 from tests.conftest import Site
 
-EMPTY = re.compile("Nothing matches all of that|No model matches all of that|No measurement has all of that|"
-                   "No prices are recorded in this window|No offer for this accelerator")  # fmt: skip
+EMPTY = re.compile("Nothing matches all of that|No model matches all of that|No measurement matches all of that|"
+                   "No prices are recorded in this window|Nobody is known to offer this accelerator")  # fmt: skip
 STARTS = ("/", "/prices", "/gpus/h100-sxm-80gb", "/models", "/models/meta-llama--llama-3.3-70b-instruct", "/calculator",
           "/benchmarks", "/compare", "/providers/verda", "/api", "/methodology", "/status")  # fmt: skip
 

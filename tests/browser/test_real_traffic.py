@@ -157,7 +157,7 @@ def test_what_users_see_is_told_and_the_plain_answer_stays(calculator: tuple[Pag
     plain = page.locator("#answer").inner_text(), page.locator("#rows").inner_text()
     assert not [one for one in asked if "queueing" in one]  # loaded only when asked for
     page.locator("#real > summary").click()
-    said(page, "for 95 of 100 requests")
+    said(page, "for 95% of requests")
     said(page, "formulas that agree with a simulated engine")
     alike = figures(told(page, "Whole answer"))
     page.locator("#c-p95out").fill("900")
@@ -223,7 +223,7 @@ def test_prefill_apart_names_its_replicas_and_wrong_values_are_said(calculator: 
         page.locator(f"#c-{key}").fill(value)
         said(page, words)
         page.locator(f"#c-{key}").fill("")
-    said(page, "for 95 of 100 requests")
+    said(page, "for 95% of requests")
 
 
 def test_a_log_sizes_for_exactly_its_own_lengths(calculator: tuple[Page, list[str]]) -> None:
@@ -237,6 +237,6 @@ def test_a_log_sizes_for_exactly_its_own_lengths(calculator: tuple[Page, list[st
     lengths = sorted(row[1] for row in given)
     assert float(page.locator("#c-p95in").input_value()) == pytest.approx(lengths[2_850], rel=0.03)
     assert float(page.locator("#c-reuse").input_value()) == pytest.approx(50, abs=3)
-    said(page, "for 95 of 100 requests")
+    said(page, "for 95% of requests")
     page.locator("#c-p95in").fill("1500")  # no longer the log's: a log-normal distribution with that percentile
-    said(page, "for 95 of 100 requests")
+    said(page, "for 95% of requests")

@@ -127,7 +127,7 @@ def test_measurements_can_be_filtered_and_sorted_and_have_one_address(site: Site
     assert get(site, "/benchmarks?sort=error&engine=llama.cpp").status_code == 308
     assert (
         get(site, "/benchmarks?model=deepseek-ai/DeepSeek-R1&engine=llama.cpp").text.count(
-            "No measurement has all of that"
+            "No measurement matches all of that"
         )
         == 1
     )

@@ -171,6 +171,6 @@ def test_every_cloud_says_how_its_prices_come_or_that_no_program_can_read_them()
     from app.pricing.sources import AUTHORITIES
     from app.site.gpus_and_providers import _reach
 
-    silent = {slug for slug in providers() if "no price that a program can read" in _reach(slug)}
+    silent = {slug for slug in providers() if "no machine-readable prices" in _reach(slug)}
     assert silent == set(providers()) - set(AUTHORITIES) - set(files.about()["providers"])
     assert all(_reach(slug) for slug in providers())

@@ -145,7 +145,7 @@ def test_the_price_table_and_its_data_tell_how_often_spot_is_taken(refreshing: R
 
     async def pages(client: Any) -> None:
         page = (await client.get("/prices?provider=aws&tier=spot", follow_redirects=True)).text
-        assert "over 20% of such spot machines taken back in a month" in " ".join(page.split())
+        assert "over 20% of such spot machines reclaimed per month" in " ".join(page.split())
         assert ">Reclaimed<" in page
         assert '<td class="n c">&gt;20%/mo' in page
         page = (await client.get("/prices?provider=vast-ai", follow_redirects=True)).text

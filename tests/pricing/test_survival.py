@@ -218,7 +218,7 @@ def test_the_page_says_how_long_prices_last_and_how_claims_held(http: httpx.Clie
     assert "9 of 10 after 40 days" in page
     assert "5 of 7 such prices still stood after 40 days" in " ".join(http.get("/providers/verda").text.split())
     assert 'href="/providers/gcp"' in page
-    assert "How often such claims held" in page
+    assert "How well these forecasts did" in page
     assert "All providers" in page
     assert http.get("/prices/lasting?x=1").headers["location"] == "/prices/lasting"
     assert 'href="/prices/lasting"' in http.get("/providers/gcp").text
@@ -242,7 +242,7 @@ def test_the_chance_that_a_price_stands_on_a_named_day(http: httpx.Client) -> No
     today = clock.from_timestamp(clock.timestamp()).date()
     near, far = today + timedelta(days=3), today + timedelta(days=60)
     page = http.get(f"/prices/lasting?gpu=h100-sxm-80gb&provider=gcp&on={near}").text
-    assert "Still stands" in page
+    assert "Still holds" in page
     one, other = (http.get(f"/api/prices/lasting?gpu=h100-sxm-80gb&tier=on-demand&on={day}").json()
                   for day in (near, far))  # fmt: skip
     assert one["on"] == str(near)

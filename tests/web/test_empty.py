@@ -25,7 +25,7 @@ def test_every_address_answers_without_offers(emptied: Inside) -> None:
         for path in PUBLIC:
             assert (await client.get(path)).status_code == 200, path
         assert "Nothing matches" in (await client.get("/prices?tier=spot")).text
-        assert "No offer for this accelerator" in (await client.get("/gpus/h100-sxm-80gb")).text
+        assert "Nobody is known to offer this accelerator" in (await client.get("/gpus/h100-sxm-80gb")).text
         assert (await client.get("/api/prices")).json() == {"count": 0, "offers": [], "next": None}
         assert (await client.get("/prices.csv")).text.count("\r\n") == 1
         ready = await client.get("/readyz")

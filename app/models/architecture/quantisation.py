@@ -41,9 +41,7 @@ def precision_of(config: Mapping[str, Any]) -> tuple[str, bool]:  # noqa: PLR091
         bits = next((count for count, words in _NAMED if any(word in by_name for word in words)), None)
     if bits == "fp8" or bits in _BY_BITS:
         return (str(bits) if bits == "fp8" else _BY_BITS[int(bits)]), attention
-    raise UnreadableError(
-        f"its weights are stored in a way that is not understood ({(method or algorithm or 'quantised')[:40]})"
-    )
+    raise UnreadableError(f"its weights are stored in an unsupported way ({(method or algorithm or 'quantised')[:40]})")
 
 
 _BY_BITS = {4: "int4", 8: "int8", 16: "bf16"}

@@ -23,9 +23,7 @@ def read(config: Mapping[str, Any]) -> Architecture:
     """The architecture that a model's ``config.json`` describes. Raises :class:`UnreadableError` with the reason."""
     whole = Config(config)
     if families.is_encoder(config):
-        raise UnreadableError(
-            "it encodes or classifies and generates no text: no language model that is served by decoding"
-        )
+        raise UnreadableError("it encodes or classifies rather than generating text, so it is not served by decoding")
     stated = Config({**_common(config), **whole.text()})
     family = stated.family or whole.family
     if not family:

@@ -103,7 +103,7 @@ class Hub:
             return await self._fetcher.json(f"{_path(self._endpoint)}/{name}/resolve/main/config.json"), ""
         except FetchError as error:
             if error.fault is Fault.REFUSED and getattr(info, "gated", None):
-                return None, "gated: its files are given after an agreement only"
+                return None, "gated: its files require accepting terms first"
             return None, f"its configuration could not be read ({error.fault})"
 
     async def speed_files(self) -> list[str]:

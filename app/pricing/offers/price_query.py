@@ -16,7 +16,7 @@ SORTS = {
     "count": "GPUs",
     "provider": "provider",
     "tier": "tier",
-    "reclaims": "how often spot is taken back",
+    "reclaims": "how often spot is reclaimed",
     "region": "region",
     "seen": "last seen",
 }
@@ -51,7 +51,7 @@ MEANINGS = {
     "provider": Meaning("one or more providers, by slug", "verda"),
     "region": Meaning("countries (ISO code), continents, a provider's own region name, europe-or-not-stated", "us"),
     "tier": Meaning("on-demand, spot or reserved", "spot"),
-    "stock": Meaning("in or out of stock, as the source states; most state nothing", "in"),
+    "stock": Meaning("in or out of stock, where the source says; most don't", "in"),
     "min_memory_gb": Meaning("memory of one GPU, at least, in GB", "80"),
     "max_usd": Meaning("USD per GPU-hour, at most", "2.50"),
     "gpu_count": Meaning("GPUs in the instance; a fraction for a part of a card", "8"),

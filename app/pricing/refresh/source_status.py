@@ -11,7 +11,7 @@ from app.pricing.offers.offer import COMMUNITY
 
 PLAIN = {
     Fault.UNREACHABLE: "Could not be reached", Fault.TOO_SLOW: "Did not answer in time",
-    Fault.TOO_LARGE: "The answer was too large to be a price list", Fault.REDIRECT: "Sent us to another site",
+    Fault.TOO_LARGE: "The answer was too large to be a price list", Fault.REDIRECT: "Redirected us to another site",
     Fault.TOO_MANY: "Asked us to wait", Fault.SERVER: "Failed on the provider's side",
     Fault.REFUSED: "Refused the request", Fault.NOT_JSON: "Answered with something other than data",
     Fault.TRUNCATED: "The answer was cut off", Fault.SCHEMA: "Changed the format of its data",

@@ -183,7 +183,7 @@ def _text(value: str) -> str:
     if len(text) > MAX_TEXT:
         raise QueryError("q", f"The search is longer than {MAX_TEXT} characters.", f"For example {_example('q')}.")
     if any(not c.isprintable() for c in text):
-        raise QueryError("q", "The search holds characters that can't be seen.", f"For example {_example('q')}.")
+        raise QueryError("q", "The search contains invisible characters.", f"For example {_example('q')}.")
     return text
 
 

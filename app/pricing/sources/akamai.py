@@ -51,7 +51,7 @@ class Akamai(Source):
             "tier": "on-demand", "product": text(plan["id"]), "vcpus": plan.get("vcpus"),
             "ram_gb": round(memory / 1024) if memory else None, "disk_gb": round(disk / 1024) if disk else None,
             "price_includes": "gpu+host+disk",
-            "remark": f"{transfer:,.0f} GB of traffic out a month included" if transfer else "",
+            "remark": f"{transfer:,.0f} egress per month, GB included" if transfer else "",
         }  # fmt: skip
         yield self.offer(**facts, amount_per_instance_hour=plan["price"]["hourly"])
         for other in plan.get("region_prices") or []:

@@ -69,7 +69,7 @@ def _decoded(data: bytes) -> str:
                 return data.decode(encoding).strip().lstrip("\ufeff")
             except UnicodeDecodeError:
                 break
-    raise FileError("It is no text in UTF-8 or UTF-16; a JSON, CSV or text file of a benchmark tool is expected.")
+    raise FileError("It is not UTF-8 or UTF-16 text; expected is a JSON, CSV or text file of a benchmark tool.")
 
 
 def _json_rows(text: str) -> list[Row]:

@@ -48,6 +48,23 @@
     }
   }
 
+  // What lies over the page goes by Escape, and remarks by a click elsewhere too; the focus returns to what opened it.
+  const remarks = () => document.querySelectorAll("td.f details[open]");
+  document.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    for (const details of remarks()) {
+      details.open = false;
+      details.firstElementChild.focus();
+    }
+    const sheet = document.getElementById("show-filters");
+    if (!sheet?.checked) return;
+    sheet.checked = false;
+    sheet.focus();
+  });
+  document.addEventListener("click", ({ target }) => {
+    for (const details of remarks()) if (!details.contains(target)) details.open = false;
+  });
+
   const board = () => document.getElementById("board");
   const trouble = document.getElementById("trouble");
   if (!trouble) return;

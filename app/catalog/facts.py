@@ -166,6 +166,13 @@ def countries() -> dict[str, Country]:
     return {row["code"].lower(): Country(row["name"], row["continent"]) for row in read_rows("countries.csv")}
 
 
+@cache
+def place_spellings() -> dict[str, str]:
+    """Another name of a country or continent, or a city with data centres, in lower case → country code or
+    continent."""
+    return {row["spelling"]: row["place"] for row in read_rows("places.csv")}
+
+
 CONTINENTS = {
     "africa": "Africa",
     "asia": "Asia",

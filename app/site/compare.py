@@ -64,11 +64,11 @@ async def compare(ask: Ask) -> Answer:
     ask.redirect_to_canonical(f"/compare?{encode(pairs)}" if pairs else "/compare")
     chosen = [gpus()[slug] for slug in slugs]
     best = await best_prices.best_by_gpu(ask.now)
-    names = ", ".join(gpu.name for gpu in chosen)
+    names = " vs ".join(gpu.name.replace(", variant not stated", "") for gpu in chosen)
     body = render(
         "compare/page.html", settings=ask.settings, path="/compare", now=ask.now, most=MOST, chosen=chosen,
         canonical=f"/compare?{encode(pairs)}" if pairs else "/compare",
-        title=f"Compare {names}" if chosen else "Compare GPUs",
+        title=names if len(chosen) > 1 else f"Compare {names or 'GPUs'}",
         description=f"{names or 'GPUs'} side by side: memory, speed, best price, and what a dollar buys.",
         facts=[_fact(chosen, *fact) for fact in _FACTS] if chosen else [],
         prices=[(tier, [best.get((gpu.slug, tier)) for gpu in chosen]) for tier in ("on-demand", "spot")],

@@ -71,8 +71,8 @@ async def model_page(ask: Ask) -> Answer:
         marked = {key: {**offer, "stale": offer["stale_at"] <= ask.now} for key, offer in best.items()}
         memory = {
             "weights": gpu_fit.weight_table(architecture), "cache": gpu_fit.cache_table(architecture),
-            "grid": gpu_fit.grid(architecture, [gpu for gpu in gpus().values() if (gpu.slug, "on-demand") in best
-                                                or (gpu.slug, "spot") in best]),
+            "grid": gpu_fit.grid(architecture, [gpu for gpu in gpus().values() if not gpu.is_open_variant
+                                                and ((gpu.slug, "on-demand") in best or (gpu.slug, "spot") in best)]),
             "fits": gpu_fit.fits(architecture, gpus().values(), marked)[:SHOWN_FITS],
             "need": gpu_fit.needed_bytes(architecture),
         }  # fmt: skip

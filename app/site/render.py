@@ -34,7 +34,7 @@ def environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     made.filters.update(
-        usd=money.show, bare_usd=bare_usd, day_text=day_text, iso_day_text=iso_day_text,
+        usd=money.show, bare_usd=bare_usd, short_usd=short_usd, day_text=day_text, iso_day_text=iso_day_text,
         plain_usd=money.plain, tight=tight, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden,
         figure=figure, percent=figures.percent, chance=figures.chance, reclaim_band=figures.reclaim_band,
         number=figures.number, fixed=figures.fixed, dollars=figures.dollars,
@@ -128,6 +128,12 @@ def iso_day_text(value: str) -> str:
 def bare_usd(micro: int, unit: str = "hour") -> str:
     """Like :func:`money.show`, without the dollar sign: for a column whose heading says USD."""
     return money.show(micro, unit).removeprefix("$")
+
+
+def short_usd(micro: int) -> str:
+    """A price to compare at a glance, to the cent: ``0.40``; under ten cents to the tenth of one: ``0.083``."""
+    dollars = money.to_decimal(micro)
+    return f"{dollars:,.2f}" if dollars >= Decimal("0.1") else f"{dollars:.3f}"
 
 
 def moment(seconds: int) -> Markup:

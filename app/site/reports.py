@@ -16,8 +16,8 @@ from app.core.version_keys import MODELS_KEY
 from app.models.store import every_model
 from app.policies.documents import Version
 from app.policies.files import policies
-from app.site.errands import report_address
 from app.site.render import render
+from app.site.search_actions import report_address
 from app.storage.engine import UNAVAILABLE, is_disk_full
 from app.submissions import plausible, receive, store
 from app.submissions.forms import CONTACT, FORMS, Form, Known, read
@@ -62,8 +62,8 @@ def policy_in_force(settings: Settings) -> Version:
 def consent_words(policy: Version) -> str:
     """The wording that a sender agrees to."""
     return (
-        f"I agree that InferenceBench keeps and publishes this report as its privacy policy, version "
-        f"{policy.version}, in force since {policy.effective}, describes. "
+        f"I agree that InferenceBench keeps and publishes this report as described in its privacy policy, version "
+        f"{policy.version}, in force since {policy.effective.day} {policy.effective:%B %Y}. "
         "I can withdraw this at any time with the receipt."
     )
 

@@ -1,12 +1,13 @@
 """Recognising filters in the words of a search: "h100 80gb spot under 2" → GPU, memory, tier, price limit. Pure."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
 from app.catalog.aliases import fold
-from app.catalog.facts import CONTINENTS, countries, gpus, provider_spellings
+from app.catalog.facts import CONTINENTS, countries, gpus, place_spellings, provider_spellings
 from app.core.money import parse_decimal, to_micro
 from app.pricing.offers.price_query import OR_NOT_STATED
 
@@ -28,9 +29,15 @@ _MEMORY = re.compile(r"(?<![\w.-])(\d{1,4}) ?(?:gb|gib|g)(?= |$)")
 _COUNT = re.compile(r"(?<![\w.-])(?:(\d{1,3}) ?x(?= |$)|x ?(\d{1,3})(?= |$)|(\d{1,3}) gpus?(?= |$))")
 _TIMES = re.compile(r"(?<![\w.-])(\d{1,3}) ?[x×*] ?(?=[a-z])")
 """A count that is written before the name: ``8xh100``, ``8 × h100``."""
-_MAKERS = {"nvidia", "amd"}
+_MAKERS = {"nvidia": "NVIDIA", "amd": "AMD", "intel": "Intel"}
+_FEW_OF_A_MAKER = 40
+"""A maker named alone means all its GPUs, if they are no more than that."""
 _FILLER = {"gpu", "gpus", "in", "with", "from", "on", "at", "the", "a", "an", "for", "per", "hour", "price", "prices",
-           "cheapest", "cheap", "cloud", "and", "or", "memory", "vram"}  # fmt: skip
+           "pricing", "cheapest", "cheap", "cloud", "and", "or", "memory", "vram", "what", "which", "best", "how",
+           "much", "is", "does", "do", "i", "my", "need", "to", "run", "rent", "rental", "hire", "cost", "costs",
+           "server", "servers", "cluster", "instance", "vm", "of", "hourly", "lowest", "günstig", "günstigste",
+           "günstigster", "billig", "billigste", "preis", "preise", "kosten", "kostet", "mieten", "grafikkarte",
+           "grafikkarten", "prix", "precio", "für", "mit", "und", "pro", "stunde"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +60,16 @@ def understand(text: str) -> Recognised:
     left, limit = _take(_LIMIT, left)
     left, memory = _take(_MEMORY, left)
     left, count = _take(_COUNT, left)
-    words = [word for word in left.split() if word not in _MAKERS]
+    words, makers = [word for word in left.split() if word not in _MAKERS], _MAKERS.keys() & left.split()
     if not count:
         count, words = _counted(words, _gpu_names())
     families, words = _named(words, _gpu_names())
-    providers, words = _named(words, provider_spellings())
+    providers, words = _named(words, _provider_names())
     tiers, words = _named(words, _TIERS)
     regions, words = _named(words, _region_names())
-    gpus_found = _fitting(families, int(memory) if memory else None)
+    if families and "google" in words:  # alone it is also who makes models
+        providers, words = [*providers, "gcp"], [word for word in words if word != "google"]
+    gpus_found = _fitting(families, int(memory) if memory else None) or _of_makers(makers)
     return Recognised(
         gpu=gpus_found,
         provider=tuple(sorted(set(providers))),
@@ -125,8 +134,9 @@ def _named(words: list[str], names: dict[str, str]) -> tuple[list[str], list[str
 
 @cache
 def _gpu_names() -> dict[str, str]:
-    """Words → a family prefix of slugs: ``h100`` → ``h100``, ``rtx 4090`` → ``rtx-4090``, ``4090`` → ``rtx-4090``."""
-    found: dict[str, str] = {}
+    """Words → a family prefix of slugs: ``h100`` → ``h100``, ``rtx 4090`` → ``rtx-4090``, ``4090`` → ``rtx-4090``; what
+    ends in ``*`` is a beginning of a word: ``mi300`` → ``mi300*``."""
+    found: dict[str, str] = {"tpu": "tpu", "tpus": "tpu"}
     for slug in gpus():
         stem = re.sub(r"-\d+gb.*$", "", slug)
         parts = stem.split("-")
@@ -135,6 +145,8 @@ def _gpu_names() -> dict[str, str]:
             if re.search(r"\d", prefix):
                 found[prefix.replace("-", " ")] = prefix
                 found[prefix] = prefix
+                if model := re.fullmatch(r"(mi\d{3})[a-z]", prefix):
+                    found[model[1]] = f"{model[1]}*"
                 for brand in ("rtx-", "gtx-"):
                     if prefix.startswith(brand):
                         found[prefix.removeprefix(brand).replace("-", " ")] = prefix
@@ -149,18 +161,36 @@ def _gpu_names() -> dict[str, str]:
     return {re.sub(r"[-_ ]", "", name): found[name] for name in apart} | found
 
 
+def gpu_names() -> set[str]:
+    """Names of one word by which a search knows GPUs: ``h100``, ``4090``, ``mi300``."""
+    return {name for name in _gpu_names() if " " not in name}
+
+
 @cache
 def _region_names() -> dict[str, str]:
     """Names of countries and continents → the filter's value, which includes offers that state no region but may be
     there: half of all offers state none, and pages mark them."""
     found = {country.name.casefold(): code for code, country in countries().items()}
-    found.update({"usa": "us", "uk": "gb", "eu": "europe"})
+    found.update(place_spellings())
     found.update({name.casefold(): slug for slug, name in CONTINENTS.items()})
     return {name: f"{place}{OR_NOT_STATED}" for name, place in found.items()}
 
 
+@cache
+def _provider_names() -> dict[str, str]:
+    """Spellings of providers, also written in one word: ``togetherai``."""
+    return {re.sub(r"[-_ ]", "", name): slug for name, slug in provider_spellings().items()} | provider_spellings()
+
+
+def _of_makers(makers: Iterable[str]) -> tuple[str, ...]:
+    """Slugs of all GPUs of the makers, where these are few enough to show."""
+    slugs = sorted(slug for slug, gpu in gpus().items() if gpu.vendor in {_MAKERS[maker] for maker in makers})
+    return tuple(slugs) if len(slugs) <= _FEW_OF_A_MAKER else ()
+
+
 def _fitting(families: list[str], memory_gb: int | None) -> tuple[str, ...]:
     """Slugs of the named families; with a memory, only the variants that have it, if any has."""
-    slugs = [slug for slug in gpus() for family in families if slug == family or slug.startswith(f"{family}-")]
+    begun = [family.removesuffix("*") if family.endswith("*") else f"{family}-" for family in families]
+    slugs = [slug for slug in gpus() if slug in families or slug.startswith(tuple(begun))]
     exact = [slug for slug in slugs if memory_gb is not None and gpus()[slug].memory_gb == memory_gb]
     return tuple(sorted(set(exact or slugs)))

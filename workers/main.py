@@ -64,7 +64,7 @@ async def _until_stopped(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     metrics, end = _metrics(settings)
-    telling = asyncio.create_task(cdn_outbox.keep_told(settings))  # needs no queue, so it goes on without one
+    telling = asyncio.create_task(cdn_outbox.keep_edges_current(settings))  # needs no queue, so it goes on without one
     try:
         await _work_again_and_again(settings, metrics)
     finally:

@@ -92,7 +92,7 @@ def _despite_damage(command: Callable[..., Any], bound: "inspect.BoundArguments"
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, AssertionError, OSError):
         from app.storage import engine
 
-        told = engine.run(engine.leave_out_and_tell())
+        told = engine.run(engine.find_left_out())
         if not told:
             raise
     for line in told[:20]:

@@ -85,7 +85,7 @@ def show(number: str, /, *, settings: Settings) -> int:
 async def _show(number: str) -> int:
     """Print a report, and remember which version was printed."""
     report = await _known(number)
-    await store.looked_at(report)
+    await store.mark_seen(report)
     print(
         f"{report.id}  {report.kind}  sent {report.day}  "
         f"{STATES[report.state]}{', frozen' if report.restricted else ''}"

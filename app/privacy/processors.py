@@ -1,4 +1,5 @@
-"""Who works for the controller and may see personal data. The one list: ``processors.json`` beside the policies."""
+"""The processors: companies that may see personal data on the controller's behalf. Read from ``processors.json`` in the
+folder of policies."""
 
 import json
 from dataclasses import dataclass, fields
@@ -13,8 +14,8 @@ FILE = "processors.json"
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """One processor: what it does, which data it may see, where, what protects the transfer, and its own privacy
-    policy."""
+    """One processor: what it does, which data it may see, in which country, the safeguard for the transfer, and the
+    address of its privacy policy."""
 
     name: str
     does: str
@@ -25,7 +26,7 @@ class Processor:
 
 
 def processors(settings: Settings) -> tuple[Processor, ...] | None:
-    """The list, None while it can't be read: the page says so and goes on."""
+    """The list; ``None`` if it can't be read, which the page then says."""
     try:
         return _read(settings.policies_dir / FILE)
     except InferenceBenchError:

@@ -42,7 +42,7 @@ async def _run(settings: Settings, access: AccessLog, counters: Counters) -> Non
     turn = 0
     while True:
         if turn % PURGE_EVERY == 0:
-            await asyncio.to_thread(let_go, access)
+            await asyncio.to_thread(delete_old_logs, access)
             await policies(settings).share()  # also after an older database was restored under a running site
         await asyncio.sleep(COUNTERS_EVERY_S)
         await write(counters)
@@ -51,7 +51,7 @@ async def _run(settings: Settings, access: AccessLog, counters: Counters) -> Non
         turn += 1
 
 
-def let_go(access: AccessLog) -> None:
+def delete_old_logs(access: AccessLog) -> None:
     """Delete expired log files, whether or not a worker is running."""
     try:
         gone = access_log_reader.delete_expired(access.folder, clock.timestamp())

@@ -1,4 +1,4 @@
-"""Running the web process: prepare the data folder, then run Granian until told to stop."""
+"""Running the web process: prepare the data folder, then run Granian until it is told to stop."""
 
 import contextlib
 import resource
@@ -62,19 +62,19 @@ def run(settings: Settings, *, with_worker: bool = False) -> int:
             from app.process import supervise
 
             ready = stack.enter_context(supervise.beside(settings))
-        _serve_until_told(settings, first_start)
+        _serve_until_signal(settings, first_start)
     from app.core import logs
 
     logs.get("serve").info("stopped")
     return 0
 
 
-def _serve_until_told(settings: Settings, first_start: Callable[[], None]) -> None:
+def _serve_until_signal(settings: Settings, first_start: Callable[[], None]) -> None:
     """Keep the web process running. Granian restarts a process that ended; if it keeps ending, each restart waits
     longer."""
     from app.core import logs
 
-    told = threading.Event()
+    signalled = threading.Event()
     wait = SHORTEST_WAIT_S
     while True:
         granian = server("app.process.application:create_app", settings.host, settings.port)
@@ -87,9 +87,9 @@ def _serve_until_told(settings: Settings, first_start: Callable[[], None]) -> No
         if time.monotonic() - began > STEADY_S:
             wait = SHORTEST_WAIT_S
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: told.set())
+            signal.signal(number, lambda *_: signalled.set())
         logs.get("serve").error("the web process goes on ending; it is started again", extra={"in_s": wait})
-        if told.wait(wait):
+        if signalled.wait(wait):
             return
         wait = min(LONGEST_WAIT_S, wait * 2)
 

@@ -26,7 +26,7 @@ from app.site.price_schema import PriceFilters, offer_of
 
 MOST_ROWS, ROWS = 50, 10
 MOST_COMPARED = 4
-TOLD = ("provider", "gpu", "gpu_count", "tier", "commitment_months", "region", "usd_per_gpu_hour",
+TOOL_FIELDS = ("provider", "gpu", "gpu_count", "tier", "commitment_months", "region", "usd_per_gpu_hour",
         "usd_per_instance_hour", "fetched_at", "price_since", "stale", "source", "source_url", "price_includes",
         "price_excludes", "stock")  # fmt: skip
 """The fields of an offer that an answer contains; the rest is at the address that the answer names."""
@@ -57,7 +57,7 @@ async def search_prices(given: Mapping[str, Any], settings: Settings) -> Any:
     rows = await store.rows_between(query, 0, limit)
     return {
         "count": await store.count(query),
-        "offers": [_told(row, now) for row in rows],
+        "offers": [_tool_fields(row, now) for row in rows],
         "all_of_them": settings.base_url + query.address("/api/prices"),
         "page": settings.base_url + query.address("/prices"),
         "note": NOTE,
@@ -81,15 +81,15 @@ async def compare(given: Mapping[str, Any], settings: Settings) -> Any:
     found = []
     for slug in slugs:
         best = best_prices.best_of(await store.offers_of(OfferRow.gpu, slug), now)
-        prices = [_told(row, now) for row in best.values()]
+        prices = [_tool_fields(row, now) for row in best.values()]
         facts = {name: getattr(gpus()[slug], name) for name in FACTS}
         found.append({"gpu": slug, **facts, "best_prices": prices, "page": f"{settings.base_url}/gpus/{slug}"})
     return {"gpus": found, "note": NOTE}
 
 
-def _told(row: store.Row, now: int) -> dict[str, Any]:
+def _tool_fields(row: store.Row, now: int) -> dict[str, Any]:
     offer = offer_of(row, now)
-    return {name: getattr(offer, name) for name in TOLD}
+    return {name: getattr(offer, name) for name in TOOL_FIELDS}
 
 
 def _pairs(given: Mapping[str, Any]) -> list[tuple[str, str]]:

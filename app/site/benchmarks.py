@@ -188,7 +188,7 @@ _FIGURES = {"TTFT, median": "ttft p50", "TTFT, p95": "ttft p95", "Answer, median
             "Answer, p95": "whole p95", "TPOT, median": "each p50", "TPOT, p95": "each p95"}  # fmt: skip
 
 
-def _told(formulas: Iterable[Callable[..., Any]]) -> list[tuple[str, str]]:
+def _names_and_docstrings(formulas: Iterable[Callable[..., Any]]) -> list[tuple[str, str]]:
     """Name and docstring of each formula."""
     return [(formula.__name__.strip("_").replace("_", " "), plain_text(formula.__doc__ or "")) for formula in formulas]
 
@@ -204,7 +204,7 @@ async def methodology(ask: Ask) -> Answer:
         fitted=fitted(),
         constants=CONSTANTS, before=_BEFORE,
         rests_on=RESTS_ON,
-        formulas=_told(formulas),
+        formulas=_names_and_docstrings(formulas),
         bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows()))
             for row in _rows()}),
         electricity=ELECTRICITY, reload_hours=RELOAD_HOURS, reserve=memory.RESERVE,
@@ -242,7 +242,7 @@ async def traffic(ask: Ask) -> Answer:
     )  # fmt: skip
     body = render(
         "benchmarks/traffic.html", settings=ask.settings, path="/methodology", canonical="/methodology/traffic",
-        traffic=_told(formulas), judged=judged(), drafts=speculative_decoding.accepted_lengths(),
+        traffic=_names_and_docstrings(formulas), judged=judged(), drafts=speculative_decoding.accepted_lengths(),
         sure={"busy": latency.SURE_BUSY, "prompts": latency.SURE_PROMPTS, "places": latency.SURE_PLACES,
               "burst": latency.SURE_BURST, "steps": latency.SURE_STEPS}, figures=_FIGURES,
         title="Realistic traffic",

@@ -46,12 +46,12 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     """The process can do its work: the database answers and holds prices. 503 with the reason otherwise."""
     settings = request.app.state.settings
 
-    async def told() -> list[str]:
+    async def known_troubles() -> list[str]:
         return [*await sync.troubles(), *await cdn_outbox.troubles(settings)]
 
     try:
         offers = int(await OfferRow.count().run())
-        troubles = await despite_damage(told)
+        troubles = await despite_damage(known_troubles)
     except Exception as error:  # whatever keeps the database from answering is the reason
         return Response({"ready": False, "why": f"the database does not answer: {type(error).__name__}"},
                         status_code=503, headers={"cache-control": "no-store"})  # fmt: skip

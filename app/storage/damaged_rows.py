@@ -1,9 +1,9 @@
 """Damaged rows: found by the types that the tables declare, named, and left out of what is read until they are mended.
 
-A cell may hold anything after a fault of the disk or a slip by hand: SQLite's types are a wish. One such cell would
-fail every statement that meets its row. Rows are looked for where a read failed, and once an hour. Those found are
-hidden from the connection that pages are read over, by a temporary view in the place of their table; whoever writes,
-purges or erases goes on seeing them. Specific to SQLite.
+A cell may hold anything after a fault of the disk or a manual change: SQLite does not enforce its types. One such cell
+would make every statement fail that reads its row. Damaged rows are looked for when a read has failed, and once an
+hour. They are hidden from the connection that pages are read over, by a temporary view in place of their table;
+writing, purging and erasing still see them. Specific to SQLite.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ import aiosqlite
 MAX_INSTANT = 253_402_300_799
 """The last second of the year 9999."""
 MAX_WHOLE = 2**53
-"""No count or sum of ours is larger."""
+"""Larger than any count or sum of ours."""
 MOST = 1_000
-"""So many damaged rows of a table are left out; where there are more, the file is to be restored."""
+"""The most damaged rows of a table that are left out; with more, the file has to be restored from a backup."""
 _INSTANTS = frozenset(("at", "valid_from", "valid_to"))
 _DAYS = frozenset(("day", "ended_on", "exchange_rate_date", "price_since", "last_modified"))
 _OBJECTS = frozenset(
@@ -37,7 +37,7 @@ _KEPT_OUT = frozenset(("migration",))
 
 
 class Damaged(NamedTuple):
-    """A row, by its number in its table, and which of its columns hold what they can't."""
+    """A damaged row: its table, its number there, and the columns with impossible values."""
 
     table: str
     number: int
@@ -59,7 +59,7 @@ def _columns(connection: sqlite3.Connection, table: str) -> list[_Column]:
 
 
 def _fault(table: str, column: _Column) -> str:
-    """The condition under which a cell holds what its column can't."""
+    """The SQL condition of an impossible value in the column."""
     name, type_of = f'"{column.name}"', f'typeof("{column.name}")'
     null = "" if column.never_null else ", 'null'"
     if column.type.startswith(("INT", "BIGINT", "SMALLINT", "BOOL")):
@@ -71,7 +71,7 @@ def _fault(table: str, column: _Column) -> str:
         return f"{type_of} NOT IN ('real', 'integer'{null})"
     if column.type.startswith("BLOB"):
         return f"{type_of} NOT IN ('blob', 'text'{null})"
-    if not column.type.startswith(("VARCHAR", "TEXT", "CHAR")):  # what another type may hold, nobody can say here
+    if not column.type.startswith(("VARCHAR", "TEXT", "CHAR")):  # only text is checked further
         return f"{type_of} = 'null'" if column.never_null else "0"
     fault = f"{type_of} NOT IN ('text'{null}) OR garbled(CAST({name} AS BLOB))"
     if column.name in _DAYS:
@@ -90,7 +90,7 @@ def _any_fault(table: str, columns: Iterable[_Column]) -> str:
 
 
 def _garbled(cell: bytes | None) -> bool:
-    """True where a text is not in UTF-8, at which reading it would fail."""
+    """True if a text is not UTF-8: reading it would fail."""
     try:
         (cell or b"").decode()
     except UnicodeDecodeError:
@@ -99,7 +99,7 @@ def _garbled(cell: bytes | None) -> bool:
 
 
 def _no_number(text: object) -> bool:
-    """True where a text names no number."""
+    """True if a text is no number."""
     return not isinstance(text, str) or not _NUMBER.fullmatch(text)
 
 
@@ -107,7 +107,7 @@ _FUNCTIONS: dict[str, Callable[[Any], bool]] = {"garbled": _garbled, "no_number"
 
 
 def find(path: Path) -> list[Damaged]:
-    """Every damaged row of the database, table by table; nothing where the file itself can't be read.
+    """Every damaged row of the database, table by table; empty if the file itself can't be read.
 
     Takes about a second for a hundred thousand offers.
     """
@@ -121,7 +121,9 @@ def find(path: Path) -> list[Damaged]:
         tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
         for (table,) in connection.execute(tables).fetchall():
             if table not in _KEPT_OUT:
-                with contextlib.suppress(sqlite3.DatabaseError):  # a table that can't be read stands in no other's way
+                with contextlib.suppress(
+                    sqlite3.DatabaseError
+                ):  # one unreadable table does not keep the others from being checked
                     found += _in_table(connection, table)
     return found
 
@@ -139,8 +141,8 @@ def _in_table(connection: sqlite3.Connection, table: str) -> list[Damaged]:
 
 
 async def hide(connection: aiosqlite.Connection, rows: Iterable[Damaged]) -> None:
-    """Leave ``rows`` out of everything that is read over ``connection``, each as long as it is damaged, and nothing
-    else: what was left out before and is no longer among them is read again."""
+    """Hide ``rows`` from everything that is read over ``connection``, each as long as it is damaged. Rows that were
+    hidden before and are not among them are read again."""
     for name, function in _FUNCTIONS.items():
         await connection.create_function(name, 1, function, deterministic=True)
     await connection.execute("PRAGMA query_only = 0")

@@ -35,8 +35,8 @@ def count(path: Path, table: str) -> int:
 
 
 def values(path: Path, table: str, column: str, where: str = "", *given: str) -> set[str]:
-    """What stands in a column of a table, where a condition with ``?`` for what is given holds; nothing where the
-    file has no such table yet."""
+    """The values of a column, of rows that match ``where``, with ``?`` for each of ``given``; empty if the file has no
+    such table yet."""
     with _reading(path) as connection:
         tables = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
         if not tables.fetchone():
@@ -46,7 +46,7 @@ def values(path: Path, table: str, column: str, where: str = "", *given: str) ->
 
 
 def fault(path: Path) -> str:
-    """What SQLite's own check finds wrong with the file, ``""`` if nothing."""
+    """The result of SQLite's integrity check of the file, ``""`` if it is sound."""
     with _reading(path) as connection:
         said = str(connection.execute("PRAGMA quick_check").fetchone()[0])
     return "" if said == "ok" else said
@@ -66,7 +66,7 @@ def copy(path: Path, target: Path) -> None:
 
 
 def use_write_ahead_log(path: Path) -> None:
-    """Set the file to the journal that the site needs, and leave no file beside it. Raises
+    """Switch the file to the write-ahead log that the site needs, leaving no file beside it. Raises
     :class:`UnreadableFileError`."""
     try:
         with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -78,7 +78,7 @@ def use_write_ahead_log(path: Path) -> None:
 
 
 BESIDE = ("-wal", "-shm")
-"""What SQLite puts beside a file while it is in use."""
+"""Suffixes of the files that SQLite keeps beside a database in use."""
 
 
 def put(made: Path, path: Path) -> None:

@@ -1,9 +1,8 @@
 """Migrations: one text of tables for both engines, run once however many processes start.
 
-The statements are SQLite's; PostgreSQL gets them with its own names of types. There, whole numbers have 64 bits (money
-and instants need them), text has no limit of length that SQLite would not hold it to and is ordered by its code points,
-numbers of rows are identities, and what is personal stands in a schema of its own, so that the purge can rewrite just
-that.
+The statements are SQLite's; for PostgreSQL they are translated to its types. There, integers have 64 bits (money and
+instants need them); text has no length limit, as SQLite enforces none either, and is ordered by code points; row
+numbers are identity columns; and personal tables have a schema of their own, so that the purge can rewrite only those.
 """
 
 import contextlib
@@ -23,9 +22,9 @@ PERSONAL = (
     "submission", "submission_contact", "submission_version", "moderation", "ledger_entry", "privacy_case",
     "correspondence", "case_event", "case_erasure", "mail_out", "mail_held", "mail_copy", "mail_aside",
 )  # fmt: skip
-"""The tables whose rows are about a person: what is erased from them must leave the files as well."""
+"""The tables whose rows are about a person: what is erased from them must also be gone from the files."""
 _MOVED = {*PERSONAL, "numbered"}
-"""``numbered`` is what a migration calls ``moderation`` while it makes it."""
+"""``numbered`` is the temporary name of ``moderation`` in a migration."""
 FLAGS = ("live", "from_hub", "verified", "restricted", "automatic")
 """Columns that hold true or false; SQLite keeps them as 1 and 0."""
 

@@ -1,8 +1,8 @@
 """The one way to the database: statements as ``{}`` templates, rows as records with names.
 
-A statement that Piccolo's tables can't say stands as text in a module called ``store``, with ``{}`` where a value
-goes: the engine in use puts its own mark there (``?`` in SQLite, ``$1`` in PostgreSQL), and values never become part of
-the text. What only one engine does stands in :mod:`app.storage.sqlite` and :mod:`app.storage.postgres`, which nothing
+A statement that Piccolo's tables can't express is text in a module called ``store``, with ``{}`` for each value: the
+engine in use puts its own placeholder there (``?`` in SQLite, ``$1`` in PostgreSQL), and values never become part of
+the text. What only one engine does is in :mod:`app.storage.sqlite` and :mod:`app.storage.postgres`, which nothing
 outside this folder imports.
 """
 
@@ -28,34 +28,34 @@ from app.storage.engine_in_use import ENGINE, use
 __all__ = [
     "ENGINE", "UNAVAILABLE", "DataVersion", "VersionWatch", "alone", "as_it_lies", "close", "data_versions",
     "despite_damage", "execute", "execute_many", "fetch", "fetch_column", "fetch_one", "fetch_pairs", "fetch_rows",
-    "fetch_value", "held", "in_turn", "insert_many", "is_disk_full", "leave_out_and_tell", "leave_out_damaged",
+    "fetch_value", "find_left_out", "held", "in_turn", "insert_many", "is_disk_full", "leave_out_damaged",
     "left_out", "marks", "migrate", "no_time", "place_of_row", "raise_versions", "run", "scrub", "transaction",
     "use", "watch", "whole",
 ]  # fmt: skip
 UNAVAILABLE = (sqlite3.OperationalError, DatabaseAwayError)
-"""What is raised where the database can't be read or written now, as on a full disk: no fault of the data."""
+"""Errors that mean that the database can't be read or written now, as on a full disk: no fault of the data."""
 R = TypeVar("R")
 TURN_S = 0.2
 TRIES = 50
-"""Tries of a tenth of a second each, at least, that a scrub waits for readers."""
+"""How often a scrub tries while a reader blocks it; each try takes a tenth of a second or more."""
 
 
 class DataVersion(Table, db=ENGINE, tablename="data_version"):
-    """One counter for each thing that pages show: a write to it raises it."""
+    """A version for each key of data that pages show; every change of the data raises it."""
 
     key = Varchar(length=120, primary_key=True)
     version = BigInt()
 
 
 class VersionWatch(Protocol):
-    """Sees writes to the database, by any process, and knows the version of every key."""
+    """Notices writes to the database, by any process, and knows the version of every key."""
 
     def start(self) -> None:
-        """Keep the versions read beside the running loop, where the engine needs that."""
+        """Keep reading the versions while the running loop runs, if the engine needs that."""
 
     def versions(self) -> dict[str, int] | None:
-        """The version of every key that was ever written, the same object until something changed; None where what was
-        read last is too old to go by."""
+        """Key → version of every key ever written; the same object until something changes. ``None`` if the last
+        reading is too old to rely on."""
 
     async def look(self) -> dict[str, int]:
         """The versions, read now. Raises :class:`DatabaseAwayError`."""
@@ -64,7 +64,7 @@ class VersionWatch(Protocol):
         """The last versions and how many seconds ago they were read, while the database can't be reached."""
 
     async def written(self) -> int:
-        """A number that is another one after any write to the database by another connection."""
+        """A number that changes with any write to the database by another connection."""
 
     def close(self) -> None:
         """Stop watching."""
@@ -91,8 +91,8 @@ def _compiled_for(engine_type: str, template: str) -> str:
 def transaction(*changed: str, scope: str = scopes.ALL) -> contextlib.AbstractAsyncContextManager[None]:
     """A writing transaction, all or nothing; on success the versions of the ``changed`` keys are raised with it.
 
-    ``scope``, of :mod:`app.storage.scopes`, says what else may be written at the same time where the engine takes more
-    than one writer: whatever has another scope.
+    Transactions of different ``scope`` (:mod:`app.storage.scopes`) may run at the same time if the engine allows more
+    than one writer.
     """
     begun: contextlib.AbstractAsyncContextManager[None] = ENGINE.driver.transaction(*changed, scope=scope)
     return begun
@@ -104,9 +104,9 @@ async def raise_versions(keys: Iterable[str]) -> None:
 
 
 def held(folder: Path, name: str) -> contextlib.AbstractAsyncContextManager[None]:
-    """Hold what is called ``name``, on whichever node; raises ``BlockingIOError`` where it is held already.
+    """Hold the lock ``name`` across all nodes; raises ``BlockingIOError`` if it is held already.
 
-    On one machine the lock is a file in ``folder``. A process that is killed lets go of what it held.
+    With SQLite, which has one node, the lock is a file in ``folder``. A killed process releases its locks.
     """
     taken: contextlib.AbstractAsyncContextManager[None] = ENGINE.driver.held(folder, name)
     return taken
@@ -114,7 +114,7 @@ def held(folder: Path, name: str) -> contextlib.AbstractAsyncContextManager[None
 
 @contextlib.asynccontextmanager
 async def in_turn(folder: Path, name: str) -> AsyncIterator[None]:
-    """Hold what is called ``name`` as :func:`held`, waiting for whoever holds it."""
+    """Hold the lock ``name`` as :func:`held`, but wait for whoever holds it."""
     while True:
         async with contextlib.AsyncExitStack() as stack:
             try:
@@ -153,32 +153,33 @@ def run(work: Coroutine[Any, Any, R]) -> R:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """True where a write failed for want of room."""
+    """True if a write failed because the disk is full."""
     return sqlite.is_disk_full(error) or bool(ENGINE.driver.is_disk_full(error))
 
 
 def place_of_row() -> str:
-    """The expression for a row's number in any table. It may change when the row is changed or the table rewritten."""
+    """The SQL expression for a row's number in any table. It may change when the row is updated or the table
+    rewritten."""
     return str(ENGINE.driver.ROW)
 
 
 def no_time(counts: str, column: str) -> str:
-    """The condition that a column holds no time, be it an ``instant`` or the text of a ``day``."""
+    """The SQL condition of a column that holds no time; ``counts`` is ``instant`` (seconds) or ``day`` (text)."""
     return str(ENGINE.driver.NO_TIME[counts].format(column))
 
 
 def whole(table: str) -> str:
-    """A table with its damaged rows, for who erases: what can't be read goes too."""
+    """The SQL name of a table with its damaged rows, for erasing: rows that can't be read have to go too."""
     return str(ENGINE.driver.whole(table))
 
 
 def as_it_lies(column: str) -> str:
-    """A column without the type that it was declared with: it may hold what is no such value."""
+    """The SQL expression of a column without its declared type, so that a damaged value can be read as it is."""
     return str(ENGINE.driver.AS_IT_LIES.format(column))
 
 
 def marks(values: Sequence[Any]) -> str:
-    """``{}, {}, {}``: a mark for each value of a list, for ``IN (…)``."""
+    """``{}, {}, {}``: a placeholder for each of ``values``, for ``IN (…)``."""
     return ", ".join("{}" for _ in values)
 
 
@@ -201,7 +202,7 @@ async def fetch_one(record: Callable[..., R], template: str, *values: Any) -> R 
 
 
 async def fetch_rows(template: str, *values: Any) -> list[dict[str, Any]]:
-    """The rows of a statement, each as column → value, for what is handed on as it is."""
+    """The rows of a statement, each as column → value, for rows that are passed on as they are."""
     names, found = await ENGINE.driver.read(_compiled(template), values)
     return [dict(zip(names, row, strict=True)) for row in found]
 
@@ -213,13 +214,13 @@ async def fetch_column(template: str, *values: Any) -> list[Any]:
 
 
 async def fetch_value(template: str, *values: Any) -> Any:
-    """The one value that a statement has in its first row; None where there is no row."""
+    """The only value in the first row of a statement; ``None`` if there is no row."""
     found = await fetch_column(template, *values)
     return found[0] if found else None
 
 
 async def fetch_pairs(template: str, *values: Any) -> dict[Any, Any]:
-    """First column → second, of a statement of two columns."""
+    """First column → second, of a statement with two columns."""
     _, found = await ENGINE.driver.read(_compiled(template), values)
     return dict(found)
 
@@ -238,7 +239,7 @@ async def execute_many(template: str, many: Iterable[Sequence[Any]]) -> None:
 
 
 async def insert_many(table: type[Table], columns: Sequence[str], many: Iterable[Sequence[Any]]) -> None:
-    """Insert many rows into ``table``; ten times as quick as one object a row, and for any number of rows."""
+    """Insert any number of rows into ``table``; ten times as fast as with one object for each row."""
     names = ", ".join(f'"{column}"' for column in columns)
     await execute_many(f'INSERT INTO "{table._meta.tablename}" ({names}) VALUES ({marks(columns)})', many)  # noqa: S608
 
@@ -246,26 +247,26 @@ async def insert_many(table: type[Table], columns: Sequence[str], many: Iterable
 async def scrub(tries: int = TRIES) -> bool:
     """Remove the text of deleted rows from every file of the database, retrying while a reader blocks it.
 
-    Returns False if a reader still blocked it after so many tries; the next purge tries again.
+    Returns False if a reader still blocks it after ``tries``; the next purge tries again.
     """
     return bool(await ENGINE.driver.scrub(tries))
 
 
 _AT_DAMAGE = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, AssertionError, OSError,
               sqlite3.OperationalError)  # fmt: skip
-"""What reading a damaged row raises, here or where its values are used."""
+"""Errors that a damaged row may cause, here or where its values are used."""
 
 
 async def leave_out_damaged() -> bool:
-    """Look for damaged rows and leave them out of what is read; True where a row is that was not before.
+    """Look for damaged rows and hide them from reads; True if a row was hidden that was not before.
 
-    A server keeps each column to its type: there are none.
+    Always False with PostgreSQL, which enforces the types of columns.
     """
     return bool(await ENGINE.driver.leave_out_damaged())
 
 
 async def despite_damage(work: Callable[[], Awaitable[R]]) -> R:
-    """What ``work`` comes to; where it fails at a damaged row, what it comes to without that row."""
+    """The result of ``work``; if it fails because of a damaged row, its result without that row."""
     try:
         return await work()
     except _AT_DAMAGE:
@@ -275,23 +276,24 @@ async def despite_damage(work: Callable[[], Awaitable[R]]) -> R:
 
 
 def left_out() -> list[str]:
-    """The damaged rows that this process leaves out of what it reads, for the operator."""
+    """The damaged rows that this process hides from reads, in words for the operator."""
     return [f"{row}; it is left out until it is mended or restored from a backup" for row in ENGINE.in_use.left_out]
 
 
-async def leave_out_and_tell() -> list[str]:
-    """Leave damaged rows out of what is read outside transactions from now on; all of them, for the operator."""
+async def find_left_out() -> list[str]:
+    """Look for damaged rows, hide them from reads outside transactions, and return all of them in words for the
+    operator."""
     await leave_out_damaged()
     return left_out()
 
 
 async def close() -> None:
-    """Close what is kept open for reading; the next read opens it again."""
+    """Close the connections of the running loop; the next read opens them again."""
     await ENGINE.driver.close()
 
 
 async def data_versions(names: Mapping[str, str]) -> list[tuple[str, str]]:
-    """(name, "version N") of the keys of ``names``, and of the tables."""
+    """(name, "version N") for each key in ``names`` (key → name), and for the tables' last migration."""
     found = await fetch_pairs("SELECT key, version FROM data_version")
     tables = await fetch_value("SELECT max(name) FROM migration")
     return [*((name, f"version {found.get(key, 0):,}") for key, name in names.items()), ("tables", str(tables))]

@@ -1,4 +1,5 @@
-"""Which engine is in use. Piccolo's tables name :data:`ENGINE`, which passes everything on to it."""
+"""The engine in use: SQLite's or PostgreSQL's. Piccolo's tables are declared with :data:`ENGINE`, which delegates to
+it, because they are declared before the settings are read."""
 
 from importlib import import_module
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What stands in a database, asked from outside, without an engine: while it is prepared, and to examine it."""
+"""Inspecting a database from outside, without an engine: before it is migrated, and for ``doctor``."""
 
 import asyncio
 from pathlib import Path
@@ -8,7 +8,7 @@ from app.core.errors import DatabaseError
 from app.storage import database_file
 
 LEAST_VERSION = 15
-"""Of PostgreSQL."""
+"""The oldest supported version of PostgreSQL."""
 
 
 def migrations_done(database: Path | str) -> set[str]:
@@ -19,15 +19,15 @@ def migrations_done(database: Path | str) -> set[str]:
 
 
 def count(database: Path | str, table: str) -> int:
-    """How many rows a table has; none where there is no such table on the server yet."""
+    """The number of rows of a table; 0 if the server has no such table yet."""
     if isinstance(database, Path):
         return database_file.count(database, table)
     return sum(number for (number,) in _ask(database, f'SELECT count(*) FROM "{table}"'))  # noqa: S608 -- names of ours
 
 
 def values(database: Path | str, table: str, column: str, where: str = "", *given: str) -> set[str]:
-    """What stands in a column of a table, where a condition with ``?`` for what is given holds; nothing where the
-    database has no such table yet."""
+    """The values of a column, of rows that match ``where``, with ``?`` for each of ``given``; empty if the database has
+    no such table yet."""
     if isinstance(database, Path):
         return database_file.values(database, table, column, where, *given)
     for number, _ in enumerate(given, 1):
@@ -43,7 +43,8 @@ def server_version(url: str) -> str:
 
 
 def copies_kept_by(url: str) -> list[str]:
-    """What the server at ``url`` does that keeps erased text in its log for longer than it must, each in a sentence."""
+    """The settings of the server at ``url`` that keep erased text in its log for longer than necessary, each as a
+    sentence."""
     found = dict(_ask(url, _LOG_SETTINGS))
     ((may_end, may_check),) = _ask(url, _LOG_RIGHTS)
     said = {
@@ -60,13 +61,13 @@ _LOG_RIGHTS = "SELECT has_function_privilege('pg_switch_wal()', 'EXECUTE'), pg_h
 
 
 def _ask(url: str, sql: str, *given: str) -> list[Any]:
-    """The rows of a statement on the server at ``url``; none where a table is not there yet."""
+    """The rows of a statement on the server at ``url``; none if a table does not exist yet."""
     import asyncpg
 
-    from app.storage.postgres_engine import connect, told, where
+    from app.storage.postgres_engine import away_errors, connect, where
 
     async def go() -> list[Any]:
-        with told():
+        with away_errors():
             connection = await connect(url)
             try:
                 return list(await connection.fetch(sql, *given))

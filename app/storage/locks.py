@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the database file ``path``, waiting for whoever holds it, while it is brought up to date."""
+    """Hold the database file ``path`` while it is migrated, waiting for any other process that holds it."""
     with path.with_suffix(".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -16,7 +16,7 @@ def exclusive(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def held(folder: Path, name: str) -> Iterator[None]:
-    """Hold what is called ``name`` for this process; raises ``BlockingIOError`` where another process holds it."""
+    """Hold the lock ``name`` for this process; raises ``BlockingIOError`` if another process holds it."""
     locks = folder / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / f"{name}.lock").open("w") as file:

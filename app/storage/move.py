@@ -1,6 +1,6 @@
-"""Copying a SQLite file into a database on PostgreSQL: every row of every table, compared before it counts.
+"""Copying a SQLite file into a database on PostgreSQL: every row of every table, compared afterwards.
 
-All of it is one transaction, the comparison too: a copy that is cut off, or differs, leaves the target as it was.
+Copying and comparing are one transaction: a copy that is interrupted, or differs, leaves the target as it was.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import asyncpg
 
 from app.core.errors import DatabaseError
 from app.storage import damaged_rows
-from app.storage.postgres_engine import connect, told, where
+from app.storage.postgres_engine import away_errors, connect, where
 
 PAGE = 5_000
 MOST_NAMED = 5
@@ -22,7 +22,7 @@ _OF_THE_ENGINE = frozenset(("migration",))
 
 
 class Copied(NamedTuple):
-    """A table, how many rows it has on either side, and the digest that both have."""
+    """A copied table: its number of rows and their digest, which are the same on both sides."""
 
     table: str
     rows: int
@@ -35,15 +35,16 @@ class _Column(NamedTuple):
 
 
 async def move(path: Path, url: str, tell: Callable[[str, int], None]) -> list[Copied]:
-    """Copy the tables of the file ``path`` to the migrated database at ``url``; ``tell`` hears (table, rows so far).
+    """Copy the tables of the file ``path`` to the migrated database at ``url``; ``tell`` is called with (table, rows so
+    far).
 
-    Nothing may write to the file meanwhile. Raises :class:`app.core.errors.DatabaseError` where the target has rows
-    already, where the file holds damaged rows, or where a table does not arrive as it left.
+    Nothing may write to the file meanwhile. Raises :class:`app.core.errors.DatabaseError` if the target has rows
+    already, if the file has damaged rows, or if a copied table differs.
     """
     if rows := damaged_rows.find(path):
         named = "; ".join(str(row) for row in rows[:MOST_NAMED])
         raise DatabaseError(f"{len(rows)} rows can't be moved as they are: {named}. Mend or erase them first")
-    with told(), contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source:
+    with away_errors(), contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source:
         source.execute("BEGIN")
         connection = await connect(url)
         try:
@@ -57,7 +58,7 @@ async def move(path: Path, url: str, tell: Callable[[str, int], None]) -> list[C
 
 
 async def _order(connection: Any) -> list[str]:
-    """Every table of ours, those that others refer to first."""
+    """Every table of ours, tables that others reference first."""
     found = await connection.fetch(
         "SELECT c.relname AS name, array_remove(array_agg(r.relname), NULL) AS needs FROM pg_class c "
         "JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = ANY(current_schemas(false)) "
@@ -118,7 +119,7 @@ def _as_kept(row: Iterable[Any], columns: list[_Column]) -> tuple[Any, ...]:
 
 
 def _of_type(value: Any, kind: str) -> Any:
-    """A value as PostgreSQL keeps it: SQLite has no truth values, and text may lie where bytes are meant."""
+    """A value as PostgreSQL stores it: SQLite has no booleans, and may store text in a column for bytes."""
     if value is None:
         return None
     if kind == "boolean":
@@ -131,7 +132,7 @@ def _of_type(value: Any, kind: str) -> Any:
 
 
 class Digest:
-    """How many rows, and a sum of their hashes: the same for the same rows in any order."""
+    """The number of rows and the sum of their hashes: the same for the same rows in any order."""
 
     def __init__(self) -> None:
         self.rows = self._sum = 0

@@ -1,7 +1,7 @@
 """A server of PostgreSQL 15 or newer: transactions, locks, migrations, and getting deleted text out of its files.
 
-What only PostgreSQL does stands here and in the modules beside it whose names begin with ``postgres``; all else goes
-through Piccolo's tables and the templates of :mod:`app.storage.engine`. Loaded only where a setting names a server.
+What only PostgreSQL does is here and in the modules beside it whose names begin with ``postgres``; everything else goes
+through Piccolo's tables and the templates of :mod:`app.storage.engine`. Imported only if a setting names a server.
 """
 
 import contextlib
@@ -16,19 +16,19 @@ from app.core.errors import DatabaseError, DatabaseFullError
 from app.storage import postgres_scrub, scopes
 from app.storage.ddl import PERSONAL, SCHEMA
 from app.storage.inspection import LEAST_VERSION
-from app.storage.postgres_engine import AWAY, HouseEngine, connect, told, where
+from app.storage.postgres_engine import AWAY, SiteEngine, away_errors, connect, where
 from app.storage.postgres_watch import VersionWatch, raised
 
-ENGINE = HouseEngine("")
+ENGINE = SiteEngine("")
 ROW = "((ctid::text::point)[0]::bigint * 65536 + (ctid::text::point)[1]::bigint)"
-"""Where a row of any table lies, as a number that grows along its file; it changes when the row or the file does."""
+"""The position of a row in its table's file, as a number; it changes when the row is updated or the file rewritten."""
 NO_TIME = {
     "instant": "{0} NOT BETWEEN 0 AND 253402300799",
     "day": "CASE WHEN {0} ~ '^(?!0000)[0-9][0-9][0-9][0-9]-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' "
            "THEN substr({0}, 9)::int > extract(day FROM (substr({0}, 1, 7) || '-01')::date "
            "+ interval '1 month - 1 day') ELSE true END",
 }  # fmt: skip
-"""When a column holds no time, be it an instant or the text of a day."""
+"""SQL condition of a column that holds no time: an instant (seconds) or the text of a day."""
 AS_IT_LIES = "{0}"
 
 
@@ -36,7 +36,7 @@ def use(url: str) -> None:
     """Point the engine at the server that ``url`` names."""
     global ENGINE  # noqa: PLW0603 -- Piccolo's engine has its address for good
     if ENGINE.url != url:
-        ENGINE = HouseEngine(url)
+        ENGINE = SiteEngine(url)
 
 
 def watch(url: str) -> VersionWatch:
@@ -59,24 +59,24 @@ async def transaction(*changed: str, scope: str = scopes.ALL) -> AsyncIterator[N
     outer: Any = ENGINE.current_transaction.get()
     if outer is not None:
         if outer.scope not in {scope, scopes.ALL}:
-            with told():
+            with away_errors():
                 await outer.connection.execute(f"SELECT pg_advisory_xact_lock({lock_number(scope)})")
         yield
         outer.changed.update(changed)
         return
     current = ENGINE.transaction()
-    with told():
+    with away_errors():
         await current.__aenter__()
     current.scope = scope
     try:
-        with told():
+        with away_errors():
             await _take_turn(current.connection, scope)
         yield
     except BaseException as error:
         await current.__aexit__(type(error), error, error.__traceback__)
         raise
     current.changed.update(changed)
-    with told():
+    with away_errors():
         await current.__aexit__(None, None, None)
     raised(ENGINE.url, current.raised)
 
@@ -108,7 +108,7 @@ def _current() -> Any:
 
 async def write(sql: str, rows: Iterable[Sequence[Any]]) -> None:
     """Run one statement for many rows, inside the running transaction, without holding the rows in memory."""
-    with told():
+    with away_errors():
         await _current().connection.executemany(sql, rows)
 
 
@@ -121,14 +121,14 @@ async def read(sql: str, values: Sequence[Any]) -> tuple[tuple[str, ...] | None,
 
 @contextlib.asynccontextmanager
 async def held(_: Path, name: str) -> AsyncIterator[None]:
-    """Hold what is called ``name``, on whichever node; raises ``BlockingIOError`` where it is held already.
+    """Hold the lock ``name`` across all nodes; raises ``BlockingIOError`` if it is held already.
 
-    The lock is that of a connection: it goes when the process ends, is killed, or loses the server.
+    The lock belongs to a connection: it is released when the process ends, is killed, or loses the server.
     """
-    with told():
+    with away_errors():
         connection = await connect(ENGINE.url)
     try:
-        with told():
+        with away_errors():
             got = await connection.fetchval(f"SELECT pg_try_advisory_lock({lock_number(name)})")
         if not got:
             raise BlockingIOError(f"{name} is under way in another process")
@@ -139,11 +139,11 @@ async def held(_: Path, name: str) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def alone() -> AsyncIterator[None]:
-    """Hold the database while it is brought up to date, waiting for whichever node holds it."""
-    with told():
+    """Hold the database while it is migrated, waiting for any other node that holds it."""
+    with away_errors():
         connection = await connect(ENGINE.url)
     try:
-        with told():
+        with away_errors():
             await connection.execute("SET lock_timeout = 0")
             await connection.execute(f"SELECT pg_advisory_lock({lock_number('migrations')})")
         yield
@@ -153,7 +153,7 @@ async def alone() -> AsyncIterator[None]:
 
 async def migrate(run_migrations: Callable[[str], Awaitable[None]]) -> None:
     """Bring the database up to date, all or nothing. Safe to run twice and, inside :func:`alone`, from many nodes."""
-    with told():
+    with away_errors():
         try:
             version = int((await ENGINE.ask("SHOW server_version_num", ()))[0][0]) // 10_000
             if version < LEAST_VERSION:
@@ -171,9 +171,9 @@ async def migrate(run_migrations: Callable[[str], Awaitable[None]]) -> None:
 async def scrub(tries: int) -> bool:
     """Rewrite the personal tables, so that the text of deleted rows leaves their files, and end the log's segment.
 
-    VACUUM alone leaves that text where it lies. Returns False where a reader blocked it each time.
+    Plain VACUUM would leave that text in the files. Returns False if a reader blocked it each time.
     """
-    with told():
+    with away_errors():
         connection = await connect(ENGINE.url)
         try:
             return await postgres_scrub.rewrite(connection, PERSONAL, SCHEMA, tries)
@@ -182,15 +182,15 @@ async def scrub(tries: int) -> bool:
 
 
 async def leave_out_damaged() -> bool:
-    """A server keeps each column to its type: no row is damaged."""
+    """False: the server enforces the types of columns, so no row is damaged."""
     return False
 
 
 def whole(table: str) -> str:
-    """A table with all its rows."""
+    """The SQL name of a table; no row of it is hidden."""
     return table
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """True where a write failed for want of room."""
+    """True if a write failed because the disk is full."""
     return isinstance(error, DatabaseFullError)

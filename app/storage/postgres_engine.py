@@ -24,8 +24,8 @@ SESSION = {"search_path": f"public,{SCHEMA}", "application_name": "inferencebenc
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
-    """Raise :class:`DatabaseAwayError` where the server can't be reached or asked, whatever the driver calls that."""
+def away_errors() -> Iterator[None]:
+    """Raise :class:`DatabaseAwayError` for any of the driver's errors that mean that the server can't be reached."""
     try:
         yield
     except asyncpg.DiskFullError as error:
@@ -46,7 +46,7 @@ def where(url: str) -> str:
     return f"the database {parts.path.lstrip('/') or '(default)'} at {parts.hostname or 'this machine'}"
 
 
-class HouseEngine(PostgresEngine):
+class SiteEngine(PostgresEngine):
     """Piccolo's engine with a pool of connections for each event loop, opened when they are first needed."""
 
     def __init__(self, url: str) -> None:
@@ -56,17 +56,18 @@ class HouseEngine(PostgresEngine):
         super().__init__({"dsn": url})
 
     async def check_version(self) -> None:
-        """Done by :func:`migrate`: nothing is asked of the server before it is needed."""
+        """Nothing: :func:`app.storage.postgres.migrate` checks it, so that no connection is opened before it is
+        needed."""
 
     async def prep_database(self) -> None:
-        """There is nothing to prepare."""
+        """Nothing has to be prepared."""
 
     async def get_new_connection(self) -> Any:
-        """A connection of its own, which its caller closes."""
+        """A connection outside the pool, which the caller closes."""
         return await connect(self.url)
 
     async def ready_pool(self) -> Any:
-        """The pool of the running loop."""
+        """The connection pool of the running loop."""
         loop = asyncio.get_running_loop()
         if (pool := self._pools.get(loop)) is None:
             pool = self._pools[loop] = asyncpg.create_pool(
@@ -83,9 +84,9 @@ class HouseEngine(PostgresEngine):
             pool.terminate()
 
     async def ask(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        """The rows of a statement, inside the running transaction if there is one; a read is asked once more where the
-        server went away under it."""
-        with told():
+        """The rows of a statement, inside the running transaction if there is one; outside of one, a read is repeated
+        once if the connection was lost."""
+        with away_errors():
             if (current := self.current_transaction.get()) is not None:
                 return list(await current.connection.fetch(sql, *values))
             for last in (False, True):
@@ -103,18 +104,18 @@ class HouseEngine(PostgresEngine):
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
         return await self.ask(ddl, ())
 
-    def transaction(self, allow_nested: bool = True) -> "HouseTransaction":
-        return HouseTransaction(self, allow_nested)
+    def transaction(self, allow_nested: bool = True) -> "SiteTransaction":
+        return SiteTransaction(self, allow_nested)
 
 
-class HouseTransaction(PostgresTransaction):
-    """Piccolo's transaction, which lets go of its connection whatever happened to it, and raises versions last."""
+class SiteTransaction(PostgresTransaction):
+    """Piccolo's transaction, but it always releases its connection, and raises versions just before it commits."""
 
     changed: set[str]
     raised: dict[str, int]
-    """The versions that were raised, once it is done."""
+    """Key → version raised by this transaction, once it has committed."""
     scope = scopes.ALL
-    engine: HouseEngine
+    engine: SiteEngine
 
     async def get_connection(self) -> Any:
         self.changed, self.raised = set(), {}
@@ -142,7 +143,7 @@ class HouseTransaction(PostgresTransaction):
         return exception is None
 
     async def _commit(self) -> None:
-        """Raise the versions, all at once and in one order, so that two writers never wait for each other."""
+        """Raise the versions in one statement and in a fixed order, so that two writers never deadlock."""
         if not self.changed:
             await self.transaction.commit()
             return
@@ -161,19 +162,20 @@ class HouseTransaction(PostgresTransaction):
 
 
 async def connect(url: str) -> Any:
-    """A connection outside the pool. Raises as the driver does."""
+    """A connection outside the pool. Raises the driver's own errors."""
     connection = await asyncpg.connect(url, timeout=CONNECT_S, server_settings=SESSION)
     await _prepare(connection)
     return connection
 
 
 async def _prepare(connection: Any) -> None:
-    """Sums and means come as the numbers that SQLite gives: whole ones as int, others as float."""
+    """Make sums and means return the same types as with SQLite: integers as int, others as float."""
     await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=_number)
 
 
 async def _nothing_to_reset(_: Any) -> None:
-    """What a session is asked for here leaves nothing behind, so that a read costs one round trip and not two."""
+    """Skip resetting a connection when it returns to the pool: statements here leave no session state, and the reset
+    would cost a second round trip for each read."""
 
 
 def _number(text: str) -> int | float:

@@ -1,9 +1,9 @@
 """Getting the text of deleted rows out of PostgreSQL's files.
 
-DELETE marks a row, and VACUUM frees its place: its text stays in the table's file until other rows are written over
-it. VACUUM FULL writes the table anew and deletes the old file. The write-ahead log keeps the text until its segments
-are recycled: a checkpoint lets go of those before it, where neither an archive nor a replica needs them. What may stay
-there, and how long, is in the retention table and in docs/operating.md.
+DELETE marks a row, and VACUUM frees its space: its text stays in the table's file until other rows overwrite it. VACUUM
+FULL rewrites the table and deletes the old file. The write-ahead log keeps the text until its segments are recycled: a
+checkpoint releases those before it, unless an archive or a replica needs them. The retention table and
+docs/operating.md say what may stay there and for how long.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ NO_SAMPLES = """DO $$ DECLARE c record; BEGIN
         AND coalesce(attstattarget, -1) <> 0
     LOOP EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS 0', c.place, c.attname); END LOOP;
 END $$"""
-"""ANALYZE copies values of a column into a catalogue of its own, which no purge of ours reaches: of personal tables it
-takes none. PostgreSQL 17 says NULL where nothing is set."""
+"""Turns off statistics of personal tables: ANALYZE would copy values of columns into a catalogue that our purge can't
+reach. ``attstattarget`` is NULL in PostgreSQL 17 if nothing is set, hence the coalesce."""
 log = logs.get("storage")
 
 
 async def rewrite(connection: Any, tables: tuple[str, ...], schema: str, tries: int) -> bool:
-    """Write anew each of ``tables`` from which something went or in which something was changed.
+    """Rewrite each of ``tables`` whose files may hold deleted or overwritten text.
 
-    Returns False if a reader still blocked one after so many tries of :data:`WAIT_S` seconds each.
+    Returns False if a reader still blocks one after ``tries`` tries of :data:`WAIT_S` seconds each.
     """
     await connection.execute(f"SET lock_timeout = {int(WAIT_S * 1000)}")
     left = [table for table in tables if await _has_file(connection, f"{schema}.{table}")]
@@ -50,9 +50,9 @@ async def rewrite(connection: Any, tables: tuple[str, ...], schema: str, tries: 
 
 
 async def _has_file(connection: Any, table: str) -> bool:
-    """False where nothing lies in the files of the table and its indexes, beyond the page that each index begins with.
+    """False if the files of the table and its indexes are empty, apart from the first page of each index.
 
-    What counts dead rows lags behind, so that it is not asked.
+    The server's own count of dead rows is not used, because it lags behind.
     """
     asked = (
         "SELECT pg_relation_size(c.oid) + coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0) > 0 OR EXISTS "
@@ -63,8 +63,8 @@ async def _has_file(connection: Any, table: str) -> bool:
 
 
 async def _end_segment(connection: Any) -> None:
-    """Begin a new segment of the write-ahead log and let go of what a checkpoint no longer needs, as far as this user
-    may."""
+    """Begin a new segment of the write-ahead log and run a checkpoint, which releases older segments, as far as this
+    user has the rights."""
     for statement in ("SELECT pg_switch_wal()", "CHECKPOINT"):
         try:
             await connection.execute(statement)

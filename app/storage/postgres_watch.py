@@ -1,8 +1,7 @@
-"""Sees what is written to PostgreSQL by any node, and knows the version of every key.
+"""Notices what any node writes to PostgreSQL, and knows the version of every key.
 
-A notification, sent by the transaction that wrote, wakes the node; besides, the table of versions is read each second,
-because a notification is lost where the connection is. What a node does not know, it does not claim: when the last
-reading is older than :data:`OLDEST_S`, there are no versions.
+A notification sent by the writing transaction wakes the node. The table of versions is also read every second, because
+notifications are lost with a connection. When the last reading is older than :data:`OLDEST_S`, there are no versions.
 """
 
 import asyncio
@@ -16,20 +15,21 @@ import asyncpg
 
 from app.core import logs
 from app.core.errors import DatabaseAwayError
-from app.storage.postgres_engine import CHANNEL, HouseEngine, connect, where
+from app.storage.postgres_engine import CHANNEL, SiteEngine, connect, where
 
 EVERY_S, OLDEST_S = 1.0, 3.0
 LONGEST_READ_S = 2.0
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.1, 1.0
-"""How long is waited before the server is asked again after it went away."""
+"""Seconds to wait before the server is asked again after a lost connection: the first and the longest wait."""
 ASKED = "SELECT key, version FROM data_version"
 log = logs.get("storage")
 
 
 class VersionWatch:
-    """The versions as they were read last. :meth:`start` keeps them read; without it each :meth:`look` reads."""
+    """The versions as last read. After :meth:`start` they are read continuously; without it, each :meth:`look` reads
+    them."""
 
-    def __init__(self, url: str, engine: Callable[[], HouseEngine]) -> None:
+    def __init__(self, url: str, engine: Callable[[], SiteEngine]) -> None:
         self.url = url
         self._engine = engine
         self._versions: dict[str, int] = {}
@@ -40,22 +40,22 @@ class VersionWatch:
         _WATCHES.add(self)
 
     def start(self) -> None:
-        """Keep the versions read while the running loop runs."""
+        """Keep reading the versions while the running loop runs."""
         self._task = asyncio.get_running_loop().create_task(self._follow())
 
     def versions(self) -> dict[str, int] | None:
-        """The version of every key that was ever written, the same object until something changed; None where the last
-        reading is too old to go by."""
+        """Key → version of every key ever written; the same object until something changes. ``None`` if the last
+        reading is too old to rely on."""
         if self._task is None or monotonic() - self._read_at > OLDEST_S:
             return None
         return self._versions
 
     def last_known(self) -> tuple[dict[str, int], float] | None:
-        """What was read last and how many seconds ago, while the server can't be reached; None while it can."""
+        """The last reading and its age in seconds, while the server can't be reached; ``None`` while it can."""
         return (self._versions, monotonic() - self._read_at) if self._away and self._versions else None
 
     async def look(self) -> dict[str, int]:
-        """Read the versions now. Raises :class:`DatabaseAwayError`, without asking where the server just was away."""
+        """Read the versions now. Raises :class:`DatabaseAwayError`, at once if the server was just found to be away."""
         if self._away and monotonic() - self._tried_at < EVERY_S:
             raise DatabaseAwayError(f"{where(self.url)} can't be reached")
         try:
@@ -67,7 +67,7 @@ class VersionWatch:
         return self._read(rows)
 
     async def written(self) -> int:
-        """A number that is another one after any write to the server."""
+        """A number that changes with any write to the server."""
         found = await self._engine().ask("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS at", ())
         return int(found[0]["at"])
 
@@ -87,7 +87,7 @@ class VersionWatch:
             log.error("the database can't be reached; prepared pages are served on, marked as old")
 
     def raised(self, changed: dict[str, int]) -> None:
-        """A transaction of this process raised versions."""
+        """Take over versions that a transaction of this process raised."""
         newer = {key: version for key, version in changed.items() if version > self._versions.get(key, 0)}
         if newer:
             self._versions = {**self._versions, **newer}
@@ -126,7 +126,8 @@ _WATCHES: weakref.WeakSet[VersionWatch] = weakref.WeakSet()
 
 
 def raised(url: str, changed: dict[str, int]) -> None:
-    """A transaction of this process raised versions of the database at ``url``: it sees so at once."""
+    """Tell the watches of this process of versions that its own transaction raised at ``url``: they need not wait for
+    the notification."""
     for watch in list(_WATCHES):
         if watch.url == url:
             watch.raised(changed)

@@ -1,7 +1,7 @@
-"""What a writing transaction keeps to itself, on databases that take several writers.
+"""Scopes of writing transactions, for databases with several writers at a time.
 
-SQLite has one writer at a time, whatever it writes; much of the software counts on that within a feature. On
-PostgreSQL the writers of one scope follow one another, and one of :data:`ALL` waits for every other and is alone.
+SQLite has one writer at a time, and features rely on that. On PostgreSQL, transactions of one scope run one after
+another, and one of :data:`ALL` runs alone.
 """
 
 ALL = "everything"
@@ -9,7 +9,7 @@ PRICES = "prices"
 """Offers, history, sources, models: what refreshes write, perhaps for many seconds."""
 COUNTERS = "counters"
 EDGES = "edges"
-"""What the edges in front were told."""
+"""Which purges the edges were sent."""
 POLICIES = "policies"
 """When the site first showed each version of a policy."""
 REPORTS = "reports"

@@ -1,6 +1,6 @@
 """The SQLite file: its pragmas, its transactions, migrations at start, and the versions of what it holds.
 
-What only SQLite does stands here; all else goes through Piccolo's tables.
+What only SQLite does is here; everything else goes through Piccolo's tables.
 """
 
 import asyncio
@@ -40,11 +40,11 @@ async def closing(connection: aiosqlite.Connection) -> AsyncIterator[aiosqlite.C
         await connection.close()
 
 
-class HouseEngine(SQLiteEngine):
-    """Piccolo's engine with the pragmas on every connection that writes, and one kept connection for reads.
+class SiteEngine(SQLiteEngine):
+    """Piccolo's engine with our pragmas on every connection, and one permanent connection for reads.
 
-    Piccolo opens a connection for each query; a read here reuses one connection, so that a page pays for its queries
-    but not for opening connections. Writes always run inside :func:`transaction`.
+    Piccolo opens a connection for each query; reads here share one, which saves the time of opening it. Writes always
+    run inside :func:`transaction`.
     """
 
     def __init__(self) -> None:
@@ -59,9 +59,10 @@ class HouseEngine(SQLiteEngine):
         return await self._open(_WRITE_PRAGMAS)
 
     async def _open(self, pragmas: Iterable[str]) -> aiosqlite.Connection:
-        """A connection with ``pragmas``; one that fails them is closed.
+        """A connection with ``pragmas``; it is closed if they fail.
 
-        Its thread is a daemon: a process that is told to stop ends, whichever task was cut off before it could close.
+        Its thread is a daemon, so that the process can end even if a task was cancelled before it could close the
+        connection.
         """
         connection = aiosqlite.connect(**self.connection_kwargs)
         connection._thread.daemon = True
@@ -102,26 +103,25 @@ class HouseEngine(SQLiteEngine):
             return self._reader
 
     async def leave_out(self, rows: list[damaged_rows.Damaged]) -> None:
-        """Leave damaged rows, and no others, out of what is read outside transactions from now on."""
+        """Hide these damaged rows, and no others, from reads outside transactions."""
         self.left_out = rows
         await damaged_rows.hide(await self._kept_reader(), rows)
 
     async def close_reader(self) -> None:
-        """Close the kept connection; the next read opens a new one."""
+        """Close the permanent connection; the next read opens a new one."""
         if self._reader is not None and self._reader_loop is asyncio.get_running_loop():
             await self._reader.close()
         self._reader, self._reader_loop = None, None
 
 
-ENGINE = HouseEngine()
+ENGINE = SiteEngine()
 
 
 async def leave_out_damaged() -> bool:
-    """Look for damaged rows and leave them out of what is read, outside transactions, from now on; each is told of
-    once.
+    """Look for damaged rows and hide them from reads outside transactions; each is logged once.
 
-    True where a row is left out that was not before, so that what failed may succeed now. Looks once in
-    :data:`LOOK_EVERY_S` seconds at most: what fails for another reason costs no more.
+    True if a row was hidden that was not before, so that what failed may succeed now. Looks at most once in
+    :data:`LOOK_EVERY_S` seconds, so that failures with another cause cost little.
     """
     if not ENGINE.path or abs(clock.timestamp() - ENGINE.looked_at) < LOOK_EVERY_S:
         return False
@@ -143,10 +143,10 @@ _WRITERS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = w
 async def transaction(*changed: str, scope: str = "") -> AsyncIterator[None]:
     """A writing transaction, all or nothing; on success the versions of the ``changed`` keys are raised with it.
 
-    Whatever its ``scope``, there is one writer of a file at a time.
+    The ``scope`` makes no difference here: a file has one writer at a time.
     """
     async with _one_writer():
-        nested = ENGINE.current_transaction.get() is not None  # then the outer one owns the connection, and its fate
+        nested = ENGINE.current_transaction.get() is not None  # then the outer one owns the connection and commits
         mine: aiosqlite.Connection | None = None
         try:
             async with ENGINE.transaction(transaction_type=TransactionType.immediate) as current:
@@ -164,7 +164,8 @@ async def transaction(*changed: str, scope: str = "") -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _one_writer() -> AsyncIterator[None]:
-    """Writers of one process queue here and not at the file's lock, whose patience is short; nested ones pass."""
+    """Writers of one process queue here instead of at the file's lock, which gives up after :data:`BUSY_TIMEOUT_S`;
+    nested ones pass."""
     if ENGINE.current_transaction.get() is not None:
         yield
         return
@@ -207,18 +208,19 @@ NO_TIME = {
     "instant": f"typeof({{0}}) <> 'integer' OR {{0}} NOT BETWEEN 0 AND {MAX_INSTANT}",
     "day": "date({0}) IS NOT {0}",
 }
-"""When a column holds no time, be it an instant or the text of a day: a damaged file may hold anything anywhere."""
+"""SQL condition of a column that holds no time: an instant (seconds) or the text of a day. A damaged file may hold
+anything anywhere."""
 AS_IT_LIES = "+{0}"
-"""A column without the type that it was declared with: Piccolo's reading of it would fail at what is no such value."""
+"""SQL expression of a column without its declared type: Piccolo fails to read a value that is not of that type."""
 
 
 def whole(table: str) -> str:
-    """A table with its damaged rows, for who erases: what can't be read goes too."""
+    """The SQL name of a table with its damaged rows, which erasing has to include."""
     return f'main."{table}"'
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """True where a write failed for want of room."""
+    """True if a write failed because the disk is full."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) or "full" in str(
             error
@@ -239,25 +241,25 @@ def use(path: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def alone() -> AsyncIterator[None]:
-    """Hold the file while it is brought up to date, waiting for whichever process holds it."""
+    """Hold the file while it is migrated, waiting for any other process that holds it."""
     with locks.exclusive(Path(ENGINE.path)):
         yield
 
 
 @contextlib.asynccontextmanager
 async def held(folder: Path, name: str) -> AsyncIterator[None]:
-    """Hold what is called ``name``; raises ``BlockingIOError`` where another process holds it."""
+    """Hold the lock ``name``; raises ``BlockingIOError`` if another process holds it."""
     with locks.held(folder, name):
         yield
 
 
 async def scrub(tries: int) -> bool:
-    """Empty the write-ahead log; False where a reader blocked it each time."""
+    """Empty the write-ahead log; False if a reader blocked it each time."""
     return await write_ahead_log.empty_log(ENGINE.get_connection, tries)
 
 
 async def close() -> None:
-    """Close the connection that is kept for reading; the next read opens it again."""
+    """Close the permanent connection for reads; the next read opens it again."""
     await ENGINE.close_reader()
 
 

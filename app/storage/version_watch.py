@@ -1,10 +1,10 @@
-"""Seeing that the SQLite file was written to, by whatever process."""
+"""Noticing that any process wrote to the SQLite file."""
 
 import sqlite3
 
 
 class VersionWatch:
-    """Sees writes to the file, by any process, and knows the version of every key.
+    """Notices writes to the file, by any process, and knows the version of every key.
 
     ``PRAGMA data_version`` costs microseconds and changes when another connection has committed; only then are the
     versions read again.
@@ -16,17 +16,17 @@ class VersionWatch:
         self._versions: dict[str, int] = {}
 
     def start(self) -> None:
-        """Nothing has to run beside: each look is at the file itself."""
+        """Nothing has to run: each look reads the file itself."""
 
     async def written(self) -> int:
-        """A number that is another one after any write to the file by another connection."""
+        """A number that changes with any write to the file by another connection."""
         return self._written()
 
     def _written(self) -> int:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def versions(self) -> dict[str, int]:
-        """The version of every key that was ever written. The same object until something changed."""
+        """Key → version of every key ever written; the same object until something changes."""
         seen = self._written()
         if seen != self._seen:
             self._seen = seen
@@ -36,11 +36,11 @@ class VersionWatch:
         return self._versions
 
     async def look(self) -> dict[str, int]:
-        """The versions, which are never older than the file."""
+        """The versions, as they are in the file now."""
         return self.versions()
 
     def last_known(self) -> None:
-        """A file is never away."""
+        """``None``: a file can always be reached."""
 
     def close(self) -> None:
         self._connection.close()

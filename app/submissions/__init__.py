@@ -1,1 +1,1 @@
-"""The community's reports: forms, receipts, moderation, and what is published of them."""
+"""Visitors' reports: forms, receipts, moderation, and publishing."""

@@ -1,7 +1,7 @@
-"""The journal of erasures: a file outside the database and its backups, so that what was erased is erased again after a
+"""The journal of erasures: a file outside the database and its backups, so that erased data is erased again after a
 restore.
 
-A line is a kind and an id, nothing else. It is on disk before an erasure is confirmed, and replayed at every start.
+A line is a kind and an id, nothing else. It is on disk before an erasure is confirmed, and is replayed at every start.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ def append(folder: Path, kind: str, ids: list[str]) -> None:
     """Record erasures; the file and its folder entry are synced to disk before this returns."""
     with os.fdopen(os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
-        mend = "\n" if file.read(1) not in (b"", b"\n") else ""  # what a crash cut off stays a line of its own
+        mend = "\n" if file.read(1) not in (b"", b"\n") else ""  # a line truncated by a crash stays a line of its own
         file.write((mend + "".join(f"{kind}\t{one}\n" for one in ids)).encode("ascii"))
         file.flush()
         os.fsync(file.fileno())
@@ -42,7 +42,7 @@ def append(folder: Path, kind: str, ids: list[str]) -> None:
 
 
 def read(folder: Path) -> dict[str, set[str]]:
-    """Kind → the ids that were withdrawn or erased; as :func:`times`."""
+    """Kind → the ids that were withdrawn or erased. Raises as :func:`times`."""
     return {kind: set(ids) for kind, ids in times(folder).items()}
 
 

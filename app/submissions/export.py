@@ -12,8 +12,8 @@ STATES = {"waiting": "awaiting review", "approved": "published", "rejected": "re
 
 
 def labels(report: Submission, known: Known) -> list[tuple[str, str, str]]:
-    """(label, value, kind of field) of what was sent, in the form's order, for a reader: names instead of slugs,
-    numbers in groups and with their unit. A date stays as it is, for the page's own filter."""
+    """(label, value, kind of field) for each value of a report, in the form's order, for a reader: names instead of
+    slugs, numbers grouped and with their unit. Dates are left as they are, for the page's own filter."""
     return [
         (field.label, _shown(field, report.values[field.name], known), field.kind)
         for field in FORMS[report.kind].fields
@@ -30,7 +30,7 @@ def _shown(field: Field, value: str, known: Known) -> str:
 
 
 def as_dict(report: Submission) -> dict[str, Any]:
-    """Everything that is held of a report."""
+    """Everything that is stored of a report, for JSON."""
     return {
         "id": report.id, "kind": report.kind, "sent_on": report.day, "state": STATES[report.state],
         "frozen": report.restricted, "report": report.values,
@@ -61,5 +61,5 @@ def _present(report: Submission) -> dict[str, str]:
 
 
 def as_json(reports: list[Submission]) -> str:
-    """Reports as JSON, whole."""
+    """Reports as JSON, with everything that is stored of them."""
     return json.dumps([as_dict(report) for report in reports], indent=1, ensure_ascii=False)

@@ -194,7 +194,7 @@ def _together(form: Form, values: Values, errors: dict[str, str]) -> dict[str, s
 
 
 def is_sound(form: Form, values: Values) -> bool:
-    """True if stored values could have come from the form: required ones present, numbers and dates readable."""
+    """True if stored values can be used: required ones are present, numbers and dates can be parsed."""
     for field in form.fields:
         value = values.get(field.name, "")
         if not value:

@@ -17,17 +17,17 @@ _RUN = re.compile(r"(?<![\w.,])(?:\d[ -]{0,2}){11,18}\d(?!\w|[.,]\d)", re.ASCII)
 _GROUP = re.compile(r"(?<![^\W\d_])\d+(?![^\W\d_])")
 """Digits with no letter next to them."""
 _BETWEEN = re.compile(r" ?[^\w\n,;|] ?|[_|]| {1,2}")
-"""What may separate the groups of one number: one mark. A comma, a table's bar or a line begins another figure."""
+"""What may separate the groups of one number: a single mark. A comma, a table's bar or a new line separates numbers."""
 _CARD_GROUPS = ((4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4), (8, 8))
 """Digits of each group, as cards are printed and typed."""
 MOST_FIGURES = 6
-"""More consecutive groups of four digits than this are a table's figures."""
+"""More consecutive groups of four digits than this are taken for the figures of a table."""
 _FRACTION_BEGINS = re.compile(r"\d\.$|(?:^|[^\d/.-])\d{1,3},$")
 _FRACTION_FOLLOWS = re.compile(r"\.\d")
 _NAMED_SSN = re.compile(r"(?i)(?:ssn|soc\w{0,9}\W{0,3}sec)\D{0,20}(\d{9})(?!\d)", re.ASCII)
 _SSN = re.compile(r"(?<![\d.-])\d{3}([- ./_])\d{2}\1\d{4}(?![^\W_]|-|\.\d)", re.ASCII)
 _IBAN = re.compile(r"(?<!\w)(?=([A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}))", re.ASCII)
-"""What may begin with an account's number, however far the words after it reach."""
+"""Text that may begin with an IBAN, even if words follow it directly."""
 _GOVERNMENT = re.compile(
     r"(?<![\w.,])(?:[A-Za-z]{2}[ -]?(?:\d{2}[ -]?){3}[A-Da-d]"
     r"|(?<!\d{4}[ -])[2-9]\d{3}[ -]\d{4}[ -]\d{4}(?![ -]\d{4})|\d{17}[\dXx])(?!\w|[.,]\d)",
@@ -71,10 +71,10 @@ def _joins_emoji(text: str, at: int) -> bool:
 
 
 def refuse_numbers_of_people(text: str) -> None:
-    """Raise :class:`TextError` for a stand-alone number of a payment card, an account or a person.
+    """Raise :class:`TextError` for a number of a payment card, a bank account or a person.
 
-    Digits count in any script, escaped or not, and groups of them however they are separated. The check digits are
-    those of the issuers (python-stdnum); what merely looks like such a number, as a figure of a benchmark may, passes.
+    Digits of any script count, escaped or not, and groups of digits with any separator. Check digits are verified
+    (python-stdnum): a number that only looks similar, such as a benchmark's figure, is accepted.
     """
     folded = _folded(text)
     if (opened := _opened(text)) != text:  # what an escape stands for is still read by whoever opens it
@@ -99,15 +99,14 @@ def refuse_numbers_in_address(text: str) -> None:
 
 
 def _opened(text: str) -> str:
-    """The text with its escapes of HTML and addresses undone, those of escapes too."""
+    """The text with HTML entities and percent-encoding decoded, repeatedly if they are nested."""
     for _ in range(4):
         text = unquote_plus(html.unescape(text)) if "%" in text else html.unescape(text)
     return text
 
 
 def _folded(text: str) -> str:
-    """Compatibility forms folded, every digit as an ASCII one, every dash and space as the plain one; marks that
-    only sit on another character left out."""
+    """The text with compatibility forms folded, digits, dashes and spaces in ASCII, and combining marks removed."""
     found = []
     for character in unicodedata.normalize("NFKC", text):
         kind = unicodedata.category(character)
@@ -121,8 +120,8 @@ def _folded(text: str) -> str:
 
 
 def _stand_alone(folded: str) -> Iterator[str]:
-    """The digits of everything in the text that may be one number: whole runs, single groups, and neighbouring groups
-    of the sizes that cards use, whatever figures surround them."""
+    """The digits of every part of the text that may be one number: whole runs, single groups, and neighbouring groups
+    in the sizes that payment cards use, whatever figures surround them."""
     for match in _RUN.finditer(folded):
         yield re.sub(r"\D", "", match[0])
     chain: list[str] = []
@@ -143,7 +142,7 @@ def _stand_alone(folded: str) -> Iterator[str]:
 
 
 def _cards_of(chain: list[str]) -> Iterator[str]:
-    """The digits of neighbouring groups of the sizes that cards use."""
+    """The digits of neighbouring groups in the sizes that payment cards use."""
     if sum(len(group) == 4 for group in chain) > MOST_FIGURES:
         return
     for at in range(len(chain)):

@@ -19,8 +19,8 @@ class LedgerError(InferenceBenchError):
 
 
 async def write(report: Submission) -> None:
-    """Write what is predicted of a report's measurement, inside the running transaction. Nothing where it can't be
-    predicted, or where this version of the report has its line."""
+    """Write the prediction for a report's measurement, inside the running transaction. Writes nothing if it can't be
+    predicted, or if this version of the report has its line already."""
     if report.kind != "benchmark" or await ledger_store.has_entry(report.id, report.version):
         return
     body = content_of(as_row(report))
@@ -37,7 +37,7 @@ async def write(report: Submission) -> None:
 
 async def summary() -> dict[str, int]:
     """``judged`` lines, those whose range ``held`` the time per token, and ``withdrawn`` ones, whose report was
-    withdrawn, corrected or refused. Only what is published is judged: reports that wait or are frozen are not."""
+    withdrawn, corrected or refused. Only published reports are judged, not those that wait or are frozen."""
     rows = await ledger_store.judged()
     bodies = [json.loads(row.body) for row in rows if row.body and row.state == "approved" and not row.restricted]
     withdrawn = sum(row.body is None for row in rows)

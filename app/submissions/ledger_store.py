@@ -1,4 +1,4 @@
-"""The ledger in the database: lines, what each says, and the constants that predictions were made with."""
+"""The ledger in the database: its lines, their contents, and the constants that predictions were made with."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ class LastLine(NamedTuple):
 
 
 class KeptLine(NamedTuple):
-    """A line, and what it says; ``body`` is JSON, None where the report is gone."""
+    """A line and its content; ``body`` is JSON, ``None`` if the report is gone."""
 
     line: int
     day: str
@@ -23,7 +23,7 @@ class KeptLine(NamedTuple):
 
 
 class JudgedLine(NamedTuple):
-    """What a line says, JSON or None, and how its report stands."""
+    """The content of a line (JSON, or ``None``) and the state of its report."""
 
     body: str | None
     state: str | None
@@ -38,12 +38,12 @@ async def has_entry(submission: str, version: int) -> bool:
 
 
 async def last_line() -> LastLine | None:
-    """The newest line; None where there is none."""
+    """The newest line; ``None`` if there is none."""
     return await fetch_one(LastLine, "SELECT line, hash FROM ledger_line ORDER BY line DESC LIMIT 1")
 
 
 async def keep_constants(digest: str, body: str) -> None:
-    """Keep what predictions are made with, once."""
+    """Store the constants that predictions are made with, unless they are stored already."""
     await execute(
         "INSERT INTO ledger_constants (digest, body) VALUES ({}, {}) ON CONFLICT (digest) DO NOTHING", digest, body
     )
@@ -57,7 +57,7 @@ async def append(line: int, day: str, content: str, hash_: str) -> None:
 
 
 async def keep_entry(line: int, submission: str, version: int, body: str) -> None:
-    """Keep what a line says, inside the running transaction."""
+    """Store the content of a line, inside the running transaction."""
     await execute(
         "INSERT INTO ledger_entry (line, submission, version, body) VALUES ({}, {}, {}, {})",
         line, submission, version, body,
@@ -65,12 +65,12 @@ async def keep_entry(line: int, submission: str, version: int, body: str) -> Non
 
 
 async def forget(submission: str) -> None:
-    """Empty the lines of a report, inside the running transaction."""
+    """Delete the contents of a report's lines, inside the running transaction."""
     await execute("DELETE FROM ledger_entry WHERE submission = {}", submission)
 
 
 async def judged() -> list[JudgedLine]:
-    """What every line says."""
+    """The content of every line, with the state of its report."""
     return await fetch(
         JudgedLine,
         "SELECT e.body AS body, s.state AS state, s.restricted AS restricted FROM ledger_line l "
@@ -88,5 +88,5 @@ async def lines() -> list[KeptLine]:
 
 
 async def constants() -> dict[str, str]:
-    """Digest → what predictions were made with."""
+    """Digest → the constants that predictions were made with, as JSON."""
     return await fetch_pairs("SELECT digest, body FROM ledger_constants")

@@ -1,5 +1,5 @@
-"""Whether a report is plausible given known values. Doubts are shown and can be confirmed; nothing is refused because
-of them."""
+"""Plausibility of a report, compared with known values. Doubts are shown to the sender, who can confirm the value;
+nothing is refused because of them."""
 
 from decimal import Decimal
 
@@ -14,12 +14,12 @@ from app.submissions.publish import as_row
 from app.submissions.store import Submission
 
 FAR = Decimal(2)
-"""Prices and speeds under half the lowest or over twice the highest known value raise a doubt."""
+"""Prices and speeds below the lowest known value divided by this, or above the highest times this, raise a doubt."""
 FEWEST = 2
 
 
 async def doubts(kind: str, values: Values) -> dict[str, str]:
-    """Field → what is odd about it."""
+    """Field → what is implausible about its value, for the sender."""
     if kind == "price":
         return await _price(values)
     return _benchmark(values) if kind == "benchmark" else {}

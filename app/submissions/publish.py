@@ -1,4 +1,4 @@
-"""What is published from approved reports: prices among the offers, benchmarks beside the measured rows, experiences.
+"""Publishing approved reports: prices among the offers, benchmarks beside the measured rows, experiences.
 
 A reported price is shown beside the provider's own, never instead of it: it is marked, and best prices, history and the
 calculator ignore it.
@@ -35,8 +35,8 @@ def as_instant(day: str) -> int:
 
 
 def grouped(reports: Iterable[Submission]) -> list[tuple[Submission, int]]:
-    """(the report shown, how many agree with it) for each group about the same thing: the newest, and among those of
-    one day the one that most agree with."""
+    """(report to show, number of reports that agree with it) for each group about the same thing. Shown is the newest,
+    and among several of one day the one with the most agreement."""
     alike: dict[tuple[str, ...], list[Submission]] = defaultdict(list)
     for report in reports:
         v = report.values
@@ -59,7 +59,7 @@ def _agreeing(report: Submission, rows: list[Submission]) -> int:
 
 
 def as_raw(report: Submission, agreeing: int) -> RawOffer:
-    """A reported price in the form of any source's offer."""
+    """A reported price as a raw offer."""
     v = report.values
     amount = Decimal(v["price"])
     per_gpu = v["per"] == "gpu-hour"
@@ -76,7 +76,7 @@ def as_raw(report: Submission, agreeing: int) -> RawOffer:
 
 
 async def publish_prices() -> Written:
-    """Make the community's offers match the approved reports; they never enter the price history."""
+    """Make the offers of the source :data:`SOURCE` match the approved reports; they never enter the price history."""
     raws = [as_raw(report, agreeing) for report, agreeing in grouped(await published("price"))]
     batch = normalise_batch(raws, await rates(), clock.timestamp())
     if not batch.offers and not await is_recorded(SOURCE):
@@ -85,11 +85,11 @@ async def publish_prices() -> Written:
 
 
 async def with_prices(change: Awaitable[T]) -> tuple[T, Written]:
-    """Make a change to reports and publish the prices that are approved after it, both or neither: whoever is killed
+    """Make a change to reports and publish the prices that are approved after it, in one transaction: a process killed
     in between leaves no withdrawn price on the pages.
 
-    Where they can't be published for a fault of ours or of another report, no reported price is shown until they can:
-    withdrawing must not depend on it.
+    If they can't be published, because of a fault of ours or of another report, no reported price is shown until they
+    can: withdrawing must not depend on it.
     """
     async with transaction():
         done = await change
@@ -104,7 +104,7 @@ async def with_prices(change: Awaitable[T]) -> tuple[T, Written]:
 
 
 def as_row(report: Submission) -> dict[str, str]:
-    """An approved benchmark in the columns of the measured rows."""
+    """A reported benchmark in the columns of the measured rows."""
     v = report.values
     throughput, load = v.get("output_tokens_per_s", ""), Decimal(v["concurrency"])
     tpot = v.get("tpot_ms") or (f"{1000 * load / Decimal(throughput):.4f}" if throughput else "")

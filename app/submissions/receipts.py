@@ -22,7 +22,7 @@ def new_id() -> str:
 
 
 def hash_of(receipt: str) -> str:
-    """The kept hash of a receipt as typed: case, spaces and missing hyphens don't matter."""
+    """The stored hash of a receipt, as it was typed: case, spaces and missing hyphens don't matter."""
     letters = re.sub(r"[^0-9a-z]", "", receipt.casefold())
     return hashlib.sha256(letters.encode()).hexdigest()
 

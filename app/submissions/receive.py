@@ -9,7 +9,7 @@ from app.submissions.store import Submission
 
 
 async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[str, str] | None:
-    """:func:`app.submissions.store.send`, with the ledger's line."""
+    """:func:`app.submissions.store.send`, and the ledger's line of the report, in one transaction."""
     async with transaction(scope=scopes.REPORTS):
         kept = await store.send(kind, values, policy, consent)
         if kept:
@@ -18,8 +18,8 @@ async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[st
 
 
 async def correct(report: Submission, values: Values) -> bool:
-    """:func:`app.submissions.store.correct`, with the line of the new version; the one of the old version is
-    emptied."""
+    """:func:`app.submissions.store.correct`, and the ledger's line of the new version, in one transaction; the line of
+    the old version is emptied."""
     async with transaction(scope=scopes.REPORTS):
         done = await store.correct(report, values)
         if done:

@@ -19,7 +19,7 @@ from app.submissions.receipts import hash_of, new_id, new_receipt
 
 log = logs.get("reports")
 MOST_WAITING = 5_000
-"""So many reports wait for a look at most; past that the site asks to try later, whoever sends."""
+"""The most reports that wait for moderation; beyond that the site asks every sender to try later."""
 _REPORTS = (
     "SELECT s.id AS id, s.kind AS kind, s.day AS day, s.state AS state, s.restricted AS restricted, s.body AS body, "
     "s.policy AS policy, s.consent AS consent, s.ended_on AS ended_on, s.reason AS reason, c.address AS contact, "
@@ -45,8 +45,8 @@ class StoredReport(NamedTuple):
     version: int
 
 
-class Standing(NamedTuple):
-    """The state of a report."""
+class ReportState(NamedTuple):
+    """The state of a report, and whether it is frozen."""
 
     state: str
     restricted: bool
@@ -68,17 +68,17 @@ class Submission:
     reason: str
     contact: str
     version: int
-    """Raised by each correction; an approval names the version that was looked at."""
+    """Raised by each correction; an approval is of the version that the operator saw."""
 
     @property
     def sound(self) -> bool:
-        """False if what is stored can't be read, as after a fault of the disk: it is then shown nowhere, and
+        """False if the stored values can't be read, as after a fault of the disk: the report is then shown nowhere, but
         erased as any other."""
         return is_sound(FORMS[self.kind], self.values) if self.kind in FORMS else False
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys of data that show it, when it is shown."""
+        """The version keys of the data that include it while it is published."""
         provider, gpu = self.values.get("provider"), self.values.get("gpu")
         return (COMMUNITY, *((provider_key(provider),) if provider else ()), *((gpu_key(gpu),) if gpu else ()))
 
@@ -95,7 +95,7 @@ def _read(row: StoredReport) -> Submission:
 
 
 def _values(body: str) -> Values:
-    """The stored values; none where they can't be read."""
+    """The stored values; empty if they can't be read."""
     try:
         found = json.loads(body)
     except (ValueError, TypeError, RecursionError):
@@ -164,18 +164,18 @@ async def published(kind: str) -> list[Submission]:
 
 
 async def _moved(one: str, action: str) -> str:
-    """The state that ``action`` leads to from the one the report is in now, inside the running transaction.
+    """The state to which ``action`` leads from the report's present one, inside the running transaction.
 
-    Raises :class:`ConflictError` where there is no such transition, or no such report any more.
+    Raises :class:`ConflictError` if there is no such transition, or no such report any more.
     """
-    now = await fetch_one(Standing, "SELECT state, restricted FROM submission WHERE id = {}", one)
+    now = await fetch_one(ReportState, "SELECT state, restricted FROM submission WHERE id = {}", one)
     if now is None:
         raise ConflictError("This report was erased.")
     return transitions.after(action, now.state, frozen=bool(now.restricted))
 
 
 async def _keep_contact(one: str, address: str) -> None:
-    """Keep the address for questions of a report, inside the running transaction."""
+    """Store the contact address of a report, inside the running transaction."""
     await execute("INSERT INTO submission_contact (submission, address) VALUES ({}, {})", one, address.casefold())
 
 
@@ -184,7 +184,7 @@ async def _forget_contact(one: str) -> None:
 
 
 async def forget(one: str) -> None:
-    """Erase a report with its contact address and what the ledger says of it, inside the running transaction."""
+    """Erase a report with its contact address and its content in the ledger, inside the running transaction."""
     await _forget_contact(one)
     await ledger_store.forget(one)
     await execute("DELETE FROM submission WHERE id = {}", one)
@@ -196,7 +196,7 @@ async def is_held(one: str) -> bool:
 
 
 async def has_contact(one: str) -> bool:
-    """True if an address for questions is stored of a report."""
+    """True if a contact address is stored for a report."""
     return bool(await fetch_column("SELECT 1 FROM submission_contact WHERE submission = {}", one))
 
 
@@ -238,7 +238,7 @@ async def withdraw(folder: Path, report: Submission) -> None:
 
 
 async def erase(folder: Path, reports: list[Submission]) -> None:
-    """Erase reports with their contact addresses, journalled first."""
+    """Erase reports with their contact addresses, after they are written into the erasure journal in ``folder``."""
     await _journal(folder, [report.id for report in reports])
     async with transaction(QUEUE_KEY, *{key for report in reports for key in report.keys}, scope=scopes.REPORTS):
         for report in reports:
@@ -251,18 +251,18 @@ async def _journal(folder: Path, ids: list[str]) -> None:
         await asyncio.to_thread(erasure_journal.append, folder, "submission", ids)
 
 
-async def looked_at(report: Submission) -> None:
-    """Remember that the operator saw this version of the report."""
+async def mark_seen(report: Submission) -> None:
+    """Record that the operator saw this version of the report."""
     async with transaction(scope=scopes.REPORTS):
         await version_store.mark_seen(report.id, report.version)
 
 
 async def decide(report: Submission, action: str, reason: str, version: int | None = None) -> None:
-    """Approve or reject, with a line in the audit trail that holds nothing personal.
+    """Approve or reject a report, with a line without personal data in the audit trail.
 
-    It is of the ``version`` that was looked at: the one named, else, for an approval, the one that was shown last;
-    of a report that was never shown and never corrected there is but one. Raises :class:`ConflictError` if the report
-    says something else by now, can't be read, or may not be decided.
+    The decision is about a ``version``: the named one or, for an approval, the one last shown to the operator; a report
+    that was never shown and never corrected has only one. Raises :class:`ConflictError` if the report has been
+    corrected since, can't be read, or may not be decided in its state.
     """
     ended = None if action == "approve" else f"{clock.now():%Y-%m-%d}"
     async with transaction(QUEUE_KEY, *report.keys, scope=scopes.REPORTS):

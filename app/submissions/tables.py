@@ -7,7 +7,8 @@ from app.storage.engine import ENGINE
 
 
 class SubmissionRow(Table, db=ENGINE, tablename="submission"):
-    """A report: its values and the consent as JSON, its receipt and its values as hashes only."""
+    """A report: its values as JSON and the text of the consent; its receipt, as a hash only; and a fingerprint of the
+    values."""
 
     id = Varchar(length=16, primary_key=True)
     kind = Varchar(length=12)
@@ -24,14 +25,14 @@ class SubmissionRow(Table, db=ENGINE, tablename="submission"):
 
 
 class ContactRow(Table, db=ENGINE, tablename="submission_contact"):
-    """The address for questions of a report, kept apart from it."""
+    """The contact address of a report, stored apart from it."""
 
     submission = ForeignKey(SubmissionRow, on_delete=OnDelete.cascade, primary_key=True, null=False)
     address = Varchar(length=254)
 
 
 class VersionRow(Table, db=ENGINE, tablename="submission_version"):
-    """The version of a report that was corrected, and the one that the operator saw last."""
+    """The version of a corrected report, and the version that the operator saw last."""
 
     submission = ForeignKey(SubmissionRow, on_delete=OnDelete.cascade, primary_key=True, null=False)
     version = Integer(default=1)
@@ -39,7 +40,7 @@ class VersionRow(Table, db=ENGINE, tablename="submission_version"):
 
 
 class ModerationRow(Table, db=ENGINE, tablename="moderation"):
-    """What was decided of a report, when and why. It outlives the report and holds nothing of it."""
+    """A moderation decision: when, about which report, and why. It outlives the report and has none of its content."""
 
     id = Serial(primary_key=True)
     at = BigInt()
@@ -50,14 +51,14 @@ class ModerationRow(Table, db=ENGINE, tablename="moderation"):
 
 
 class ConstantsRow(Table, db=ENGINE, tablename="ledger_constants"):
-    """What predictions were made with, as JSON, by its digest."""
+    """The constants that predictions were made with, as JSON, by their digest."""
 
     digest = Varchar(length=64, primary_key=True)
     body = Text()
 
 
 class LineRow(Table, db=ENGINE, tablename="ledger_line"):
-    """A line of the ledger: the digest of what it says, chained to the line before by ``hash``."""
+    """A line of the ledger: the digest of its content, chained to the line before by ``hash``."""
 
     line = Integer(primary_key=True)
     day = Varchar(length=10)
@@ -66,7 +67,7 @@ class LineRow(Table, db=ENGINE, tablename="ledger_line"):
 
 
 class EntryRow(Table, db=ENGINE, tablename="ledger_entry"):
-    """What a line says, as JSON; it goes with its report, and the line stays."""
+    """The content of a line, as JSON; it is deleted with its report, while the line stays."""
 
     line = ForeignKey(LineRow, on_delete=OnDelete.no_action, primary_key=True, null=False)
     submission = ForeignKey(SubmissionRow, on_delete=OnDelete.cascade, null=False)

@@ -38,15 +38,15 @@ _DONE = {"correct": "corrected", "approve": "approved", "reject": "rejected", "w
 
 
 def after(action: str, state: str, *, frozen: bool) -> str:
-    """The state after ``action`` on a report in ``state``; raises :class:`ConflictError` with the reason if it may
-    not be."""
+    """The state after ``action`` on a report in ``state``; raises :class:`ConflictError` with the reason if it is not
+    allowed."""
     if why := refusal(action, state, frozen=frozen):
         raise ConflictError(why)
     return TABLE[action][state]
 
 
 def refusal(action: str, state: str, *, frozen: bool) -> str:
-    """Why ``action`` may not be done to a report in ``state``, ``""`` if it may."""
+    """Why ``action`` is not allowed on a report in ``state``, ``""`` if it is."""
     done = _DONE[action]
     if frozen and action not in WHILE_FROZEN:
         return f"This report is frozen and can't be {done} until the restriction ends."

@@ -1,4 +1,4 @@
-"""Versions of reports: raised by each correction, and which of them the operator saw."""
+"""Versions of reports, raised by each correction, and the version that the operator saw."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ from app.storage.engine import execute, fetch_one
 
 
 class SeenVersion(NamedTuple):
-    """The version that a report is in, and the one that the operator was shown last."""
+    """A report's present version, and the version that the operator was last shown."""
 
     version: int
     seen_version: int | None
 
 
 async def raise_version(submission: str) -> None:
-    """A report was corrected; inside the running transaction. One that never was is in its first version."""
+    """Raise the version of a corrected report, inside the running transaction. A report without a row has version 1."""
     await execute(
         "INSERT INTO submission_version (submission, version) VALUES ({}, 2) ON CONFLICT (submission) DO UPDATE "
         "SET version = submission_version.version + 1",
@@ -22,7 +22,7 @@ async def raise_version(submission: str) -> None:
 
 
 async def mark_seen(submission: str, version: int) -> None:
-    """The operator was shown this version of a report; inside the running transaction."""
+    """Record that the operator was shown this version of a report, inside the running transaction."""
     await execute(
         "INSERT INTO submission_version (submission, version, seen_version) VALUES ({}, {}, {}) "
         "ON CONFLICT (submission) DO UPDATE SET seen_version = excluded.seen_version",
@@ -31,7 +31,7 @@ async def mark_seen(submission: str, version: int) -> None:
 
 
 async def version_of(submission: str) -> SeenVersion:
-    """The version that a report is in."""
+    """The present version of a report, and the one that the operator saw."""
     asked = "SELECT version, seen_version FROM submission_version WHERE submission = {}"
     return await fetch_one(SeenVersion, asked, submission) or SeenVersion(1, None)
 

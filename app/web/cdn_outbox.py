@@ -29,12 +29,12 @@ def name_of(url: str) -> str:
     return hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
-async def keep_told(settings: Settings) -> None:
-    """Tell each edge of what changes until cancelled. One that is away stands in no other's way."""
-    await asyncio.gather(*(_keep_one_told(url, settings.edge_purge_token) for url in settings.edge_purge_url))
+async def keep_edges_current(settings: Settings) -> None:
+    """Purge what changes at each edge, until cancelled. An edge that can't be reached does not delay the others."""
+    await asyncio.gather(*(_keep_edge_current(url, settings.edge_purge_token) for url in settings.edge_purge_url))
 
 
-async def _keep_one_told(url: str, token: str) -> None:
+async def _keep_edge_current(url: str, token: str) -> None:
     wait = SHORTEST_WAIT_S
     while True:
         try:
@@ -47,7 +47,7 @@ async def _keep_one_told(url: str, token: str) -> None:
 
 
 async def tell(url: str, token: str) -> str:
-    """Tell one edge of what it does not know yet. Returns what went wrong, or nothing."""
+    """Purge at one edge what it has not been told of yet. Returns what went wrong, ``""`` if nothing."""
     edge, now = name_of(url), clock.timestamp()
     found = await edge_store.changes(edge, now)
     if not found:
@@ -55,7 +55,7 @@ async def tell(url: str, token: str) -> str:
     if fault := await cdn_purge.purge_at(url, token, [one.key for one in found]):
         await edge_store.failed(edge, now, fault)
     else:
-        await edge_store.told(edge, found, clock.timestamp() + AGAIN_S)
+        await edge_store.mark_purged(edge, found, clock.timestamp() + AGAIN_S)
     return fault
 
 

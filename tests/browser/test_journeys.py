@@ -30,7 +30,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.wait(15)
 
 
-def told() -> dict[str, tuple[float, float]]:
+def away_errors() -> dict[str, tuple[float, float]]:
     """Way → its cost before, and now, from the table of ``docs/journeys.md``."""
     rows = re.findall(r"^\| (\w[^|]*?) \|[^|]*\| ([\d.]+) \| ([\d.]+) \|$", (ROOT / "docs/journeys.md").read_text(),
                       re.MULTILINE)  # fmt: skip
@@ -201,13 +201,13 @@ def test_a_way_through_the_site_costs_what_is_told(
     page.goto("/")
     walk = Walk(page, note=f"{name} {scripts}", file=tmp_path / "result.json")
     WAYS[name](walk)
-    assert walk.cost <= told()[name][1] + SLACK, (walk.clicks, walk.screens)
+    assert walk.cost <= away_errors()[name][1] + SLACK, (walk.clicks, walk.screens)
     assert context.cookies() == []
     context.close()
 
 
 def test_every_way_is_told_and_takes_at_most_half_where_it_took_more_than_a_click() -> None:
-    costs = told()
+    costs = away_errors()
     assert costs.keys() == WAYS.keys()
     long = {name: now / before for name, (before, now) in costs.items() if before > 1}
     assert all(now <= before for before, now in costs.values())

@@ -306,7 +306,7 @@ def test_the_web_alone_deletes_old_files_at_its_start(inside: Inside, promise: s
     old = clock.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=ACCESS_LOG_DAYS)
     fill(inside.settings.data_dir, old)
     fill(inside.settings.data_dir, old + timedelta(days=2))
-    lifespan.let_go(inside.log)
+    lifespan.delete_old_logs(inside.log)
     assert sorted(path.name for path in inside.log.folder.iterdir()) == sorted(
         f"{kind}-{old + timedelta(days=2):%Y-%m-%d}.tsv" for kind in access_log_reader.KINDS
     )

@@ -134,7 +134,7 @@ def test_the_worker_tells_of_what_the_web_process_changed(inside: Inside, settin
     edges.answers["/one"] = Reply(b"", 500)
 
     async def work(client: httpx.AsyncClient) -> None:
-        working = asyncio.create_task(cdn_outbox.keep_told(settings))
+        working = asyncio.create_task(cdn_outbox.keep_edges_current(settings))
         try:
             async with asyncio.timeout(20):
                 await seen(edges, "models")

@@ -1,4 +1,4 @@
-"""Erasing again what a restored database brought back."""
+"""Erasing again, after a restore, what an older database brought back."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ log = logs.get("journal")
 
 
 async def erase_again(settings: Settings, back: dict[str, list[str]]) -> None:
-    """Erase the reports that are ``back``, and what was published of them."""
+    """Erase what is ``back`` (kind of the erasure journal → ids), with what was published of it."""
     await publish.with_prices(_forget(back.get("submission", ())))
     for one in back.get("case", ()):
         await sync.delete_copies(settings, await copy_store.copies_of([one]))

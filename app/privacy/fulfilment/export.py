@@ -1,5 +1,4 @@
-"""What is held of somebody, gathered into a zip: JSON, CSV and a README in plain words, with what GDPR Art. 15
-asks for."""
+"""A person's data export: a zip with JSON, CSV and a README in plain words, with what GDPR Art. 15 asks for."""
 
 import io
 import json
@@ -23,9 +22,10 @@ from app.telemetry import nodes
 
 
 async def log_rows(settings: Settings, address: str, since: int, until: int | None, proof: str) -> list[dict[str, Any]]:
-    """Rows of all nodes' server logs of an address, only on further proof that is recorded (GDPR Art. 11(2)).
+    """The rows of an IP address in all nodes' server logs from ``since`` to ``until`` (seconds). Needs ``proof`` that
+    the address was this person's, which is recorded (GDPR Art. 11(2)).
 
-    Raises :class:`InferenceBenchError` where a node did not answer: half of a log would pass for all of it.
+    Raises :class:`InferenceBenchError` if a node did not answer: part of the logs would be taken for all of them.
     """
     if not proof.strip():
         raise InferenceBenchError(
@@ -63,8 +63,8 @@ supervisory authority where you live or work. {rights}
 async def export(
     settings: Settings, reference: str, receipts: list[str], logs: list[dict[str, Any]]
 ) -> tuple[bytes, dict[str, int]]:
-    """All that is held as a zip of JSON, CSV and a README in plain words, with what GDPR Art. 15 asks for; and
-    counts."""
+    """The zip for the case ``reference``: the reports with its address or with the given receipts, the correspondence
+    and the ``logs``; and how many of each there are."""
     case = await proven(reference)
     reports = await held(case, receipts)
     mine = await cases.by_address(case.address) if case.address else [case]
@@ -73,7 +73,7 @@ async def export(
     ]
     for letter in letters:
         letter["at"] = _instant(letter["at"])
-    told = [await _told(one) for one in mine]
+    records = [await _case_record(one) for one in mine]
     named = processors(settings) or ()
     purposes = {
         "kinds": [
@@ -100,7 +100,7 @@ async def export(
         bundle.writestr("reports.json", as_json(reports))
         bundle.writestr("reports.csv", as_csv(reports))
         bundle.writestr(
-            "correspondence.json", json.dumps({"cases": told, "messages": letters}, indent=1, ensure_ascii=False)
+            "correspondence.json", json.dumps({"cases": records, "messages": letters}, indent=1, ensure_ascii=False)
         )
         bundle.writestr("correspondence.csv", _csv(letters))
         bundle.writestr("purposes.json", json.dumps(purposes, indent=1, ensure_ascii=False))
@@ -109,8 +109,8 @@ async def export(
     return out.getvalue(), {"reports": len(reports), "messages": len(letters), "rows of the server log": len(logs)}
 
 
-async def _told(case: Case) -> dict[str, Any]:
-    """A request with all that is held of it."""
+async def _case_record(case: Case) -> dict[str, Any]:
+    """A request with its correspondence and history, for ``correspondence.json``."""
     return {
         "reference": case.reference, "kind": case.kind, "law": case.law, "state": case.state, "way": case.way,
         "address": case.address,
@@ -147,7 +147,7 @@ _LOG = {
 
 
 def _fields(logs: bool) -> str:
-    """Every field of the files in plain words, those of reports from the forms that they were filled in."""
+    """The README's list of the files' fields in plain words; those of reports come from the forms."""
     parts = [("Of every report", _REPORT)]
     parts += [
         (

@@ -1,4 +1,4 @@
-"""Carrying out a request: freezing, erasing. Nothing happens before identity is shown; a dry run says what would
+"""Carrying out a request: freezing and erasing. Nothing happens before identity is verified; a dry run says what would
 happen."""
 
 import asyncio
@@ -34,7 +34,7 @@ KEPT = [
 
 
 async def proven(reference: str) -> Case:
-    """The case, if identity was shown. Raises :class:`InferenceBenchError` otherwise."""
+    """The case, if identity was verified. Raises :class:`InferenceBenchError` otherwise."""
     case = await cases.known(reference)
     if case.verified_at is None:
         raise InferenceBenchError(
@@ -45,7 +45,7 @@ async def proven(reference: str) -> Case:
 
 
 async def held(case: Case, receipts: list[str]) -> list[Submission]:
-    """Every report with the verified address, and those whose receipts were shown."""
+    """Every report with the case's verified address, and those of the given receipts."""
     found = {report.id: report for report in (await reports_store.by_contact(case.address) if case.address else [])}
     for receipt in receipts:
         report = await reports_store.by_receipt(receipt)
@@ -56,9 +56,9 @@ async def held(case: Case, receipts: list[str]) -> list[Submission]:
 
 
 async def restrict(settings: Settings, reference: str, receipts: list[str], *, frozen: bool, dry: bool) -> int:
-    """Freeze what is held, or end that; returns how many reports.
+    """Freeze the person's reports, or unfreeze them; returns how many.
 
-    Withdrawn ones stay as they are: they are on their way out.
+    Withdrawn ones are left as they are: the purge erases them in a few days.
     """
     case = await proven(reference)
     action = "freeze" if frozen else "unfreeze"
@@ -76,7 +76,7 @@ CASES, COPIES = "earlier, resolved requests with their correspondence", "copies 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One thing that a case erases: what it is, the place of a copy of mail, and its name there."""
+    """One thing that a case erases: its kind, its id or name, and for a copy of mail the place where it is stored."""
 
     what: str
     name: str
@@ -86,11 +86,11 @@ class Thing:
 async def erase(
     settings: Settings, reference: str, receipts: list[str], *, dry: bool
 ) -> tuple[list[tuple[str, int]], list[str]]:
-    """Erase what is held; (what and how many are gone, what is kept and why).
+    """Erase the person's data; returns ([(kind, how many are gone)], [what is kept and why]).
 
-    What is to go is written down with the case first, so that a run that was cut off is taken up again and counts the
-    same. Only what was looked for afterwards and not found is counted. Raises :class:`InferenceBenchError` while
-    anything is left, in the database's log of recent writes too: no certificate is sent then.
+    The plan is stored with the case first, so that an interrupted run can be repeated and counts the same. Only things
+    that were looked up afterwards and not found are counted. Raises :class:`InferenceBenchError` while anything is
+    left, in the database's write-ahead log too: no certificate is sent then.
     """
     case = await proven(reference)
     if case.kind == "restriction":  # GDPR Art. 18: kept, since the person opposes the erasure or needs the data
@@ -109,22 +109,22 @@ async def erase(
     async with transaction(cases.CASES_KEY):
         told = [(thing.what, thing.place, thing.name) for thing in gone]
         await store.mark_gone(case.reference, told, clock.timestamp())
-        await cases.note(case.reference, f"erased: {_told(gone) or ('nothing yet' if left else 'nothing was held')}")
+        await cases.note(case.reference, f"erased: {_listed(gone) or ('nothing yet' if left else 'nothing was held')}")
     if still := [thing for thing in left if thing not in gone]:
         raise InferenceBenchError(
-            f"not everything is gone, so no certificate is sent; {_told(still)} left"
-            f"{_places(still)}. Run the same command again"
+            f"not everything is gone, so no certificate is sent; {_listed(still)} left"
+            f"{_where_left(still)}. Run the same command again"
         )
     if not await scrub():
         raise InferenceBenchError(
-            "everything is deleted, but its text still stands in the database's log of recent writes, which somebody "
-            "is reading; no certificate is sent. Run the same command again in a minute"
+            "everything is deleted, but its text is still in the database's log of recent writes, which another "
+            "process is reading; no certificate is sent. Run the same command again in a minute"
         )
     return _counts({thing for thing, _ in await _planned(case.reference)}), KEPT
 
 
 async def _found(case: Case, reports: list[Submission]) -> list[Thing]:
-    """What is held now of the person of a case."""
+    """The person's data that is stored now, in the order in which it is erased."""
     same = await cases.by_address(case.address) if case.address else []
     earlier = [one.reference for one in same if one.reference != case.reference and one.resolved_at is not None]
     copies = await copy_store.copies_of([case.reference, *earlier])
@@ -137,12 +137,12 @@ async def _found(case: Case, reports: list[Submission]) -> list[Thing]:
 
 
 async def _planned(reference: str) -> list[tuple[Thing, bool]]:
-    """What this case was to erase, and whether it is gone."""
+    """The stored plan of a case: what it erases, and whether that is gone."""
     return [(Thing(row.what, row.name, row.place), row.gone_at is not None) for row in await store.planned(reference)]
 
 
 async def _carry_out(settings: Settings, things: list[Thing]) -> set[Thing]:
-    """Erase things; those of which nothing is left, as looked up afterwards."""
+    """Erase things; returns those of which nothing is left, as looked up afterwards."""
     wanted = [thing.name for thing in things if thing.what == REPORTS]
     reports = [report for one in wanted if (report := await reports_store.by_id(one))]
     await publish.with_prices(reports_store.erase(settings.data_dir, reports))
@@ -156,11 +156,11 @@ async def _carry_out(settings: Settings, things: list[Thing]) -> set[Thing]:
     async with transaction(cases.CASES_KEY):
         for one in earlier:
             await delete_case(one)
-    return {thing for thing in things if not await _stands(thing, gone)}
+    return {thing for thing in things if not await _is_left(thing, gone)}
 
 
-async def _stands(thing: Thing, gone: set[Copy]) -> bool:
-    """True if a thing is there still, as looked up after it was erased."""
+async def _is_left(thing: Thing, gone: set[Copy]) -> bool:
+    """True if a thing is still stored, as looked up after it was erased."""
     if thing.what == COPIES:
         return Copy(thing.place, thing.name) not in gone
     is_held = {REPORTS: reports_store.is_held, CONTACTS: reports_store.has_contact, CASES: is_case_held}[thing.what]
@@ -172,11 +172,11 @@ def _counts(things: Iterable[Thing]) -> list[tuple[str, int]]:
     return [(what, found[what]) for what in (REPORTS, CONTACTS, CASES, COPIES) if found[what]]
 
 
-def _told(things: Iterable[Thing]) -> str:
+def _listed(things: Iterable[Thing]) -> str:
     return ", ".join(f"{what}: {count}" for what, count in _counts(things))
 
 
-def _places(things: Iterable[Thing]) -> str:
+def _where_left(things: Iterable[Thing]) -> str:
     places = sorted({thing.place for thing in things if thing.place})
     return f" (in {', '.join(places)}; a mailbox that is no longer set must be set for this)" if places else ""
 

@@ -1,4 +1,4 @@
-"""What a case is to erase, and what of it is gone. Instants are seconds since 1970."""
+"""The stored plan of an erasure: what a case erases, and what of it is gone. Instants are seconds since 1970."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from app.storage.engine import execute_many, fetch
 
 
 class Planned(NamedTuple):
-    """One thing that a case is to erase: what it is, where a copy of mail lies, its name, and when it was gone."""
+    """One thing of a plan: its kind, the place of a copy of mail, its id or name, and when it was found to be gone."""
 
     what: str
     place: str
@@ -16,12 +16,12 @@ class Planned(NamedTuple):
 
 
 async def planned(reference: str) -> list[Planned]:
-    """What a case is to erase."""
+    """The plan of a case."""
     return await fetch(Planned, "SELECT what, place, name, gone_at FROM case_erasure WHERE reference = {}", reference)
 
 
 async def plan(reference: str, things: Iterable[tuple[str, str, str]]) -> None:
-    """Write down what a case is to erase, (what, place, name) each, inside the running transaction."""
+    """Add things to the plan of a case, (what, place, name) each, inside the running transaction."""
     await execute_many(
         "INSERT INTO case_erasure (reference, what, place, name) VALUES ({}, {}, {}, {}) "
         "ON CONFLICT (reference, what, place, name) DO NOTHING",
@@ -30,7 +30,7 @@ async def plan(reference: str, things: Iterable[tuple[str, str, str]]) -> None:
 
 
 async def mark_gone(reference: str, things: Iterable[tuple[str, str, str]], now: int) -> None:
-    """Write down what is gone, (what, place, name) each, inside the running transaction."""
+    """Mark things of a plan as gone, (what, place, name) each, inside the running transaction."""
     await execute_many(
         "UPDATE case_erasure SET gone_at = {} WHERE reference = {} AND what = {} AND place = {} AND name = {}",
         [(now, reference, *thing) for thing in things],

@@ -1,1 +1,1 @@
-"""Mail about privacy: reading it, the mailbox, what is answered, and the queue it is sent from."""
+"""Mail about privacy: the mailbox, parsing messages, the texts of our letters, and the queue that sends them."""

@@ -1,6 +1,6 @@
-"""Limits on automatic letters, which hold back floods but not people. Held letters go out later, the oldest first.
+"""Limits on automatic letters, against floods and mail loops. Held letters are sent later, the oldest first.
 
-A flood is many requests of one sender, or of one domain about one kind of request. Many senders are just many people.
+A flood is many requests of one sender, or of one domain about one kind of request. Many different senders are no flood.
 """
 
 import re
@@ -12,14 +12,14 @@ from app.storage import scopes
 from app.storage.engine import transaction
 
 MOST_HELD = 3
-"""So many automatic letters to one address wait at most; whoever sends more gets no answer to the rest by itself."""
+"""The most automatic letters held for one address; further messages of that sender get no automatic answer."""
 AT_ONCE = 1_000
-"""So many held letters are let go of in one go at most."""
+"""The most held letters that one call releases."""
 ONE_A_DAY = "one a day and recipient"
 
 
 async def is_flooding(recipient: str) -> bool:
-    """True if the largest number of letters that may wait for one address already waits for this one."""
+    """True if :data:`MOST_HELD` letters are already held for this address."""
     return await store.number_held(recipient) >= MOST_HELD
 
 
@@ -34,10 +34,10 @@ async def held_back(recipient: str, kind: str, now: int, most_an_hour: int) -> s
 
 
 async def release(most_an_hour: int) -> int:
-    """Let go of held letters whose limit has passed, the oldest first; returns how many.
+    """Queue the held letters whose limit has passed, the oldest first; returns how many.
 
-    A recipient, or a domain's requests of one kind, whose limit has not passed is asked about once: however many of
-    its letters wait, they stand in nobody's way.
+    A recipient, or a domain and kind of request, that is still limited is checked once, so that its many letters do not
+    delay those of others.
     """
     now, gone = clock.timestamp(), 0
     shut: set[tuple[str, ...]] = set()

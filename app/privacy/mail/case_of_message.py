@@ -9,8 +9,8 @@ from app.privacy.requests.store import by_code, newest_of
 
 
 async def reported_case(message: Read) -> str | None:
-    """The case of our letter that a bounce or an automatic reply answers; ``""`` for a letter whose case is gone; None
-    where it answers none of ours."""
+    """The case of our letter that a bounce or an automatic reply answers; ``""`` if that case is gone; ``None`` if it
+    answers no letter of ours."""
     if found := await store.case_of_answered(list(message.answers), ours=True):
         return found
     named = request.reference_in(message.subject, message.text[:2_000])
@@ -25,7 +25,7 @@ async def reported_case(message: Read) -> str | None:
 
 
 _OUR_LETTER = re.compile(r"ib[r0-9a-f]\w{8,24}@")
-"""The identifiers that letters of ours have."""
+"""The form of the Message-IDs of our letters."""
 
 
 async def case_of(message: Read) -> cases.Case | None:

@@ -1,4 +1,4 @@
-"""Bytes of a mail as text, in the charset that the sending program meant. Pure.
+"""Decoding the bytes of a mail in the charset that the sending program meant. Pure.
 
 Sources: WHATWG Encoding, sections 4 and 5 (a narrow name stands for the wider set in use); RFC 1468 and Microsoft's
 code pages 50220 to 50222 (ISO-2022-JP with the vendors' rows).
@@ -38,11 +38,11 @@ ALSO = {"cp950": ("big5hkscs",), "euc_jp": ("euc_jis_2004",), "euc-jp": ("euc_ji
 _NO_CHARSET = frozenset(
     ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "charmap", "mbcs", "oem")
 )
-"""What Python calls a text encoding and no mail is written in."""
+"""Encodings of Python that no mail is written in."""
 
 
 def decoded(data: bytes, charset: str | None, *, whole: bool = True) -> str:
-    """Bytes as text. ``whole`` is False for the beginning of something longer, whose last character may be cut."""
+    """``data`` as text. ``whole`` is False for the beginning of a longer text, whose last character may be cut off."""
     label = (charset or "").strip(" '\";").casefold()
     named = CHARSETS.get(label, label)
     if not _is_charset(named):
@@ -107,7 +107,7 @@ def _iso_2022_jp(data: bytes) -> str:
 
 
 def _shifted(first: int, second: int) -> bytes:
-    """A pair of JIS X 0208 as Shift_JIS has it; a line break within a run of pairs stays one."""
+    """A pair of JIS X 0208 bytes as Shift_JIS bytes; a line break between pairs is left as it is."""
     if not (0x21 <= first <= 0x7E and 0x21 <= second <= 0x7E):
         return bytes(byte for byte in (first, second) if byte in b"\r\n\t ")
     lead = (first + 1) // 2 + (0x70 if first < 0x5F else 0xB0)

@@ -21,14 +21,14 @@ from app.upstream.outcome import place_of
 TIMEOUT_S, AGAIN_S, TRIES = 30, 300, 50
 MARK_TRIES, MARK_AGAIN_S = 40, 1
 LATE_TRIES = 3
-"""A letter that was tried so often in vain is told to the operator."""
+"""After this many failed tries the operator is told of a letter."""
 log = logs.get("mail")
 
 
 async def deliver(settings: Settings) -> int:
-    """Send every letter that waits, up to ``TRIES`` times.
+    """Send every letter in the queue; returns how many were sent. Each is tried up to :data:`TRIES` times.
 
-    One whose sending was cut off is sent again under the same Message-ID.
+    A letter whose sending was interrupted is sent again with the same Message-ID.
     """
     sent = 0
     await automatic_limits.release(queue.AUTOMATIC_AN_HOUR)
@@ -73,7 +73,7 @@ async def deliver(settings: Settings) -> int:
 
 
 async def _mark_sent(settings: Settings, one: str, letter: store.Letter) -> None:
-    """A letter is on its way. Where the database is away just now, this waits for it: a letter that is not marked is
+    """Mark a letter as sent. If the database can't be reached, this waits for it: a letter that is not marked would be
     sent again."""
     for turn in range(MARK_TRIES):
         try:
@@ -96,8 +96,8 @@ async def _claim(one: str) -> store.Letter | None:
 
 
 async def _give_up(one: str, reference: str | None) -> None:
-    """Let go of a letter that can't be sent; its text stands in the correspondence, and the operator is told in
-    the history."""
+    """Give up a letter that can't be sent; its text is kept in the correspondence, and the case's history tells the
+    operator."""
     async with transaction(cases.CASES_KEY, scope=scopes.CASES):
         await store.give_up(one)
         if reference:
@@ -105,7 +105,7 @@ async def _give_up(one: str, reference: str | None) -> None:
 
 
 def _hand_over(settings: Settings, one: str, letter: store.Letter) -> None:
-    """Give a letter to the server, or put it into the Maildir."""
+    """Hand a letter to the mail server, or put it into the outbox Maildir if none is set."""
     if not settings.smtp_url:
         outbox(settings).put(one, letter.message)
         return

@@ -1,4 +1,4 @@
-"""HTML as text, in time that grows with its length. Pure."""
+"""HTML as text, in time proportional to its length. Pure."""
 
 import html
 import re
@@ -7,13 +7,12 @@ _HIDDEN = ("style", "script", "title")
 _BREAKS = frozenset(("p", "br", "div", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "hr", "pre"))
 _TAG = re.compile(r"</?([a-z][a-z0-9]{0,9})")
 _QUOTED_DIVISION = re.compile(r"class\s*=\s*[\"']?[^\"'>]*(gmail_quote|yahoo_quoted|moz-cite-prefix|protonmail_quote)")
-"""What web mail puts an older message into."""
+"""Divisions in which web mail quotes an older message."""
 LONGEST_ATTRIBUTES = 400
 
 
 def html_text(source: str) -> str:
-    """HTML as text, in one walk from left to right. An unclosed tag hides nothing; lines of a quotation begin with ``>
-    ``."""
+    """HTML as text, in one pass from left to right. An unclosed tag hides nothing; quoted lines begin with ``>``."""
     walk = _Walk(source)
     walk.run()
     text = "\n".join(
@@ -27,9 +26,10 @@ def _quoted(text: str) -> str:
 
 
 class _Walk:
-    """The walk's place, and what it found: runs of text with the depth of quotation of each.
+    """The position of the pass, and what it found: pieces of text, each with its depth of quotation.
 
-    Each search begins where the last ended, and one that found nothing is not made again.
+    Each search begins where the last one ended, and a search that found nothing is not repeated, so that the time stays
+    proportional to the length.
     """
 
     def __init__(self, source: str) -> None:
@@ -64,7 +64,7 @@ class _Walk:
         self._keep(self.source[at:])
 
     def _tag(self, name: str, begin: int, end: int) -> int:
-        """Take one tag in; where the walk goes on."""
+        """Handle one tag; returns the position at which the pass continues."""
         closes = self.folded[begin + 1] == "/"
         if name in _HIDDEN and not closes and self.folded[end - 1] != "/":
             closing = self._find(f"</{name}", end + 1)

@@ -1,7 +1,8 @@
-"""The only parts of a received mail that may enter the headers of ours: addresses and message identifiers. Pure.
+"""Addresses and message identifiers: the only parts of a received mail that may enter the headers of ours. Pure.
 
-Checked at this one place, when a mail is read and again when one is composed. A pattern of plain ASCII without spaces,
-line breaks, encoded words or angle brackets holds for every version of Python's mail library.
+They are checked here, when a mail is read and again when one is composed. Only plain ASCII without spaces, line breaks,
+encoded words and angle brackets passes, so that nothing can inject a header, whatever the version of Python's mail
+library.
 """
 
 import re
@@ -18,7 +19,7 @@ _ENCODED = re.compile(r"=\?[^?\s]{1,60}\?[BbQq]\?[^?\s]*\?=")
 
 
 def message_id(text: str) -> str:
-    """The identifier, without its brackets, or ``""`` if it is none that may be repeated."""
+    """The identifier, without its brackets; ``""`` if it is none that may go into a header of ours."""
     found = text.strip().removeprefix("<").removesuffix(">")
     return found if len(found) <= LONGEST_ID and MESSAGE_ID.fullmatch(found) and "=?" not in found else ""
 
@@ -29,13 +30,13 @@ def message_ids(text: str) -> tuple[str, ...]:
 
 
 def address(text: str) -> str:
-    """The address in lower case, or ``""`` if it is none that can be written to."""
+    """The address in lower case; ``""`` if it is none that mail can be sent to."""
     found = _with_ascii_domain(text.strip())
     return found.casefold() if len(found) <= LONGEST_ADDRESS and ADDRESS.fullmatch(found) and "=?" not in found else ""
 
 
 def _with_ascii_domain(text: str) -> str:
-    """An internationalised domain as the names of its servers have it (RFC 5891)."""
+    """The address with an internationalised domain in its ASCII form (RFC 5891)."""
     local, at, domain = text.rpartition("@")
     if not at or domain.isascii() or len(text) > LONGEST_ADDRESS:
         return text
@@ -63,7 +64,7 @@ def mailbox_of(value: str) -> str:
 
 
 def _without_comments(text: str) -> str:
-    """Without what stands in round brackets, nested ones too; a bracket that never closes hides nothing."""
+    """The text without comments in round brackets, nested ones too; a bracket that never closes hides nothing."""
     if text.count("(") != text.count(")"):
         return text.replace("(", " ").replace(")", " ")
     found, depth = [], 0

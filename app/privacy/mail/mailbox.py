@@ -38,9 +38,9 @@ from app.privacy.mail.parser import HEAD_BYTES, MOST_BYTES
 INBOX, OUTBOX = "mail/inbox", "mail/outbox"
 TIMEOUT_S = 30
 DELETED_AT_ONCE = 200
-"""So many messages are named in one command: servers bound the length of a line."""
+"""How many messages one command names: servers limit the length of a line."""
 WINDOW = 50_000
-"""So many message numbers are asked for at once: the library takes no line of an answer over a million bytes."""
+"""How many message numbers are asked for at once: the library accepts no line over a million bytes."""
 
 
 class MailboxError(InferenceBenchError):
@@ -49,8 +49,9 @@ class MailboxError(InferenceBenchError):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One message in a mailbox: its lasting name there, its whole size, as much of it as is read, and when it
-    arrived (seconds). ``fault`` says why the mailbox does not give it out; the others are read all the same."""
+    """One message in a mailbox: its permanent name there, its size in bytes, the beginning of it that was read, and
+    when it arrived (seconds since 1970). ``fault`` says why the mailbox did not return it; the others are read all the
+    same."""
 
     name: str
     size: int
@@ -60,7 +61,7 @@ class Item:
 
 
 MOST_FAULTS = 3
-"""So many messages in a row that are not given out are the mailbox's trouble, not theirs."""
+"""If this many messages in a row are not returned, the fault is the mailbox's and not theirs."""
 
 
 class Mailbox(Protocol):
@@ -69,13 +70,13 @@ class Mailbox(Protocol):
     place: str
 
     def new(self, known: set[str]) -> Generator[Item, None, None]:
-        """Messages whose names are not ``known``, the oldest first, one in memory at a time."""
+        """Messages whose names are not ``known``, the oldest first; one at a time is in memory."""
 
     def stored(self, name: str) -> None:
         """The message is safely in the database."""
 
     def delete(self, names: list[str]) -> list[str]:
-        """Delete copies; returns the names of which nothing is left there, looked up afterwards."""
+        """Delete copies; returns the names of those that are gone, as looked up afterwards."""
 
 
 class Maildir:
@@ -87,7 +88,7 @@ class Maildir:
             (folder / part).mkdir(parents=True, exist_ok=True)
 
     def _files(self) -> dict[str, Path]:
-        """Name → file. Bytes of a file's name that are no UTF-8 are told as escapes, which any database takes."""
+        """Name → file. Bytes of a file's name that are not UTF-8 are escaped, so that any database can store it."""
         return {
             os.fsencode(entry.name.partition(":")[0]).decode("utf-8", "backslashreplace"): Path(entry.path)
             for part in ("cur", "new")
@@ -229,7 +230,7 @@ class Imap:
             return f"{validity}.{_joined(uids).split()[-1].decode()}"
 
     def stored(self, name: str) -> None:
-        """Nothing is to be done: the record of copies knows it."""
+        """Nothing to do: the record of copies has it."""
 
     def delete(self, names: list[str]) -> list[str]:
         gone: list[str] = []
@@ -269,7 +270,7 @@ def _fine(result: tuple[str, list[Any]], failure: type[UnexpectedCommandStatusEr
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without what a server repeats of addresses and passwords."""
+    """What went wrong, without the addresses and passwords that a server may repeat."""
     return type(error).__name__
 
 
@@ -289,5 +290,5 @@ def inbox(settings: Settings) -> Mailbox:
 
 
 def outbox(settings: Settings) -> Maildir:
-    """Where answers lie while no server sends them."""
+    """The Maildir in which letters wait if no mail server is set."""
     return Maildir(settings.data_dir / OUTBOX, OUTBOX)

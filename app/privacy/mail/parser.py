@@ -1,4 +1,4 @@
-"""A message as bytes → the parts that matter. Pure; any bytes at all give something that can be stored.
+"""Parsing a message: bytes → the parts that matter. Pure; any bytes give something that can be stored.
 
 Automatic mail is recognised by RFC 3834 and the usual headers; such mail opens a case and gets no automatic answer.
 """
@@ -16,12 +16,12 @@ from app.privacy.mail.charsets import decoded, header_text
 from app.privacy.mail.text_of_parts import MOST_TEXT, readable
 
 MOST_BYTES = 2_000_000
-"""A message over it is read at its beginning only; what is attached is not kept in any case."""
+"""Of a larger message only the beginning is read; attachments are never stored."""
 HEAD_BYTES = 200_000
 BEGINNING_BYTES = 16_000
 MOST_SUBJECT = 200
 MOST_HEADER = 4_000
-"""So much of a header is decoded: more is no subject, and decoding many encoded words takes long."""
+"""How much of a header is decoded: a longer one is no subject, and decoding many encoded words takes long."""
 _LIST_HEADERS = (
     "list-id",
     "list-unsubscribe",
@@ -59,9 +59,10 @@ _SPACE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What is kept of a message.
+    """The stored parts of a message.
 
-    ``automatic`` says why it gets no automatic answer, ``""`` if it may; ``note`` what was left out.
+    ``key`` identifies the message, so that it is stored once; ``answers`` are the identifiers it replies to.
+    ``automatic`` says why it gets no automatic answer, ``""`` if it may get one; ``note`` says what was left out.
     """
 
     key: str
@@ -78,20 +79,22 @@ class Read:
 
 
 def read_plain(data: bytes) -> list[Any]:
-    """:func:`read` for a process of its own: a line of JSON with the size and our addresses, then the message."""
+    """:func:`read` in a process of its own. ``data`` is a line of JSON with the size and our addresses, then the
+    message; the result is in plain types."""
     head, _, raw = data.partition(b"\n")
     size, ours = json.loads(head)
     return list(astuple(read(raw, size, frozenset(ours))))
 
 
 def read_beginning(raw: bytes, size: int, ours: frozenset[str], why: str) -> Read:
-    """What can be read of a message that went past a limit: its head and the beginning of its text, marked so."""
+    """A message that exceeded a limit: its head and the beginning of its text, with the reason ``why`` in its note."""
     found = read(_unstructured(raw), len(raw[:BEGINNING_BYTES]), ours)
     return replace(found, note=f"could not be read whole ({why}): this is its beginning"[:300])
 
 
 def _unstructured(raw: bytes) -> bytes:
-    """The head without what says how the body is built, and the body's beginning: nothing of it is taken apart."""
+    """The head without the headers that describe the body's structure, and the beginning of the body, so that the mail
+    library does not parse the structure."""
     head, _, body = raw[:BEGINNING_BYTES].replace(b"\r\n", b"\n").partition(b"\n\n")
     kinds = (b"content-type:", b"content-transfer-encoding:", b"mime-version:")
     kept, leaving = [], False
@@ -104,7 +107,7 @@ def _unstructured(raw: bytes) -> bytes:
 def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
     """Read a message of ``size`` bytes, of which ``raw`` may be the beginning.
 
-    ``ours`` are addresses that we write from.
+    ``ours`` are the addresses that we send from.
     """
     try:
         raw = _few_boundaries(raw)
@@ -151,7 +154,7 @@ def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
 
 
 def _read_plainly(raw: bytes) -> tuple[Message, str, str, str, int]:
-    """What :func:`read` needs of a message whose structure no library can take apart."""
+    """What :func:`read` needs of a message whose structure the library can't parse."""
     try:
         message: Message = message_from_bytes(_unstructured(raw), policy=policy.compat32)
         return message, _sender(message), _header(message, "subject")[:MOST_SUBJECT], *readable(message)
@@ -160,8 +163,8 @@ def _read_plainly(raw: bytes) -> tuple[Message, str, str, str, int]:
 
 
 MOST_BOUNDARIES = 7_000
-"""Lines that may begin a part. More of them are more text than is kept, and each part costs the mail library a
-while."""
+"""The most lines that may begin a part. The mail library needs time for each part, and this many hold more text than is
+stored."""
 
 
 def _few_boundaries(raw: bytes) -> bytes:
@@ -174,12 +177,12 @@ def _few_boundaries(raw: bytes) -> bytes:
 
 
 def _sound(text: str) -> str:
-    """Without lone surrogates, which no database takes."""
+    """The text without lone surrogates, which no database accepts."""
     return text.encode("utf-8", "replace").decode()
 
 
 def _raw(message: Message, name: str) -> str:
-    """A header's value as it stands, unfolded and not decoded: what an encoded word hides is no identifier."""
+    """A header's value unfolded but not decoded: an identifier inside an encoded word does not count."""
     value = message.get(name)
     return "" if value is None else re.sub(r"\s+", " ", str(value)[: MOST_HEADER * 2])
 

@@ -1,5 +1,5 @@
-"""Letters in and out of a case: keeping a message exactly once, answering it where one may, codes. No mail is sent
-here."""
+"""The correspondence of cases: storing a message exactly once, queueing the answer if one may be sent, checking codes.
+No mail is sent here."""
 
 import secrets
 
@@ -18,21 +18,21 @@ AUTOMATIC_AN_HOUR = 100
 
 
 def letterhead(settings: Settings) -> templates.Letterhead:
-    """Who writes."""
+    """The sender of our letters, from the settings."""
     site = settings.base_url.split("://")[-1]
     return templates.Letterhead(settings.contact_email, site, settings.contact_email.partition("@")[2])
 
 
 def ours(settings: Settings) -> frozenset[str]:
-    """The addresses that we write from."""
+    """The addresses that we send from."""
     return frozenset(address.casefold() for address in (settings.contact_email,) if address)
 
 
 async def keep_message(settings: Settings, message: Read, place: str, name: str, arrived: int = 0) -> str:
-    """Store one message, exactly once: with its case, the answer it gets and the record of its copy, or not at all.
+    """Store one message exactly once: with its case, the answer to it and the record of its copy, or not at all.
 
-    A deadline counts from when the message ``arrived`` in the mailbox, however late it is read. Returns the reference,
-    ``""`` if this very message was here already.
+    The deadline counts from when the message ``arrived`` in the mailbox (seconds), however late it is read. Returns the
+    case's reference, ``""`` if this very message was stored before.
     """
     now = clock.timestamp()
     async with transaction(cases.CASES_KEY, scope=scopes.CASES):
@@ -67,14 +67,17 @@ async def keep_message(settings: Settings, message: Read, place: str, name: str,
             )
             await cases.set_values(reference, last_heard_at=now)
             await (
-                _welcome(settings, case, message, now, with_code=touches) if new else _heard(settings, case, message)
+                _acknowledge(settings, case, message, now, with_code=touches)
+                if new
+                else _continue_case(settings, case, message)
             )
         await copy_store.keep_copy(place, name, reference or known_already or "", now)
     return reference
 
 
 async def _attach(reference: str, message: Read, place: str, name: str, now: int) -> str:
-    """Keep a report with its case, inside the running transaction: nothing is opened, woken or answered by it."""
+    """Store a bounce or automatic reply with its case, inside the running transaction. It opens and reopens no case,
+    and is not answered."""
     if reference:
         await add(
             reference, now, "in", message.key, message.message_id, message.sender, message.subject, message.text,
@@ -98,13 +101,14 @@ async def add(
     checks: str,
     left_out: str,
 ) -> None:
-    """Keep one message in or out, inside the running transaction. A code is not kept: who reads a case could use it."""
+    """Store one message, received or sent, inside the running transaction. Codes are blotted out: whoever reads the
+    case could use them."""
     body = request.CODE.sub("IB-****-****", body)
     await store.add(reference, at, direction, key, message_id, sender, subject, body, checks, left_out)
 
 
-async def _welcome(settings: Settings, case: cases.Case, message: Read, now: int, *, with_code: bool) -> None:
-    """The acknowledgement, where one may be sent; with a code where identity matters."""
+async def _acknowledge(settings: Settings, case: cases.Case, message: Read, now: int, *, with_code: bool) -> None:
+    """Queue the acknowledgement, if one may be sent; with a code if identity has to be verified."""
     if message.automatic:
         await cases.note(case.reference, f"no automatic answer: {message.automatic}")
         return
@@ -124,8 +128,8 @@ async def _welcome(settings: Settings, case: cases.Case, message: Read, now: int
         await cases.move(case.reference, WAITING, now, code_hash=request.hash_of(code))
 
 
-async def _heard(settings: Settings, case: cases.Case, message: Read) -> None:
-    """A further message: it may confirm identity, and it wakes a case that slept."""
+async def _continue_case(settings: Settings, case: cases.Case, message: Read) -> None:
+    """Handle a further message of a case: it may confirm identity, and it reopens a case that was answered."""
     if case.state in (request.ANSWERED, RESOLVED):
         await cases.move(case.reference, VERIFIED if case.verified_at else RECEIVED, clock.timestamp())
         await cases.note(case.reference, "written to again after our answer: open once more")
@@ -157,7 +161,8 @@ async def _heard(settings: Settings, case: cases.Case, message: Read) -> None:
 
 
 async def try_codes(settings: Settings, case: cases.Case, codes: list[str], answers: str = "") -> bool:
-    """Check codes against the one that was sent, inside the running transaction; wrong ones are limited."""
+    """Check codes against the one that was sent, inside the running transaction; True if one is right. The number of
+    wrong ones is limited."""
     if any(secrets.compare_digest(request.hash_of(code), case.code_hash) for code in codes):
         now = clock.timestamp()
         await cases.move(
@@ -198,8 +203,8 @@ async def write(
     answers: str = "",
     attachment: tuple[str, bytes] | None = None,
 ) -> bool:
-    """Put a letter into the queue and the correspondence, inside the running transaction. False if a limit on
-    automatic mail forbids it."""
+    """Put a letter into the queue and the correspondence, inside the running transaction. False if it can't be sent: no
+    address is known, or a limit on automatic mail forbids it."""
     why = ""
     if automatic:
         if await automatic_limits.is_flooding(case.address):
@@ -235,7 +240,7 @@ async def write(
 
 
 async def answer(settings: Settings, reference: str, text: str, attachment: tuple[str, bytes] | None = None) -> None:
-    """Send the operator's answer, or an export."""
+    """Queue the operator's answer, or an export as its ``attachment`` (name, content)."""
     async with transaction(cases.CASES_KEY, scope=scopes.CASES):
         case, now = await cases.known(reference), clock.timestamp()
         if not await write(

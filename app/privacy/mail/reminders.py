@@ -10,7 +10,7 @@ from app.storage.engine import transaction
 
 
 async def remind(settings: Settings) -> int:
-    """Tell the operator of deadlines 10, 3 and 0 days before, each once."""
+    """Queue a mail to the operator about deadlines in 10, 3 and 0 days, each once; returns how many deadlines."""
     if not settings.operator_email:
         return 0
     now, due = clock.timestamp(), []

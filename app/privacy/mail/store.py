@@ -1,4 +1,4 @@
-"""Mail in the database: correspondence, and letters that wait. Instants are seconds since 1970."""
+"""Mail in the database: correspondence, and the queue of letters. Instants are seconds since 1970."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from app.storage.engine import execute, fetch, fetch_column, fetch_one, fetch_va
 
 
 class Letter(NamedTuple):
-    """A letter that is about to be sent, with the tries so far. ``reference`` is None for one of no case."""
+    """A letter to send now, with the number of tries so far. ``reference`` is ``None`` if it belongs to no case."""
 
     reference: str | None
     recipient: str
@@ -16,7 +16,7 @@ class Letter(NamedTuple):
 
 
 class HeldLetter(NamedTuple):
-    """An automatic letter that a limit holds back; ``kind`` is that of its case."""
+    """An automatic letter held back by a limit; ``kind`` is that of its case."""
 
     id: str
     reference: str
@@ -25,14 +25,14 @@ class HeldLetter(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """When a letter that was not sent yet was written, and how often it was tried."""
+    """When an unsent letter was written, and how often sending it was tried."""
 
     at: int
     tries: int
 
 
 class Late(NamedTuple):
-    """How many letters were tried in vain, and the most tries of one."""
+    """How many unsent letters there are, and the most tries of one."""
 
     letters: int
     most: int | None
@@ -45,7 +45,7 @@ async def add(
     reference: str, at: int, direction: str, key: str, message_id: str, sender: str, subject: str, body: str,
     checks: str, left_out: str,
 ) -> None:  # fmt: skip
-    """Keep one message in or out, inside the running transaction."""
+    """Store one message, received or sent, inside the running transaction."""
     await execute(
         "INSERT INTO correspondence (reference, at, direction, message_key, message_id, sender, subject, body, "
         "checks, note) VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
@@ -54,14 +54,14 @@ async def add(
 
 
 async def case_of_key(key: str) -> str | None:
-    """The case with which this very message is kept already."""
+    """The case in which this very message is stored already; ``None`` if it is not."""
     found = await fetch_value("SELECT reference FROM correspondence WHERE message_key = {}", key)
     return None if found is None else str(found)
 
 
 async def case_of_answered(message_ids: list[str], *, ours: bool) -> str:
-    """The case of the newest message that has one of the identifiers, of letters of ours only if asked; ``""`` if of
-    none."""
+    """The case of the newest message with one of these identifiers, among our own letters only if ``ours``; ``""`` if
+    there is none."""
     if not message_ids:
         return ""
     found = await fetch_column(
@@ -77,14 +77,14 @@ async def case_of_answered(message_ids: list[str], *, ours: bool) -> str:
 _DUE = (
     "sent_at IS NULL AND length(message) > 0 AND tries < {} AND (tried_at IS NULL OR tried_at <= {} OR tried_at > {})"
 )
-"""A letter is due where it was not tried within the wait; a try that lies ahead was noted by a clock that ran ahead.
-The values are the most tries, the second by which the last try lies, and now."""
+"""The condition of a letter that is to be sent: its last try is long enough ago, or in the future, since a clock may
+have been ahead. The values are the most tries, the second before which the last try must be, and now."""
 GONE = b""
-"""What stands in place of the text of a letter that was sent or given up."""
+"""The text of a letter that was sent or given up: none is kept."""
 
 
 async def put(one: str, reference: str | None, recipient: str, now: int, message: bytes, *, automatic: bool) -> None:
-    """Put a letter among those to send, inside the running transaction; one that is there already stays."""
+    """Put a letter into the queue, inside the running transaction; one that is there already is left unchanged."""
     await execute(
         "INSERT INTO mail_out (id, reference, recipient, automatic, created_at, message) "
         "VALUES ({}, {}, {}, {}, {}, {}) ON CONFLICT (id) DO NOTHING",
@@ -93,7 +93,7 @@ async def put(one: str, reference: str | None, recipient: str, now: int, message
 
 
 async def due(most_tries: int, tried_before: int, now: int) -> list[str]:
-    """The letters that are to be sent at ``now``, the oldest first."""
+    """The ids of letters to send at ``now``, the oldest first."""
     return await fetch_column(
         f"SELECT id FROM mail_out WHERE {_DUE} ORDER BY created_at, id",  # noqa: S608 -- a condition of ours
         most_tries, tried_before, now,
@@ -101,7 +101,7 @@ async def due(most_tries: int, tried_before: int, now: int) -> list[str]:
 
 
 async def claim(one: str, most_tries: int, tried_before: int, now: int) -> Letter | None:
-    """Take a letter to send, inside the running transaction, so that nobody else sends it; None if somebody did."""
+    """Claim a letter, inside the running transaction, so that no other process sends it; ``None`` if one did."""
     return await fetch_one(
         Letter,
         f"UPDATE mail_out SET tried_at = {{}}, tries = tries + 1 WHERE id = {{}} AND {_DUE} "  # noqa: S608
@@ -111,17 +111,17 @@ async def claim(one: str, most_tries: int, tried_before: int, now: int) -> Lette
 
 
 async def mark_sent(one: str, now: int) -> None:
-    """A letter was sent: its text goes."""
+    """Mark a letter as sent, and delete its text."""
     await execute("UPDATE mail_out SET sent_at = {}, message = {} WHERE id = {}", now, GONE, one)
 
 
 async def give_up(one: str) -> None:
-    """A letter can't be sent: its text goes."""
+    """Give up a letter that can't be sent, and delete its text."""
     await execute("UPDATE mail_out SET message = {} WHERE id = {}", GONE, one)
 
 
 async def late(least: int, most: int) -> Late:
-    """Letters that were tried from ``least`` to ``most`` times and are not sent."""
+    """The unsent letters with ``least`` to ``most`` tries."""
     found = await fetch_one(
         Late,
         "SELECT count(*) AS letters, max(tries) AS most FROM mail_out WHERE sent_at IS NULL "
@@ -132,12 +132,12 @@ async def late(least: int, most: int) -> Late:
 
 
 async def given_up(most_tries: int) -> int:
-    """How many letters were tried as often as any is, in vain."""
+    """How many letters were given up after ``most_tries`` tries."""
     return int(await fetch_value("SELECT count(*) FROM mail_out WHERE sent_at IS NULL AND tries >= {}", most_tries))
 
 
 async def waiting(reference: str) -> list[Waiting]:
-    """The letters of a case that were not sent yet, and those held back, with no tries."""
+    """The unsent letters of a case, and those held back, which have no tries."""
     return await fetch(
         Waiting,
         "SELECT created_at AS at, tries FROM mail_out WHERE reference = {} AND sent_at IS NULL AND length(message) > 0 "
@@ -186,7 +186,7 @@ async def held() -> list[HeldLetter]:
 
 
 async def hold(one: str, reference: str, recipient: str, message: bytes, now: int) -> None:
-    """Put an automatic letter aside until its limit has passed, inside the running transaction."""
+    """Hold an automatic letter until its limit has passed, inside the running transaction."""
     await execute(
         "INSERT INTO mail_held (id, reference, recipient, held_at, message) VALUES ({}, {}, {}, {}, {})",
         one, reference, recipient, now, message,
@@ -194,6 +194,6 @@ async def hold(one: str, reference: str, recipient: str, message: bytes, now: in
 
 
 async def unhold(one: str) -> bytes | None:
-    """A letter is held back no longer, inside the running transaction: its text; None if somebody else let it go."""
+    """Delete a held letter, inside the running transaction, and return its text; ``None`` if another process did."""
     found: list[bytes] = await fetch_column("DELETE FROM mail_held WHERE id = {} RETURNING message", one)
     return found[0] if found else None

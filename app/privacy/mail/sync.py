@@ -21,15 +21,16 @@ from app.upstream.outcome import place_of
 
 MOST_AT_ONCE = 2_000
 READ_TRIES = 3
-"""A message that could not be kept in so many readings of the mailbox is set aside: it is read no more until the
-operator says so."""
+"""A message that could not be stored in this many readings of the mailbox is set aside, and not read again until the
+operator runs ``privacy retry``."""
 log = logs.get("mail")
 
 
 async def poll(settings: Settings) -> dict[str, int]:
-    """Read new mail, close silent cases, remind, send, and delete old copies. Returns counts of each.
+    """Read new mail, close silent cases, send reminders and queued letters, and delete old copies. Returns the number
+    of each.
 
-    One process at a time does: another one waits for its turn.
+    One process at a time: another one waits.
     """
     async with in_turn(settings.data_dir, "mail"):
         return await _poll(settings)
@@ -46,14 +47,14 @@ async def _poll(settings: Settings) -> dict[str, int]:
 
 
 async def _rest(settings: Settings, counts: dict[str, int]) -> None:
-    """The steps that follow whether or not the mailbox could be read; each runs even if another fails. Raises the first
+    """The steps after reading the mailbox, also if that failed; each runs even if another fails. Raises the first
     failure afterwards."""
     failed: Exception | None = None
     parts: tuple[tuple[str, Callable[[], Awaitable[int]]], ...] = (
         ("settled", lambda: cases.close_silent(clock.timestamp())),
         ("reminded", lambda: remind(settings)),
         ("sent", lambda: delivery.deliver(settings)),
-        ("copies", lambda: let_go(settings)),
+        ("copies", lambda: delete_old_copies(settings)),
     )
     for part, work in parts:
         try:
@@ -79,7 +80,7 @@ async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) ->
                 counts["failed"] += 1
                 continue
             try:
-                message = await _understood(item, ours)
+                message = await _parsed(item, ours)
                 reference = await queue.keep_message(settings, message, box.place, item.name, item.arrived)
                 await asyncio.to_thread(box.stored, item.name)
             except UNAVAILABLE as error:  # a full disk or a lock is no fault of the message
@@ -100,11 +101,12 @@ async def _read_all(settings: Settings, box: Mailbox, counts: dict[str, int]) ->
 
 
 SMALL_BYTES = 100_000
-"""A smaller message is read here: reading takes time in proportion to its length."""
+"""A smaller message is parsed in this process: parsing takes time in proportion to its length."""
 
 
-async def _understood(item: Item, ours: frozenset[str]) -> Read:
-    """A message as it reads; a large one is read in a process with limits, and past them its beginning is taken."""
+async def _parsed(item: Item, ours: frozenset[str]) -> Read:
+    """The parsed message. A large one is parsed in a process with limits; if it exceeds them, only its beginning is
+    read."""
     if len(item.raw) <= SMALL_BYTES:
         return await asyncio.to_thread(read, item.raw, item.size, ours)
     head = json.dumps([item.size, sorted(ours)]).encode() + b"\n"
@@ -126,7 +128,7 @@ async def _set_aside(place: str, name: str, reason: str) -> None:
 
 
 async def aside() -> list[copy_store.Aside]:
-    """Messages that could not be read or kept, the oldest first."""
+    """Messages that could not be read or stored, the oldest first."""
     return await copy_store.aside(READ_TRIES)
 
 
@@ -143,7 +145,7 @@ async def troubles() -> list[str]:
 
 
 async def retry() -> int:
-    """Let every message that was set aside be read again; returns how many."""
+    """Have every message that was set aside read again; returns how many."""
     waiting = await aside()
     async with transaction(cases.CASES_KEY, scope=scopes.CASES):
         await copy_store.none_aside()
@@ -151,9 +153,9 @@ async def retry() -> int:
 
 
 async def delete_copies(settings: Settings, copies: list[Copy]) -> set[Copy]:
-    """Delete copies where they lie, and their record; those of which nothing is left.
+    """Delete copies in mailbox and folders, and their records; returns those that are gone.
 
-    A copy in a mailbox that is not the one that is set, or that can't be reached, is not among them.
+    A copy in a mailbox that is no longer set, or can't be reached, is not among them.
     """
     gone: set[Copy] = set()
     box, out = await asyncio.to_thread(inbox, settings), await asyncio.to_thread(outbox, settings)
@@ -172,7 +174,7 @@ async def delete_copies(settings: Settings, copies: list[Copy]) -> set[Copy]:
     return gone
 
 
-async def let_go(settings: Settings, now: int | None = None) -> int:
+async def delete_old_copies(settings: Settings, now: int | None = None) -> int:
     """Delete copies in mailbox, Maildir and outbox seven days after they were stored; returns how many are gone."""
     now = clock.timestamp() if now is None else now
     return len(await delete_copies(settings, await copy_store.copies_until(now - COPY_DAYS * DAY_S)))

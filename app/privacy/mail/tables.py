@@ -8,7 +8,7 @@ from app.storage.engine import ENGINE
 
 
 class LetterRow(Table, db=ENGINE, tablename="mail_out"):
-    """A letter that waits, or that was sent; then its text is gone. One to the operator is of no case."""
+    """A letter in the queue, or one that was sent, whose text is deleted. One to the operator belongs to no case."""
 
     id = Varchar(length=24, primary_key=True)
     reference = ForeignKey(CaseRow, on_delete=OnDelete.cascade, null=True)
@@ -22,7 +22,7 @@ class LetterRow(Table, db=ENGINE, tablename="mail_out"):
 
 
 class HeldLetterRow(Table, db=ENGINE, tablename="mail_held"):
-    """An automatic letter that a limit holds back."""
+    """An automatic letter held back by a limit."""
 
     id = Varchar(length=24, primary_key=True)
     reference = ForeignKey(CaseRow, on_delete=OnDelete.cascade, null=False)
@@ -32,7 +32,7 @@ class HeldLetterRow(Table, db=ENGINE, tablename="mail_held"):
 
 
 class CopyRow(Table, db=ENGINE, tablename="mail_copy"):
-    """Where a copy of a message lies since when; it goes seven days later."""
+    """Where and since when a copy of a message is stored; it is deleted seven days later."""
 
     place = Varchar(length=80, primary_key=True)
     name = Varchar(length=255, primary_key=True)
@@ -41,7 +41,7 @@ class CopyRow(Table, db=ENGINE, tablename="mail_copy"):
 
 
 class AsideRow(Table, db=ENGINE, tablename="mail_aside"):
-    """A message that could not be kept: since when, why, and in how many tries."""
+    """A message that could not be stored: since when, why, and in how many tries."""
 
     place = Varchar(length=80, primary_key=True)
     name = Varchar(length=255, primary_key=True)

@@ -1,4 +1,4 @@
-"""The mails we write: plain text that quotes nothing, with headers that prevent mail loops. Pure."""
+"""The letters we send: plain text that quotes nothing, with headers that prevent mail loops. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ SIGNED = "\n\nThis is {site}. Privacy questions: {contact}\n"
 
 @dataclass(frozen=True, slots=True)
 class Letterhead:
-    """Who writes: addresses and the site's name, from the settings."""
+    """The sender: address, the site's name and its host, from the settings."""
 
     contact: str
     site: str
@@ -38,8 +38,8 @@ class Letter:
 
 
 def composed(letter: Letter, head: Letterhead, now: int) -> bytes:
-    """The message as bytes. Whatever comes from a mail is checked once more; raises :class:`ValueError` for a recipient
-    that is no address."""
+    """The message as bytes. Whatever comes from a received mail is checked again; raises :class:`ValueError` if the
+    recipient is no address."""
     if not identifiers.address(letter.recipient):
         raise ValueError("the recipient is no address that can be written to")
     answers = identifiers.message_id(letter.answers)
@@ -63,13 +63,14 @@ def composed(letter: Letter, head: Letterhead, now: int) -> bytes:
 
 
 def day(at: int) -> str:
-    """An instant as a reader's day: ``24 December 2026``."""
+    """An instant (seconds) as a day for a reader: ``24 December 2026``."""
     found = datetime.fromtimestamp(at, UTC)
     return f"{found.day} {found:%B %Y}"
 
 
 def acknowledgement(reference: str, kind: str, law: str, due: int, code: str, left_out: str) -> str:
-    """What happens next, by when, and the code where identity matters."""
+    """The acknowledgement: what happens next, by when (``due``, seconds), and the code if identity has to be
+    verified."""
     days = "45 days (CCPA)" if law == CCPA else "30 days" if law == OTHER else "30 days (GDPR)"
     lines = [
         (
@@ -100,7 +101,7 @@ def acknowledgement(reference: str, kind: str, law: str, due: int, code: str, le
 
 
 def confirmed(reference: str, due: int) -> str:
-    """The code was right."""
+    """The letter after a right code."""
     return (
         "Thank you: the code was right, so we know that this address is yours. We now carry out your request"
         f" {reference} and answer by {day(due)}."
@@ -108,7 +109,7 @@ def confirmed(reference: str, due: int) -> str:
 
 
 def quoted_only(reference: str) -> str:
-    """The code came back only in the quoted text."""
+    """The letter after a reply with the code in quoted text only."""
     return (
         f"Your reply about {reference} has arrived. The code stands only in the text that your mail program quoted, "
         "which may happen without your doing. If the request is yours, please reply once more and write the code "
@@ -117,7 +118,7 @@ def quoted_only(reference: str) -> str:
 
 
 def reminder(rows: list[tuple[str, str, int, int]], now: int) -> str:
-    """To the operator: (reference, kind, deadline, days left) of what is due."""
+    """The reminder to the operator; rows are (reference, kind, deadline in seconds, days left)."""
     lines = ["These privacy requests wait for an answer:", ""]
     for reference, kind, due, left in rows:
         when = "overdue" if due < now else "due today" if left == 0 else f"{left} days left"
@@ -126,7 +127,7 @@ def reminder(rows: list[tuple[str, str, int, int]], now: int) -> str:
 
 
 def certificate(reference: str, counts: list[tuple[str, int]], kept: list[str], at: int) -> str:
-    """What was deleted, by kind and count only, and what is kept and why."""
+    """The certificate of an erasure: what was deleted, by kind and number only, and what is kept and why."""
     lines = [f"Certificate of erasure, request {reference}, {day(at)}.", "", "Deleted:"]
     lines += [f"  {what}: {count}" for what, count in counts] or ["  nothing was held"]
     return "\n".join([*lines, "", "Kept:", *(f"  {line}" for line in kept)])

@@ -1,4 +1,4 @@
-"""The readable text of a message's parts. Pure."""
+"""The readable text of a message, from its parts. Pure."""
 
 import re
 from email.message import Message
@@ -21,18 +21,19 @@ NO_TEXT = frozenset(
         "text/x-amp-html",
     )
 )
-"""Parts that are called text and that nobody reads."""
+"""Parts whose type is text but that are no text for a reader."""
 HTML = ("text/html", "application/xhtml+xml")
 TAGGED = ("text/enriched", "text/richtext")
 """RFC 1896 and RFC 1341: words in angle brackets around text."""
 _FOREWORD = re.compile(r"multi-?part|MIME|not.{0,40}support", re.IGNORECASE)
-"""What programs put before the first part for readers of before 1992."""
+"""The note that programs put before the first part, for mail programs from before MIME (1992)."""
 DIFFERS = 0.1
-"""An HTML part of which so many words are not in the plain one says something else, and both are kept."""
+"""If this share of an HTML part's words is not in the plain part, the two differ and both are stored."""
 
 
 def readable(message: Message, depth: int = 0) -> tuple[str, int]:
-    """The readable text, plain before HTML, and how many attachments there were. A message within it is quoted."""
+    """The readable text, plain before HTML, and the number of attachments. A forwarded message in it is marked as
+    quoted."""
     plain: list[str] = []
     rich: list[str] = []
     attached = 0
@@ -74,7 +75,7 @@ def _sender(message: Message) -> str:
 
 
 def _chosen(plain: list[str], rich: list[str]) -> list[str]:
-    """The plain parts where they say what the HTML says; else both."""
+    """The plain parts if they say the same as the HTML; else both."""
     if not any(text.strip() for text in plain):
         return rich
     said = set(re.findall(r"\w+", " ".join(plain).casefold()))
@@ -103,12 +104,13 @@ def _unflowed(part: Message, text: str) -> str:
 
 
 def _outside(message: Message) -> list[str]:
-    """What stands before the first part and after the last: no program shows it, and somebody may have written it."""
+    """The text before the first part and after the last: no program shows it, but somebody may have written it."""
     return [text[:MOST_TEXT] for text in (message.preamble, message.epilogue) if isinstance(text, str)]
 
 
 def _kind(part: Message) -> str:
-    """The part's type; one that is encoded where nothing may be is decoded, one that can't be read is no text."""
+    """The part's content type, decoded even if it is encoded against the rules; one that can't be read counts as no
+    text."""
     said = part.get("content-type")
     if said is None:
         return "text/plain"
@@ -124,7 +126,7 @@ def _kind(part: Message) -> str:
 
 
 def _parts(message: Message) -> list[Message]:
-    """The parts that hold no parts, in order, however deep they lie; what is attached as a message is one part."""
+    """The parts without parts of their own, in order, at any depth; an attached message is one part."""
     found: list[Message] = []
     waiting = [message]
     while waiting and len(found) < MOST_PARTS:

@@ -1,4 +1,4 @@
-"""Cases in the database: opening, adding correspondence, verifying, closing, and the letters that wait.
+"""Cases: opening, changing state, closing, and figures for the status page.
 
 No mail is sent here.
 """
@@ -22,7 +22,7 @@ CASES_KEY = "cases"
 
 
 async def known(reference: str) -> Case:
-    """The case of a reference. Raises :class:`InferenceBenchError` if there is none."""
+    """The case with this reference. Raises :class:`InferenceBenchError` if there is none."""
     case = await find(reference)
     if case is None:
         raise InferenceBenchError(f"there is no case {reference[:20]!r}; inferencebench privacy list names them")
@@ -30,13 +30,13 @@ async def known(reference: str) -> Case:
 
 
 async def every(*, closed: bool) -> list[Case]:
-    """Cases by urgency: the nearest deadline first; closed ones last, if they are asked for."""
+    """Cases by urgency: the nearest deadline first; with ``closed``, closed ones last."""
     return [case for case in await store.every() if closed or case.resolved_at is None]
 
 
 async def move(reference: str, state: str, now: int, **values: Any) -> None:
-    """Put a case into another state, inside the running transaction, with the second of its end: a case that is opened
-    again has none, or it would be purged while somebody waits."""
+    """Put a case into another state, inside the running transaction, with the second of its end. A reopened case loses
+    its end, or it would be purged while somebody waits for an answer."""
     ended: dict[str, Any] = {"resolved_at": now if state in (RESOLVED, REFUSED) else None}
     if state in CLOSED:
         ended["code_hash"] = ""  # whoever writes again confirms anew
@@ -44,7 +44,7 @@ async def move(reference: str, state: str, now: int, **values: Any) -> None:
 
 
 async def open_case(kind: str, law: str, received: int, address: str, way: str, state: str = RECEIVED) -> str:
-    """Open a case, inside the running transaction; its reference."""
+    """Open a case, inside the running transaction; returns its reference. ``received`` is in seconds."""
     reference = request.new_reference()
     await store.insert(reference, kind, law, received, request.deadline(received, law), state, address, way)
     await note(reference, f"received by {way}, filed as {kind} ({law}); a proposal until the operator confirms it")
@@ -52,7 +52,7 @@ async def open_case(kind: str, law: str, received: int, address: str, way: str, 
 
 
 async def close_silent(now: int) -> int:
-    """Resolve answered cases in which nobody wrote for 60 days, neither they nor we; returns how many."""
+    """Resolve answered cases without a message from either side for 60 days; returns how many."""
     async with transaction(CASES_KEY, scope=scopes.CASES):
         silent = await store.silent_since(now - request.SILENT_DAYS * DAY_S)
         for reference in silent:
@@ -74,8 +74,8 @@ async def close(reference: str, state: str, reason: str) -> None:
 
 
 async def figures(now: int) -> dict[str, Any]:
-    """For the status page: how many cases are open, were answered, and the share of those in time; of what is
-    still kept."""
+    """For the status page: the numbers of open and of answered cases, and the share answered in time, among the cases
+    still stored."""
     rows = await store.timings()
     answered = [row for row in rows if row.answered_at is not None]
     late = sum(row.answered_at is None and row.deadline_at < now for row in rows)

@@ -1,9 +1,9 @@
-"""What a message asks for: a proposal based on the law's vocabulary, for the operator to confirm. Pure, except for
-loading the vocabulary.
+"""Classifying what a message asks for: a proposal based on the law's vocabulary, for the operator to confirm. Pure,
+except for loading the vocabulary.
 
-What is asked counts, not what is mentioned: quoted lines, sentences about a supervisory authority or about rights that
-one also has are left out. An article of the GDPR weighs more than a word, and what is asked first more than what
-follows. Where nothing or two things stand out it says "unsure" rather than something wrong.
+Only what is requested counts, not what is mentioned: quoted lines and sentences about a supervisory authority or about
+further rights are left out. An article of the GDPR weighs more than a word, and an earlier request more than a later
+one. If no kind, or more than one, is clearly ahead, the result is "unsure".
 """
 
 import json
@@ -17,9 +17,9 @@ from typing import Any
 MOST = 20_000
 ARTICLE_WEIGHT, WORD_WEIGHT, SUBJECT_WEIGHT = 5, 2, 3
 FIRST_SENTENCES, FIRST_FACTOR = 2, 2
-"""Sentences that say something of rights: the first two count double."""
+"""Among the sentences about rights, the first two count double."""
 CLEAR = 1.2
-"""The first kind has to weigh so many times the second."""
+"""The heaviest kind has to weigh this many times the second."""
 QUOTE_BEGINS = re.compile(
     r"^\s*(>|-{2,}\s*(original message|ursprüngliche nachricht|message d'origine|mensaje original|messaggio "
     r"originale|forwarded message"
@@ -42,33 +42,33 @@ _FROM = frozenset((
     "nadawca", "odesílatel", "odosielateľ", "expeditor", "pošiljatelj", "pošiljatelj", "sūtītājs", "siuntėjas", "ó",
     "mibgħut minn",
 ))  # fmt: skip
-"""How programs name the sender in the head of a message that they quote without a mark."""
+"""How mail programs label the sender in the head of a quoted message, in many languages."""
 HEAD_LINES = 3
 
 
 _OUR_LINE = re.compile(r"law, if you know it \([^)\n]{0,60}\):", re.IGNORECASE)
 _OUR_LAWS = re.compile(r"\(?gdpr, uk gdpr, ccpa\)?")
-"""What the ready-made mails say themselves."""
+"""The line about the law in our own ready-made mails, which is no claim of the person."""
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _SENTENCE = re.compile(r"(?<=[.!?;。！？।])\s+|\n+|(?<=[。！？])")
 _ABBREVIATION = re.compile(r"\b(art|arts|abs|par|para|no|nr|lit|sec|cal|civ|чл|ст|čl)\.", re.IGNORECASE)
 
 
 FOREWORD_WORDS = 3
-"""Who writes no more than this above what he quotes passes it on."""
+"""A message with no more own words than this above a quotation is taken for a forwarded one."""
 
 
 @cache
 def vocabulary() -> dict[str, Any]:
-    """Words by kind, in the languages of the EU and some large ones, and those of laws and of what is only
-    mentioned."""
+    """The vocabulary: words by kind of request, in the languages of the EU and some others; of laws; and of what is
+    only mentioned."""
     found: dict[str, Any] = json.loads(folded((Path(__file__).parent / "vocabulary.json").read_text(encoding="utf-8")))
     found["laws"] = {law.upper() if law != "not_ccpa" else law: words for law, words in found["laws"].items()}
     return found
 
 
 def own_words(text: str) -> str:
-    """The text without quotations and without the lines that our own links inserted."""
+    """The text without quotations and without the lines that the ready-made mails contain."""
     kept: list[str] = []
     lines = text[:MOST].splitlines()
     for number, line in enumerate(lines):
@@ -83,7 +83,7 @@ def own_words(text: str) -> str:
 
 
 def _is_head(lines: list[str]) -> bool:
-    """True where the head of a quoted message begins: its sender's line, and more such lines right behind it."""
+    """True if ``lines`` begin with the head of a quoted message: the sender's line, followed by more such lines."""
     first = _HEAD_LINE.match(lines[0])
     if not first or first[1].strip().casefold() not in _FROM:
         return False
@@ -92,15 +92,15 @@ def _is_head(lines: list[str]) -> bool:
 
 
 def folded(text: str) -> str:
-    """Text to be compared: compatibility forms, case and the accents of Latin, Greek and Cyrillic folded, apostrophes
+    """Text for comparison: compatibility forms, case and the accents of Latin, Greek and Cyrillic folded, apostrophes
     plain."""
     apart = unicodedata.normalize("NFKD", text.replace("’", "'")).casefold()
     return unicodedata.normalize("NFC", _ACCENTS.sub("", apart))
 
 
 def law_of(subject: str, text: str) -> str:
-    """The law that the person names, ``""`` if none. Who names both gets the shorter deadline, which is the GDPR's; to
-    mention California, or to say that one does not live there, is not to claim its law."""
+    """The law that the person invokes, ``""`` if none. If both are named, the GDPR, whose deadline is shorter.
+    Mentioning California, or not living there, does not invoke its law."""
     said = _OUR_LAWS.sub(" ", folded(f"{subject}\n{own_words(text)}"))
     laws = vocabulary()["laws"]
     if _names(said, laws["GDPR"]) or (articles_in(said) and not _names(said, vocabulary()["other_laws"])):
@@ -124,8 +124,8 @@ def articles_in(said: str) -> list[str]:
 
 
 def kind_of(subject: str, text: str) -> tuple[str, bool]:
-    """(kind, whether any right is spoken of). ``unsure`` where rights are spoken of and none stands out, ``question``
-    else."""
+    """(kind, whether the message is about rights at all). ``unsure`` if it is and no kind is clearly ahead,
+    ``question`` if it is not."""
     weights: Counter[str] = Counter()
     order: list[str] = []
     telling, touched = 0, False
@@ -160,13 +160,13 @@ def kind_of(subject: str, text: str) -> tuple[str, bool]:
 
 
 def is_personal(sentence: str) -> bool:
-    """True where a folded sentence speaks of somebody's data, account, report or consent."""
+    """True if a folded sentence is about somebody's data, account, report or consent."""
     return any(words in sentence for words in vocabulary()["personal"])
 
 
 def _kinds_in(sentence: str) -> Counter[str]:
-    """Kind → its weight in a sentence. One about prices or GPUs asks for nothing of a person, unless it says so; who
-    takes an earlier request back asks for nothing either."""
+    """Kind → its weight in a sentence. A sentence about prices or GPUs requests nothing about a person unless it says
+    so; neither does taking back an earlier request."""
     words = vocabulary()
     taken_back = _taken_back(sentence)
     about_the_site = not is_personal(sentence) and _names(sentence, words["of_the_site"])
@@ -177,25 +177,25 @@ def _kinds_in(sentence: str) -> Counter[str]:
     named = [] if _names(sentence, words["other_laws"]) else articles_in(sentence)  # their articles have other numbers
     found = Counter(dict.fromkeys(named, ARTICLE_WEIGHT))
     for kind, stems in words["asks"].items():
-        if any(_stands(stem, sentence) for stem in stems):
+        if any(_has_word(stem, sentence) for stem in stems):
             found[kind] += WORD_WEIGHT
     if taken_back == "consent":
         found["withdrawal"] = max(found["withdrawal"], WORD_WEIGHT)
-    if not found and any(_stands(stem, sentence) for stem in words["access_if_alone"]):
+    if not found and any(_has_word(stem, sentence) for stem in words["access_if_alone"]):
         found["access"] = WORD_WEIGHT  # "delete what you hold about me" names what is held and asks for another thing
     return found
 
 
 def _taken_back(sentence: str) -> str:
-    """``consent`` or ``request`` where the sentence takes one back, ``""`` else."""
+    """``consent`` or ``request`` if the sentence takes one back, else ``""``."""
     pairs = vocabulary()["taking_back"]
-    if not any(_stands(verb, sentence) for verb in pairs["verbs"]):
+    if not any(_has_word(verb, sentence) for verb in pairs["verbs"]):
         return ""
-    return next((what for what in ("consent", "request") if any(_stands(noun, sentence) for noun in pairs[what])), "")
+    return next((what for what in ("consent", "request") if any(_has_word(noun, sentence) for noun in pairs[what])), "")
 
 
-def _stands(word: str, sentence: str) -> bool:
-    """A word's stem at the begin of a word; languages without spaces have it anywhere."""
+def _has_word(word: str, sentence: str) -> bool:
+    """True if the sentence has a word beginning with ``word``; in languages without spaces, if it has it anywhere."""
     if not word[0].isascii() and unicodedata.category(word[0]) == "Lo":
         return word in sentence
     at = sentence.find(word)

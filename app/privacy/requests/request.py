@@ -36,20 +36,20 @@ IDENTITY = frozenset(
         "correct",
     ]
 )
-"""Kinds that touch what is held of somebody: who asks must be known first."""
+"""Kinds that concern a person's stored data: identity has to be verified first."""
 GDPR_DAYS, CCPA_DAYS, SILENT_DAYS = 30, 45, 60
 WRONG_CODES = 5
 REMINDERS = (10, 3, 0)
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 REFERENCE = re.compile(r"\bPR-([2-9A-HJKMNP-Z]{8})\b", re.IGNORECASE)
 CODE = re.compile(r"\bIB-([2-9A-HJKMNP-Z]{4})-([2-9A-HJKMNP-Z]{4})\b", re.IGNORECASE)
-"""A code as letters have it."""
+"""A code as it is written in our letters."""
 _MARK = r"[\s\u00ad\u200b\u2010-\u2015\u2212_.=-]{0,4}"
 _FOUR = r"([2-9A-HJKMNP-Z]{4})"
 _TYPED = re.compile(rf"(?<![A-Z0-9])IB{_MARK}{_FOUR}{_MARK}{_FOUR}(?![A-Z0-9])", re.IGNORECASE)
 """A code as people type it: without its dashes, with longer ones, with spaces."""
 _BARE = re.compile(rf"(?<![A-Z0-9-]){_FOUR}[ \u2010-\u2015\u2212-]{_FOUR}(?![A-Z0-9-])", re.IGNORECASE)
-"""A code without its letters IB: taken where it is right, and no wrong try where it is not."""
+"""A code without the letters IB: accepted if it is right, and not counted as a wrong try if it is not."""
 
 
 class Guess(NamedTuple):
@@ -65,19 +65,19 @@ def new_reference() -> str:
 
 
 def new_code() -> str:
-    """A single-use code, 40 bits: five wrong ones end it."""
+    """A single-use code with 40 bits; five wrong tries invalidate it."""
     letters = "".join(secrets.choice(_ALPHABET) for _ in range(8))
     return f"IB-{letters[:4]}-{letters[4:]}"
 
 
 def hash_of(code: str) -> str:
-    """The kept hash of a code."""
+    """The hash of a code, which is all that is stored of it."""
     return hashlib.sha256(code.upper().encode()).hexdigest()
 
 
 def deadline(received: int, law: str) -> int:
-    """When an answer is due: GDPR the earlier of 30 days and a calendar month, CCPA 45 days, anything else as the
-    GDPR."""
+    """When an answer is due (seconds): under the GDPR the earlier of 30 days and a calendar month, under the CCPA 45
+    days, otherwise as under the GDPR."""
     if law == CCPA:
         return received + CCPA_DAYS * DAY_S
     return min(received + GDPR_DAYS * DAY_S, add_months(received, 1))
@@ -102,10 +102,10 @@ def codes_in(text: str) -> list[str]:
 
 
 class Written(NamedTuple):
-    """What a reply holds of codes.
+    """The codes in a reply.
 
-    ``codes`` were written by the person, ``maybe`` are codes if they are right, ``quoted`` is True where others stand
-    in what is quoted, ``denied`` where other words of the person may take the request back.
+    ``codes`` were written by the person; ``maybe`` look like codes and count only if they are right; ``quoted`` is True
+    if there are codes in quoted text; ``denied`` if the person's other words may deny the request.
     """
 
     codes: list[str]
@@ -115,15 +115,15 @@ class Written(NamedTuple):
 
 
 MOST_WORDS = 60
-"""A reply of more own words beside its code is read by the operator first."""
+"""A reply with more own words than this beside its code is left to the operator."""
 
 
 def codes_written(subject: str, text: str) -> Written:
     """The codes that the person wrote.
 
-    A letter of ours that comes back holds its code, whatever stands above it and however it is marked: "I did not ask
-    for this" confirms nothing. A reply without a word of one's own is the letter sent back. Where there are further
-    words that may deny the request, in whatever language, the operator looks first.
+    Our own letter, sent back, contains its code, and "I did not ask for this" above it confirms nothing: codes in a
+    copy of our letter don't count, marked as quoted or not. Nor does a reply without own words. If there are further
+    words that may deny the request, in whatever language, the operator decides.
     """
     own = _without_our_letter(classify.own_words(text))
     said = f"{subject}\n{own}"
@@ -142,12 +142,12 @@ OUR_LETTER = re.compile(
     r"|until then nothing personal is sent|so we know that this address is yours|you get an answer by",
     re.IGNORECASE,
 )
-"""Sentences of our letters: what stands from the first of them on is the letter, marked as quoted or not."""
+"""Sentences of our letters: from the first of them on, a reply is a copy of the letter, marked as quoted or not."""
 _LETTER_ENDS = re.compile(r"privacy questions:\s*\S+@\S+", re.IGNORECASE)
 
 
 def _without_our_letter(own: str) -> str:
-    """A person's words without a copy of our letter that nothing marks; what is written below it stays."""
+    """A person's own words, without an unmarked copy of our letter; words below the copy are kept."""
     flat = re.sub(r"[ \t]+", " ", re.sub(r"\s*\n[\s|>]*", " ", own))
     begin = OUR_LETTER.search(flat)
     if begin is None:
@@ -159,11 +159,11 @@ def _without_our_letter(own: str) -> str:
 _CCPA_NAMES = {"erasure": "delete", "access": "know", "rectification": "correct"}
 _GDPR_NAMES = {ccpa: gdpr for gdpr, ccpa in _CCPA_NAMES.items()}
 UNSURE = "unsure"
-"""The kind of a message that speaks of rights while none stands out: the operator reads it."""
+"""The kind of a message about rights that names none clearly: the operator decides."""
 
 
 def guess(subject: str, text: str) -> Guess:
-    """Kind and law from a subject made by our own links, else from the words. Only ever a proposal."""
+    """Kind and law from the subject of a ready-made mail, else from the words. Always a proposal only."""
     law = classify.law_of(subject, text) or OTHER
     if marked := _marked(subject):
         right = next(right for right in RIGHTS if right.kind == marked)
@@ -180,7 +180,7 @@ def guess(subject: str, text: str) -> Guess:
 
 
 def touches_data(subject: str, text: str) -> bool:
-    """True where what is held of somebody may be meant, whatever the kind: identity is asked for then."""
+    """True if a person's stored data may be meant, whatever the kind: then identity has to be verified."""
     if (marked := _marked(subject)) and guess(subject, text).kind == marked:
         return marked in IDENTITY
     _, speaks_of_rights = classify.kind_of(subject, text)
@@ -189,5 +189,5 @@ def touches_data(subject: str, text: str) -> bool:
 
 
 def _marked(subject: str) -> str:
-    """The kind that a subject made by our own links names, ``""`` if it names none."""
+    """The kind that the subject of a ready-made mail names, ``""`` if it names none."""
     return next((kind for kind in re.findall(r"\[([a-z-]+)\]", subject.casefold()) if kind in KINDS), "")

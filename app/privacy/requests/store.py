@@ -1,4 +1,4 @@
-"""Cases in the database, with what happened in each. Instants are seconds since 1970."""
+"""Cases and their history in the database. Instants are seconds since 1970."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from app.storage.engine import execute, fetch, fetch_column, fetch_one, fetch_ro
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One request. Instants in seconds; ``way`` says how it came, ``proof`` how identity was shown."""
+    """One request. Instants in seconds; ``way`` says how it was received, ``proof`` how identity was verified."""
 
     reference: str
     kind: str
@@ -33,14 +33,14 @@ class Case:
 
 
 class Event(NamedTuple):
-    """What happened in a case, and in which second."""
+    """What happened in a case, and at which second."""
 
     at: int
     what: str
 
 
 class Timing(NamedTuple):
-    """Where a case stands, when an answer is due and when it was answered."""
+    """The state of a case, when an answer is due and when it was answered."""
 
     state: str
     deadline_at: int
@@ -67,7 +67,7 @@ async def by_address(address: str) -> list[Case]:
 
 
 async def newest_of(address: str) -> str | None:
-    """The reference of the newest case of an address; of two of one second, the one whose mail was kept last."""
+    """The reference of the newest case of an address; among cases of the same second, the one stored last."""
     found = await fetch_column(
         "SELECT reference FROM privacy_case c WHERE address = {} ORDER BY received_at DESC, "
         "coalesce((SELECT min(id) FROM correspondence m WHERE m.reference = c.reference), 0) DESC LIMIT 1",
@@ -88,7 +88,7 @@ async def by_code(address: str, code_hashes: list[str]) -> str | None:
 
 
 async def correspondence(reference: str) -> list[dict[str, Any]]:
-    """What was written in a case, in order."""
+    """The messages of a case, in order."""
     return await fetch_rows(
         "SELECT at, direction, sender, subject, body, checks, note FROM correspondence WHERE reference = {} "
         "ORDER BY at, id",
@@ -102,7 +102,7 @@ async def events(reference: str) -> list[Event]:
 
 
 async def note(reference: str, what: str) -> None:
-    """Write down what happened, inside the running transaction."""
+    """Add a line to the case's history, inside the running transaction."""
     await execute(
         "INSERT INTO case_event (reference, at, what, number) "
         "VALUES ({}, {}, {}, (SELECT count(*) FROM case_event WHERE reference = {}))",
@@ -139,7 +139,7 @@ async def is_held(reference: str) -> bool:
 
 
 async def silent_since(before: int) -> list[str]:
-    """The references of answered cases in which nobody wrote after the second ``before``, neither they nor we."""
+    """The references of answered cases without a message from either side after the second ``before``."""
     return await fetch_column(
         "SELECT reference FROM privacy_case c WHERE state = {} AND resolved_at IS NULL AND answered_at <= {} "
         "AND last_heard_at <= {} AND NOT EXISTS "
@@ -149,7 +149,7 @@ async def silent_since(before: int) -> list[str]:
 
 
 async def timings() -> list[Timing]:
-    """What statistics need of every case, without spam and planted cases."""
+    """State and times of every case, for statistics, without spam and canaries."""
     return await fetch(
         Timing,
         "SELECT state, deadline_at, answered_at FROM privacy_case WHERE state <> {} AND way <> 'canary'",
@@ -158,5 +158,5 @@ async def timings() -> list[Timing]:
 
 
 async def unhold(reference: str) -> None:
-    """Delete the automatic letters of a case that a limit holds back, inside the running transaction."""
+    """Delete the held automatic letters of a case, inside the running transaction."""
     await execute("DELETE FROM mail_held WHERE reference = {}", reference)

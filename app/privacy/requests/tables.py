@@ -30,7 +30,7 @@ class CaseRow(Table, db=ENGINE, tablename="privacy_case"):
 
 
 class CorrespondenceRow(Table, db=ENGINE, tablename="correspondence"):
-    """What was written in a case, in or out, without codes. ``message_key`` keeps a message from coming twice."""
+    """A message of a case, received or sent, without codes. ``message_key`` prevents storing a message twice."""
 
     id = Serial(primary_key=True)
     reference = ForeignKey(CaseRow, on_delete=OnDelete.cascade, null=False)
@@ -55,7 +55,7 @@ class EventRow(Table, db=ENGINE, tablename="case_event"):
 
 
 class ErasureRow(Table, db=ENGINE, tablename="case_erasure"):
-    """One thing that a case is to erase, and since when it is gone. The name is a number or a place's own name."""
+    """One thing that a case erases, and since when it is gone. ``name`` is an id, or the name in its mailbox."""
 
     reference = ForeignKey(CaseRow, on_delete=OnDelete.cascade, primary_key=True, null=False)
     what = Varchar(length=60, primary_key=True)

@@ -1,1 +1,1 @@
-"""Deleting what is past its limit."""
+"""Deleting data whose retention limit has passed."""

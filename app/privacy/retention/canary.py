@@ -1,4 +1,5 @@
-"""Canaries: artificial rows of every kind that ages, planted shortly before their limit, to see that they really go.
+"""Canaries: artificial rows of every kind of data with a limit, planted shortly before it, to check that they are
+really deleted.
 
 Planting and checking know the retention table and the tables' columns, and nothing of the purge. Whether a canary is
 gone is looked up by :mod:`app.privacy.retention.canary_reader`, in the bytes of the files.
@@ -34,21 +35,21 @@ from app.telemetry import access_log, access_log_reader
 
 RECORD = "canaries.json"
 WAY = "canary"
-"""How a planted case says that it came; statistics leave it out."""
+"""The ``way`` of a planted case, by which statistics leave it out."""
 LEAST_WAIT_S = 65
-"""The worker looks once a minute for what is due within the next minute, so a limit lies at least so far ahead."""
+"""The least seconds to the limit of a planted row: the worker looks once a minute for what is due within the next
+minute."""
 AFTER_S = 1
-"""So long after its limit a canary must be gone, in seconds."""
+"""Seconds after its limit by which a canary must be gone."""
 KEPT = 60
 log = logs.get("canary")
 
 
 @dataclass
 class Canary:
-    """One planting. ``hidden`` is the mark spelled backwards: written down as it is, it would be found in this very
-    record.
+    """One planting. ``hidden`` is its mark spelled backwards: otherwise the search would find it in this very record.
 
-    ``due_at`` is the second at which the last of its limits is reached. ``found`` names the places where the mark stood
+    ``due_at`` is the second at which the last of its limits is reached. ``found`` lists the places where the mark was
     one second later; ``died_at`` is the second of a search that found nothing.
     """
 
@@ -66,12 +67,12 @@ class Canary:
 
     @property
     def is_alive(self) -> bool:
-        """True while it was not seen to be gone."""
+        """True until a search found it gone."""
         return self.died_at is None
 
 
 def recorded(settings: Settings) -> list[Canary]:
-    """Every canary that is remembered, the oldest first; none where the record can't be read."""
+    """Every recorded canary, the oldest first; none if the record can't be read."""
     try:
         rows = json.loads((settings.data_dir / RECORD).read_text(encoding="utf-8"))
         return [Canary(**row) for row in rows]
@@ -80,12 +81,12 @@ def recorded(settings: Settings) -> list[Canary]:
 
 
 def last_death(settings: Settings) -> int | None:
-    """When a canary was last seen to be gone, in seconds."""
+    """The second at which a canary was last found to be gone."""
     return max((one.died_at for one in recorded(settings) if one.died_at), default=None)
 
 
 def living_rows(settings: Settings, now: int) -> dict[str, int]:
-    """Kind → planted rows that may still lie there, for statistics to leave out."""
+    """Kind → the number of planted rows that may still exist, for statistics to leave out."""
     found: dict[str, int] = {}
     for one in recorded(settings):
         if one.is_alive and (one.due_at > now or one.found):
@@ -103,7 +104,7 @@ def _remember(settings: Settings, canary: Canary) -> None:
 
 
 def _start(limit: Limit, due: int) -> int:
-    """A start whose limit is reached at ``due``, or a little before where a month has no such day."""
+    """A start whose limit is reached at ``due``, or slightly earlier if a month has no such day."""
     start = limit.latest_start(due) - (3 * DAY_S if limit.months else 0)
     while limit.ends(start) > due:
         start -= DAY_S
@@ -119,9 +120,9 @@ def _last_day(limit: Limit, now: int) -> str:
 
 
 async def plant(settings: Settings, wait_s: int = LEAST_WAIT_S) -> Canary:
-    """Plant a row of every kind that ages.
+    """Plant a row of every kind of data with a limit.
 
-    What counts in seconds is due in ``wait_s``; what counts in days is due already.
+    Limits in seconds are reached after ``wait_s``; limits in days are reached already.
     """
     now = clock.timestamp()
     mark = f"canary{secrets.token_hex(12)}"
@@ -139,7 +140,7 @@ async def plant(settings: Settings, wait_s: int = LEAST_WAIT_S) -> Canary:
 
 
 def _plant_log(folder: Path, mark: str, now: int) -> None:
-    """A file of the log of the latest day that is due, with one row."""
+    """Write a log file with one row, of the latest day whose limit is reached."""
     logs_folder = folder / access_log.FOLDER
     logs_folder.mkdir(parents=True, exist_ok=True)
     day = now - now % DAY_S
@@ -162,7 +163,7 @@ def _plant_log(folder: Path, mark: str, now: int) -> None:
 
 
 async def _plant_rows(canary: Canary, mark: str) -> None:
-    """Rows in the database, inside the running transaction."""
+    """Insert the rows in the database, inside the running transaction."""
     counters = Limit(months=COUNTER_MONTHS)
     await canary_store.counter(_last_day(counters, canary.planted_at), mark)
     await canary_store.decision(_start(counters, canary.due_at), mark)
@@ -182,7 +183,7 @@ def _reference() -> str:
 
 
 async def _plant_mail(settings: Settings, canary: Canary, mark: str) -> None:
-    """A message in the mailbox of requests and one in the outbox, each known as stored already."""
+    """Put a message into the mailbox and one into the outbox, each recorded as stored already."""
     message = EmailMessage(policy=SMTP)
     message["From"] = message["To"] = f"{mark}@example.invalid"
     message["Subject"] = mark
@@ -216,7 +217,7 @@ async def _known(place: str, name: str, due: int) -> None:
 
 
 async def check(settings: Settings, canary: Canary) -> Canary:
-    """Wait until a second past its limit, then look for the mark; remembers and returns what was found."""
+    """Wait until one second after the limit, then search for the mark; records and returns the result."""
     await asyncio.sleep(max(0, canary.due_at + AFTER_S - clock.timestamp()))
     canary.found = await canary_reader.search(settings, canary.mark)
     canary.checked_at = clock.timestamp()
@@ -232,8 +233,8 @@ async def check(settings: Settings, canary: Canary) -> Canary:
 
 
 async def look_again(settings: Settings) -> list[Canary]:
-    """Look once more for canaries that outlived their limit, or whose check was cut off; those that are gone now,
-    too."""
+    """Search again for canaries that outlived their limit, or whose check was interrupted; returns all of them, also
+    those that are gone now."""
     now = clock.timestamp()
     waiting = [one for one in recorded(settings) if one.is_alive and one.due_at + AFTER_S <= now]
     return [await check(settings, one) for one in waiting]

@@ -1,7 +1,7 @@
 """The independent reader: searches for a mark in the bytes of every stored file and in the site's answers.
 
-It shares no code with the purge and opens no database: deleted text that still stands in a page of the file, or in the
-write-ahead log, is text that is still there.
+It shares no code with the purge and opens no database: deleted text that is still in a page of the file, or in the
+write-ahead log, counts as not deleted.
 """
 
 import asyncio
@@ -33,7 +33,8 @@ TIMEOUT_S = 10
 
 
 def spellings(mark: str) -> list[bytes]:
-    """The mark as it may stand in a file: plain, in capitals, and inside base64 at each of its three places."""
+    """The forms in which the mark may be in a file: plain, in capitals, and in base64 at each of the three
+    alignments."""
     raw = mark.encode()
     found = [raw, raw.upper(), raw.hex().encode()]
     for shift in range(3):
@@ -73,7 +74,7 @@ async def in_answers(address: str, mark: str) -> list[str]:
 
 
 def in_mailbox(url: str, mark: str) -> list[str]:
-    """The mailbox by IMAP, if a message there holds the mark in its text or head. Says so where it can't be asked."""
+    """The IMAP mailbox, if one of its messages holds the mark in text or head; or a note that it could not be asked."""
     parts = urlsplit(url)
     host, folder = parts.hostname or "", unquote(parts.path.strip("/")) or "INBOX"
     place = f"imap:{host}"
@@ -94,7 +95,7 @@ def in_mailbox(url: str, mark: str) -> list[str]:
 
 
 async def search(settings: Settings, mark: str) -> list[str]:
-    """Every place where the mark still stands: files, the mailbox, the site's own answers and those at its edge."""
+    """Every place where the mark is found: files, the mailbox, the site's own answers and those of its edges."""
     found = await asyncio.to_thread(in_files, settings.data_dir, mark)
     if settings.imap_url:
         found += await asyncio.to_thread(in_mailbox, settings.imap_url, mark)

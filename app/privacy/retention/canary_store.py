@@ -1,6 +1,7 @@
-"""Planted rows, one of every kind that ages. Inside the running transaction; instants are seconds since 1970.
+"""Inserting canaries, one row of every kind with a limit. Inside the running transaction; instants are seconds since
+1970.
 
-Nothing of it is shared with what fills or empties the tables otherwise: a canary is to see that the others work.
+It shares no code with the modules that usually fill and empty these tables: a canary checks that those work.
 """
 
 from app.storage.engine import execute

@@ -1,5 +1,5 @@
-"""The purge: deletes what is past its limit in the retention table, in short batches, from the database's files as
-well."""
+"""The purge: deletes data whose limit in the retention table has passed, in short batches, and from the database's
+files too."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,17 +17,18 @@ from app.telemetry import access_log, access_log_reader
 
 FIRST_BATCH, MOST_IN_BATCH = 200, 20_000
 AIM_S = 0.02
-"""A batch holds the write lock about so long; one that takes longer makes the next smaller. The bound is 50 ms."""
+"""About how many seconds a batch holds the write lock; one that takes longer makes the next smaller. The goal is under
+50 ms."""
 PAUSE_S = 0.005
-"""Between batches the lock is free so long, for whoever waits."""
+"""Seconds between batches in which other writers can take the lock."""
 PAGE = 20_000
 log = logs.get("purge")
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state of a kind of data: things held, the start of the oldest, how many are due, when the next one is, the
-    last purge."""
+    """The state of a kind of data: the number of things stored, the start of the oldest, how many are due, when the
+    next one will be, and the last purge with its number. Instants in seconds."""
 
     kind: Kind
     held: int
@@ -39,7 +40,7 @@ class State:
 
 
 async def held_by_kind(settings: Settings, now: int) -> list[State]:
-    """Every kind, in the table's order."""
+    """The state of every kind of data at ``now`` (seconds), in the retention table's order."""
     runs = await store.runs()
     found = [await _state(kind, settings, now, runs.get(kind.name)) for kind in KINDS]
     planted = await asyncio.to_thread(canary.living_rows, settings, now)
@@ -82,7 +83,7 @@ async def _state(kind: Kind, settings: Settings, now: int, run: store.Run | None
 
 
 async def _copies(kind: Kind, now: int, ran_at: int | None, erased: int | None) -> State:
-    """Copies go where they lie, and their record with them."""
+    """The state of copies of mail, which are deleted in their mailbox, and their records with them."""
     found = await store.copies_stored()
     assert kind.limit is not None
     ends = [_ends(kind.limit, at) for at in found]
@@ -99,19 +100,19 @@ async def _copies(kind: Kind, now: int, ran_at: int | None, erased: int | None) 
 
 
 async def _files(kind: Kind, settings: Settings, now: int) -> int:
-    """Delete what is due of kinds that lie in files of their own."""
+    """Delete what is due of a kind that is stored in files of its own; returns how many."""
     if kind.name == "access-log":
         return await asyncio.to_thread(access_log_reader.delete_expired, settings.data_dir / access_log.FOLDER, now)
     if kind.name == "mail-copies":
         from app.privacy.mail import sync
 
-        return await sync.let_go(settings, now=now)
+        return await sync.delete_old_copies(settings, now=now)
     return 0
 
 
 def _ends(limit: Limit, value: int | str) -> int | None:
-    """The second in which what is counted from ``value`` is gone; None where that is no time, as after a fault of the
-    disk: what can't be dated is past its limit."""
+    """The second at which the limit counted from ``value`` is reached. ``None`` if ``value`` is no time, as after a
+    fault of the disk: data that can't be dated is past its limit."""
     try:
         return limit.ends(start_of(value))
     except (ValueError, TypeError, OverflowError, OSError):
@@ -125,10 +126,10 @@ def _limit(kind: Kind, aged: Aged) -> Limit:
 
 
 async def run(settings: Settings, now: int) -> dict[str, int]:
-    """Erase everything that is past its limit at ``now`` (seconds): kind → how many things went.
+    """Erase everything whose limit has passed at ``now`` (seconds); returns kind → how many things were erased.
 
-    Safe to run at any time; where another process does, this one waits for its turn. A kind that can't be erased stands
-    in no other's way; its failure is raised at the end.
+    Safe to run at any time; if another process runs it, this one waits. If one kind can't be erased, the others still
+    are, and the failure is raised at the end.
     """
     async with in_turn(settings.data_dir, "purge"):
         return await _run(settings, now)
@@ -149,7 +150,7 @@ async def _run(settings: Settings, now: int) -> dict[str, int]:
             failed = failed or error
             continue
         gone[kind.name] = erased
-    await scrub()  # also of what was erased at somebody's own wish since
+    await scrub()  # this also covers what was erased on request since the last purge
     ran_at = clock.timestamp()
     async with transaction(RETENTION_KEY):
         await store.record_runs(gone, ran_at)
@@ -178,7 +179,7 @@ async def _due(aged: Aged, limit: Limit, latest: int | str, now: int) -> AsyncIt
 
 
 async def delete_in_batches(aged: Aged, latest: int | str, keys: list[int]) -> int:
-    """Delete the rows of those numbers that began to age by ``latest``, holding the write lock for moments only."""
+    """Delete the rows with these numbers whose start is ``latest`` or earlier, in short batches; returns how many."""
     size, at = FIRST_BATCH, 0
     while at < len(keys):
         batch = keys[at : at + size]

@@ -1,4 +1,4 @@
-"""Rows that age, and the record of the purge. Instants are seconds since 1970."""
+"""Rows with a retention limit, and the record of the purge. Instants are seconds since 1970."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from app.storage.engine import (
 
 
 class Run(NamedTuple):
-    """The last purge of a kind of data, and how many things went."""
+    """The last purge of a kind of data, and how many things it erased."""
 
     kind: str
     ran_at: int
@@ -25,21 +25,21 @@ class Run(NamedTuple):
 
 
 class Started(NamedTuple):
-    """How many rows began to age at ``start``: a second, or the text of a UTC day."""
+    """The number of rows whose limit counts from ``start``: a second, or the text of a UTC day."""
 
     start: int | str
     rows: int
 
 
 class AgedRow(NamedTuple):
-    """A row by its number in its table, and from when it ages: a second, or the text of a UTC day."""
+    """A row's number in its table, and from when its limit counts: a second, or the text of a UTC day."""
 
     number: int
     start: int | str
 
 
 def _where(aged: Aged) -> str:
-    """The rows that age. The names and conditions are those of the retention table."""
+    """The SQL condition of the rows with this limit. Names and conditions come from the retention table."""
     set_at = f"{aged.column} IS NOT NULL AND CAST({aged.column} AS TEXT) <> ''"
     return f"{set_at} AND {aged.where}" if aged.where else set_at
 
@@ -56,7 +56,7 @@ async def first_run() -> int | None:
 
 
 async def record_runs(gone: dict[str, int], ran_at: int) -> None:
-    """Record a purge, kind → how many things went, inside the running transaction."""
+    """Record a purge, kind → how many things were erased, inside the running transaction."""
     await execute_many(
         "INSERT INTO purge_run (kind, ran_at, erased) VALUES ({}, {}, {}) ON CONFLICT (kind) DO UPDATE "
         "SET ran_at = excluded.ran_at, erased = excluded.erased",
@@ -65,7 +65,7 @@ async def record_runs(gone: dict[str, int], ran_at: int) -> None:
 
 
 async def started(aged: Aged) -> list[Started]:
-    """From when how many rows age."""
+    """The rows with this limit, counted by start."""
     return await fetch(
         Started,
         f"SELECT {as_it_lies(aged.column)} AS start, count(*) AS rows FROM {whole(aged.table)} "  # noqa: S608
@@ -74,13 +74,13 @@ async def started(aged: Aged) -> list[Started]:
 
 
 def _due(aged: Aged) -> str:
-    """The rows that began to age by a time, or nobody can say when."""
+    """The SQL condition of rows whose limit counts from a time or earlier, or whose time can't be read."""
     return f"{_where(aged)} AND ({aged.column} <= {{}} OR {no_time(aged.counts, aged.column)})"
 
 
 async def aged_rows(aged: Aged, latest: int | str, after: int, most: int) -> list[AgedRow]:
-    """At most so many rows that began to age by ``latest``, or nobody can say when; those with a number higher than
-    ``after``, by number."""
+    """At most ``most`` rows whose limit counts from ``latest`` or earlier, or whose time can't be read, with numbers
+    above ``after``, by number."""
     number = place_of_row()
     return await fetch(
         AgedRow,
@@ -91,12 +91,12 @@ async def aged_rows(aged: Aged, latest: int | str, after: int, most: int) -> lis
 
 
 async def delete_rows(aged: Aged, latest: int | str, numbers: list[int]) -> None:
-    """Delete rows by their numbers, inside the running transaction, those alone that are still due: another may have
-    the number by now. Any number of them: they stand in the text."""
+    """Delete rows by their numbers, inside the running transaction, but only those still due: another row may have the
+    number by now. The numbers are part of the text, so that there may be any number of them."""
     listed = ",".join(str(int(number)) for number in numbers)
     await execute(f"DELETE FROM {aged.table} WHERE {_due(aged)} AND {place_of_row()} IN ({listed})", latest)  # noqa: S608
 
 
 async def copies_stored() -> list[int | str]:
-    """When each copy of mail was stored; what lies there in place of a second, as it is."""
+    """When each copy of mail was stored; a damaged value is returned as it is."""
     return await fetch_column(f"SELECT {as_it_lies('stored_at')} FROM {whole('mail_copy')}")  # noqa: S608

@@ -7,7 +7,7 @@ from app.storage.engine import ENGINE
 
 
 class PurgeRunRow(Table, db=ENGINE, tablename="purge_run"):
-    """When a kind of data was purged last, and how many things went."""
+    """When a kind of data was last purged, and how many things were erased."""
 
     kind = Varchar(length=30, primary_key=True)
     ran_at = BigInt()

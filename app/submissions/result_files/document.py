@@ -24,8 +24,8 @@ class FileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: ``label`` distinguishes it from others in the file, ``values`` are the form's fields, ``notes`` remarks
-    for the sender."""
+    """One benchmark run: ``label`` distinguishes it from others in the file, ``values`` are the form's fields,
+    ``notes`` are remarks for the sender."""
 
     label: str
     values: dict[str, str]
@@ -34,7 +34,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file's rows, none where it is plain text, and its text."""
+    """A file: its text, and its rows, none if it is plain text."""
 
     text: str
     rows: list[Row] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Document:
 def document(data: bytes) -> Document:
     """Read bytes as rows.
 
-    Raises :class:`FileError` for what is too large, no text, or neither JSON, a table nor console output.
+    Raises :class:`FileError` if it is too large, no text, or neither JSON, a table nor console output.
     """
     if len(data) > MOST_BYTES:
         raise FileError(
@@ -53,7 +53,7 @@ def document(data: bytes) -> Document:
     text = _decoded(data)
     if not text:
         raise FileError("It is empty.")
-    begin = re.search(r"^[ \t]*[\[{]", text, re.MULTILINE)  # what a program prints before its JSON is passed over
+    begin = re.search(r"^[ \t]*[\[{]", text, re.MULTILINE)  # text that a program prints before its JSON is skipped
     if begin:
         if rows := _json_rows(text[begin.start() :].strip()):
             return Document(text, _bounded(rows))
@@ -73,7 +73,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _json_rows(text: str) -> list[Row]:
-    """The objects of a JSON array, of one object, or of JSON Lines; text after them is passed over."""
+    """The objects of a JSON array, of one object, or of JSON Lines; text after them is skipped."""
     found: list[Row] = []
     reader, at = json.JSONDecoder(), 0
     while at < len(text) and len(found) <= MOST_ROWS:
@@ -155,7 +155,7 @@ def average(total: Any, count: Any) -> str:
 
 
 def text_of(value: Any, most: int = 200) -> str:
-    """A short text, ``""`` for anything else. Half of a surrogate pair, which JSON may hold, is no character."""
+    """A short text, ``""`` for anything else. Lone surrogates, which JSON may contain, are removed."""
     return value.strip()[:most].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 

@@ -18,18 +18,18 @@ READS = {
 _TEST = re.compile(r"(?:pp(\d+))?(?:\+?tg(\d+))?(?: @ d(\d+))?")
 
 
-def read(told: Document) -> list[Run]:
+def read(file: Document) -> list[Run]:
     """The runs of such a file, none if it is another tool's."""
-    if told.rows and all({"pp", "tg", "pl", "speed_tg"} <= row.keys() for row in told.rows):
-        return [one for row in told.rows if (one := _batched(row))]
-    rows = [row for row in map(_tested, told.rows or _sql(told.text)) if row is not None]
+    if file.rows and all({"pp", "tg", "pl", "speed_tg"} <= row.keys() for row in file.rows):
+        return [one for row in file.rows if (one := _batched(row))]
+    rows = [row for row in map(_tested, file.rows or _sql(file.text)) if row is not None]
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
         groups[_set_up(row), plain(number(row.get("n_depth"))) or "0"].append(row)
     found = []
     for (_, depth), tests in groups.items():
-        told_apart = _told_apart(tests[0], rows)
-        found += [_with_label(one, told_apart) for one in _runs(_model(tests[0]), int(depth), tests)]
+        difference = _difference(tests[0], rows)
+        found += [_with_label(one, difference) for one in _runs(_model(tests[0]), int(depth), tests)]
     return [run("", one.values, *one.notes) for one in found] if len(found) == 1 else found
 
 
@@ -38,16 +38,16 @@ _OF_A_TEST = frozenset((
     "test_time",
     "test", "t/s",
 ))  # fmt: skip
-"""Columns that differ between the tests of one set-up. All others say what was measured: GPU, build, cache types,
-layers on the GPU, flash attention and whatever later versions add. Tests of two set-ups are never one run."""
+"""Columns that differ between the tests of one set-up. All others describe the set-up: GPU, build, cache types, layers
+on the GPU, flash attention and whatever later versions add. Tests of two set-ups are never one run."""
 
 
 def _set_up(row: Row) -> str:
     return repr(sorted((name, str(value)) for name, value in row.items() if name not in _OF_A_TEST))
 
 
-def _told_apart(row: Row, rows: list[Row]) -> str:
-    """The parts of a set-up that differ from the file's others, such as ``flash_attn 1``."""
+def _difference(row: Row, rows: list[Row]) -> str:
+    """The parts of a set-up that differ from the file's other set-ups, such as ``flash_attn 1``."""
     differing = [
         name for name in row
         if name not in _OF_A_TEST and name not in ("model_type", "model_filename", "model")
@@ -56,12 +56,12 @@ def _told_apart(row: Row, rows: list[Row]) -> str:
     return ", ".join(f"{name} {str(row[name])[:30]}" for name in differing[:4])
 
 
-def _with_label(one: Run, told_apart: str) -> Run:
-    return run(f"{one.label}; {told_apart}" if told_apart else one.label, one.values, *one.notes)
+def _with_label(one: Run, difference: str) -> Run:
+    return run(f"{one.label}; {difference}" if difference else one.label, one.values, *one.notes)
 
 
 def _tested(row: Row) -> Row | None:
-    """A row with n_prompt, n_gen, n_depth and avg_ts, whichever way it was written."""
+    """A row with n_prompt, n_gen, n_depth and avg_ts, from any of the formats; ``None`` if it is no test."""
     if "avg_ts" in row and "n_gen" in row:
         return row
     match = _TEST.fullmatch(str(row.get("test", "-")))

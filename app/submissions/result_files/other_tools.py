@@ -25,10 +25,10 @@ ENGINES = {"vllm": "vllm", "sglang": "sglang", "trt": "trtllm", "trtllm": "trtll
 PRECISIONS = {"bf16": "bf16", "fp16": "bf16", "fp8": "fp8", "fp4": "fp4", "int8": "int8", "int4": "int4"}
 
 
-def read(told: Document) -> list[Run]:
+def read(file: Document) -> list[Run]:
     """The runs of such a file, none if it is another tool's."""
     found: list[Run] = []
-    for row in told.rows:
+    for row in file.rows:
         for is_its, make in _TOOLS:
             if is_its(row):
                 found += make(row)

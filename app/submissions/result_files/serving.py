@@ -44,14 +44,14 @@ _CONSOLE = {
 }  # fmt: skip
 
 
-def read(told: Document) -> list[Run]:
+def read(file: Document) -> list[Run]:
     """The runs of such a file; none if it is another tool's.
 
     Raises :class:`FileError` for one that measured something else.
     """
-    rows: list[Row] = told.rows
-    if not rows and "Serving Benchmark Result" in told.text:
-        rows = list(_console(told.text))
+    rows: list[Row] = file.rows
+    if not rows and "Serving Benchmark Result" in file.text:
+        rows = list(_console(file.text))
     _refuse_other_benchmarks(rows)
     mine = [row for row in rows if len(_MARKS & row.keys()) >= 2]
     found = [one for row in mine if (one := _run(row, len(mine)))]

@@ -23,19 +23,19 @@ from app.benchmarks.mlperf import Verdict, verdicts
 from app.benchmarks.regret import BY_GPU, BY_SET_UP, Regret, regret
 
 LIMITS = {"tpot": 0.095, "worst": 0.16, "ttft": 0.26}
-"""The largest errors allowed with model × engine × generation left out: what was reached, with little room."""
+"""The largest errors allowed with model × engine × generation left out: slightly worse than what was reached."""
 LEAST_WITHIN = 0.82
 INSIDE = (0.76, 0.86)
-"""The share of left-out rows that the stated 80% range may hold, of either time, where the range was made without
-their group too."""
+"""The least and the largest share of left-out rows that the 80% range may contain, for either time, with the range made
+without their group too."""
 
 
 LEAST_FOUND, MOST_REGRET = 0.92, 0.02
-"""The share of measured questions whose cheapest GPU is found at least, and how much dearer what is taken is."""
+"""The least share of measured questions whose cheapest GPU is found, and the most by which the chosen one is dearer."""
 
 
 def failures(found: Errors) -> list[str]:
-    """What is worse than allowed, in words."""
+    """The errors that exceed a limit, in words."""
     told = [
         f"{name} {getattr(found, name):.1%} is over {limit:.1%}"
         for name, limit in LIMITS.items()
@@ -49,8 +49,8 @@ def failures(found: Errors) -> list[str]:
     return told
 
 
-def told(rows: Sequence[Row], guesses: Mapping[str, Sequence[Guess]]) -> tuple[str, Errors]:
-    """The tables as text, and the errors that are judged."""
+def tables(rows: Sequence[Row], guesses: Mapping[str, Sequence[Guess]]) -> tuple[str, Errors]:
+    """The tables as text, and the errors that are compared with the limits."""
     lines = [HEADING, *(line(f"whole {kind}s", errors_of(rows, found)) for kind, found in guesses.items())]
     places = guesses["place"]
     for name, of in GROUPS.items():
@@ -61,7 +61,7 @@ def told(rows: Sequence[Row], guesses: Mapping[str, Sequence[Guess]]) -> tuple[s
 
 
 def lost(name: str, found: Regret) -> str:
-    """What following the predictions costs, in words."""
+    """The regret of following the predictions, in words."""
     return (
         f"cheapest {name} of {found.questions} measured questions found: {found.found:.1%}; regret {found.mean:.1%} on "
         f"average, {found.most:.1%} at most"
@@ -69,8 +69,8 @@ def lost(name: str, found: Regret) -> str:
 
 
 MLPERF = {"tpot": 0.16, "inside": 0.70}
-"""The largest median error allowed on MLPerf's rows, and the least share in the stated range, at the load in flight:
-what was reached, with little room."""
+"""The largest median error allowed on MLPerf's rows and the least share within the range, with the measured number of
+requests in flight: slightly worse than what was reached."""
 
 
 def verdict_line(kind: str, found: Verdict) -> str:
@@ -88,7 +88,7 @@ VERDICTS = f"{'MLPerf v5.1, never fitted to':38} {'rows':>5} " + " ".join(
 
 
 def judged_on_mlperf() -> list[str]:
-    """Print the verdicts; what is worse than allowed, in words."""
+    """Print the verdicts; returns those that exceed a limit, in words."""
     print("\n".join([VERDICTS, *(verdict_line(kind, v) for kind, group in verdicts() for v in group)]))
     every = verdicts()[0][1][0].in_flight
     tpot, inside = every.tpot or 1.0, every.inside or 0.0
@@ -97,7 +97,7 @@ def judged_on_mlperf() -> list[str]:
 
 
 def main() -> int:
-    text, errors = told(open_rows(), judged_folds())
+    text, errors = tables(open_rows(), judged_folds())
     print(text)
     found = failures(errors)
     print()

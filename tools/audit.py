@@ -1,7 +1,7 @@
 """`make audit`: known faults and licences of everything that is locked, and the bill of materials.
 
-Exit status 1 for a known fault or a licence nobody agreed to, 3 if the fault database could not be asked: what was not
-checked is never called sound.
+Exit status 1 for a known fault or a licence that is not on our list, 3 if the fault database could not be asked: what
+was not checked is never reported as free of faults.
 """
 
 import json
@@ -22,8 +22,8 @@ AGREED = re.compile(
     r"HPND|Unlicense|CC0-1\.0|Zlib|ZPL|LGPL|Lesser General Public)",
     re.IGNORECASE,
 )
-"""Licences that let the site be run and its source stay under its own; LGPL and MPL for libraries that are used as
-they come."""
+"""Licences under which a library may be used here: those that leave our own licence as it is; LGPL and MPL only for
+libraries that are used unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def write_bill(packages: list[Package], path: Path) -> None:
 
 
 def main() -> int:
-    """Check and tell; see the module for the exit status."""
+    """Check, print the results, and write the bill of materials; the module's docstring explains the exit status."""
     packages = locked()
     odd = [package for package in packages if not package.agreed]
     faults, unchecked = judge(ask_for_faults())

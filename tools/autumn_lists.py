@@ -1,5 +1,5 @@
-"""The public lists of summer and autumn 2026 as raw offers. What is known of each list, its gaps and its wrong labels,
-stands here; the rules themselves are the normaliser's.
+"""The public price lists of summer and autumn 2026 as raw offers. The known gaps and wrong labels of each list are
+handled here; the general rules are the normaliser's.
 """
 
 import csv
@@ -29,7 +29,8 @@ SOURCES = {
 
 _FEED_PROVIDERS = {"datacrunch": "Verda", "lambdalabs": "Lambda", "vastai": "Vast.ai", "runpod": "RunPod"}
 FAR_BELOW = 4
-"""A market of a provider that asks under this share of what its other market asks for the card is not the card."""
+"""If a provider's other market charges more than this many times a price for the same GPU, the price is not of that
+GPU."""
 
 
 def text_of(path: Path) -> str:
@@ -80,7 +81,7 @@ def _index(folder: Path) -> Iterator[RawOffer]:
 
 
 def _without_far_below(raws: list[RawOffer]) -> list[RawOffer]:
-    """Refuse a card whose price in one market of a provider is far under that in its other market."""
+    """Refuse a price that is far below the price of the same GPU in the provider's other market."""
     dearest: dict[tuple[str, str], Decimal] = {}
     for raw in raws:
         kind, price = (raw.provider, raw.product), Decimal(str(raw.amount_per_gpu_hour or 0))
@@ -118,7 +119,7 @@ def _gcp(folder: Path) -> Iterator[RawOffer]:
 def machine_offer(
     source: str, provider: str, product: str, known: dict[str, Machine], row: dict[str, str], seen: int, reference: str
 ) -> RawOffer:
-    """The raw offer of a whole machine, whose cards a table of ours names, as the list does not."""
+    """The raw offer of a whole machine; the list names the machine only, so its GPUs come from our own table."""
     machine = known.get(product)
     raw = RawOffer(
         source=source, provider=provider, gpu=machine.gpu if machine else product,

@@ -1,4 +1,4 @@
-"""The benchmark harness: ``make bench``. Ratios first: a machine's speed drifts, a ratio taken in turns holds.
+"""The benchmark harness: ``make bench``. Mostly ratios, measured in turns, because the speed of a machine drifts.
 
 ``make bench ARGS="page edge"`` runs some of: page, edge, render, size, import, start, refresh,
 history, estimate, log, purge, flood, mailbox, parsers, lighthouse,
@@ -32,7 +32,7 @@ def measure(name: str) -> None:
 def main(names: list[str]) -> None:
     """Print a table of the parts ``names``, or of all.
 
-    Each part has a process of its own: what one imports and holds would count as another's memory.
+    Each part runs in a process of its own: otherwise one part's imports and data would count as another's memory.
     """
     if unknown := [name for name in names if name not in PARTS]:
         raise SystemExit(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")

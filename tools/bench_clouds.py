@@ -1,4 +1,4 @@
-"""The clouds of the benchmark of a refresh, in a process of their own: answers in their real shapes, only larger."""
+"""Fake clouds for the benchmark of a refresh, in a process of their own: answers in their real shapes, but larger."""
 
 import copy
 import random

@@ -1,4 +1,4 @@
-"""How quick the estimator is: in Python on one core, and when a field of the calculator changes."""
+"""Benchmarks of the estimator: in Python on one core, and in the browser when a field of the calculator changes."""
 
 import re
 import shutil
@@ -30,7 +30,8 @@ _CHANGE = """async (n) => { const field = document.getElementById('c-output'), t
 
 
 def estimate(folder: Path) -> Iterator[Line]:
-    """Estimates a second over the measured rows; a field's change until the rows stand; sizes; a first render."""
+    """Estimates per second over the measured rows; the time from a field's change until all rows are shown; sizes; a
+    first render."""
     asked = [row.ask for row in load_rows()]
     constants = fitted()["constants"]
     rates = []

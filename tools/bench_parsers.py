@@ -1,7 +1,7 @@
-"""What each parser of foreign text costs at worst: processor time and memory over a corpus of hostile inputs.
+"""The worst cost of each parser of foreign text: processor time and memory over a corpus of hostile inputs.
 
-Each input is read in a process of its own, as long as it takes; what the site reads in a limited process is read so
-here.
+Each input is read in a process of its own, without a limit on time; what the site reads in a limited process is read in
+the same limited process here.
 """
 
 import asyncio

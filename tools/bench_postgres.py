@@ -1,7 +1,7 @@
 """Benchmarks of an installation on PostgreSQL: pages, a refresh, and a change that another node made.
 
-The server is a PostgreSQL of its own on loopback, with every write synced to disk. Pages of both engines are measured
-in turns, so that the machine's own drift falls on both.
+The server is a separate PostgreSQL on loopback, with every write synced to disk. Pages of both engines are measured in
+turns, so that the drift of the machine affects both.
 """
 
 import asyncio
@@ -86,7 +86,7 @@ def _pages(folder: Path) -> Iterator[Line]:
 
 
 async def _changes(url: str, client: http.client.HTTPConnection) -> list[float]:
-    """How long each change of a price, made by another process, takes to be on the node's page."""
+    """Seconds from each change of a price, made by another process, until it is on the node's page."""
     engine.use(url)
     path, waits = "/api/prices?gpu=h100-sxm-80gb&tier=on-demand", []
     async with engine.alone():

@@ -40,7 +40,7 @@ def _latency(url: str, going: Callable[[], bool]) -> tuple[float, float, float]:
 
 
 def refresh(folder: Path) -> Iterator[Line]:
-    """Twenty-six sources, 60,000 offers: time, memory, and what the web feels of it."""
+    """A refresh of twenty-six sources with 60,000 offers: its time and memory, and the web's latency meanwhile."""
     with _large_clouds() as url:
         names = fake_clouds.NAMES
         environment = {**os.environ, "INFERENCEBENCH_DATA_DIR": str(folder / "site"),
@@ -86,8 +86,8 @@ def _large_clouds() -> Iterator[str]:
 
 
 def _beside_a_site(folder: Path, command: list[str], environment: dict[str, str]) -> tuple[list[Line], float, float]:
-    """A refresh while pages are read: what their readers feel; its peak memory in MB; and the seconds of a second
-    refresh, which finds nothing new."""
+    """A refresh while pages are read: lines about the pages' latency; its peak memory in MB; and the seconds of a
+    second refresh, which finds nothing new."""
     with site(folder, free_port()) as pages:
         end = time.perf_counter() + 8
         rest, _, _ = _latency(pages, lambda: time.perf_counter() < end)

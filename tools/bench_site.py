@@ -1,4 +1,4 @@
-"""What the benchmarks share: starting a site, asking it, and measuring two things in turns."""
+"""Helpers of the benchmarks: starting a site, sending requests, and measuring two things in turns."""
 
 import os
 import re
@@ -44,7 +44,7 @@ def wait_for(url: str) -> None:
 
 
 def first_answer(port: int, path: str) -> None:
-    """Wait for the first 200; plain sockets, so that the asking costs next to nothing."""
+    """Wait for the first answer of 200, by plain sockets, so that the requests themselves cost next to nothing."""
     while True:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:

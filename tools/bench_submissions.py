@@ -54,7 +54,7 @@ def flood(folder: Path) -> Iterator[Line]:
 
 
 def p99(seconds: list[float]) -> float:
-    """Milliseconds."""
+    """The 99th percentile of ``seconds``, in milliseconds."""
     return sorted(seconds)[int(len(seconds) * 0.99)] * 1e3
 
 
@@ -63,7 +63,7 @@ def size(folder: Path) -> int:
 
 
 def post(port: int, form: dict[str, str]) -> None:
-    """All posts, from four connections."""
+    """Send all posts, over four connections."""
 
     def some(first: int) -> None:
         with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -99,7 +99,7 @@ print(counts["read"], time.perf_counter() - began, resource.getrusage(resource.R
 
 
 def mailbox(folder: Path) -> Iterator[Line]:
-    """One reading of a Maildir of a hundred thousand messages; each takes a bounded share of them."""
+    """One poll of a Maildir with a hundred thousand messages, of which each poll reads a limited number."""
     new = folder / "data" / "mail" / "inbox" / "new"
     new.mkdir(parents=True)
     for number in range(MESSAGES):

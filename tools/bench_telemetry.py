@@ -1,4 +1,4 @@
-"""What the access log costs, and what a purge of much does to those who read meanwhile."""
+"""Benchmarks of the access log's cost, and of pages' latency during a large purge."""
 
 import os
 import socket
@@ -122,7 +122,7 @@ def cpu(pid: int) -> float:
 
 
 def purge(folder: Path) -> Iterator[Line]:
-    """Ten million rows of the log past their limit, and a million rows of counters, go while pages are read."""
+    """Deleting ten million expired rows of the log, and a million of counters, while pages are read."""
     from app.core import clock
     from app.core.settings import load
     from app.privacy.retention import purge as privacy_purge
@@ -226,7 +226,7 @@ def latencies(port: int, work: Callable[[], Any]) -> list[float]:
 
 
 def write_beside(path: str, waits: list[float], stop: threading.Event) -> None:
-    """Take the write lock again and again, as a refresh would, and note how long each taking waited."""
+    """Take the write lock repeatedly, as a refresh would, and note how long each attempt waited, in ``waits``."""
     connection = sqlite3.connect(path, timeout=10, isolation_level=None)
     connection.execute("PRAGMA busy_timeout = 0")
     while not stop.is_set():

@@ -8,11 +8,11 @@ from app.web.front import Front
 
 class _NoLog:
     def note(self, *_: Any) -> None:
-        """Note nothing."""
+        """Write nothing."""
 
 
 def create_app() -> Front:
-    """The application, whose log takes note of nothing."""
+    """The application, with a log that writes nothing."""
     made = create_site()
     made.access = _NoLog()
     return made

@@ -1,10 +1,10 @@
 """Refit the estimator's constants from the measured rows: ``make calibrate``.
 
-Errors are told on folds that leave whole groups out of the fit: model × engine × generation, models, generations. The
-constants of every fold are kept, so that ``make accuracy`` can judge the formulas again without fitting anything. The
-sealed campaigns take no part but in the last fit: they are judged once by constants, offsets and ranges made without
-them; then the constants and offsets that ship are made from all rows. ``COMMUNITY=FILE.csv`` adds reported rows.
-What the constants of before predict of new shipped rows is written into their ledger first.
+Errors are measured on folds that leave whole groups out of the fit: model × engine × generation, models, generations.
+The constants of every fold are stored, so that ``make accuracy`` can judge the formulas again without fitting. The
+sealed campaigns take part only in the last fit: first they are judged by constants, offsets and ranges made without
+them, then the constants and offsets that ship are made from all rows. ``COMMUNITY=FILE.csv`` adds reported rows. Before
+any fit, the previous constants' predictions for new shipped rows are written into their ledger.
 """
 
 import csv
@@ -25,7 +25,7 @@ from app.benchmarks import shipped_ledger
 from app.benchmarks.accuracy import Row, by_group, errors_of, every, row_of, sealed, worst_groups
 from app.benchmarks.calibration_report import REPORT, compute_report
 from app.benchmarks.folds import FOLDS, KINDS, judged, left_out_of, offsets, residual
-from app.benchmarks.ranges import edges, lies
+from app.benchmarks.ranges import edges, measured_ratios
 from app.core import clock
 from app.estimate.constants import CONSTANTS, FITTED, frozen
 from app.estimate.speed import estimate
@@ -37,15 +37,15 @@ NAMES = [constant.name for constant in CONSTANTS]
 EXPECTED = np.log([constant.expected for constant in CONSTANTS])
 SPREAD = np.array([constant.spread for constant in CONSTANTS])
 TTFT_WEIGHT = 0.35
-"""The first token's time scatters about three times as much as the others'."""
+"""Weight of times to the first token: they scatter about three times as much as times per token."""
 THROUGHPUT_WEIGHT = 0.7
-"""Of an offline run neither what it ran at once nor its start and end are stated."""
+"""Weight of offline runs: neither the number of running sequences nor their start and end are stated."""
 DRAWN = 0.5
-"""How strongly constants are drawn to what is expected of them: weaker than what made the smallest errors on the
-folds (1 to 2), since expected values were chosen with the rows in view."""
+"""How strongly constants are pulled to their expected values: less than what gave the smallest errors on the folds (1
+to 2), since the expected values were chosen with the rows in view."""
 DRAWN_FIRST = 0.1
-"""The same for constants of the first token's time alone: of bursts and queues nothing is known beforehand, and folds
-that leave whole groups out err the less, the less these are drawn (0.31 at 0.5, 0.24 at 0.1)."""
+"""The same for constants of the time to the first token: nothing is known beforehand about bursts and queues, and folds
+that leave whole groups out err less with a weaker pull (0.31 at 0.5, 0.24 at 0.1)."""
 FIRST = ("first", "queue", "burst")
 ROBUST = 0.1
 PULL = np.array([DRAWN_FIRST if constant.name.startswith(FIRST) else DRAWN for constant in CONSTANTS])
@@ -64,7 +64,8 @@ def every_row() -> tuple[Row, ...]:
 
 
 def weights(rows: Sequence[Row]) -> Vector:
-    """A group measured often says little more than one measured a few times: weight by the fourth root."""
+    """The weight of each row: by the fourth root of its group's size, since a group measured often says little more
+    than one measured a few times."""
     counts = Counter(row.place for row in rows)
     weight = np.array([counts[row.place] ** -0.25 for row in rows])
     return weight / weight.mean()
@@ -132,7 +133,7 @@ def fit(
 def judge_sealed(
     rows: Sequence[Row], open_: Sequence[Row], constants: dict[str, float], ranges: dict[str, Any]
 ) -> dict[str, Any]:
-    """The errors on the sealed campaigns, by group, of what was made without them."""
+    """The errors on the sealed campaigns, by group, of constants, offsets and ranges made without them."""
     closed = [row for row in rows if row.campaign in sealed()]
     guesses = judged(open_, constants, closed, ranges)
     rests_on = {id(row): guess.rests_on for row, guess in zip(closed, guesses, strict=True)}
@@ -154,8 +155,8 @@ def prices() -> dict[str, float]:
     return {gpu: micro / 1e6 for gpu, micro in sorted(found.items())}
 
 
-def tell() -> None:
-    """Write what pages tell of the rows that folds left out."""
+def write_report() -> None:
+    """Write the report that pages show about the rows that folds left out."""
     found = compute_report(prices())
     lines = ",\n".join(json.dumps(row) for row in found.pop("rows"))
     REPORT.write_text(json.dumps(found, indent=1)[:-2] + f',\n "rows": [\n{lines}\n ]\n}}\n', encoding="utf-8")
@@ -184,7 +185,7 @@ def main() -> None:
         k in of.items()) + "\n}" for kind, of in folds.items()) + "\n}\n",
         encoding="utf-8",
     )  # fmt: skip
-    ranges = edges(lies(kept_rows, folds, named(without)))
+    ranges = edges(measured_ratios(kept_rows, folds, named(without)))
     constants = named(whole)
     fitted = {
         "date": clock.now().date().isoformat(), "data": f"{len(rows)} measured rows", "expected": frozen(),
@@ -192,7 +193,7 @@ def main() -> None:
         "sealed": judge_sealed(rows, kept_rows, named(without), ranges),
     }  # fmt: skip
     FITTED.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
-    tell()
+    write_report()
 
 
 if __name__ == "__main__":

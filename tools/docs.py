@@ -1,6 +1,6 @@
 """Write the pages of ``docs/`` that are made from the code: ``python -m tools.docs``. ``--check`` compares them.
 
-A test runs the comparison, so a page can't say other than the code does.
+A test runs the comparison, so that the pages never differ from the code.
 """
 
 import ast
@@ -93,7 +93,7 @@ def arrows() -> dict[str, set[str]]:
 
 
 def drawn(all_arrows: dict[str, set[str]]) -> dict[str, set[str]]:
-    """The arrows worth drawing: those that no longer way through other rooms already tells."""
+    """The arrows to draw: those that are not implied by a longer path through other rooms."""
 
     def reach(room: str, seen: set[str]) -> set[str]:
         for there in all_arrows.get(room, set()) - seen:
@@ -120,7 +120,7 @@ def picture() -> str:
 
 
 def architecture() -> str:
-    """``docs/architecture.md`` with its picture made anew; its words are written by hand."""
+    """``docs/architecture.md`` with its picture remade from the imports; its text is written by hand."""
     text = ARCHITECTURE.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     return f"{before}{BEGIN}\n{picture()}\n{END}{rest.split(END)[1]}"

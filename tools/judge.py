@@ -1,4 +1,4 @@
-"""Judges the formulas for real traffic on 500 random loads that nothing was chosen on: ``python -m tools.judge``.
+"""Compare the formulas for real traffic with simulation on 500 random loads: ``python -m tools.judge``.
 
 Writes ``app/estimate/simulation_errors.json``, which /methodology shows. The seed is used for nothing else: no formula
 was made with these loads in view.
@@ -32,8 +32,8 @@ def _rows(verdicts: list[Verdict]) -> dict[str, Any]:
     return {"count": len(verdicts), "errors": rows}
 
 
-def told(found: list[tuple[str, Verdict]]) -> dict[str, Any]:
-    """What the page tells of all verdicts."""
+def report_of(found: list[tuple[str, Verdict]]) -> dict[str, Any]:
+    """The errors of all verdicts, as :func:`app.estimate.simulation_errors.judged` describes them."""
     steady = [(kind, one) for kind, one in found if one.said.busy < 1]
     kinds: dict[str, list[Verdict]] = {
         "formulas": [one for _, one in steady if one.said.sure],
@@ -49,11 +49,11 @@ def told(found: list[tuple[str, Verdict]]) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Run, write, print."""
+    """Run the comparison, write the file and print it."""
     cores = os.cpu_count() or 1
     with ProcessPoolExecutor(cores) as pool:
         found = [row for rows in pool.map(_part, [(n, cores) for n in range(cores)]) for row in rows]
-    made = told(found)
+    made = report_of(found)
     FILE.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     json.dump(made, sys.stdout, indent=1)
     return 0

@@ -1,6 +1,6 @@
 """Write the prices of token APIs for the tracked models, from `genai-prices`: ``make api-prices``.
 
-Prices by volume or time of day, free and batch offers are left out: what stands is the plain price of a token.
+Prices by volume or time of day, free and batch offers are left out: only plain prices per token are kept.
 """
 
 import csv
@@ -26,7 +26,7 @@ def plain_name(name: str) -> str:
 
 
 def usd(price: Any, name: str) -> float | None:
-    """USD for a million tokens, if it is one plain number above 0."""
+    """USD per million tokens; ``None`` unless it is one plain number above 0."""
     value = getattr(price, name, None)
     return float(value) if isinstance(value, int | float | Decimal) and value > 0 else None
 

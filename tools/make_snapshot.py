@@ -1,8 +1,8 @@
 """Make the shipped snapshot from the raw public lists: ``python -m tools.make_snapshot FOLDER``.
 
-FOLDER holds ``offers.csv`` and ``price_history.csv`` as their publishers left them, and the later lists in ``autumn``.
-What is known of the first two lists, their gaps and wrong labels, stands here; of the later ones in
-:mod:`tools.autumn_lists`; the rules themselves are the normaliser's.
+FOLDER holds ``offers.csv`` and ``price_history.csv`` as they were published, and the later lists in ``autumn``. Known
+gaps and wrong labels of the first two lists are handled here, those of the later ones in :mod:`tools.autumn_lists`; the
+general rules are the normaliser's.
 """
 
 import csv
@@ -154,7 +154,7 @@ def _history_key(provider: str, gpu: str, tier: str, region: str, price: str) ->
 
 
 def _price_since(folder: Path) -> dict[tuple[str, ...], str]:
-    """The first of the unbroken run of recorded days, up to the last, on which each price stood."""
+    """The first day of the unbroken run of recorded days, up to the last one, on which each price was the same."""
     rows = rows_of(folder, "price_history.csv")
     days = sorted({row["date"] for row in rows})
     seen: dict[tuple[str, ...], set[str]] = {}
@@ -176,7 +176,7 @@ def _price_since(folder: Path) -> dict[tuple[str, ...], str]:
 
 
 def make(folder: Path) -> Batch:
-    """Normalise the raw lists. Their own last instant is the clock, so that the outcome never changes."""
+    """Normalise the raw lists. The latest instant in them serves as the clock, so that the result never changes."""
     raws = [*raw_offers(folder), *autumn_lists.raw_offers(folder / "autumn")]
     return normalise_batch(raws, {}, max(raw.fetched_at for raw in raws))
 

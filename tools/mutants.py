@@ -1,7 +1,7 @@
 """Break the code that keeps each promise, one small change at a time, and see the tests catch it: ``make mutants``.
 
-``docs/mutants.toml`` lists the changes: the promise, the file, the text that stands there once, what to put in its
-place, and the tests that have to fail. Each runs in a copy of the tree of its own; the working tree is never touched.
+``docs/mutants.toml`` lists the changes: the promise, the file, the text to replace, which occurs there once, its
+replacement, and the tests that have to fail. Each runs in its own copy of the tree; the working tree is never touched.
 Exit status 1 if one survives. ``--only P-8b`` takes the changes of one promise.
 """
 
@@ -24,8 +24,8 @@ _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", "data", "dist
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change: ``old`` stands exactly once in ``file``; ``tests`` are what pytest is given, and at least one of
-    them fails."""
+    """One change: ``old`` occurs exactly once in ``file`` and is replaced by ``new``; at least one of ``tests``,
+    arguments for pytest, has to fail."""
 
     promise: str
     what: str
@@ -42,7 +42,7 @@ def mutants() -> list[Mutant]:
 
 
 def faults() -> Iterator[str]:
-    """What is wrong with the list itself: a text that stands there not once, a test file that does not exist."""
+    """Faults of the list itself: a text that does not occur exactly once, a test file that does not exist."""
     for one in mutants():
         count = (ROOT / one.file).read_text(encoding="utf-8").count(one.old)
         if count != 1:

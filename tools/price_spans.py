@@ -1,8 +1,9 @@
-"""Past prices of the raw lists as spans: a price with the days from which and until which it is known to have stood.
+"""Past prices of the raw lists as spans: a price with the first day and the day after the last on which it is known to
+have been valid.
 
 Two kinds of list are read. The daily list states each price of each day; the karpenter lists state a price on the day
-on which it changed, which then holds until the next change or the list's last day. Where both speak of a provider's
-card in a region, the list of changes is the closer one: it names the machine.
+on which it changed, and it is valid until the next change or the list's last day. If both have a provider's GPU in a
+region, the list of changes is used: it is more exact, because it names the machine.
 """
 
 from collections import Counter
@@ -28,15 +29,15 @@ Span = tuple[str, str, Decimal]
 """(first day, day after the last, USD per GPU-hour)."""
 
 ORACLES_PARTS = {("oci", "L40S", Decimal("0.6")), ("oci", "L40S", Decimal("3.5")), ("oci", "B200", Decimal(16))}
-"""Rows of the daily list that tell a part of Oracle's list as a card in its cloud, see :mod:`tools.make_snapshot`."""
+"""Rows of the daily list that are only a part of a price in Oracle's list, see :mod:`tools.make_snapshot`."""
 BY_MACHINE = ("aws", "azure", "gcp")
 AWS_LAST, GCP_LAST = "2026-07-20", "2026-08-03"
 
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Rows of the shipped history, how many raw rows were read, and why how many of them are not in it: every row that
-    was read is in a span or in ``aside``."""
+    """The rows of the shipped history, ``kept``; the number of raw rows ``read``; and why rows are not in it → their
+    number, ``aside``. Every row that was read is in a span or counted in ``aside``."""
 
     kept: list[tuple[str, ...]]
     read: int
@@ -48,8 +49,8 @@ MACHINE, SLICE = "another machine's price is no change", "a slice of a card"
 
 
 def of_lists(folder: Path, superseded: Iterable[RawOffer] = ()) -> Spans:
-    """The spans of all three lists, one price at a time for each kind: its provider's lowest. ``superseded`` are the
-    offers in whose place a later list's stand: what they asked is past, and is told where no list of days does."""
+    """The spans of all three lists, one price at a time for each kind: its provider's lowest. ``superseded`` are offers
+    that a later list replaced: their prices are past, and are used if no list of days has that kind."""
     daily_rows = rows_of(folder, "price_history.csv")
     daily, aside = _daily(daily_rows)
     changes, unused, read = _changes(folder / "autumn")
@@ -73,9 +74,9 @@ def of_lists(folder: Path, superseded: Iterable[RawOffer] = ()) -> Spans:
 
 
 def _of_offers(superseded: Iterable[RawOffer]) -> tuple[dict[Kind, list[Span]], Counter[str], int]:
-    """The spans of offers of whole cards, each from the day of its price to the day on which it was seen; why others
-    have none; and how many were read. Of the clouds whose later lists name each machine none are made: another
-    machine's price is no change."""
+    """The spans of offers of whole GPUs, each from the day of its price to the day on which it was seen; why others
+    have none; and how many were read. None are made for clouds whose later lists name each machine: the price of
+    another machine is no change of price."""
     found: dict[Kind, list[Span]] = {}
     aside: Counter[str] = Counter()
     raws = list(superseded)
@@ -152,7 +153,7 @@ def _changes(folder: Path) -> tuple[dict[Kind, list[Span]], Counter[str], int]:
 
 
 def _lowest(spans: Iterable[Span]) -> list[Span]:
-    """One price at a time: the lowest of those that stand, days of the same price joined."""
+    """One price at a time: the lowest of those valid, with days of the same price merged."""
     known = list(spans)
     edges = sorted({day for begin, end, _ in known for day in (begin, end)})
     found: list[Span] = []

@@ -1,1 +1,1 @@
-"""Measured results of serving, and the prediction for the same row."""
+"""Measurements of serving, predictions for the same set-ups, and the estimator's errors."""

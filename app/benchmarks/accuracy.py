@@ -1,4 +1,4 @@
-"""How far predictions are from measurements: rows, their errors by group, and the share inside a stated range."""
+"""The estimator's errors: measured rows, the errors of their predictions by group, and the share within the range."""
 
 import json
 from collections import defaultdict
@@ -16,9 +16,9 @@ from app.estimate.speed import Speed
 
 SEALED = Path(__file__).with_name("sealed.json")
 CAMPAIGN = ("source", "measured_on", "engine", "engine_version", "model", "gpu", "precision")
-"""The columns that tell one campaign of measurements from another."""
+"""The columns that identify a campaign of measurements."""
 LARGE = 20
-"""Rows from which on a pair can be the worst."""
+"""The least rows of a pair (model and GPU) that counts for the worst error."""
 TIMES = ("tpot", "ttft")
 
 
@@ -40,7 +40,7 @@ class Row:
 
     @property
     def model(self) -> str:
-        """The name that variants and models of the same runs share."""
+        """The name that a model's variants, and models published from the same runs, share."""
         return self.ask.model
 
     @property
@@ -53,7 +53,7 @@ class Row:
 
     @property
     def place(self) -> str:
-        """Model, engine and generation: what a fold leaves out."""
+        """Model, engine and GPU generation: the group that a fold leaves out."""
         return self.ask.group.rsplit("|", 1)[0]
 
 
@@ -68,13 +68,13 @@ def row_of(plain: Mapping[str, str]) -> Row:
 
 @cache
 def every() -> tuple[Row, ...]:
-    """The shipped rows that nothing is held against, those of throughput last."""
+    """The shipped rows without a doubt, those of throughput last."""
     return tuple(row_of(plain) for plain in every_row() if not plain["doubt"])
 
 
 @cache
 def doubtful() -> tuple[Row, ...]:
-    """The shipped rows that something is held against: shown, and otherwise left alone."""
+    """The shipped rows with a doubt noted: they are shown, but neither fitted nor judged."""
     return tuple(row_of(plain) for plain in every_row() if plain["doubt"])
 
 
@@ -92,7 +92,7 @@ def load_rows() -> tuple[Row, ...]:
 
 @cache
 def sealed() -> frozenset[tuple[str, ...]]:
-    """The campaigns that were named before fitting and take no part in it until the release."""
+    """The campaigns that were chosen before fitting and take no part in it until the release."""
     return frozenset(tuple(campaign) for campaign in json.loads(SEALED.read_text(encoding="utf-8"))["campaigns"])
 
 
@@ -117,8 +117,8 @@ class Errors:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """The prediction of a row by constants and offsets that it took no part in, and the ranges that it would be told
-    with, as factors on its times; ``stretch`` is how an error of the steps carries to the time per token."""
+    """The prediction of a row by constants and offsets that were fitted without it, and its ranges, as factors on its
+    times; ``stretch`` is how an error of the steps carries to the time per token."""
 
     speed: Speed
     rests_on: str
@@ -176,7 +176,7 @@ GROUPS: dict[str, Callable[[Row], str]] = {
     "model": lambda row: row.plain["model"],
     "regime": _regime,
 }
-"""What error tables are told by."""
+"""Kind of group → a row's group, for the tables of errors."""
 
 
 def by_group(rows: Sequence[Row], guesses: Sequence[Guess], of: Callable[[Row], str]) -> list[tuple[str, Errors]]:

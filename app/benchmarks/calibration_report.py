@@ -1,5 +1,5 @@
-"""What the last calibration said of the rows that it left out, for pages: computing it takes a minute, reading it
-none."""
+"""The report of the last calibration about the rows that it left out, for pages. It is stored because computing it
+takes a minute."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 from app.benchmarks.accuracy import GROUPS, Guess, Row, by_group, doubtful, errors_of, every, open_rows, worst_groups
 from app.benchmarks.folds import KINDS, left_out, load_folds, unseen
-from app.benchmarks.ranges import lies, nested
+from app.benchmarks.ranges import measured_ratios, nested
 from app.benchmarks.regret import BY_GPU, BY_SET_UP, regret
 
 REPORT = Path(__file__).with_name("calibration_report.json")
@@ -33,10 +33,10 @@ def _errors(rows: Sequence[Row], guesses: Sequence[Guess]) -> dict[str, Any]:
 
 @cache
 def judged_folds() -> dict[str, list[Guess]]:
-    """By what was left out, the predictions of the open rows; neither they nor their ranges know anything of the
-    row's group."""
+    """Kind of fold → the predictions of the open rows; neither a prediction nor its range was fitted with the row's
+    group."""
     rows, folds = open_rows(), load_folds()
-    found = lies(rows, folds, folds["sealed"]["all"])
+    found = measured_ratios(rows, folds, folds["sealed"]["all"])
     return {kind: nested(rows, left_out(rows, folds, kind), found) for kind in KINDS}
 
 
@@ -68,6 +68,6 @@ def _short(value: float | str) -> float | str:
 
 @cache
 def calibration_report() -> dict[str, Any]:
-    """What :func:`compute_report` was at the last calibration."""
+    """The result of :func:`compute_report` at the last calibration."""
     found: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
     return found

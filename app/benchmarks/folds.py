@@ -1,5 +1,5 @@
-"""Offsets, and the predictions of rows by constants that they took no part in: what a calibration leaves
-behind."""
+"""Cross-validation: the folds of the last calibration, offsets, and predictions of rows by constants fitted without
+them."""
 
 import json
 from collections import defaultdict
@@ -21,8 +21,8 @@ FOLDS = Path(__file__).with_name("folds.json")
 KINDS = ("place", "model", "generation")
 """What folds leave out: model × engine × generation, whole models, whole generations of GPUs."""
 FAMILY_SHRINK = 3
-"""A family's models differ more than a group's campaigns: its offset is drawn to 1 by n/(n+3), n models × engines
-measured."""
+"""A family's offset is shrunk by n/(n+3), with n models × engines measured: its models differ more than the campaigns
+of a group."""
 
 
 @cache
@@ -53,7 +53,7 @@ time."""
 
 
 def residual(row: Row, constants: Mapping[str, float]) -> Residual:
-    """How far physics alone lies from a row."""
+    """The residual of a row predicted by ``constants`` alone, without offsets."""
     ask = row.ask
     speed = estimate(ask.shape, ask.card, ask.layout, ask.traffic, constants)
     if not speed.fits:
@@ -65,30 +65,31 @@ def residual(row: Row, constants: Mapping[str, float]) -> Residual:
 FULL, FULL_FIRST = 50, 15
 """Rows from which on a campaign counts as one, for a step's and for a first token's time; fewer count in proportion."""
 WAITED = log(3)
-"""A first token's time of more than three times what physics says is no kernel's: the request waited for a place that
-the set-up does not state, or the engine compiled. It takes no part in offsets."""
+"""A time to the first token of more than three times the prediction (as a logarithm) takes no part in offsets: the
+request waited for a free slot that the row does not state, or the engine was compiling."""
 THROUGHPUT_COUNTS = 0.25
-"""A campaign of offline throughput says less of a step: what ran at once is not stated."""
+"""The weight of a campaign of offline throughput: it says less about a step, since the number of running sequences is
+not stated."""
 
 
-_LIES: dict[tuple[int, tuple[float, ...]], list[Residual]] = {}
+_RESIDUALS: dict[tuple[int, tuple[float, ...]], list[Residual]] = {}
 
 
 def residuals_of(rows: Sequence[Row], constants: Mapping[str, float]) -> list[Residual]:
-    """:func:`residual` of every row; those of the open rows are kept, since ranges, tables and single rows all ask
-    for them."""
+    """:func:`residual` of every row; those of the open rows are cached, since ranges, tables and single rows all need
+    them."""
     key = (id(rows), tuple(constants.values()))
-    if key not in _LIES:
+    if key not in _RESIDUALS:
         found = [residual(row, constants) for row in rows]
         if rows is not open_rows():
             return found
-        _LIES[key] = found
-    return _LIES[key]
+        _RESIDUALS[key] = found
+    return _RESIDUALS[key]
 
 
 def _drawn(found: Iterable[tuple[tuple[str, ...], float, float]], shrink: float, full: int = FULL) -> float:
-    """The mean of the campaigns' medians times n/(n + ``shrink``), of (campaign, residual, weight); n is the sum of
-    their weights."""
+    """The mean of the campaigns' median residuals times n/(n + ``shrink``), from (campaign, residual, weight); n is the
+    sum of the campaigns' weights."""
     sets: dict[tuple[str, ...], list[tuple[float, float]]] = defaultdict(list)
     for name, value, weight in found:
         sets[name].append((value, weight))
@@ -161,9 +162,9 @@ def left_out(
 
 
 def unseen(rows: Sequence[Row], known_rows: Sequence[Row]) -> list[Guess]:
-    """The prediction of any row by constants and offsets that no row of its model, engine and generation took part in.
+    """The prediction of any row by constants and offsets fitted without rows of its model, engine and generation.
 
-    Of a place that only sealed or doubtful rows are of, the fold that left out its model or its generation is taken.
+    If only sealed or doubtful rows have that combination, the fold that left out its model or its generation is used.
     """
     folds, members = load_folds(), fold_groups(rows, "place")
     guesses: dict[int, Guess] = {}

@@ -28,7 +28,7 @@ def every_row() -> tuple[dict[str, str], ...]:
 
 @cache
 def measured_rows() -> tuple[dict[str, str], ...]:
-    """The shipped rows that state a time per token and that nothing is held against."""
+    """The shipped rows that state a time per token, without those with a doubt."""
     return tuple(row for row in every_row() if row["tpot_ms"] and not row["doubt"])
 
 

@@ -1,4 +1,4 @@
-"""The measured rows nearest to a set-up: what stands beside a prediction.
+"""The measured rows nearest to a set-up, shown beside a prediction.
 
 The browser ranks alike (``calculator.js``).
 """
@@ -18,7 +18,7 @@ logarithm of its ratio."""
 
 @dataclass(frozen=True, slots=True)
 class SetUp:
-    """What is compared. ``model`` is a repository, ``gpu`` a slug, ``load`` the requests in flight."""
+    """A set-up to compare with. ``model`` is a repository, ``gpu`` a slug, ``load`` the requests in flight."""
 
     model: str
     gpu: str
@@ -57,7 +57,7 @@ def nearest(asked: SetUp, count: int = 3) -> tuple[Row, ...]:
 
 
 class _Place(NamedTuple):
-    """Where a row lies: words as they are, numbers as logarithms."""
+    """The coordinates of a row: text as it is, numbers as logarithms."""
 
     row: Row
     model: str

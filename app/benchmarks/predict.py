@@ -29,7 +29,7 @@ class FileError(InferenceBenchError):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What is told of a set-up. ``tpot`` and ``ttft`` are the 80% ranges in seconds; ``rests_on`` is one of
+    """The prediction for a set-up. ``tpot`` and ``ttft`` are the 80% ranges in seconds; ``rests_on`` is a key of
     :data:`app.estimate.offsets.RESTS_ON`."""
 
     speed: Speed

@@ -1,4 +1,5 @@
-"""The 80% range of a prediction: where rows of groups lay that took no part in it, told by what a prediction rests on.
+"""The 80% range of a prediction: the ratios of measured to predicted times in groups that took no part in the fit, by
+what a prediction is corrected by.
 
 Rows of one group err alike, so the group, not the row, is what can be exchanged for one that nobody measured. Each
 group counts with the root of its rows, and one more group of mean weight, of which nothing is known, lies beyond every
@@ -16,18 +17,19 @@ from app.estimate.offsets import FAMILY, MEASURED, PHYSICS
 from app.estimate.prediction_range import BUSY, STEP, factor_of, regime
 
 COVERED = 0.80
-"""The share of rows that a range is to hold."""
+"""The share of rows that a range should contain."""
 RANGED = (STEP, BUSY, "ttft")
-"""What has a range: a step's time, that of GPUs near what they can serve, a first token's time."""
+"""The times with a range: of a step, of a step on GPUs near their capacity, and to the first token."""
 Ranges = dict[str, dict[str, list[float]]]
-"""Of :data:`RANGED` → what a prediction rests on → the factors on it between which the measurement lies."""
+"""Name in :data:`RANGED` → what a prediction is corrected by → the two factors on it between which the measurement
+lies."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lie:
-    """How many times the prediction a measured ``time`` of :data:`RANGED` was, where the prediction knew nothing of
-    ``unit``: of a group for what rests on its family or on physics, of a campaign for what rests on others of its
-    group. ``place`` is the group."""
+class MeasuredRatio:
+    """``ratio`` is measured over predicted, of a ``time`` of :data:`RANGED`, where the prediction was made without
+    ``unit``: without the whole group if it is corrected by the family or not at all, without the campaign if it is
+    corrected by other campaigns of the group. ``place`` is the group."""
 
     time: str
     rests_on: str
@@ -36,23 +38,23 @@ class Lie:
     unit: str
 
 
-def lies(
+def measured_ratios(
     rows: Sequence[Row], folds: Mapping[str, Mapping[str, Mapping[str, float]]], constants: Mapping[str, float]
-) -> list[Lie]:
-    """Of every row and fold, measured over predicted; what rests on a group is judged with a campaign left out, the
-    others with whole groups, models and generations left out."""
+) -> list[MeasuredRatio]:
+    """Measured over predicted, of every row and fold. Predictions corrected by their group are judged with one campaign
+    left out, the others with whole groups, models and generations left out."""
     found = []
     guesses = [pair for kind in KINDS for pair in enumerate(left_out(rows, folds, kind, {}))]
     for i, guess in [*guesses, *without_campaign(rows, constants, {})]:
         row = rows[i]
         unit = "|".join(row.campaign) if guess.rests_on == MEASURED else row.place
-        found += [Lie(time, guess.rests_on, ratio, row.place, unit) for time, ratio in _ratios(row, guess)]
+        found += [MeasuredRatio(time, guess.rests_on, ratio, row.place, unit) for time, ratio in _ratios(row, guess)]
     return found
 
 
 def _ratios(row: Row, guess: Guess) -> list[tuple[str, float]]:
-    """Name of the range → measured over predicted, of what the row states of it. A run of throughput says how long the
-    steps of busy GPUs take, and nothing of others: how much ran at once is not stated."""
+    """(name of the range, measured over predicted) for each time that the row states. A throughput run only says how
+    long steps take on busy GPUs: the number of running sequences is not stated."""
     speed = guess.speed
     found = [("ttft", row.ttft / speed.ttft)] if row.ttft else []
     if row.tpot:
@@ -63,7 +65,7 @@ def _ratios(row: Row, guess: Guess) -> list[tuple[str, float]]:
 
 
 def _edge(ordered: Sequence[tuple[float, float]], beyond: float) -> float:
-    """The first of the (ratio, weight) pairs by which ``beyond`` of the weight has been passed."""
+    """The ratio of the first of the sorted (ratio, weight) pairs at which the sum of weights exceeds ``beyond``."""
     passed = 0.0
     for ratio, weight in ordered:
         passed += weight
@@ -72,7 +74,7 @@ def _edge(ordered: Sequence[tuple[float, float]], beyond: float) -> float:
     return ordered[-1][0]
 
 
-def between(found: Sequence[Lie]) -> tuple[float, float]:
+def between(found: Sequence[MeasuredRatio]) -> tuple[float, float]:
     """The factors between which :data:`COVERED` of the weight lies, with one unit more beyond each edge."""
     counts = Counter(lie.unit for lie in found)
     ordered = sorted((lie.ratio, counts[lie.unit] ** -0.5) for lie in found)
@@ -82,9 +84,10 @@ def between(found: Sequence[Lie]) -> tuple[float, float]:
     return _edge(ordered, beyond), _edge(ordered[::-1], beyond)
 
 
-def edges(found: Sequence[Lie]) -> Ranges:
-    """The ranges that ``found`` asks for; none is narrower than one that knows more."""
-    by: dict[tuple[str, str], list[Lie]] = defaultdict(list)
+def edges(found: Sequence[MeasuredRatio]) -> Ranges:
+    """The ranges from the ratios ``found``; none is narrower than that of predictions corrected by closer
+    measurements."""
+    by: dict[tuple[str, str], list[MeasuredRatio]] = defaultdict(list)
     for lie in found:
         by[lie.time, lie.rests_on].append(lie)
     ranges: Ranges = {time: {} for time in RANGED}
@@ -98,9 +101,9 @@ def edges(found: Sequence[Lie]) -> Ranges:
     return ranges
 
 
-def nested(rows: Sequence[Row], guesses: Sequence[Guess], found: Sequence[Lie]) -> list[Guess]:
-    """The guesses with ranges that no row of the group took part in either: what a range is worth that nobody could
-    fit to the group."""
+def nested(rows: Sequence[Row], guesses: Sequence[Guess], found: Sequence[MeasuredRatio]) -> list[Guess]:
+    """The guesses with ranges that were also made without any row of the group (nested cross-validation), to judge how
+    much of a new group a range contains."""
     own: dict[str, Mapping[str, Any]] = {
         place: edges([lie for lie in found if lie.place != place]) for place in {row.place for row in rows}
     }

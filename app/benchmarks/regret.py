@@ -1,9 +1,8 @@
-"""What following predictions costs: of questions that were measured with several answers, is the cheapest found, and
-how much dearer is the one that is taken. Pure.
+"""Regret: the cost of following the predictions. Among questions measured with several answers, how often is the
+cheapest one chosen, and how much more does the chosen one cost? Pure.
 
-A question is a model with its tokens and load. Its answers are the GPUs, each with the cheapest set-up that was
-measured on it, or the set-ups: GPU, their number and split, engine and format. Taken is the one predicted to be
-cheapest.
+A question is a model with its tokens and load. Its answers are the GPUs, each with the cheapest set-up measured on it,
+or the set-ups: GPU, number and split, engine and format. The one predicted to be cheapest is chosen.
 """
 
 from collections import defaultdict

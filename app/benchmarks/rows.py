@@ -37,13 +37,14 @@ COLUMNS = (
 _ENGINES = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "trt-llm": "trtllm", "trt": "trtllm",
     "llamacpp": "llama.cpp", "llama_cpp": "llama.cpp"}  # fmt: skip
 SAME_RUNS = {"deepseek-v3": "deepseek-r1"}
-"""Published under two names; leaving one out and keeping the other would leave nothing out."""
+"""Model → the name under which the same runs were also published: a fold that left out only one of the two would leave
+nothing out."""
 _OFFLINE = re.compile(r"offline max throughput of (\d{1,6}) requests")
 KV_FORMATS = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
 """Format of the KV cache → bytes of an element."""
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _STANDARD = "vllm"
-"""Engines that were not calibrated are taken for the most used one."""
+"""The engine assumed for rows that name none, or one that was not calibrated: the most used one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def question(row: Mapping[str, str | None], shapes: Mapping[str, Shape]) -> Ques
 
 
 def basis_of(model: str, shape: Shape, gpu: Gpu, precision: str, engine: str) -> Basis:
-    """What measurements say of a set-up that is no row."""
+    """The offsets of measurements for a set-up that is not a row."""
     made = generation(gpu)
     group = group_key(shared_name(model), engine, made, precision)
     return basis(fitted()["offsets"], family_key(kind_of(shape), made, precision), group)
@@ -125,13 +126,13 @@ def shared_name(model: str) -> str:
 
 
 def _at_once(row: Mapping[str, str | None]) -> float:
-    """Requests of an offline run, which are all there from the start; 0 for any other row."""
+    """The number of requests of an offline run, which all arrive at the start; 0 for any other row."""
     found = _OFFLINE.search(row.get("statistic") or "")
     return float(found[1]) if found and not (row.get("request_rate_per_s") or "").strip() else 0.0
 
 
 def _published(shape: Shape) -> str:
-    """The format that a model known to be published in four bits has where neither row nor name states one."""
+    """The format of a model published in four bits, for rows whose precision and name state none."""
     return "mxfp4" if shape.native_4bit else ""
 
 
@@ -146,8 +147,8 @@ def _kv_bytes(row: Mapping[str, str | None], precision: str, engine: str, card: 
 
 
 def engine_name(spelled: str) -> str:
-    """An engine by its usual spellings, the standard one where none is given; what is not known stays as it is
-    spelled."""
+    """The engine's own name for one of its usual spellings; the standard engine if none is given; an unknown spelling
+    is returned as it is."""
     engine = spelled.strip().lower() or _STANDARD
     return _ENGINES.get(engine, engine)
 

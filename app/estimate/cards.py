@@ -1,4 +1,4 @@
-"""The catalogue's GPU as the estimator's card. Pure."""
+"""A GPU of the catalogue as the estimator's :class:`Card`: figures in bytes, bytes/s and FLOP/s. Pure."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,8 @@ STAND_INS = {"b200-180gb": "b200-sxm-180gb", "h200-141gb": "h200-sxm-141gb", "h1
              "a100-80gb": "a100-sxm-80gb", "a100-40gb": "a100-sxm-40gb", "a100": "a100-sxm-80gb",
              "v100-16gb": "v100-sxm2-16gb", "v100-32gb": "v100-sxm2-32gb",
              "rtx-pro-6000-96gb": "rtx-pro-6000-workstation-96gb"}  # fmt: skip
-"""A row that does not say which variant was measured is taken for the one sold most; prices never are."""
+"""Slug that leaves the variant open → the variant sold most, with which measured rows and estimates are computed.
+Prices are never attributed like that."""
 STAGED = ("gaming", "PCIe")
 """Segment and interconnect of cards whose driver lets no card read another's memory: what they exchange passes
 through the
@@ -25,8 +26,9 @@ sheet)."""
 NETWORK = 50.0
 """GB/s per GPU and direction between machines: one 400 Gb/s adapter for each GPU (NVIDIA, DGX H100 data sheet)."""
 PACE = {"Ampere": 1.4, "Turing": 1.25, "Volta": 1.3, "Pascal": 1.4}
-"""Kernels that do little last about so many clocks: H100's boost clock, 1.98 GHz, over the architecture's (A100 1.41,
-T4 1.59, V100 1.53, P100 1.48 GHz, data sheets). Ada's and Blackwell's clocks are Hopper's or higher."""
+"""Architecture → how long small kernels take relative to Hopper: they take a fixed number of clocks, so it is H100's
+boost clock, 1.98 GHz, over the architecture's (A100 1.41, T4 1.59, V100 1.53, P100 1.48 GHz, data sheets). Ada's and
+Blackwell's clocks are Hopper's or higher."""
 WITHOUT_BF16 = ("Turing", "Volta", "Pascal")
 """Below compute capability 8.0 (NVIDIA, CUDA programming guide, arithmetic instructions)."""
 WEIGHT_ONLY_FP8 = ("Ampere",)

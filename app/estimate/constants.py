@@ -12,8 +12,8 @@ FITTED = Path(__file__).with_name("fitted.json")
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """One constant. ``expected`` is where the fit starts and is drawn to, from ``source``; ``spread`` is how far it
-    may go (of its logarithm)."""
+    """One constant. ``expected``, taken from ``source``, is where the fit starts and what it is pulled to; ``spread``
+    is how far it may go, as a standard deviation of its logarithm."""
 
     name: str
     expected: float
@@ -177,7 +177,8 @@ CONSTANTS = (
 
 
 def frozen() -> str:
-    """A digest of what is expected: ``fitted.json`` names the one it was made with, and a test compares them."""
+    """A digest of the expected values. ``fitted.json`` records the one it was fitted with, and a test compares the two,
+    so that an expected value is not changed without a new fit."""
     text = json.dumps([[c.name, c.expected, c.spread] for c in CONSTANTS])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -1,5 +1,5 @@
-"""Prefill and decode on machines of their own: a queue of prompts, a transfer of their cache, and decoding that no
-prompt holds up. Pure.
+"""Disaggregated prefill: prompts and answers are computed on separate machines. A queue of prompts, a transfer of their
+KV cache, and decoding that no prompt holds up. Pure.
 
 The browser evaluates the same (``static/sessions.js``).
 """
@@ -16,8 +16,8 @@ FULL = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """``prefill`` replicas compute prompts and ``decode`` replicas answers; the cache goes between them at ``link``
-    bytes a second for each replica."""
+    """``prefill`` replicas compute prompts and ``decode`` replicas compute answers; each replica sends or receives the
+    KV cache at ``link`` bytes a second."""
 
     prefill: int
     decode: int
@@ -25,7 +25,7 @@ class Apart:
 
 
 def decoding(p: Pace) -> Pace:
-    """The same replica where prompts come computed."""
+    """The replica's step times for decoding only: prompts arrive computed."""
     return replace(p, prompt_token=0.0, prompt_pair=0.0, begin=0.0)
 
 

@@ -1,4 +1,4 @@
-"""What an estimate is asked: a GPU's figures, how a model is laid out on GPUs, and the traffic. Pure."""
+"""The inputs of an estimate: a GPU's figures, how a model is laid out on GPUs, and the traffic. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,8 @@ ENGINES = ("vllm", "sglang", "trtllm", "llama.cpp")
 WEIGHT_BYTES = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "q8_0": 1.0625, "q6_k": 0.8203, "q5_k_m": 0.7109,
     "q4_k_m": 0.6016,
                 "nvfp4": 0.5625, "mxfp4": 0.53125, "int4": 0.53125}  # fmt: skip
-"""Bytes of a weight with its share of scales. The k-quants are those of llama.cpp's own table of bits per weight."""
+"""Format → bytes of a weight with its share of scales. The k-quants are from llama.cpp's own table of bits per
+weight."""
 SPELLINGS = {"float16": "fp16", "bfloat16": "bf16", "half": "fp16", "awq": "int4", "gptq": "int4", "w4a16": "int4",
     "fp8_e4m3": "fp8", "w8a8": "int8"}  # fmt: skip
 MOST_GPUS = 64
@@ -17,7 +18,7 @@ MOST_TOKENS = 2_000_000
 
 
 class EstimateError(InferenceBenchError):
-    """An estimate can't be made. ``field`` is where the fault lies, the text says what would work."""
+    """An estimate can't be made. ``field`` is the input at fault, the text says what would work."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -58,10 +59,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a model lies on GPUs: ``tensor`` × ``pipeline`` × ``data`` GPUs; ``data`` repeats attention, not experts.
+    """How a model is laid out: on ``tensor`` × ``pipeline`` × ``data`` GPUs; ``data`` repeats attention, not experts.
 
-    ``kv_bytes`` are of one cached element. ``experts_split`` says that whole experts lie on different GPUs.
-    ``max_running`` is what the engine was told to run at once, 0 where nothing is known of it.
+    ``kv_bytes`` is the size of one cached element. ``experts_split`` means that whole experts are on different GPUs.
+    ``max_running`` is the engine's configured limit of sequences at once, 0 if it is not known.
     """
 
     precision: str
@@ -105,7 +106,7 @@ def known_precision(text: str, native_4bit: bool, has_fp4: bool) -> str:
 
 
 def kv_bytes(precision: str, engine: str, card: Card) -> float:
-    """Bytes of a cached element where nothing else is said.
+    """Bytes of a cached element if its format is not stated.
 
     Measured set-ups keep the cache beside narrow floating-point weights in 8 bits where the card computes in that
     format. SGLang keeps 16 bits unless told otherwise (its server arguments, ``--kv-cache-dtype auto``), and so do

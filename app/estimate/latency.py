@@ -1,4 +1,4 @@
-"""What users see of a replica: the middle and the 95th percentile of the first token, of each further one and of the
+"""The latency that users see: median and 95th percentile of the time to the first token, per further token, and for the
 whole answer. Pure.
 
 The browser evaluates the same (``static/queueing.js``).
@@ -35,9 +35,10 @@ SURE_STEPS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Seconds, (middle, 95th percentile); ``each`` is per token after the first, and ``running`` how many sequences
-    decode at once on average. ``busy`` is the load over what the replica could serve at most: from 1 on the queue grows
-    without end and there are no times. ``sure`` is false where the formulas were not found to agree with simulation.
+    """Times in seconds, (median, 95th percentile); ``each`` is per token after the first, ``running`` the mean number
+    of sequences decoding at once. ``busy`` is the load divided by the most that the replica can serve: from 1 on the
+    queue grows without end and there are no times. ``sure`` is false outside the range in which the formulas were found
+    to agree with simulation.
     """
 
     busy: float
@@ -50,7 +51,7 @@ class Seen:
 
 
 def fewer(rows: Rows, count: int) -> Rows:
-    """Sorted points joined until about ``count`` are left, each at its mean."""
+    """Sorted points merged until about ``count`` are left, each at the mean of those merged."""
     found, part, total = [], 0.0, 0.0
     for value, weight in rows:
         part += weight
@@ -64,8 +65,8 @@ def fewer(rows: Rows, count: int) -> Rows:
 
 
 def _crowds(chances: list[float], average: float, wider: float) -> Rows:
-    """None, and some numbers of sequences that stand for equal shares of ``chances``, spread by the root of
-    ``wider``."""
+    """The distribution of the number of decoding sequences, from their probabilities ``chances``: 0 and some numbers of
+    equal weight, whose distance from the mean is multiplied by the root of ``wider``."""
     rows = fewer([(float(n), chance) for n, chance in enumerate(chances) if n], CROWDS)
     return [(0.0, chances[0]), *((max(average + (n - average) * sqrt(wider), 1.0), share) for n, share in rows)]
 
@@ -76,9 +77,9 @@ def ends(rows: Rows) -> tuple[float, float]:
 
 
 def _sure(p: Pace, load: Load, busy: float, prompts: float, full: float) -> bool:
-    """Where the formulas were found to agree with simulation: places enough, a replica that is not nearly full, bursts
-    that are no more than twice as uneven as independent arrivals, answers of some steps, and prompts that mostly fit
-    into one."""
+    """True in the range in which the formulas were found to agree with simulation: the replica can run enough sequences
+    and is not nearly full, arrivals are at most twice as uneven as independent ones, answers take several steps, and
+    prompts mostly fit into one."""
     longest = quantile([(tokens - cached, weight) for tokens, cached, weight in load.prompts], 0.95)
     calm = busy < SURE_BUSY and prompts < SURE_PROMPTS and full < SURE_FULL and longest <= CHUNK
     long = steps_of(load) >= SURE_STEPS and places(p, load) >= SURE_PLACES
@@ -121,7 +122,7 @@ def seen(p: Pace, load: Load, answered: bool = True) -> Seen:
 
 
 NOTHING = 1e-6
-"""Seconds of a step where no sequence decodes: an engine that waits looks for requests all the time."""
+"""Seconds of a step without a decoding sequence: an idle engine looks for requests all the time."""
 
 
 def _first(p: Pace, load: Load, waited: Rows, running: float, d: float) -> Rows:

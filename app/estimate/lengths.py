@@ -1,4 +1,4 @@
-"""Lengths that differ from request to request, as a few points with weights. Pure.
+"""Distributions of prompt and answer lengths, as a few points with weights. Pure.
 
 The browser evaluates the same (``static/lengths.js``).
 """
@@ -36,8 +36,8 @@ def spread(mean: float, p95: float) -> Points:
 
 
 def counted(counts: Iterable[tuple[float, float]]) -> Points:
-    """Points from counts of lengths, (tokens, count): neighbours are joined until :data:`MOST_POINTS` are left, each at
-    its mean."""
+    """Points from counted lengths, (tokens, count): neighbours are merged until :data:`MOST_POINTS` are left, each at
+    the mean of those merged."""
     each = sorted((max(value, 1.0), count) for value, count in counts if count > 0)
     whole = sum(count for _, count in each)
     found: list[tuple[float, float]] = []

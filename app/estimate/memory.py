@@ -1,4 +1,5 @@
-"""What lies in a GPU's memory: weights, the cache of each sequence, and how many sequences fit. Pure; bytes."""
+"""The use of a GPU's memory: weights, the KV cache of each sequence, and how many sequences fit. Pure; sizes in
+bytes."""
 
 from collections.abc import Mapping
 
@@ -8,16 +9,17 @@ from app.estimate.shape import Shape
 RESERVE = 2e9
 """Bytes of a GPU for activations, graphs and the runtime."""
 TIGHT_USE, TIGHT_RESERVE, TIGHT_SEQUENCES = 0.97, 1e9, 32
-"""Where fewer sequences would fit, an engine is told to take more of the memory; measured set-ups do so."""
+"""If fewer than this number of sequences would fit, the engine is assumed to be configured to use this larger share of
+the memory, with this smaller reserve in bytes, as measured set-ups are."""
 
 LARGE_MEMORY = 70e9
 STARTED, STARTED_LARGE = 256, 1024
-"""Sequences that an engine runs at once unless told otherwise, on each data parallel rank: ``max_num_seqs`` of vLLM
-is 256, and 1,024 on cards with 70 GB and more (its engine arguments); a measured set-up that runs more was told so."""
+"""An engine's default limit of sequences at once, on each data parallel rank: ``max_num_seqs`` of vLLM is 256, and
+1,024 on GPUs with 70 GB and more (its engine arguments). Measured set-ups that run more were configured so."""
 
 
 def most_running(layout: Layout, card: Card) -> float:
-    """Sequences that the engine itself runs at once, whatever fits into memory."""
+    """The engine's own limit of sequences at once, regardless of memory."""
     if layout.max_running:
         return float(layout.max_running)
     return float((STARTED_LARGE if card.memory >= LARGE_MEMORY else STARTED) * layout.data)
@@ -47,7 +49,7 @@ def weight_bytes_per_gpu(shape: Shape, layout: Layout) -> tuple[float, float, fl
 
 
 def kv_elements(shape: Shape, tokens: float, tensor: int) -> float:
-    """Elements that one GPU keeps of a sequence of ``tokens``: heads are split, but never below one head a GPU."""
+    """KV cache elements on one GPU for a sequence of ``tokens``: heads are split, but never below one head per GPU."""
     total = 0.0
     for span in shape.spans:
         near = min(tokens, span.window) if span.window else tokens

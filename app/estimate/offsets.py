@@ -1,9 +1,9 @@
-"""What measurements of the same kind say of a prediction: factors on it, and what it rests on. Pure but for
+"""Offsets: factors by which measurements of the same kind correct a prediction. Pure except for reading
 ``fitted.json``.
 
-The physics leaves out what nobody states: versions of kernels, how a set-up was tuned. Set-ups of one model, engine and
-generation of GPUs share it. So each group of measured rows has a factor: the mean of its campaigns' median residuals,
-drawn to 1 by how little was measured, a logarithm times n/(n+1) with n campaigns (shrinkage: Efron and Morris, 1975).
+The physical formulas leave out what is rarely stated, such as versions of kernels and tuning, which set-ups of one
+model, engine and GPU generation share. So each such group of measured rows has a factor: the mean of its campaigns'
+median residuals (logarithms of measured over predicted), shrunk by n/(n+1) with n campaigns (Efron and Morris, 1975).
 """
 
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ GENERATIONS = {"Blackwell Ultra": "Blackwell"}
 """Architectures that run the same kernels."""
 MEASURED, FAMILY, PHYSICS = "measured", "family", "physics"
 RESTS_ON = {MEASURED: "measured here", FAMILY: "same family", PHYSICS: "physics alone"}
-"""What a prediction rests on → in words: this model, engine, generation and format; another model of its kind,
-generation and format; neither."""
+"""What a prediction is corrected by → in words: measurements of this model, engine, generation and format; of other
+models of its kind, generation and format; of neither."""
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a prediction rests on, a key of :data:`RESTS_ON`, and the factors on the times of a step and of a first
-    token."""
+    """What a prediction is corrected by, a key of :data:`RESTS_ON`, and the factors on the times of a step and of the
+    first token."""
 
     rests_on: str
     tpot: float = 1.0

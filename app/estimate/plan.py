@@ -15,7 +15,7 @@ from app.estimate.speed import Speed, at
 from app.estimate.terms import Terms, terms
 
 COUNTS = (1, 2, 4, 8)
-"""GPUs of one replica within one machine; what does not fit eight is also tried on two machines of eight."""
+"""GPUs of one replica within one machine; a model that does not fit on eight is also tried on two machines of eight."""
 MACHINE = 8
 MOST_IN_FLIGHT = 1024
 HOURS_PER_MONTH = HOURS_PER["month"]
@@ -24,10 +24,10 @@ HALVINGS = 4
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What is asked of the hardware. ``ttft`` and ``tpot`` are limits in seconds, ``rate`` the mean requests a second.
+    """The demand on the hardware. ``ttft`` and ``tpot`` are limits in seconds, ``rate`` the mean requests a second.
 
-    ``utilisation`` is the share of what a replica can do that is planned for, ``spare`` replicas stand by,
-    ``least`` replicas run at least, for ``hours`` a day: the rest of the day nothing runs.
+    ``utilisation`` is the share of a replica's capacity to plan with, ``spare`` replicas are kept idle in reserve, at
+    least ``least`` replicas run, for ``hours`` a day; the rest of the day nothing runs.
     """
 
     prompt: int
@@ -43,7 +43,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A layout that holds the limits with up to ``load`` requests in flight on each replica."""
+    """A layout that meets the limits with up to ``load`` requests in flight on each replica."""
 
     layout: Layout
     load: int
@@ -52,7 +52,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What serving costs. ``instances`` of ``size`` GPUs each; dollars."""
+    """The cost of serving, in US dollars: ``instances`` of ``size`` GPUs each."""
 
     replicas: int
     instances: int
@@ -65,8 +65,8 @@ class Cost:
 
 
 def layouts(shape: Shape, precision: str, kv_bytes: float, engine: str) -> list[Layout]:
-    """Every way to try: tensor parallel where it divides the heads, of a mixture also with whole experts on each GPU,
-    and over two machines."""
+    """Every layout to try: tensor parallel if it divides the heads, for a mixture of experts also with whole experts on
+    each GPU, and over two machines."""
     found = []
     for count in COUNTS:
         if shape.heads % count:
@@ -82,9 +82,10 @@ def layouts(shape: Shape, precision: str, kv_bytes: float, engine: str) -> list[
 
 
 def hold(t: Terms, need: Need, k: Mapping[str, float]) -> tuple[int, Speed]:
-    """The most requests in flight that fit into memory and hold both limits, and the speed then.
+    """The most requests in flight that fit into memory and meet both limits, and the speed with them.
 
-    0 where one alone does not: the speed is then that of one, or one that does not fit. Doubling, then halving the gap.
+    0 if not even one does: the speed is then that of one request, or one that does not fit. Searched by doubling, then
+    by halving the gap.
     """
 
     def tried(load: int) -> Speed:
@@ -117,12 +118,13 @@ def hold(t: Terms, need: Need, k: Mapping[str, float]) -> tuple[int, Speed]:
 
 
 def cost(found: Found, need: Need, size: int, usd_gpu_hour: float) -> Cost | None:
-    """What a demand costs on instances of ``size`` GPUs, whole as they are sold; ``None`` where a replica does not go
-    on them.
+    """The cost of a demand on instances of ``size`` GPUs, which are sold whole; ``None`` if a replica can't run on
+    them.
 
-    A ``size`` of 0 is not stated: then an instance is taken to have as many GPUs as a replica needs in one machine.
+    A ``size`` of 0 means "not stated": an instance is then assumed to have as many GPUs as a replica needs in one
+    machine.
 
-    The price of tokens is split by the time that prompts and answers take of a step.
+    The cost is divided between input and output tokens by the time that prompts and answers take of a step.
     """
     gpus = found.layout.gpus
     per_machine = gpus // found.layout.pipeline
@@ -146,8 +148,8 @@ def ways(
     shape: Shape, card: Card, options: Sequence[tuple[str, float, tuple[float, float]]], engine: str, need: Need,
     k: Mapping[str, float]
 ) -> tuple[list[Found], Speed | None]:  # fmt: skip
-    """Every layout in every (precision, bytes of a cached element, offsets) that holds the limits; and the best speed
-    where none does."""
+    """Every layout, in every (precision, bytes of a cached element, offsets), that meets the limits; and, if none does,
+    the best speed."""
     held = []
     nearest: Speed | None = None
     for precision, kv_bytes, offsets in options:

@@ -1,5 +1,5 @@
-"""How far a time may lie from its prediction: the 80% range of a step, of GPUs that are near what they can serve, and
-under an arrival rate. Pure."""
+"""The 80% range of a predicted time: of a step, of a step on GPUs near their capacity, and under an arrival rate.
+Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,24 +10,24 @@ from app.estimate.speed import Speed, at
 from app.estimate.terms import terms
 
 STEP, BUSY = "tpot", "busy"
-"""Names of the ranges of a step's time in ``fitted.json``: of GPUs with time to spare, and near what they can serve,
-where arithmetic counts, of which offline runs are measured."""
+"""Names, in ``fitted.json``, of the ranges of a step's time: on GPUs well below their capacity, and near it, where
+arithmetic dominates, as measured in offline runs."""
 
 Stretch = Callable[[float], float]
-"""How many times as long a time per token is if each step takes so many times as long as predicted."""
+"""Maps a factor on the time of each step to the resulting factor on the time per token."""
 
 
 def regime(speed: Speed) -> str:
-    """The range that goes with a prediction, :data:`STEP` or :data:`BUSY`."""
+    """The name of the range for a prediction, :data:`STEP` or :data:`BUSY`."""
     return BUSY if speed.busy else STEP
 
 
 def stretch(
     shape: Shape, card: Card, layout: Layout, traffic: Traffic, k: Mapping[str, float], offsets: tuple[float, float]
 ) -> Stretch:
-    """With so many requests in flight a time per token follows its steps. Under an arrival rate more requests are in
-    flight the longer a step takes (Little's law), which makes it longer still: the nearer to what is served at most,
-    the further a small error of the steps carries."""
+    """How an error of the steps carries to the time per token. With a fixed number of requests in flight the two are
+    proportional. Under an arrival rate, longer steps mean more requests in flight (Little's law), which makes steps
+    longer still: the nearer to capacity, the more a small error is amplified."""
     if not traffic.rate:
         return float
 
@@ -40,7 +40,7 @@ def stretch(
 
 
 def widened(edges: Sequence[float], by: Stretch) -> tuple[float, float]:
-    """The factors on a predicted time per token that the factors ``edges`` on its steps lead to."""
+    """The factors on a predicted time per token that follow from the factors ``edges`` on its steps."""
     low, high = edges
     return min(low, by(low)), max(high, by(high))
 

@@ -1,6 +1,7 @@
-"""Agents: sessions of several turns whose prompt grows, and what a prefix cache finds of it. Pure.
+"""Prefix caches and agents: sessions of several turns whose prompt grows, and how much of it a prefix cache still has.
+Pure.
 
-The browser evaluates the same (``static/agents.js``).
+The browser evaluates the same (``static/sessions.js``).
 """
 
 from dataclasses import dataclass, replace
@@ -30,9 +31,9 @@ class Agents:
 
 @dataclass(frozen=True, slots=True)
 class Reused:
-    """``seen`` of ``load``. ``hit`` is the share of turns after the first that find their session in the cache,
-    ``cached`` the share of prompt tokens that were not computed, ``kept`` the seconds that a session stays after its
-    last use, ``free`` the tokens of memory that keep sessions."""
+    """``seen`` is what users see of ``load``. ``hit`` is the share of turns after the first whose session is still in
+    the cache, ``cached`` the share of prompt tokens that need not be computed, ``kept`` the seconds for which a session
+    stays after its last use, ``free`` the memory for idle sessions, in tokens."""
 
     hit: float
     cached: float
@@ -43,7 +44,7 @@ class Reused:
 
 
 def prompt_mean(agents: Agents, added: float, answer: float) -> float:
-    """Tokens of a prompt on average over the turns."""
+    """The mean tokens of a prompt over all turns."""
     return agents.shared + added + (agents.turns - 1) / 2 * (added + answer)
 
 

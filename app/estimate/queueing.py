@@ -23,10 +23,11 @@ Rows = list[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one replica gets: ``rate`` requests a second, whose gaps vary by ``burst``: variance ÷ mean², 1 where they
-    come independently of each other. ``width`` tokens of a sequence are computed in a step and ``advance`` of them
-    kept, with ``extra`` seconds to draft them: 1, 1 and 0 without drafts. ``own`` tokens of memory are a running
-    sequence's own on average, where sessions share what they begin with; 0 to take them from the lengths."""
+    """The load of one replica: ``rate`` requests a second, with ``burst`` the variance ÷ mean² of the gaps between
+    them, 1 if they arrive independently of each other. In a step, ``width`` tokens of a sequence are computed and
+    ``advance`` of them kept, with ``extra`` seconds for drafting: 1, 1 and 0 without speculative decoding. ``own`` is
+    the mean number of cached tokens that belong to a running sequence alone, if sessions share a common prefix; 0 to
+    take it from the lengths."""
 
     rate: float
     burst: float
@@ -39,14 +40,14 @@ class Load:
 
 
 def attended(load: Load) -> float:
-    """Tokens that a running sequence attends to on average: long answers are met more often (length bias), so it is
-    E[p] + E[o²] / 2E[o], not half the mean answer."""
+    """The tokens that a running sequence attends to on average: E[p] + E[o²] / 2E[o], more than prompt plus half the
+    mean answer, because at any moment long answers are more likely to be running (length bias)."""
     o2 = sum(o * o * weight for o, weight in load.outputs)
     return sum(p * weight for p, _, weight in load.prompts) + o2 / (2 * mean(load.outputs))
 
 
 def work_of(p: Pace, load: Load) -> Work:
-    """The first three moments of the seconds that a prompt holds up the others."""
+    """The first three moments of the seconds for which a prompt holds up the others."""
     w1 = w2 = w3 = 0.0
     for tokens, cached, weight in load.prompts:
         took = prompt_time(p, tokens, cached)
@@ -62,12 +63,12 @@ def decode(p: Pace, load: Load, running: float, each: float) -> float:
 
 
 def places(p: Pace, load: Load) -> float:
-    """Sequences that run at once at most: the engine's cap, or what memory holds."""
+    """The most sequences that run at once: the engine's limit, or as many as fit into memory."""
     return max(min(float(p.cap), p.room / (load.own or attended(load))), 1.0)
 
 
 def steps_of(load: Load) -> float:
-    """Steps of an answer after its first token."""
+    """The mean number of steps of an answer after its first token."""
     return max(mean(load.outputs) - 1, 0.0) / load.advance
 
 
@@ -79,7 +80,7 @@ def most_rate(p: Pace, load: Load) -> float:
 
 
 def log_normal(average: float, variance: float, points: int) -> Rows:
-    """Points of the log-normal distribution with this mean and variance."""
+    """The log-normal distribution with this mean and variance, as ``points`` (value, weight) pairs."""
     if average <= 0 or variance <= 0:
         return [(max(average, 0.0), 1.0)]
     s = sqrt(log(1 + variance / (average * average)))
@@ -102,7 +103,7 @@ def together(burst: float, expected: float) -> float:
 
 
 def crowd(p: Pace, load: Load, behind: float = 0.0) -> list[float]:
-    """The chance of 0, 1, 2, … sequences that decode at once.
+    """The probabilities of 0, 1, 2, … sequences decoding at once.
 
     Steps serve all sequences alike, the slower the more there are: a processor-sharing queue whose rate depends on the
     state, with π(n) ∝ Π λ L D(j) / j whatever the lengths' distribution (Cohen, "The multiple phase service network
@@ -124,7 +125,8 @@ def crowd(p: Pace, load: Load, behind: float = 0.0) -> list[float]:
 
 
 def _empty(rate: float, d: float, k1: float) -> float:
-    """The share of steps into which no prompt comes: those after a step without prompts and those after one with."""
+    """The share of steps during which no prompt arrives, from the steps after one without prompts and those after one
+    with."""
     none = 1.0
     for _ in range(ROUNDS):
         filled = d + (k1 - d) / max(1 - none, 1e-9)

@@ -1,4 +1,4 @@
-"""How many replicas real traffic takes. Pure. The browser evaluates the same (``static/sessions.js``)."""
+"""The number of replicas that real traffic needs. Pure. The browser evaluates the same (``static/sessions.js``)."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,13 @@ MOST_REPLICAS = 400
 
 
 def holds(found: Seen, ttft: float, each: float) -> bool:
-    """True where 95 of 100 users get their first token within ``ttft`` and each further one within ``each`` seconds."""
+    """True if 95 of 100 users get their first token within ``ttft`` and each further one within ``each`` seconds."""
     return found.busy < 1 and found.ttft[1] <= ttft and found.each[1] <= each
 
 
 def replicas(see: Callable[[int], Seen], ttft: float, each: float, least: int = 1) -> tuple[int, Seen] | None:
-    """The fewest replicas, and at least ``least``, among which requests can be spread so that :func:`holds`; ``see``
-    tells what is seen where there are so many. ``None`` where :data:`MOST_REPLICAS` are too few."""
+    """The fewest replicas, at least ``least``, with which :func:`holds` is true, and what users see then; ``see``
+    computes what users see with a given number of replicas. ``None`` if :data:`MOST_REPLICAS` are too few."""
     high, found = least, see(least)
     while not holds(found, ttft, each):
         if high >= MOST_REPLICAS:

@@ -1,4 +1,5 @@
-"""Speculative decoding: how many drafted tokens are kept, and what that does to a step. Input: the shipped lengths.
+"""Speculative decoding: how many drafted tokens are accepted, and what drafting does to a step. Reads the shipped
+acceptance lengths, and is pure otherwise.
 
 The browser evaluates the same (``static/sessions.js``).
 """
@@ -17,8 +18,8 @@ MOST_DRAFTED = 8
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Measured for ``model`` drafting by ``method``: ``lengths[i]`` tokens come of a step on average where ``i + 1``
-    are drafted, the one that is always right included."""
+    """Acceptance lengths measured for ``model`` with the drafting ``method``: a step yields ``lengths[i]`` tokens on
+    average if ``i + 1`` are drafted, counting the one that the model itself always adds."""
 
     model: str
     method: str
@@ -42,14 +43,14 @@ def accepted_lengths() -> tuple[Accepted, ...]:
 
 
 def drafting(p: Pace, load: Load, drafted: int, accepted: float) -> Load:
-    """``load`` with ``drafted`` tokens drafted for each sequence and step, of which with the one that is always right
-    ``accepted`` are kept: a step checks drafted + 1 tokens of each (Leviathan et al., arXiv:2211.17192), after a draft
-    of one layer for each drafted token."""
+    """``load`` with ``drafted`` tokens drafted for each sequence and step, of which ``accepted`` are kept, counting the
+    one that the model itself always adds. A step checks drafted + 1 tokens of each sequence (Leviathan et al.,
+    arXiv:2211.17192), after drafting with one layer for each drafted token."""
     return replace(load, width=drafted + 1.0, advance=accepted, extra=drafted * p.draft) if drafted else load
 
 
 def gain(p: Pace, running: float, each: float, drafted: int, accepted: float) -> float:
-    """How many times as fast a token comes with drafts, with ``running`` sequences of ``each`` tokens: with few of them
-    a step waits for memory and checking is nearly free; with many it computes for nothing what is not kept."""
+    """How many times as fast tokens come with drafting, for ``running`` sequences of ``each`` tokens. With few
+    sequences a step is bound by memory and checking is nearly free; with many, computing rejected tokens costs time."""
     plain = step(p, running, running * each)
     return plain * accepted / (step(p, running, running * each, drafted + 1.0) + drafted * p.draft)

@@ -1,4 +1,4 @@
-"""What an engine's steps take with any number of sequences and any lengths, from the terms of one load. Pure.
+"""The time of an engine's steps with any number of sequences of any lengths, from the terms of one load. Pure.
 
 The plain prediction gives every request the same lengths. Where they differ, the same terms are read for each token:
 the cache per cached token, a prompt per token and per pair of tokens. The browser evaluates the same
@@ -19,9 +19,9 @@ from app.estimate.terms import Terms
 class Pace:
     """Seconds of one replica's steps, per token; ``room`` is tokens of KV cache, ``cap`` sequences at once.
 
-    ``prompt_token`` and ``prompt_pair`` are what a prompt holds up the others; ``lone`` times that, with ``begin`` and
-    ``first_request`` for each request in flight, is what it takes until its own first token with nothing before it.
-    ``draft`` is what a drafted token takes to draft, where tokens are drafted; ``layers`` are the model's.
+    ``prompt_token`` and ``prompt_pair`` are the time for which a prompt holds up the others, per token and per pair of
+    tokens; ``lone`` times that, plus ``begin``, plus ``first_request`` for each request in flight, is the time to its
+    own first token if nothing is before it. ``draft`` is the time to draft one token. ``kv_token`` is in bytes.
     """
 
     always: float

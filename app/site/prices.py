@@ -1,10 +1,11 @@
 """The price table: the page, its fragment, and what both show."""
 
+import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from app.catalog.facts import CONTINENTS, countries, gpus, providers
 from app.core.addresses import encode
@@ -22,6 +23,7 @@ from app.web.htmx import push_url
 
 LARGE_GB = 24
 """The price page opens with GPUs of at least this much memory; the rest are one click away."""
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _OPENING = [("min_memory_gb", str(LARGE_GB))]
 MOST_PLACES = 40
 """A list of more provider regions than this is left out; choosing a provider or country shortens it."""
@@ -37,6 +39,11 @@ class FilterChoice:
     label: str
     count: int
     chosen: bool
+
+    @property
+    def attribute(self) -> Markup:
+        """The value as an attribute of HTML: without quotes where it needs none, for there are hundreds on a page."""
+        return Markup(self.value if _PLAIN.fullmatch(self.value) else f'"{escape(self.value)}"')  # noqa: S704
 
 
 @dataclass(frozen=True, slots=True)

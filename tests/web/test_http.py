@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from app.catalog.facts import gpus, providers
 from app.core import csv_text
 from app.models.hub.seed import shipped_models
-from app.pricing.offers.price_query import FILTERS, MEANINGS, PARAMETERS
+from app.pricing.offers.price_query import FILTERS, MEANINGS, PAGE_SIZE, PARAMETERS
 from app.pricing.snapshot import files
 from app.site.price_schema import COLUMNS
 from tests.conftest import Site
@@ -220,7 +220,7 @@ def test_a_missing_gpu_gets_a_helpful_404(http: httpx.Client) -> None:
 def test_a_page_past_the_last_says_how_many_there_are(http: httpx.Client) -> None:
     answer = http.get("/prices?min_memory_gb=0&page=900")
     assert answer.status_code == 404
-    assert f"{-(-len(files.offers()) // 50)} pages" in answer.text
+    assert f"{-(-len(files.offers()) // PAGE_SIZE)} pages" in answer.text
 
 
 def test_other_methods_are_refused_with_what_is_allowed(http: httpx.Client) -> None:
@@ -303,8 +303,8 @@ def test_any_filters_csv_json_and_page_agree(site: Site, query: dict[str, str]) 
             )
         assert float(row["usd_per_gpu_hour"]) == offer["usd_per_gpu_hour"]
     assert f"<strong>{len(table):,}</strong>" in page
-    shown = re.findall(r'class="n p main">([\d.,]+)', page)
-    assert len(shown) == min(50, len(table))
+    shown = re.findall(r'class=p>([\d.,]+)', page)
+    assert len(shown) == min(PAGE_SIZE, len(table))
     for text, row in zip(shown, table, strict=False):
         assert abs(Decimal(text.replace(",", "")) - Decimal(row["usd_per_gpu_hour"])) <= Decimal("0.005")
 
@@ -322,7 +322,7 @@ def test_pages_of_fifty_hold_every_row_once(http: httpx.Client) -> None:
     address = "/prices?tier=reserved"
     while address:
         page = http.get(address).text
-        seen += re.findall(r'class="n p main">([^<]+)', page)
+        seen += re.findall(r'class=p>([^<]+)', page)
         following = re.search(r'rel="next" href="([^"]+)"', page)
         address = following[1].replace("&amp;", "&") if following else ""
     assert len(seen) == len(rows_of(http, "?tier=reserved"))

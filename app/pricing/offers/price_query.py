@@ -7,7 +7,7 @@ from typing import NamedTuple
 from app.core.addresses import encode
 from app.core.money import HOURS_PER, plain
 
-PAGE_SIZE = 50
+PAGE_SIZE = 40
 SORTS = {
     "price": "price per GPU",
     "instance": "price per instance",

@@ -51,8 +51,8 @@ async def gpu_page(ask: Ask) -> Answer:
         **first_of(offers, ask.now, SHOWN_OFFERS),
         **strips_of([gpu], best_prices.prices_by_gpu(row for row in offers if row["source"] != COMMUNITY)),
         **past, charted=whose_prices(past["drawn"], offers), kin=_kin(gpu),
-        stock=_stock(offers), second=checks.compared(gpu), second_name=checks.SECOND, second_page=checks.SECOND_PAGE,
-        compared_on=checks.COMPARED, preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
+        stock=_stock(offers), second=checks.compared(gpu), variants=checks.variants_of(gpu),
+        preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
         description=_describe(gpu, offers, ask.now), runs=(await choices.for_gpu(gpu, ask.now))[:SHOWN_MODELS],
     )  # fmt: skip
     return Answer(body, valid_until=until_midnight(ask.now, await store.next_stale(ask.now)), shows=SHOWN_KEYS)

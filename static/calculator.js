@@ -19,12 +19,12 @@ const RULES = {
   budget: [0.01, 1e9, "above 0, or empty"], utilisation: [1, 100, "from 1 to 100, for example 60"],
   hours: [0.1, 24, "from 0.1 to 24"],
   least: [1, 1e4, "from 1 to 10,000", true], spare: [0, 1e4, "from 0 to 10,000", true],
-  grid: [0, 2000, "from 0 to 2,000, for example 473"],
+  grid: [0, 2000, "from 0 to 2,000, or empty"],
   reload: [0, 1440, "from 0 to 1,440 minutes, for example 15"],
   lost: [0, 1440, "from 0 to 1,440 minutes, for example 10"],
   ownusd: [1e-4, 1e5, "above 0, or empty"], ownsize: [1, 64, "from 1 to 64", true],
 };
-const OPTIONAL = new Set(["budget", "ownusd"]);
+const OPTIONAL = new Set(["budget", "ownusd", "grid"]);
 
 // The GPU that a reader means: by its slug or name, else the first in which each word typed begins a word
 const words = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, " ").trim();
@@ -309,6 +309,7 @@ const openPart = async (place, row) => {
   if (!asked) return;
   const now = { ...asked, row, sheet, html, usd, ms, many, short: R.short, E, hardware: R.hardware,
     stretch: stretchOf(asked.n), offersOf: (index) => offersOf(index, asked.n),
+    power: (one, cost) => view.power(asked.input, asked.n, one, cost),
     precisions: Object.keys(sheet.bytes), cheapest: (input) => { const n = numbersOf(input, asked.model);
       return n ? rank(input, n, asked.model, false)[0] : []; }, set: (values) => { write(values); render(); },
     calibrate: (values) => { write(values); render();
@@ -387,10 +388,10 @@ const prepare = (raw) => {
   made.gpus = raw.gpus.map(([slug, name, memory, values, generation]) =>
     ({ slug, name, memory, card: E.card(values), generation }));
   made.offersByGpu = new Map();
-  for (const [gpu, provider, tier, months, size, micro, seen, stale, every = 0] of raw.offers) {
+  for (const [gpu, provider, tier, months, size, micro, seen, stale, every = 0, place = ""] of raw.offers) {
     if (!made.offersByGpu.has(gpu)) made.offersByGpu.set(gpu, []);
     made.offersByGpu.get(gpu).push({ size, rent: micro / 1e6, every, provider: raw.providers[provider][1],
-      tier: raw.tiers[tier], months, seen, stale });
+      tier: raw.tiers[tier], months, seen, stale, place });
   }
   // A stale price counts only where nothing fresh is known
   for (const [gpu, offers] of made.offersByGpu) if (offers.some((o) => !o.stale)) made.offersByGpu.set(gpu,
@@ -412,6 +413,9 @@ const start = async () => {
   for (const gpu of sheet.gpus) {
     $("gpus").append(html("option", { value: gpu.name }));
     $("c-minegpu").append(html("option", { value: gpu.slug }, gpu.name));
+  }
+  for (const [code, [name, grams]] of Object.entries(sheet.grids).sort(([, [a]], [, [b]]) => a < b ? -1 : 1)) {
+    $("c-gridof").append(html("option", { value: code }, `${name}, ${grams} g`));
   }
   view = R.results(E, P, sheet);
   sheet.scores.forEach(([name], i) => $("c-score").append(html("option", { value: String(i) }, name)));

@@ -128,8 +128,19 @@ export const results = (E, P, sheet) => {
       load: c[9][i], tpot: c[10][i] / 1e3, ttft: c[11][i] / 1e3 }));
   };
 
-  const factsOf = (row, n) => {
-    const { speed, cost, layout: l } = row, kw = row.gpu.card.watts * cost.gpus / 1e3, kwh = kw * 730 * n.hours / 24;
+  // Energy and CO2 of a month: at the visitor's figure, the chosen country's, or that of the offer's own country
+  const power = (input, n, row, cost = row.cost) => {
+    const kw = row.gpu.card.watts * cost.gpus / 1e3, kwh = kw * 730 * n.hours / 24;
+    if (!kw) return "not known";
+    const known = sheet.grids[input.gridof || row.offer.place], world = sheet.electricity.g_per_kwh;
+    const [grams, whose] = n.grid !== null ? [n.grid, "as entered"] : known ? [known[1], `${known[0]}, ${known[2]}`]
+      : [world, "the world, since it is not told where the machine is"];
+    return `${kw.toFixed(2)} kW rated, ${Math.round(kwh).toLocaleString("en")} kWh and `
+      + `${Math.round(kwh * grams / 1e3).toLocaleString("en")} kg of CO₂ a month, at ${grams} g/kWh (${whose})`;
+  };
+
+  const factsOf = (input, row, n) => {
+    const { speed, cost, layout: l } = row;
     const range = (name, key, limit) => { const [low, high] = wide(row)[key];
       return [name, [`${ms(speed[key])} (${ms(low)} to ${ms(high)})`, P.range(low, speed[key], high, limit / 1e3)]]; };
     return [range("TTFT (time to first token)", "ttft", n.ttft), range("TPOT (per output token)", "tpot", n.tpot),
@@ -143,8 +154,7 @@ export const results = (E, P, sheet) => {
         + `${usd(cost.usd_million_output)} per million output tokens`]],
       ["Bought as", [`${many(cost.instances, "instance")} of ${many(cost.size, "GPU")} at ${usd(row.offer.usd)} per `
         + `GPU-hour: ${usd(cost.usd_hour)} an hour${row.offer.size ? "" : "; instance size not stated"}`]],
-      ["Power", [kw ? `${kw.toFixed(2)} kW rated, ${Math.round(kwh).toLocaleString("en")} kWh and `
-        + `${Math.round(kwh * n.grid / 1e3).toLocaleString("en")} kg of CO₂ a month` : "not known"]],
+      ["Power", [power(input, n, row)]],
       ["Limited by", [E.limitedBy(speed)]]];
   };
 
@@ -175,7 +185,7 @@ export const results = (E, P, sheet) => {
     const { speed } = row, p = speed.parts, used = speed.kv_sequence * Math.min(row.load, speed.most)
       / (row.layout.data * row.layout.pipeline);
     return [html("h2", {}, html("a", { href: `/gpus/${row.gpu.slug}` }, hardware(row))),
-      html("dl", { class: "facts" }, ...factsOf(row, n).map(([name, value]) =>
+      html("dl", { class: "facts" }, ...factsOf(input, row, n).map(([name, value]) =>
         html("div", {}, html("dt", {}, name), html("dd", {}, ...value)))),
       html("div", {}, P.bar("Where the time of a token goes", [["weights", p[0]], ["KV cache", p[1]],
         ["arithmetic", p[2]], ["between GPUs", p[3]], ["layers and steps", p[4]], ["requests", p[5]],
@@ -241,5 +251,5 @@ export const results = (E, P, sheet) => {
     html("p", { class: "source" }, "Rows that differ are shown dark; the best figure in each is highlighted.")];
   };
 
-  return { answer, groups, front, detail, models, compared };
+  return { answer, groups, front, detail, models, compared, power };
 };

@@ -88,6 +88,22 @@ const HEADS = ["Hardware", "Replicas", "USD a month", "TTFT, 95%", "Whole answer
 let turn = 0, worker = null;
 const stop = () => { worker?.terminate(); worker = null; };
 
+// A row simulated in a worker: { count, found }, with a count of 0 where none holds, or null where the browser can't.
+// `tell` hears the share that is done. One runs at a time.
+const simulation = (modules, traffic, made, size, limits, least, tell) => new Promise((done) => {
+  stop();
+  worker = new Worker(modules.worker, { type: "module" });
+  worker.onerror = () => { stop(); done(null); };
+  worker.onmessage = ({ data }) => {
+    if (data.share !== undefined) { tell(data.share); return; }
+    stop();
+    done(data);
+  };
+  const { agents, added, outputs, rate, burst } = traffic;
+  worker.postMessage({ queueing: modules.queueing, pace: made.p, base: made.base, agents, added, outputs, rate, burst,
+    limits, from: size, running: made.see(size).running ?? 1, least });
+});
+
 export const panel = ({ html, now, Q, S, points, modules }) => {
   const mine = ++turn, { n, model, row, ms, usd, many, short } = now, long = (s) => `${short(s)}\u00a0s`;
   stop();
@@ -107,7 +123,7 @@ export const panel = ({ html, now, Q, S, points, modules }) => {
   }
   const gain = (made, found) => S.gain(Q, made.p, Math.max(found.running, 1), traffic.prompt + n.output / 2,
     traffic.drafts.drafted, made.base.advance);
-  const facts = (found, made, count, how) => {
+  const facts = (found, made, count, how, cost) => {
     const twice = ([p50, p95], time) => `${time(p50)} for half, ${time(p95)} for 95%`, { reused, split } = found;
     return [["Time to first token", twice(found.ttft, ms)], ["Whole answer", twice(found.whole, long)],
       ["Tokens a second per user", found.each[0] ? `${short(1 / found.each[0])} for half, ${short(1 / found.each[1])} `
@@ -123,7 +139,8 @@ export const panel = ({ html, now, Q, S, points, modules }) => {
       ...(split ? [["Prefill apart", `${many(split.prefill, "replica")} for prompts, ${many(split.decode, "replica")} `
         + "for answers; the cache is sent whole when a prompt is done, over the network of the GPUs. It rests on a "
         + "queue’s formulas that rank as simulated, not on measurements"]] : []),
-      ["How it is known", how]].map(([name, text]) => html("div", {}, html("dt", {}, name), html("dd", {}, text)));
+      ...(cost ? [["Power", now.power(row, cost)]] : []), ["How it is known", how]].map(([name, text]) =>
+      html("div", {}, html("dt", {}, name), html("dd", {}, text)));
   };
   const shown = (found, made, count, how, cost) => said.replaceChildren(html("p", {},
     html("strong", {}, cost ? `${cost.gpus} × ${row.gpu.name}, ${usd(cost.usd_month)} a month` : row.gpu.name), ": ",
@@ -131,27 +148,29 @@ export const panel = ({ html, now, Q, S, points, modules }) => {
       : "meets"} both targets for 95% of requests${asked.peak ? " in the busiest hour" : ""}. The plain answer, `
     + `with every length alike and a planned utilisation of ${n.utilisation}%, has ${many(row.cost.replicas - n.spare,
       "replica")}.`),
-  html("dl", { class: "facts" }, ...facts(found, made, count, how)));
-  const simulate = (made, from) => {
+  html("dl", { class: "facts" }, ...facts(found, made, count, how, cost)));
+  // Rows simulated already, so that the chosen one is not simulated again for the table
+  const known = new Map();
+  const simulate = async (one, made, from, heard) => {
+    if (!known.has(one.key)) {
+      const found = await simulation(modules, traffic, made, from, limits, n.least, heard);
+      if (found) known.set(one.key, found);
+    }
+    return known.get(one.key) ?? null;
+  };
+  const simulateChosen = async (made, from) => {
     const bar = html("progress", { max: 1, value: 0, "aria-label": "Simulating" });
     said.replaceChildren(html("p", {}, "The formulas don’t cover this load well, so an engine is simulated. "), bar);
-    worker = new Worker(modules.worker, { type: "module" });
-    worker.onerror = () => { stop(); tell("The simulation can’t run in this browser."); };
-    worker.onmessage = ({ data }) => {
-      if (mine !== turn) return;
-      if (data.share !== undefined) { bar.value = data.share; return; }
-      stop();
-      if (!data.count) { tell("Simulated: no number of replicas was found that meets both targets."); return; }
-      shown({ ...made.see(data.count), ...data.found }, made, data.count, `simulated: ${data.found.requests
-        .toLocaleString("en")} requests on one replica, in this browser`, costOf(now, row, data.count));
-    };
-    const { agents, added, outputs, rate, burst } = traffic;
-    worker.postMessage({ queueing: modules.queueing, pace: made.p, base: made.base, agents, added, outputs, rate, burst,
-      limits, from, running: made.see(from).running ?? 1, least: n.least });
+    const data = await simulate(row, made, from, (share) => { bar.value = share; });
+    if (mine !== turn) return;
+    if (!data) tell("The simulation can’t run in this browser.");
+    else if (!data.count) tell("Simulated: no number of replicas was found that meets both targets.");
+    else shown({ ...made.see(data.count), ...data.found }, made, data.count, `simulated: ${data.found.requests
+      .toLocaleString("en")} requests on one replica, in this browser`, costOf(now, row, data.count));
   };
   const sized = (made) => made.least > MOST ? null
     : S.replicas(made.see, ...limits, traffic.apart ? Math.max(n.least, 2) : made.least);
-  const solve = () => {
+  const solve = async () => {
     const made = traffic.of(row), size = sized(made);
     if (!size) {
       const lone = made.see(MOST);
@@ -164,29 +183,65 @@ export const panel = ({ html, now, Q, S, points, modules }) => {
     if (traffic.apart || found.sure) {
       shown(found, made, count, traffic.apart ? "formulas that rank as simulated; see the methodology"
         : "formulas that agree with a simulated engine; see the methodology", costOf(now, row, count));
-    } else simulate(made, count);
+    } else await simulateChosen(made, count);
   };
+  const cell = (name, text, kind = "num") => html("td", { class: kind, "data-label": name }, text);
+  const line = (one) => {
+    const { other, count, found, cost, how } = one;
+    const name = cost ? `${cost.gpus} × ${other.gpu.name}` : other.gpu.name;
+    one.line = html("tr", {}, html("td", { class: "what" }, name),
+      ...(cost ? [cell("Replicas", String(count)), cell("USD a month", usd(cost.usd_month)),
+        cell("TTFT, 95%", ms(found.ttft[1])), cell("Whole answer, 95%", long(found.whole[1]))]
+        : [html("td", { colspan: 4 }, "no number of replicas was found that meets both targets")]),
+      cell("Known by", how, false));
+    return one.line;
+  };
+  const table = (rows, text) => others.replaceChildren(html("h3", {}, "The cheapest hardware above, sized for this "
+    + "traffic"), html("p", { class: "source", id: "real-known" }, text), html("table", { class: "plain cards" },
+  html("thead", {}, html("tr", {}, ...HEADS.map((name, i) => html("th", { scope: "col", class: i > 0 && i < 5
+    && "num" }, name)))), html("tbody", {}, ...rows.sort((a, b) => (a.cost?.usd_hour ?? Infinity)
+    - (b.cost?.usd_hour ?? Infinity)).map(line))));
+  // Every row by its formulas; then those that the formulas are not sure of are simulated, one after the other
   const compare = async () => {
     const rows = [];
     for (const other of now.rows.slice(0, SHOWN)) {
       await new Promise((done) => setTimeout(done, 0));
-      if (mine !== turn) return;
-      const made = traffic.of(other), size = sized(made);
-      const cost = size && costOf(now, other, size[0]);
-      if (cost) rows.push([cost, other, ...size]);
+      if (mine !== turn) return null;
+      const made = traffic.of(other), size = sized(made), cost = size && costOf(now, other, size[0]);
+      const sure = traffic.apart || size?.[1].sure;
+      if (cost) rows.push({ other, made, count: size[0], found: size[1], cost, sure, how: sure ? "formulas"
+        : "formulas, uncertain; waiting to be simulated" });
     }
-    rows.sort((a, b) => a[0].usd_hour - b[0].usd_hour);
-    if (!rows.length) { others.replaceChildren(); return; }
-    const cell = (name, text, kind = "num") => html("td", { class: kind, "data-label": name }, text);
-    others.replaceChildren(html("h3", {}, "The cheapest hardware above, sized for this traffic"), html("table",
-      { class: "plain cards" }, html("thead", {}, html("tr", {}, ...HEADS.map((name, i) =>
-        html("th", { scope: "col", class: i > 0 && i < 5 && "num" }, name)))), html("tbody", {},
-      ...rows.map(([cost, other, count, found]) => html("tr", {}, html("td", { class: "what" },
-        `${cost.gpus} × ${other.gpu.name}`), cell("Replicas", String(count)), cell("USD a month", usd(cost.usd_month)),
-      cell("TTFT, 95%", ms(found.ttft[1])), cell("Whole answer, 95%", long(found.whole[1])),
-      cell("Known by", traffic.apart || found.sure ? "formulas" : "formulas, uncertain", false))))));
+    const unsure = rows.filter((one) => !one.sure);
+    if (rows.length) table(rows, unsure.length ? `The formulas are uncertain for ${many(unsure.length, "row")}, which `
+      + `${unsure.length > 1 ? "are" : "is"} simulated in this browser, one after the other.` : traffic.apart
+      ? "By formulas that rank as simulated." : "The formulas cover every row.");
+    return rows;
   };
-  setTimeout(() => { if (mine === turn) { solve(); compare(); } }, mine > 1 ? PATIENCE : 0);
+  const settle = async (rows) => {
+    const unsure = rows.filter((one) => !one.sure), open = () => said.closest("details")?.open !== false;
+    let failed = 0;
+    for (const one of unsure) {
+      const place = one.line.lastChild;
+      const data = await simulate(one.other, one.made, one.count, (share) => {
+        place.textContent = `formulas, uncertain; simulating, ${Math.round(share * 100)}%`; });
+      if (mine !== turn || !open()) return;
+      if (!data) { failed++; one.how = "formulas, uncertain"; one.line.replaceWith(line(one)); continue; }
+      Object.assign(one, { count: data.count, found: data.found, how: "simulated",
+        cost: data.count ? costOf(now, one.other, data.count) : null });
+      const before = one.line;
+      before.replaceWith(line(one));
+    }
+    if (unsure.length) table(rows, failed ? "The simulation can’t run in this browser: where the formulas are "
+      + "uncertain, their figures may be far off." : `${many(unsure.length, "row")} of ${rows.length} simulated; `
+      + "the formulas cover the others.");
+  };
+  setTimeout(async () => {
+    if (mine !== turn) return;
+    const chosen = solve(), rows = await compare();
+    await chosen;
+    if (rows && mine === turn) await settle(rows);
+  }, mine > 1 ? PATIENCE : 0);
   return [html("p", { class: "source" }, "What users see on the chosen hardware, with requests spread over the "
     + "replicas at random; targets are met for 95% of them, by the prediction itself, leaving out its range. Nothing "
     + "leaves this device."), said, others];

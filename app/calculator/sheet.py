@@ -9,7 +9,8 @@ from app.benchmarks.measured import measured_rows
 from app.benchmarks.rows import shared_name
 from app.calculator.api_prices import api_prices, source
 from app.calculator.presets import ELECTRICITY, PRESETS
-from app.catalog.facts import Gpu, gpus, providers
+from app.catalog.facts import Gpu, countries, gpus, providers
+from app.catalog.grids import grids
 from app.core.units import DAY_S
 from app.estimate.cards import card_of
 from app.estimate.constants import fitted
@@ -23,12 +24,12 @@ from app.pricing.offers.reclaim import hours_between, spot_factor
 from app.pricing.offers.store import Row
 from app.pricing.offers.tables import OfferRow
 
-VERSION = 3
+VERSION = 4
 TIERS = ("on-demand", "spot", "reserved")
 MOST_SCORES = 12
 _OFFER = (OfferRow.gpu, OfferRow.provider, OfferRow.tier, OfferRow.commitment_months, OfferRow.gpu_count_number,
           OfferRow.usd_per_gpu_hour_micro, OfferRow.fetched_at, OfferRow.stale_at, OfferRow.id,
-          OfferRow.reclaim_low, OfferRow.reclaim_high, OfferRow.reclaim_hours)  # fmt: skip
+          OfferRow.reclaim_low, OfferRow.reclaim_high, OfferRow.reclaim_hours, OfferRow.country)  # fmt: skip
 
 
 def known_cards() -> dict[str, tuple[Gpu, Card]]:
@@ -89,6 +90,7 @@ async def sheet(now: int) -> bytes:
         "presets": [[p.key, p.name, p.text, p.input_tokens, p.output_tokens, p.rate, p.ttft_ms, p.tpot_ms,
                      p.utilisation] for p in PRESETS],
         "electricity": ELECTRICITY,
+        "grids": {code: [countries()[code].name, round(grid.g_per_kwh), grid.year] for code, grid in grids().items()},
         "models": [[row["slug"], row["name"], row["model"].split("/")[0], row["precision"], row["parameters"],
                     shape_of(architecture).as_list(), _offsets(row["model"])] for row, architecture in rows],
         "api": {"source": source(), "prices": {row["slug"]: found for row, _ in rows
@@ -101,11 +103,16 @@ async def sheet(now: int) -> bytes:
         "offers": [[slugs.index(row["gpu"]), names.index(row["provider"]), TIERS.index(row["tier"]),
                     row["commitment_months"] or 0,
                     int(row["gpu_count_number"] or 0), row["usd_per_gpu_hour_micro"], row["fetched_at"] // DAY_S,
-                    int(row["stale_at"] <= now), *([round(every, 1)] if (every := hours_between(row)) else [])]
-                   for row in offers],
+                    int(row["stale_at"] <= now), *_reclaims_and_place(row)] for row in offers],
         "measured": _measured(slugs),
     }  # fmt: skip
     return json.dumps(made, separators=(",", ":")).encode()
+
+
+def _reclaims_and_place(row: Row) -> list[float | str]:
+    """Hours between reclaims, 0 if they are not told, and the country; nothing after the last of them that is known."""
+    every, place = round(hours_between(row), 1) or 0, row["country"] if row["country"] in grids() else ""
+    return [every, place] if place else [every] if every else []
 
 
 def digest(sheet: bytes) -> str:

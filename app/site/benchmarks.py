@@ -10,6 +10,7 @@ from typing import Any
 from app.benchmarks import accuracy, calibration_report, folds, mlperf, ranges, shipped_ledger
 from app.benchmarks.query import PAGE_SIZE, SORTS, parse, select
 from app.calculator.presets import ELECTRICITY
+from app.catalog import grids
 from app.core.addresses import encode
 from app.core.errors import QueryError
 from app.estimate import (
@@ -207,7 +208,8 @@ async def methodology(ask: Ask) -> Answer:
         formulas=_names_and_docstrings(formulas),
         bytes=inputs.WEIGHT_BYTES, sources=sorted({(row["source"], sum(r["source"] == row["source"] for r in _rows()))
             for row in _rows()}),
-        electricity=ELECTRICITY, reload_hours=RELOAD_HOURS, reserve=memory.RESERVE,
+        electricity=ELECTRICITY, grids=grids.grids(), grids_page=grids.PAGE, grids_file=grids.CARRIED_BY,
+        reload_hours=RELOAD_HOURS, reserve=memory.RESERVE,
         ledger=await ledger.summary(), shipped_ledger=shipped_ledger.summary(), covered=ranges.COVERED,
         mlperf=mlperf.verdicts(), **_accuracy(),
         title="Methodology",

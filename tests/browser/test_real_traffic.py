@@ -172,6 +172,21 @@ def test_what_users_see_is_told_and_the_plain_answer_stays(calculator: tuple[Pag
     assert (page.locator("#answer").inner_text(), page.locator("#rows").inner_text()) == plain
 
 
+def test_co2_is_that_of_the_country_that_is_chosen(calculator: tuple[Page, list[str]]) -> None:
+    page, _ = calculator
+    page.locator("#more > summary").click()
+    kwh = float(re.findall(r"([\d,]+) kWh", told(page, "Power"))[0].replace(",", ""))
+    for code, words in (("fr", "at 44 g/kWh (France, 2024)"), ("is", "at 28 g/kWh (Iceland, 2023)")):
+        page.select_option("#c-gridof", code)
+        said(page, words)
+        kilograms = float(re.findall(r"([\d,]+) kg", told(page, "Power"))[0].replace(",", ""))
+        assert kilograms == pytest.approx(kwh * float(words.split()[1]) / 1e3, abs=1)
+    page.locator("#c-grid").fill("100")
+    said(page, "at 100 g/kWh (as entered)")
+    page.locator("#c-grid").fill("")
+    page.select_option("#c-gridof", "")
+
+
 def test_agents_find_their_session_in_the_cache(calculator: tuple[Page, list[str]]) -> None:
     page, _ = calculator
     for key, value in (("turns", "8"), ("shared", "2000"), ("pause", "5")):
@@ -203,6 +218,11 @@ def test_a_load_that_the_formulas_do_not_tell_is_simulated(calculator: tuple[Pag
     said(page, "simulated: ")
     assert len([one for one in asked if "simulate" in one]) > before  # loaded when it is needed
     first = told(page, "Time to first token")
+    expect(page.locator("#real-known")).to_contain_text("simulated, the others by formulas", timeout=3 * SLOW)
+    known = page.locator("#real-others tbody td:last-child").all_inner_texts()
+    assert len(known) > 3
+    assert set(known) <= {"formulas", "simulated"}
+    assert "simulated" in known  # what the formulas are not sure of is told by none
     page.locator("#c-peak").fill("1")
     said(page, "in the busiest hour")
     assert told(page, "Time to first token") == first  # the same numbers are drawn each time

@@ -318,7 +318,7 @@ const openPart = async (place, row) => {
 };
 const folded = (row) => {
   const made = html("details", { id: "check", "data-part": "check", "data-panel": root.dataset.recipe,
-    ontoggle: () => { if (made.open) openPart(made, row); } },
+    "data-reader": root.dataset.reader, ontoggle: () => { if (made.open) openPart(made, row); } },
   html("summary", {}, "Check it: commands that serve and measure this"), html("div", { class: "inside" }));
   return made;
 };

@@ -67,9 +67,9 @@ const parts = {
       units: (atSpot) => unitsOf({ ...now, offers }, atSpot), byHour: log?.rate?.byHour ?? null, drawn,
       keep: (rates, rate) => { drawn = sum(rates) ? rates.map((r) => r / rate) : null; } });
   },
-  check: async (now, { panel }) => {
+  check: async (now, { panel, reader }) => {
     const { row, model, n, input } = now;
-    return (await import(panel)).panel({ html: now.html, ms: now.ms, predicted: row.speed,
+    return (await import(panel)).panel({ html: now.html, ms: now.ms, predicted: row.speed, reader,
       given: { engine: input.engine, name: `${model.owner}/${model.name}`, stored: model.precision, layout: row.layout,
         input: n.input, output: n.output, load: row.load },
       use: (measured) => now.calibrate({ minegpu: row.gpu.slug, minegpus: String(row.layout.tensor * row.layout.data),

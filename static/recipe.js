@@ -1,8 +1,10 @@
 // The commands that check a prediction: how to serve the model as it was assumed, and the load to measure. Pure text.
-// Options were read in the documentation of vLLM 0.11 to 0.15 (vllm serve, vllm bench serve), SGLang 0.5
-// (sglang.launch_server) and TensorRT-LLM 1.x (trtllm-serve with its YAML file).
+// Options were read in the releases themselves: vLLM 0.33.0 (arg_utils.py, benchmarks/serve.py), SGLang 0.5.23
+// (srt/server_args.py and its arg_groups) and TensorRT-LLM 1.2 (commands/serve.py), and before in the documentation of
+// vLLM 0.11 and TensorRT-LLM 1.0.
 
-export const VERSIONS = { vllm: "vLLM 0.11 to 0.15", sglang: "SGLang 0.5", trtllm: "TensorRT-LLM 1.x" };
+export const VERSIONS = { vllm: "vLLM 0.11 to 0.33", sglang: "SGLang 0.5 up to 0.5.23",
+  trtllm: "TensorRT-LLM 1.0 to 1.2" };
 const WAVES = 10, LEAST_PROMPTS = 100;
 // Formats that an engine makes of 16-bit weights while it loads them; every other one needs weights stored so
 const WHILE_LOADING = { vllm: ["fp8"], sglang: ["fp8"], trtllm: [] };
@@ -14,7 +16,8 @@ const shell = (name) => /^[\w./-]+$/.test(name) ? name : `'${name.replaceAll("'"
 const cacheFormat = (bytes) => bytes < 2;
 
 const vllm = (w) => ({ serve: join([`vllm serve ${w.name}`,
-  w.tensor > 1 && `--tensor-parallel-size ${w.tensor}`, w.pipeline > 1 && `--pipeline-parallel-size ${w.pipeline}`,
+  w.tensor > 1 && `--tensor-parallel-size ${w.tensor}`,
+  w.pipeline > 1 && `--pipeline-parallel-size ${w.pipeline} --distributed-executor-backend ray`,
   w.data > 1 && `--data-parallel-size ${w.data}`, w.experts && "--enable-expert-parallel",
   `--max-model-len ${w.context}`, `--max-num-seqs ${w.running}`, w.online && `--quantization ${w.precision}`,
   w.half && "--dtype half", w.cache8 && "--kv-cache-dtype fp8", "--no-enable-prefix-caching"]) });
@@ -54,6 +57,14 @@ export const recipe = ({ engine, name, stored, layout, input, output, load }) =>
     notes.push(engine === "vllm" ? "Two machines: start Ray on both first, and run the first command on one of them."
       : "Two machines: run it on both, as the engine’s guide to several nodes says.");
   }
+  if (engine === "sglang" && data > 1) {
+    notes.push(`SGLang 0.5.23 still takes --dp-size ${data} --enable-dp-attention and warns: it calls both together `
+      + `--attn-dp-size ${data} from now on.`);
+  }
+  if (engine === "trtllm") notes.push("TensorRT-LLM 1.2 calls --extra_llm_api_options also --config.");
+  if (engine !== "vllm") {
+    notes.push("The second command comes with vLLM, whichever engine serves: it only sends requests.");
+  }
   notes.push("Prefix caching is off, because the prediction assumes that no two prompts begin alike.");
   const bench = join([`vllm bench serve --backend openai --host 127.0.0.1 --port 8000 --model ${w.name}`,
     `--dataset-name random --random-input-len ${input} --random-output-len ${output} --ignore-eos`,
@@ -61,31 +72,6 @@ export const recipe = ({ engine, name, stored, layout, input, output, load }) =>
     "--percentile-metrics ttft,tpot,itl,e2el --metric-percentiles 50,95",
     "--save-result --result-filename result.json"]);
   return { serve: ENGINES[engine](w).serve, bench, notes };
-};
-
-const first = (row, ...keys) => keys.map((key) => Number(row[key])).find((v) => Number.isFinite(v) && v > 0);
-
-// What a result file of vllm bench serve or SGLang's bench_serving says: { tpot, ttft, load, input, output } with
-// milliseconds, or { fault } in a sentence
-export const resultOf = (text) => {
-  let row = null;
-  try { row = JSON.parse(text); } catch {
-    try { row = JSON.parse(text.trim().split("\n").at(-1)); } catch { row = null; }
-  }
-  if (Array.isArray(row)) row = row.at(-1);
-  if (!row || typeof row !== "object") {
-    return { fault: "This is not JSON; use the file written by --save-result." };
-  }
-  const completed = first(row, "completed"), tpot = first(row, "median_tpot_ms", "mean_tpot_ms"),
-    ttft = first(row, "median_ttft_ms", "mean_ttft_ms");
-  if (!completed || !tpot) {
-    return { fault: "It names no completed requests or no TPOT; the file that vllm bench serve --save-result writes "
-      + "would do." };
-  }
-  const each = (total) => total ? Math.max(Math.round(total / completed), 1) : 0;
-  return { tpot, ttft: ttft ?? 0, load: Math.round(first(row, "max_concurrency") ?? 0),
-    input: each(first(row, "total_input_tokens", "total_input")),
-    output: each(first(row, "total_output_tokens", "total_output")) };
 };
 
 const copied = (html, label, text) => {
@@ -99,9 +85,19 @@ const copied = (html, label, text) => {
 
 const LARGEST = 64e6;
 
+// Of several runs, the one whose load is nearest to what was predicted
+const nearest = (runs, load) => {
+  const far = (run) => run.load ? Math.abs(Math.log(run.load / load)) : Infinity;
+  return runs.reduce((best, run) => far(run) < far(best) ? run : best);
+};
+
+const nameOf = (run) => `${run.load ? `${run.load} at a time` : "load not stated"}, ${run.input || "?"} in, `
+  + `${run.output || "?"} out`;
+
 // The panel of an answer: both commands, what they assume, and a result file to hold against the prediction.
-// `predicted` in seconds, `ms` writes seconds for a reader, `use` gets the measured row.
-export const panel = ({ html, given, predicted, ms, use }) => {
+// `predicted` in seconds, `ms` writes seconds for a reader, `use` gets the measured row, `reader` is the module that
+// reads result files.
+export const panel = ({ html, given, predicted, ms, use, reader }) => {
   const { serve, bench, notes } = recipe(given), said = html("div", { role: "status", id: "checked" });
   const percent = (measured, told) => { const off = Math.round((measured / told - 1) * 100);
     return off ? `${Math.abs(off)}% ${off > 0 ? "slower" : "faster"} than predicted` : "as predicted"; };
@@ -111,22 +107,38 @@ export const panel = ({ html, given, predicted, ms, use }) => {
         `${name} ${ms(measured / 1e3)} measured, ${ms(told)} predicted: ${percent(measured / 1e3, told)}.`));
     const other = [["input tokens", row.input, given.input], ["output tokens", row.output, given.output],
       ["concurrent requests", row.load, given.load]].filter(([, m, told]) => m && Math.abs(m / told - 1) > 0.1);
-    said.replaceChildren(html("ul", {}, ...lines), ...(other.length ? [html("p", { class: "notice" },
-      `It measured a different load: ${other.map(([name, m, told]) => `${m} ${name} where ${told} were predicted`)
-        .join(", ")}.`)] : []), html("p", {}, html("button", { type: "button", onclick: () => use(row) },
-      "Calibrate this page with it"), " ", html("a", { href: "/submit" }, "Report it to the site"),
-      ", where the same file can be sent."));
+    return [html("ul", {}, ...lines),
+      ...row.notes.map((note) => html("p", { class: "source" }, `In the file: ${note}.`)),
+      ...(other.length ? [html("p", { class: "notice" }, `It measured a different load: ${other.map(([name, m, told]) =>
+        `${m} ${name} where ${told} were predicted`).join(", ")}.`)] : []), html("p", {}, html("button",
+        { type: "button", onclick: () => use(row) }, "Calibrate this page with it"), " ",
+      html("a", { href: "/submit" }, "Report it to the site"), ", where the same file can be sent.")];
   };
-  const file = html("input", { type: "file", id: "result-file", accept: ".json,.jsonl,application/json",
+  const refuse = (text) => said.replaceChildren(html("p", { class: "fault" }, text));
+  const offer = ({ tool, runs }) => {
+    const timed = runs.filter((run) => run.tpot);
+    if (!timed.length) { refuse(`It is ${tool}’s, but it states no time per output token.`); return; }
+    const best = nearest(timed, given.load), place = html("div", {}, ...shown(best));
+    const choice = html("select", { id: "result-run", onchange: () => place.replaceChildren(
+      ...shown(timed[Number(choice.value)])) }, ...timed.map((run, i) => html("option", { value: String(i),
+      selected: run === best }, nameOf(run))));
+    said.replaceChildren(...(timed.length > 1 ? [html("div", { class: "field" }, html("label", { for: "result-run" },
+      `${timed.length} runs; the one nearest to the prediction is chosen`), choice)] : []), place);
+  };
+  const file = html("input", { type: "file", id: "result-file", accept: ".json,.jsonl,.csv,.txt,.log,application/json",
     onchange: async (event) => {
       const [chosen] = event.target.files;
       event.target.value = "";
       if (!chosen) return;
-      const row = chosen.size > LARGEST ? { fault: "This file is larger than 64 MB." } : resultOf(await chosen.text());
-      if (row.fault) said.replaceChildren(html("p", { class: "fault" }, row.fault)); else shown(row);
+      if (chosen.size > LARGEST) { refuse("This file is larger than 64 MB."); return; }
+      const told = (await import(reader)).runsOf(await chosen.text());
+      if (told.fault) refuse(told.fault); else offer(told);
     } });
   return [...copied(html, "Serve it", serve), ...copied(html, "Measure it", bench),
     ...notes.map((note) => html("p", { class: "source" }, note)),
-    html("p", { class: "source" }, `Options as documented for ${VERSIONS[given.engine]}.`),
-    html("div", { class: "field" }, html("label", { for: "result-file" }, "Your result file"), file), said];
+    html("p", { class: "source" }, `Options checked in ${VERSIONS[given.engine]}`
+      + `${given.engine === "vllm" ? "" : `; the second command’s in ${VERSIONS.vllm}`}.`),
+    html("div", { class: "field" }, html("label", { for: "result-file" }, "Your result file"), file),
+    html("p", { class: "source" }, "Of vLLM, SGLang, genai-perf, AIPerf, GuideLLM, LLMPerf or InferenceX. It is "
+      + "read in this browser and not kept."), said];
 };

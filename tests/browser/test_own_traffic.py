@@ -5,6 +5,7 @@ import math
 import random
 import statistics
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.calculator.day import Unit, cheapest_day
 from app.pricing.offers.reclaim import stretch
+from app.submissions.result_files import runs_of
+from app.submissions.result_files.document import FileError
 from app.web.assets import address
-from tests.conftest import Site
+from tests.conftest import DATA, Site
 
 Rows = list[tuple[float, int, int, int]]
 """Seconds since 1970, input tokens, output tokens, input tokens that came from a prefix cache."""
@@ -194,6 +197,8 @@ def recipe(page: Page, **given: Any) -> dict[str, Any]:
         ({"engine": "sglang", "layout": {"data": 8, "experts_split": True}},
          "--tp-size 8 --dp-size 8 --enable-dp-attention --ep-size 8 --max-running-requests 64"),
         ({"engine": "sglang", "layout": {"kv_bytes": 1}}, "--kv-cache-dtype fp8_e4m3 --disable-radix-cache"),
+        ({"layout": {"tensor": 8, "pipeline": 2}},
+         "--tensor-parallel-size 8 --pipeline-parallel-size 2 --distributed-executor-backend ray"),
         ({"engine": "trtllm", "layout": {"tensor": 8, "pipeline": 2, "kv_bytes": 1}},
          "dtype: fp8 --tp_size 8 --pp_size 2 --max_batch_size 64"),
     ],
@@ -213,19 +218,57 @@ def test_weights_that_the_hub_does_not_hold_so_are_said(page: Page) -> None:
     assert recipe(page, name="a/b'; rm -rf ~ #")["serve"].startswith("vllm serve 'a/b'\\''; rm -rf ~ #'")
 
 
-def test_a_result_file_is_held_against_the_prediction(page: Page) -> None:
-    def result(text: str) -> Any:
-        return page.evaluate(
-            "async ([module, text]) => (await import(module)).resultOf(text)", [address("recipe.js"), text]
-        )
+UPLOADS = sorted((DATA / "uploads").iterdir())
+FIELDS = {"tpot": "tpot_ms", "ttft": "ttft_ms", "load": "concurrency", "input": "input_tokens",
+          "output": "output_tokens"}  # fmt: skip
+BY_NAME = {"llama-bench": ("b2", "b30_", "b31_", "b32_"), "llama-batched-bench": ("b33_",), "trtllm-bench": ("b43_",)}
+"""Files that the browser refuses by name, since they hold no measurement of what it predicts; the site reads them."""
 
-    row = {"completed": 100, "total_input_tokens": 100_000, "total_output_tokens": 30_000, "max_concurrency": 64,
-           "median_tpot_ms": 21.5, "median_ttft_ms": 240.0}  # fmt: skip
-    expected = {"tpot": 21.5, "ttft": 240, "load": 64, "input": 1000, "output": 300}
-    assert result(json.dumps(row)) == expected
-    assert result(json.dumps(row | {"median_tpot_ms": 99}) + "\n" + json.dumps(row)) == expected  # the last of a sweep
-    assert "no JSON" in result("hello")["fault"]
-    assert "no TPOT" in result('{"completed": 3}')["fault"]
+
+def result(page: Page, text: str) -> Any:
+    return page.evaluate(
+        "async ([module, text]) => (await import(module)).runsOf(text)", [address("result_files.js"), text]
+    )
+
+
+@pytest.mark.parametrize("path", UPLOADS, ids=lambda path: path.name)
+def test_the_browser_reads_a_result_file_as_the_site_does(page: Page, path: Path) -> None:
+    data = path.read_bytes()
+    told = result(page, data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"))
+    for tool, names in BY_NAME.items():
+        if path.name.startswith(names):
+            assert f"This is {tool}’s" in told["fault"]
+            return
+    try:
+        mine = [run.values for run in runs_of(data)]
+    except FileError:
+        assert told["fault"].startswith(("This is ", "No request "))
+        return
+    theirs = told["runs"]
+    assert len(theirs) == len(mine)
+    for run, values in zip(theirs, mine, strict=True):
+        for key, field in FIELDS.items():
+            assert run[key] == pytest.approx(float(values.get(field) or 0), abs=1e-4), (key, run)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hello", '{"completed": 3}', "{", '[{"a": 1}', "a,b,c,d\n1,2,3,4", "[1, 2]", "null"]
+)
+def test_what_is_no_result_is_refused_with_a_reason(page: Page, text: str) -> None:
+    assert result(page, text)["fault"]
+
+
+SERVED = {"backend": "openai", "completed": 100, "total_input_tokens": 100_000, "total_output_tokens": 30_000,
+          "max_concurrency": 64, "median_tpot_ms": 21.5, "median_ttft_ms": 240.0, "output_throughput": 9.5}  # fmt: skip
+
+
+def test_a_sweep_is_read_from_its_csv_as_from_its_json(page: Page) -> None:
+    runs = [SERVED | {"max_concurrency": load, "median_tpot_ms": 10.0 + load} for load in (1, 8, 64)]
+    table = "\n".join([",".join(["", *SERVED]), *(",".join([str(i), *map(str, run.values())])
+                                                  for i, run in enumerate(runs))])  # fmt: skip
+    for text in (json.dumps(runs), "\n".join(map(json.dumps, runs)), table):
+        assert [(run["load"], run["tpot"]) for run in result(page, text)["runs"]] == [(1, 11), (8, 18), (64, 74)]
+        assert [run.values["concurrency"] for run in runs_of(text.encode())] == ["1", "8", "64"]
 
 
 def test_python_and_the_browser_tell_the_same_of_reclaims(page: Page) -> None:

@@ -61,6 +61,20 @@ ONE: dict[str, dict[str, str | None]] = {
     "b45_inferencemax.json": {"tensor_parallel": "8", "concurrency": "16", "tpot_ms": "11", "ttft_ms": "200",
         "output_tokens_per_s": "880", "precision": "fp8"},
 }  # fmt: skip
+AI_PERF = {"time_to_first_token": {"unit": "ms", "avg": 26.0, "p50": 24.0},
+           "inter_token_latency": {"unit": "ms", "avg": 3.9, "p50": 3.8},
+           "input_config": {"models": {"strategy": "round_robin", "items": [{"name": "org/m"}]}, "phases": [
+               {"name": "warmup", "type": "concurrency", "concurrency": 2},
+               {"name": "profiling", "type": "concurrency", "concurrency": 32}]}}  # fmt: skip
+"""The shape of AIPerf 0.13: ``BenchmarkConfig`` as ``input_config``."""
+GUIDE_LLM = {"metadata": {"version": 1}, "config": {"spec": {"backend": {"kind": "openai_http", "model": "org/m"}}},
+             "benchmarks": [{"config": {"strategy": {"type_": "concurrent", "streams": streams}},
+                             "metrics": {"request_totals": {"successful": 9, "errored": 1, "total": 10},
+                                         "prompt_token_count": {"successful": {"mean": 512.0}},
+                                         "time_to_first_token_ms": {"successful": {"median": 90.0}},
+                                         "inter_token_latency_ms": {"successful": {"median": 7.5}}}}
+                            for streams in (4, 16)]}  # fmt: skip
+"""The shape of GuideLLM 0.8: ``GenerativeBenchmarksReport``."""
 MANY = {"b3_sglang_sweep.jsonl": 3, "b21_lb_depth.json": 2, "b22_lb_two_models.json": 2, "b26_lb_manyn.json": 4}
 REFUSED = {
     "b7_all_failed.json": "succeeded",
@@ -78,6 +92,15 @@ def test_every_file_of_the_folder_has_its_expected_reading() -> None:
 def test_a_file_of_one_run(name: str) -> None:
     (run,) = runs_of((FOLDER / name).read_bytes())
     assert {field: run.values.get(field) for field in ONE[name]} == ONE[name]
+
+
+def test_the_newest_shapes_of_aiperf_and_guidellm() -> None:
+    (one,) = runs_of(json.dumps(AI_PERF).encode())
+    assert (one.values["model"], one.values["concurrency"]) == ("org/m", "32")
+    first, second = runs_of(json.dumps(GUIDE_LLM).encode())
+    assert (first.values["model"], first.values["concurrency"], second.values["concurrency"]) == ("org/m", "4", "16")
+    assert second.values["tpot_ms"] == "7.5"
+    assert second.notes == ("1 request failed",)
 
 
 @pytest.mark.parametrize("name", MANY)

@@ -42,11 +42,17 @@ def _genai_perf(row: Row) -> list[Run]:
         return plain(value * {"ms": 1.0, "s": 1e3, "sec": 1e3, "us": 1e-3, "ns": 1e-6}.get(str(unit), 0.0))
 
     config: Any = row.get("input_config") or {}
-    model = inside(config, "model_names") or inside(config, "endpoint", "model_names")
+    model = (
+        inside(config, "model_names")
+        or inside(config, "endpoint", "model_names")
+        or inside(config, "models", "items", "name")
+    )
+    phases = inside(config, "phases") or []  # AIPerf 0.13: a warm-up may stand before what is measured
     at_once = (
         inside(config, "perf_analyzer", "stimulus", "concurrency")
         or inside(config, "concurrency")
         or inside(config, "loadgen", "concurrency")
+        or inside(phases[-1] if isinstance(phases, list) and phases else phases, "concurrency")
     )
     values = {
         "model": text_of(model), "concurrency": whole(at_once), "ttft_ms": p50("time_to_first_token"),
@@ -74,7 +80,11 @@ def _failures(row: Row) -> str:
     if not failed and isinstance(summary, list):
         failed = sum(number(inside(one, "count"), 1) for one in summary[:100])
     cut_off = "the run was cancelled before its end" if row.get("was_cancelled") is True else ""
-    return "; ".join(part for part in (f"{failed:,.0f} requests failed" if failed else "", cut_off) if part)
+    return "; ".join(part for part in (_failed(failed), cut_off) if part)
+
+
+def _failed(count: float) -> str:
+    return f"{count:,.0f} request{'' if count == 1 else 's'} failed" if count else ""
 
 
 def _llmperf(row: Row) -> list[Run]:
@@ -91,7 +101,7 @@ def _llmperf(row: Row) -> list[Run]:
         run(
             f"{values['model']}, {values['concurrency']} at a time",
             values,
-            f"{failed:,.0f} requests failed" if failed else "",
+            _failed(failed),
         )
     ]
 
@@ -110,7 +120,11 @@ def _guidellm(row: Row) -> list[Run]:
         )
         at_once = inside(strategy, "streams") or inside(strategy, "max_concurrency")
         values = {
-            "model": text_of(inside(one, "worker", "backend_model") or inside(row, "args", "model")),
+            "model": text_of(
+                inside(one, "worker", "backend_model")
+                or inside(row, "args", "model")
+                or inside(row, "config", "spec", "backend", "model")
+            ),
             "concurrency": whole(at_once),
             "input_tokens": _rounded(of("prompt_token_count", "mean")),
             "output_tokens": _rounded(of("output_token_count", "mean")),
@@ -130,7 +144,7 @@ def _guidellm(row: Row) -> list[Run]:
             run(
                 f"{values['model'] or 'model not named'}: {load}",
                 values,
-                f"{failed:,.0f} requests failed" if failed else "",
+                _failed(failed),
             )
         )
     return found

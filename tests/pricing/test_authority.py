@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.core import clock
 from app.pricing.offers.disagreements import disagreements
 from app.pricing.offers.offer import Reason
 from app.pricing.refresh.authority import Recency, refusal
 from app.pricing.refresh.refresh_source import refresh_many
+from app.pricing.sources import AUTHORITIES
 from app.storage import engine
 from tests import fake_clouds
 from tests.conftest import Inside
@@ -43,6 +46,27 @@ FRESH = NOW + 1
 def test_who_speaks_for_aws(name: str, mine: Recency, others: Any, live: Any, reason: Reason | None) -> None:
     refused = refusal(name, "aws", mine, others, frozenset(live), NOW)
     assert (refused[0] if refused else None) == reason
+
+
+ANSWER = st.tuples(st.sampled_from(AUTHORITIES["aws"]), st.integers(0, 200), st.integers(0, 90), st.integers(1, 120))
+"""Who answers, hours after the answer before, how many hours ago its prices were seen, and how long they count."""
+
+
+@given(st.lists(ANSWER, max_size=40))
+def test_no_price_is_older_than_a_newer_one_of_another_source(answers: list[tuple[str, int, int, int]]) -> None:
+    """However sources answer, be silent and answer late: once one has said what it saw, nobody's stale older price
+    stands, and one source speaks."""
+    now, speaking = NOW, dict[str, Standing]()
+    for name, later, ago, lasts in answers:
+        now += later
+        mine = Standing(now - ago, now - ago + lasts)
+        others = {source: standing for source, standing in speaking.items() if source != name}
+        if whose_word(name, "aws", mine, others, frozenset(AUTHORITIES["aws"]), now) is None:
+            speaking = {name: mine}
+        else:
+            speaking = others
+        ((source, told),) = speaking.items()
+        assert told.stale_at > now or told.seen_at >= max(one.seen_at for one in (mine, *others.values())), source
 
 
 def prices(refreshing: Refreshing, provider: str) -> dict[str, int]:

@@ -56,12 +56,12 @@ ANSWER = st.tuples(st.sampled_from(AUTHORITIES["aws"]), st.integers(0, 200), st.
 def test_no_price_is_older_than_a_newer_one_of_another_source(answers: list[tuple[str, int, int, int]]) -> None:
     """However sources answer, be silent and answer late: once one has said what it saw, nobody's stale older price
     stands, and one source speaks."""
-    now, speaking = NOW, dict[str, Standing]()
+    now, speaking = NOW, dict[str, Recency]()
     for name, later, ago, lasts in answers:
         now += later
-        mine = Standing(now - ago, now - ago + lasts)
+        mine = Recency(now - ago, now - ago + lasts)
         others = {source: standing for source, standing in speaking.items() if source != name}
-        if whose_word(name, "aws", mine, others, frozenset(AUTHORITIES["aws"]), now) is None:
+        if refusal(name, "aws", mine, others, frozenset(AUTHORITIES["aws"]), now) is None:
             speaking = {name: mine}
         else:
             speaking = others

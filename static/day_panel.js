@@ -44,12 +44,17 @@ const chart = (plan, rates, replicaRate, baseReplicas, burstReplicas, text) => {
   return svg;
 };
 
+// How many of each hourly machine run in every hour: they stand all day, however they are paid
+const always = (plan, burst) => burst.map((_, i) => Math.min(...plan.burst.map((hour) => hour[i])));
+
 // What a plan says, in sentences: [what runs all day, what is added, what the API takes]
-const sentences = ({ many, short }, plan, base, burst) => {
-  const standing = base.flatMap((unit, i) => plan.base[i] ? [`${many(plan.base[i], "machine")} ${unit.name}`] : []);
+const sentences = ({ many, short }, plan, base, burst, low) => {
+  const machines = (n, unit, what = "machine") => n ? [`${many(n, what)} ${unit.name}`] : [];
+  const standing = [...base.flatMap((unit, i) => machines(plan.base[i], unit)),
+    ...burst.flatMap((unit, i) => machines(low[i], unit))];
   const added = burst.flatMap((unit, i) => {
-    const counts = plan.burst.map((hour) => hour[i]), most = Math.max(...counts);
-    return most ? [`up to ${many(most, "machine")} ${unit.name}, ${spans(counts)}`] : [];
+    const counts = plan.burst.map((hour) => hour[i] - low[i]), most = Math.max(...counts);
+    return machines(most, unit, low[i] ? "more machine" : "machine").map((words) => `up to ${words}, ${spans(counts)}`);
   });
   return [standing.length ? `All day: ${standing.join(" and ")}.` : "No machine runs all day.",
     ...(added.length ? [`By the hour: ${added.join("; ")}.`] : []),
@@ -88,14 +93,15 @@ export const panel = ({ html, many, short, D, stretch, units, rate, replicaRate,
         : "Nothing with a price can serve it.";
       return;
     }
-    const peak = D.cheapestDay({ ...asked, rates: hours.map(() => Math.max(...hours)), base, burst: [],
-      usdRequest: Infinity });
+    const peak = D.cheapestDay({ ...asked, rates: hours.map(() => Math.max(...hours)), base: [...base, ...burst],
+      burst: [], usdRequest: Infinity });
     const replicas = (counts, list) => counts.reduce((sum, n, i) => sum + n * list[i].replicas, 0);
-    const told = sentences({ many, short }, plan, base, burst), month = plan.usd * DAYS_A_MONTH;
+    const low = always(plan, burst), standing = replicas(plan.base, base) + replicas(low, burst);
+    const told = sentences({ many, short }, plan, base, burst, low), month = plan.usd * DAYS_A_MONTH;
     said.replaceChildren(html("p", {}, html("strong", {}, `${usd(month)} a month. `), told.join(" "),
       ...(peak && peak.usd > plan.usd * 1.005 ? [` Machines for the busiest hour all day would cost ${usd(peak.usd
         * DAYS_A_MONTH)}.`] : [])), html("figure", { class: "chart" }, chart(plan, hours, replicaRate,
-      replicas(plan.base, base), plan.burst.map((hour) => replicas(hour, burst)), told.join(" ")),
+      standing, plan.burst.map((hour) => replicas(hour, burst) - replicas(low, burst)), told.join(" ")),
     html("figcaption", {}, html("span", { class: "key low" }, "all day"), html("span", { class: "key mid" },
       "by the hour"), "line: requests a second")));
   };

@@ -322,9 +322,12 @@ const folded = (row) => {
   html("summary", {}, "Check it: commands that serve and measure this"), html("div", { class: "inside" }));
   return made;
 };
+let question = "";
 const refold = () => {
+  const before = question;
+  question = JSON.stringify(asked.input);
   for (const place of root.querySelectorAll("details[data-part]")) {
-    if (place.id === "lower") place.open = false;
+    if (place.id === "lower") place.open &&= question === before;
     else if (place.open && ["day", "real"].includes(place.id)) openPart(place, dayRow());
   }
 };

@@ -116,7 +116,8 @@ export const panel = ({ html, many, short, D, stretch, units, rate, replicaRate,
   const made = [html("p", { class: "source" }, "Requests a second in each hour, with the rate above as the mean. "
     + "Machines of the chosen GPU are taken for the whole day or by the hour"
     + (api ? `; ${api.name} takes what is left where that costs less.` : "."))];
-  made.push(shapes, html("div", { class: "sliders" }, ...sliders), html("p", {}, ...field("day-every",
+  made.push(shapes, html("div", { class: "sliders" }, ...sliders.map((slider, h) => html("span", {}, slider,
+    html("small", { "aria-hidden": "true" }, String(h))))), html("p", {}, ...field("day-every",
     "Where no reclaim rate is published, assume one every", 48, "hours.")), said);
   queueMicrotask(() => drawn ? draw(drawn.map((share) => share * rate)) : solve());
   return made;

@@ -218,7 +218,7 @@ def test_a_load_that_the_formulas_do_not_tell_is_simulated(calculator: tuple[Pag
     said(page, "simulated: ")
     assert len([one for one in asked if "simulate" in one]) > before  # loaded when it is needed
     first = told(page, "Time to first token")
-    expect(page.locator("#real-known")).to_contain_text("simulated, the others by formulas", timeout=3 * SLOW)
+    expect(page.locator("#real-known")).to_contain_text("simulated; the formulas cover the others", timeout=3 * SLOW)
     known = page.locator("#real-others tbody td:last-child").all_inner_texts()
     assert len(known) > 3
     assert set(known) <= {"formulas", "simulated"}

@@ -147,10 +147,10 @@ def test_the_price_table_and_its_data_tell_how_often_spot_is_taken(refreshing: R
         page = (await client.get("/prices?provider=aws&tier=spot", follow_redirects=True)).text
         assert "over 20% of such spot machines reclaimed per month" in " ".join(page.split())
         assert ">Reclaimed<" in page
-        assert '<td class=c>&gt;20%/mo' in page
+        assert "<td class=c>&gt;20%/mo" in page
         page = (await client.get("/prices?provider=vast-ai", follow_redirects=True)).text
         assert "host reachable 98.7% of the time" in " ".join(page.split())
-        assert '<td class=c><small>98.7% up</small>' in page
+        assert "<td class=c><small>98.7% up</small>" in page
         assert ">Reclaimed<" not in (await client.get("/prices?provider=akamai")).text  # nothing is told there
         for path in ("/providers/aws", "/gpus/h100-sxm-80gb"):
             assert ">Reclaimed<" in (await client.get(path)).text, path

@@ -303,7 +303,7 @@ def test_any_filters_csv_json_and_page_agree(site: Site, query: dict[str, str]) 
             )
         assert float(row["usd_per_gpu_hour"]) == offer["usd_per_gpu_hour"]
     assert f"<strong>{len(table):,}</strong>" in page
-    shown = re.findall(r'class=p>([\d.,]+)', page)
+    shown = re.findall(r"class=p>([\d.,]+)", page)
     assert len(shown) == min(PAGE_SIZE, len(table))
     for text, row in zip(shown, table, strict=False):
         assert abs(Decimal(text.replace(",", "")) - Decimal(row["usd_per_gpu_hour"])) <= Decimal("0.005")
@@ -311,7 +311,7 @@ def test_any_filters_csv_json_and_page_agree(site: Site, query: dict[str, str]) 
 
 def test_facets_say_how_many_rows_each_choice_leaves(http: httpx.Client) -> None:
     page = http.get("/prices?tier=spot").text
-    choices = re.findall(r'name=provider value=([^ >]+)[^>]*>[^<]*<i>([\d,]+)</i>', page)
+    choices = re.findall(r"name=provider value=([^ >]+)[^>]*>[^<]*<i>([\d,]+)</i>", page)
     assert len(choices) > 10
     for value, count in choices:
         assert int(count.replace(",", "")) == len(rows_of(http, f"?provider={value}&tier=spot"))
@@ -322,7 +322,7 @@ def test_the_pages_hold_every_row_once(http: httpx.Client) -> None:
     address = "/prices?tier=reserved"
     while address:
         page = http.get(address).text
-        seen += re.findall(r'class=p>([^<]+)', page)
+        seen += re.findall(r"class=p>([^<]+)", page)
         following = re.search(r'rel="next" href="([^"]+)"', page)
         address = following[1].replace("&amp;", "&") if following else ""
     assert len(seen) == len(rows_of(http, "?tier=reserved"))

@@ -131,7 +131,11 @@ def test_the_calculators_spot_price_holds_what_reclaims_cost(refreshing: Refresh
         "ranges": [{"index": 4, "label": "95-100%"}],
     }
     refreshing("spot_advisor")
-    told = [offer for offer in json.loads(engine.run(sheet.sheet(clock.timestamp())))["offers"] if len(offer) == 9]
+    told = [
+        offer
+        for offer in json.loads(engine.run(sheet.sheet(clock.timestamp())))["offers"]
+        if len(offer) > 8 and offer[8]
+    ]
     often = {**row, "reclaim_low": 95, "reclaim_high": 100, "reclaim_hours": 730}
     assert [offer[8] for offer in told] == [round(hours_between(often), 1)]
     assert spot_factor(often) == round(stretch(1 / hours_between(often), RELOAD_HOURS, 0), 4)

@@ -36,17 +36,17 @@ LEAST_FOUND, MOST_REGRET = 0.92, 0.02
 
 def failures(found: Errors) -> list[str]:
     """The errors that exceed a limit, in words."""
-    told = [
+    failed = [
         f"{name} {getattr(found, name):.1%} is over {limit:.1%}"
         for name, limit in LIMITS.items()
         if getattr(found, name) > limit
     ]
     if (found.within_20 or 0) < LEAST_WITHIN:
-        told.append(f"within 20%: {found.within_20:.1%} is under {LEAST_WITHIN:.0%}")
+        failed.append(f"within 20%: {found.within_20:.1%} is under {LEAST_WITHIN:.0%}")
     for name, inside in (("step", found.inside or 0), ("first token", found.inside_ttft or 0)):
         if not INSIDE[0] <= inside <= INSIDE[1]:
-            told.append(f"the 80% range of a {name} holds {inside:.1%}")
-    return told
+            failed.append(f"the 80% range of a {name} holds {inside:.1%}")
+    return failed
 
 
 def tables(rows: Sequence[Row], guesses: Mapping[str, Sequence[Guess]]) -> tuple[str, Errors]:

@@ -162,5 +162,5 @@ def parsers(_: Path) -> Iterator[Line]:
         costs = {kind: _measured(lambda given=given, work=work: work(given)) for kind, given in inputs.items()}  # type: ignore[misc]
         slow, large = max(costs, key=lambda kind: costs[kind][0]), max(costs, key=lambda kind: costs[kind][1])
         grown = max(0.0, costs[large][1] - idle)
-        told = f"{costs[slow][0]:.2f} s ({slow}), {grown:.0f} MB ({large})"
-        yield f"{name}: worst processor time and memory of {len(inputs)} hostile inputs", told, goal
+        cost = f"{costs[slow][0]:.2f} s ({slow}), {grown:.0f} MB ({large})"
+        yield f"{name}: worst processor time and memory of {len(inputs)} hostile inputs", cost, goal

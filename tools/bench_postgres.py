@@ -99,10 +99,10 @@ async def _changes(url: str, client: http.client.HTTPConnection) -> list[float]:
             async with engine.transaction("gpu:h100-sxm-80gb", "offers"):
                 await engine.execute("UPDATE offer SET usd_per_gpu_hour_micro = {} WHERE id = {}", micro, first)
             begun = time.perf_counter()
-            told = f"{micro / 1e6:.4f}".rstrip("0")
-            while told not in await asyncio.to_thread(_text, client, path):
+            shown = f"{micro / 1e6:.4f}".rstrip("0")
+            while shown not in await asyncio.to_thread(_text, client, path):
                 if time.perf_counter() - begun > 10:
-                    raise AssertionError(f"{told} is not on {path}")
+                    raise AssertionError(f"{shown} is not on {path}")
                 await asyncio.sleep(0.002)
             waits.append(time.perf_counter() - begun)
     return waits

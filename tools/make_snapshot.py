@@ -143,7 +143,7 @@ _ORACLE_PARTS = {
 
 
 def _with_true_part(raw: RawOffer) -> RawOffer:
-    """Refuse the parts of Oracle's list that are no GPU to rent in its public cloud. ``B110979``, told as a B200, is
+    """Refuse the parts of Oracle's list that are no GPU to rent in its public cloud. ``B110979``, listed as a B200, is
     "GPU - GB200" in Oracle's own list; the catalogue's product names say so.
     """
     return replace(raw, not_an_offer=_ORACLE_PARTS.get(raw.product, "")) if raw.provider == "OCI" else raw

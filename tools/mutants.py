@@ -46,7 +46,7 @@ def faults() -> Iterator[str]:
     for one in mutants():
         count = (ROOT / one.file).read_text(encoding="utf-8").count(one.old)
         if count != 1:
-            yield f"{one.promise}, {one.what}: its text stands {count} times in {one.file}"
+            yield f"{one.promise}, {one.what}: its text occurs {count} times in {one.file}"
         for test in one.tests:
             if not (ROOT / test.split("::")[0]).exists():
                 yield f"{one.promise}, {one.what}: there is no {test}"

@@ -1,7 +1,7 @@
 """Write ``docs/promises.md``: promise → section of the policy that makes it → tests that keep it. ``--check`` compares.
 
 A test says which promises it keeps by a parameter ``promise``, one or more with spaces between; the policy's words
-stand in :mod:`tests.policies.test_pages`.
+are in :mod:`tests.policies.test_pages`.
 """
 
 import ast

@@ -4,7 +4,7 @@ These rules for reading the results were fixed before anything was predicted:
 
 - Closed division, data centre, Server and Interactive. Every ``mlperf_log_summary.txt`` with the words "Result is :
   VALID" in a public copy of the results repository, of a model and a GPU known here
-  (github.com/ntuhpc/inference_results_v5.1 at a634ab7); one that stands under 99 and 99.9% accuracy is one row.
+  (github.com/ntuhpc/inference_results_v5.1 at a634ab7); one listed under 99 and 99.9% accuracy is one row.
 - Times are the log's means: "Mean First Token latency" and "Mean Time to Output Token". Requests arrive at "Scheduled
   samples per second", or at ``target_qps`` where the log rounds that to two digits. Output tokens are "Completed
   tokens per second" over "Completed samples per second".
@@ -37,7 +37,8 @@ MLPERF = Path(__file__).with_name("mlperf.csv")
 
 @cache
 def mlperf_rows() -> tuple[dict[str, str], ...]:
-    """The rows: what tells a submission, then the columns of :data:`app.benchmarks.rows.COLUMNS`, of one replica."""
+    """The rows: what identifies a submission, then the columns of :data:`app.benchmarks.rows.COLUMNS`, of one
+    replica."""
     with MLPERF.open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
 
@@ -82,10 +83,10 @@ GROUPS: dict[str, Callable[[Row], str]] = {
 
 def verdict(group: str, chosen: Sequence[int]) -> Verdict:
     """The errors of the rows with the indices ``chosen``."""
-    rows, guesses, arriving, told = _judged()
+    rows, guesses, arriving, arriving_guesses = _judged()
     return Verdict(
-        group, errors_of(rows, guesses, chosen), errors_of(arriving, told, chosen),
-        sum(not told[i].speed.sustained for i in chosen),
+        group, errors_of(rows, guesses, chosen), errors_of(arriving, arriving_guesses, chosen),
+        sum(not arriving_guesses[i].speed.sustained for i in chosen),
     )  # fmt: skip
 
 

@@ -74,10 +74,10 @@ def added(row: Mapping[str, str | None]) -> dict[str, str]:
     values = {"predicted_ttft_ms": speed.ttft, "ttft_low_ms": found.ttft[0], "ttft_high_ms": found.ttft[1]}
     if speed.tpot:
         values |= {"predicted_tpot_ms": speed.tpot, "tpot_low_ms": found.tpot[0], "tpot_high_ms": found.tpot[1]}
-    told = {name: f"{seconds * 1e3:.4f}" for name, seconds in values.items()}
+    texts = {name: f"{seconds * 1e3:.4f}" for name, seconds in values.items()}
     return (
         dict.fromkeys(ADDED, "")
-        | told
+        | texts
         | {
             "predicted_output_tokens_per_s": f"{speed.throughput:.3f}",
             "limited_by": speed.limited_by,

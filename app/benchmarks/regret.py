@@ -47,9 +47,9 @@ def regret(rows: Sequence[Row], guesses: Sequence[Guess], prices: Mapping[str, f
         traffic = row.ask.traffic
         if row.tpot and row.ttft and traffic.concurrency and row.ask.gpu.slug in prices:
             measured = _usd(row, row.ttft, row.tpot, prices)
-            told = _usd(row, guess.speed.ttft, guess.speed.tpot, prices)
+            predicted = _usd(row, guess.speed.ttft, guess.speed.tpot, prices)
             asked[row.model, traffic.input, traffic.output, traffic.concurrency].append(
-                (_answer(row, by), measured, told)
+                (_answer(row, by), measured, predicted)
             )
     lost = []
     for answers in asked.values():

@@ -1,8 +1,8 @@
 """What second, independent lists say of the accelerators' figures.
 
-``gpu_checks.csv`` holds memory, bandwidth and power as another list tells them, and which (:data:`SECOND`). Where the
-two differ the maker's figure stands, and the page says so. A card whose variant an offer leaves open has the figures
-that its variants share (:func:`variants_of`); what no list holds was compared with nothing but the maker's own page.
+``gpu_checks.csv`` holds memory, bandwidth and power as another list states them, and which list (:data:`SECOND`). Where
+the two differ the maker's figure is shown, and the page says so. A card whose variant an offer leaves open has the
+figures that its variants share (:func:`variants_of`); what no list has was compared only with the maker's own page.
 """
 
 from dataclasses import dataclass

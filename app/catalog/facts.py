@@ -88,12 +88,12 @@ class Provider:
 
     def may_be_in(self, place: str) -> bool:
         """True if a machine whose location is not stated may be in ``place``, a country code or a continent."""
-        told = self.data_centres or ((self.country,) if self.country else ("any",))
-        if "any" in told or place in told:
+        stated = self.data_centres or ((self.country,) if self.country else ("any",))
+        if "any" in stated or place in stated:
             return True
         if place in CONTINENTS:
-            return any(countries()[where].continent == place for where in told if where in countries())
-        return place in countries() and countries()[place].continent in told
+            return any(countries()[where].continent == place for where in stated if where in countries())
+        return place in countries() and countries()[place].continent in stated
 
 
 @dataclass(frozen=True, slots=True)

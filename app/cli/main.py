@@ -92,10 +92,10 @@ def _despite_damage(command: Callable[..., Any], bound: "inspect.BoundArguments"
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, AssertionError, OSError):
         from app.storage import engine
 
-        told = engine.run(engine.find_left_out())
-        if not told:
+        troubles = engine.run(engine.find_left_out())
+        if not troubles:
             raise
-    for line in told[:20]:
+    for line in troubles[:20]:
         print(f"inferencebench: {line}", file=sys.stderr)
     reads = f"{command.__module__}.{command.__name__}".removeprefix("app.cli.") in ONLY_READ
     return int(command(*bound.args, **bound.kwargs) or 0) if reads else 2

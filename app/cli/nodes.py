@@ -25,7 +25,7 @@ def list_(*, settings: Settings) -> int:
     from app.telemetry import nodes
 
     _several(settings)
-    found = asyncio.run(nodes.standing(settings))
+    found = asyncio.run(nodes.known_nodes(settings))
     if found is None:
         raise InferenceBenchError(f"the queue at {PREFIX}REDIS_URL does not answer; start it, then ask again")
     table = Table("node", "role", "version", "heard", "there", box=None)

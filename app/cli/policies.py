@@ -18,11 +18,11 @@ app = group("policy")
 def list_versions(*, settings: Settings) -> int:
     """Print every version with its dates and its state."""
     known = policies(settings)
-    standing = known.standing(clock.timestamp())
+    policy_state = known.state_at(clock.timestamp())
     for version in known.versions:
         print(
             f"{version.policy:14} {version.name}  version {version.version}, announced {version.announced}, "
-            f"{standing.state(version)}"
+            f"{policy_state.state(version)}"
         )
     for line in known.troubles():
         print(line, file=sys.stderr)

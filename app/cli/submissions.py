@@ -127,12 +127,12 @@ async def _beside(report: Submission) -> list[str]:
     elif report.kind == "benchmark":
         row = publish.as_row(report)
         guess = added(row)
-        told = (
+        prediction = (
             guess["error"]
             or f"{guess['predicted_tpot_ms']} ms a token predicted, 80% range {guess['tpot_low_ms']} to "
             f"{guess['tpot_high_ms']}"
         )
-        lines.append(f"= {row['tpot_ms']} ms a token reported; {told}")
+        lines.append(f"= {row['tpot_ms']} ms a token reported; {prediction}")
     return lines
 
 

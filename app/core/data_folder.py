@@ -45,9 +45,9 @@ def make_private(folder: Path) -> None:
     mine = os.geteuid()
     for path in (folder, *folder.rglob("*")):
         with contextlib.suppress(FileNotFoundError, PermissionError):
-            told = path.lstat()
+            status = path.lstat()
             wanted = FOLDER_MODE if path.is_dir() else FILE_MODE
-            if told.st_uid == mine and not path.is_symlink() and told.st_mode & 0o777 != wanted:
+            if status.st_uid == mine and not path.is_symlink() and status.st_mode & 0o777 != wanted:
                 path.chmod(wanted)
 
 

@@ -1,4 +1,4 @@
-"""The errors that this software raises on purpose. Each text tells its reader what to do."""
+"""The errors that this software raises on purpose. Each text says what the reader can do."""
 
 
 class InferenceBenchError(Exception):

@@ -93,10 +93,10 @@ async def _run(function: str, data: bytes, bounds: Bounds) -> Any:
         raise LimitError("memory")
     if done.returncode != 0:  # SIGXCPU, or the kernel's SIGKILL once the processor time is used up
         raise LimitError("time" if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL) else "crash")
-    told = json.loads(done.stdout)
-    if "refused" in told:
-        raise RefusedError(told["refused"])
-    return told["result"]
+    answer = json.loads(done.stdout)
+    if "refused" in answer:
+        raise RefusedError(answer["refused"])
+    return answer["result"]
 
 
 MEMORY_STATUS = 77
@@ -131,11 +131,11 @@ def child() -> None:
             bounded = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.setrlimit(limit, (bounded, bounded))
     try:
-        told = json.dumps({"result": function(data)})
+        answer = json.dumps({"result": function(data)})
     except MemoryError:
         os._exit(MEMORY_STATUS)
     except ValueError as error:
-        told = json.dumps({"refused": str(error)[:500]})
-    sys.stdout.write(told)
+        answer = json.dumps({"refused": str(error)[:500]})
+    sys.stdout.write(answer)
     sys.stdout.flush()
     os._exit(0)

@@ -55,7 +55,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PolicyState:
     """The state of the policies at an instant: versions ``in_force`` by policy, versions ``announced`` whose notice is
     running, and versions ``refused`` with the reason."""
 
@@ -143,7 +143,7 @@ def _fault(version: Version, first: bool, shown: Shown, now: int) -> str:
     )
 
 
-def standing(versions: Iterable[Version], shown: Shown, now: int) -> Standing:
+def state_at(versions: Iterable[Version], shown: Shown, now: int) -> PolicyState:
     """The state of the policies at ``now``. A refused version is never in force: the one before it stays in force."""
     in_force: dict[str, Version] = {}
     announced, refused = [], []
@@ -157,7 +157,7 @@ def standing(versions: Iterable[Version], shown: Shown, now: int) -> Standing:
             in_force[version.policy] = version
         elif noticed_from(version, shown, now) <= now:
             announced.append(version)
-    return Standing(in_force, tuple(announced), tuple(refused))
+    return PolicyState(in_force, tuple(announced), tuple(refused))
 
 
 def next_change(versions: Iterable[Version], now: int) -> int | None:
@@ -195,7 +195,7 @@ def _order_faults(policy: str, mine: Sequence[Version], now: int) -> list[str]:
         )
     labels = [version.version for version in mine]
     found += [
-        f"policies/{policy}: version {label} stands twice; number them apart"
+        f"policies/{policy}: version {label} occurs twice; give each its own number"
         for label in sorted({label for label in labels if labels.count(label) > 1})
     ]
     for before, after in pairwise(mine):
@@ -220,7 +220,7 @@ def faults(versions: Sequence[Version], published: Mapping[tuple[str, str], tupl
         found += _order_faults(policy, sorted(mine, key=lambda version: version.effective), now)
     found += [
         f"policies/{version.policy}/{version.name}.md: {fault}"
-        for version, fault in standing(versions, shown, now).refused
+        for version, fault in state_at(versions, shown, now).refused
     ]
     return found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.core import clock, logs
 from app.core.settings import Settings
 from app.policies import store
-from app.policies.documents import DocumentError, Standing, Version, next_change, parse, past_faults, standing
+from app.policies.documents import DocumentError, PolicyState, Version, next_change, parse, past_faults, state_at
 from app.privacy.processors import processor_faults
 
 PUBLISHED = "published.json"
@@ -118,9 +118,9 @@ class Policies:
             self._kept = joined
             self._write()
 
-    def standing(self, now: int) -> Standing:
+    def state_at(self, now: int) -> PolicyState:
         """The state of the policies at ``now``."""
-        return standing(self.versions, self._shown, now)
+        return state_at(self.versions, self._shown, now)
 
     def next_change(self, now: int) -> int | None:
         """The instant until which a page may be kept."""
@@ -128,7 +128,7 @@ class Policies:
 
     def troubles(self) -> list[str]:
         """Problems for the operator to fix; the site continues with the versions in force."""
-        refused = self.standing(clock.timestamp()).refused
+        refused = self.state_at(clock.timestamp()).refused
         return [*self._faults, *(f"policies/{version.policy}/{version.name}.md: {why}" for version, why in refused)]
 
 

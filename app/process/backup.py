@@ -4,7 +4,7 @@ runs.
 What is in it: the database (copied by SQLite's own backup interface: one moment of it), the journal of erasures, the
 record of the policies that were shown, and the mail. The access log is not: it is kept for 90 days at most, and a copy
 would outlive that. A database on a server of PostgreSQL is not either: ``pg_dump`` is what copies it, and it is copied
-first. Copied in this order, so that whatever was erased after the database's moment stands in the journal.
+first. Copied in this order, so that whatever was erased after the database was copied is in the journal.
 """
 
 import contextlib
@@ -98,16 +98,16 @@ def _mail(folder: Path) -> Iterator[Path]:
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes, at: int = 0) -> None:
-    told = tarfile.TarInfo(name)
-    told.size, told.mode, told.mtime = len(data), data_folder.FILE_MODE, at
-    tar.addfile(told, io.BytesIO(data))
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode, entry.mtime = len(data), data_folder.FILE_MODE, at
+    tar.addfile(entry, io.BytesIO(data))
 
 
-def _plain(told: tarfile.TarInfo) -> tarfile.TarInfo:
-    told.uid = told.gid = 0
-    told.uname = told.gname = ""
-    told.mode = data_folder.FILE_MODE
-    return told
+def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    entry.mode = data_folder.FILE_MODE
+    return entry
 
 
 def restore(settings: Settings, source: Path) -> dict[str, int]:
@@ -147,18 +147,18 @@ def _unpack(source: Path, made: Path) -> None:
         with tarfile.open(source, "r:") as tar:
             left = MOST_BYTES
             sums: dict[str, str] = {}
-            for told in tar:
-                if not told.isreg() or not _known(told.name) or (left := left - told.size) < 0:
-                    raise BackupError(f"{source} holds {told.name[:80]!r}, which no backup of this software does")
-                path = made / told.name
+            for entry in tar:
+                if not entry.isreg() or not _known(entry.name) or (left := left - entry.size) < 0:
+                    raise BackupError(f"{source} holds {entry.name[:80]!r}, which no backup of this software does")
+                path = made / entry.name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                data = tar.extractfile(told)
+                data = tar.extractfile(entry)
                 assert data is not None
                 with path.open("wb") as file:
                     shutil.copyfileobj(data, file, MIB)
                 with path.open("rb") as file:
-                    sums[told.name] = hashlib.file_digest(file, "sha256").hexdigest()
-                os.utime(path, (told.mtime, told.mtime))
+                    sums[entry.name] = hashlib.file_digest(file, "sha256").hexdigest()
+                os.utime(path, (entry.mtime, entry.mtime))
         del sums[SUMS]
         if json.loads((made / SUMS).read_text(encoding="utf-8")) != sums:
             raise BackupError(

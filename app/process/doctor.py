@@ -168,7 +168,10 @@ def _server(settings: Settings) -> Iterator[Finding]:
     yield ("ok" if fits else "fault"), f"the database is PostgreSQL {version.split()[0]}, {offers:,} offers"
     yield from _tables(settings)
     for text in inspection.copies_kept_by(settings.database_url):
-        yield "fault", f"{text}, or erased text stays in the log for longer than the {LOG_COPY_DAYS} days that are told"
+        yield (
+            "fault",
+            f"{text}, or erased text stays in the log for longer than the {LOG_COPY_DAYS} days that the policy states",
+        )
     if settings.database_path.exists():
         yield (
             "fault",

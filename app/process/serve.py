@@ -98,7 +98,7 @@ def _refuse_empty_policies(settings: Settings) -> None:
     """Refuse to start without a privacy policy in force: the site could accept no report and keep no promise."""
     from app.policies.files import policies
 
-    if "privacy" not in policies(settings).standing(clock.timestamp()).in_force:
+    if "privacy" not in policies(settings).state_at(clock.timestamp()).in_force:
         raise SettingError(
             f"{PREFIX}POLICIES_DIR: {settings.policies_dir} holds no privacy policy that is in force; "
             f"for example {settings.policies_dir}/privacy/2026-03-27.md, as it ships with the software"

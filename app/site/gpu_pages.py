@@ -23,7 +23,7 @@ from app.site.gpus_and_providers import SHOWN_OFFERS, known_thing
 from app.site.offer_groups import first_of
 from app.site.render import day_text, figure, months_text, render
 from app.site.strips import strips_of
-from app.site.survival_note import SHOWN_KEYS, Standing, standing, until_midnight
+from app.site.survival_note import SHOWN_KEYS, SurvivalNote, survival_note, until_midnight
 from app.web.answers import Answer, Ask
 from app.web.front import public
 
@@ -44,10 +44,10 @@ async def gpu_page(ask: Ask) -> Answer:
     window, below = _asked(ask, gpu)
     offers = await store.offers_of(OfferRow.gpu, gpu.slug)
     past = await _past(gpu.slug, window, below, ask.now)
-    best, stands = best_prices.best_of(offers, ask.now), await standing(ask.now)
+    best, note = best_prices.best_of(offers, ask.now), await survival_note(ask.now)
     body = render(
         "gpus/page.html", settings=ask.settings, path="/gpus", canonical=f"/gpus/{gpu.slug}", now=ask.now, gpu=gpu,
-        facts=FACTS, line=facts_line(gpu), figures=_figures(best, offers, stands), best=best, standing=stands,
+        facts=FACTS, line=facts_line(gpu), figures=_figures(best, offers, note), best=best, survival=note,
         **first_of(offers, ask.now, SHOWN_OFFERS),
         **strips_of([gpu], best_prices.prices_by_gpu(row for row in offers if row["source"] != COMMUNITY)),
         **past, charted=whose_prices(past["drawn"], offers), kin=_kin(gpu),
@@ -87,17 +87,17 @@ def facts_line(gpu: Gpu) -> str:
 
 
 def _figures(
-    best: dict[tuple[str, int | None], store.Row], offers: list[store.Row], stands: Standing
+    best: dict[tuple[str, int | None], store.Row], offers: list[store.Row], note: SurvivalNote
 ) -> list[tuple[str, int, str, bool, str]]:
     """Up to four (label, micro-dollars per GPU-hour, whose and when, whether stale, how many such prices still stood):
     the cheapest on demand, as spot and for the longest known term, and the median of providers' lowest on demand."""
-    now = stands.now
+    now = note.now
     named = [(f"Cheapest {name}", best[tier, None]) for tier, name in (("on-demand", "on demand"), ("spot", "spot"))
              if (tier, None) in best]  # fmt: skip
     term = max((months for tier, months in best if tier == "reserved" and months), default=None)
     if term:
         named.append((f"Reserved, {months_text(term)}", best["reserved", term]))
-    found = [(label, row["usd_per_gpu_hour_micro"], _whose(row), row["stale_at"] <= now, stands.words(row))
+    found = [(label, row["usd_per_gpu_hour_micro"], _whose(row), row["stale_at"] <= now, note.words(row))
              for label, row in named]  # fmt: skip
     asked = [row for row in offers if row["tier"] == "on-demand" and row["source"] != COMMUNITY]
     asked = [row for row in asked if row["stale_at"] > now] or asked
@@ -208,12 +208,12 @@ def whose_prices(drawn: set[str], offers: Iterable[store.Row]) -> str:
 def _stock(offers: list[store.Row]) -> dict[str, Any] | None:
     """In how many regions it is in stock, of how many that report stock, and when that was seen; ``None`` if nobody
     reports it."""
-    told = [row for row in offers if row["stock"]]
-    if not told:
+    rows_with_stock = [row for row in offers if row["stock"]]
+    if not rows_with_stock:
         return None
-    regions = {(row["provider"], row["region"]) for row in told}
-    stocked = {(row["provider"], row["region"]) for row in told if row["stock"] == "in"}
-    return {"regions": len(stocked), "told": len(regions), "at": max(row["fetched_at"] for row in told)}
+    regions = {(row["provider"], row["region"]) for row in rows_with_stock}
+    stocked = {(row["provider"], row["region"]) for row in rows_with_stock if row["stock"] == "in"}
+    return {"regions": len(stocked), "stated": len(regions), "at": max(row["fetched_at"] for row in rows_with_stock)}
 
 
 def _describe(gpu: Gpu, offers: list[store.Row], now: int) -> str:

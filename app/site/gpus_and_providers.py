@@ -16,7 +16,7 @@ from app.pricing.snapshot import files
 from app.site.offer_groups import first_of
 from app.site.price_survival import claims
 from app.site.render import render
-from app.site.survival_note import SHOWN_KEYS, standing, until_midnight
+from app.site.survival_note import SHOWN_KEYS, survival_note, until_midnight
 from app.submissions.forms import TOPICS
 from app.submissions.publish import experiences
 from app.web.answers import Answer, Ask, MovedError
@@ -66,20 +66,20 @@ async def provider_page(ask: Ask) -> Answer:
     offers = await store.offers_of(OfferRow.provider, provider.slug)
     authorities = _authorities(provider.slug)
     names = dict.fromkeys((*authorities, *sorted({row["source"] for row in offers})))
-    told = await experiences(provider.slug)
-    stands = await standing(ask.now)
+    reported = await experiences(provider.slug)
+    note = await survival_note(ask.now)
     aside = await set_aside_of({provider.slug, *(spelling.casefold() for spelling in provider.spellings)})
     body = render(
         "providers/page.html", settings=ask.settings, path="/providers", canonical=f"/providers/{provider.slug}",
-        now=ask.now, provider=provider, aside=aside, standing=stands, **first_of(offers, ask.now, SHOWN_OFFERS),
-        told=told, topics=dict(TOPICS), sources=await source_status.of_sources(names, ask.settings),
+        now=ask.now, provider=provider, aside=aside, survival=note, **first_of(offers, ask.now, SHOWN_OFFERS),
+        reported=reported, topics=dict(TOPICS), sources=await source_status.of_sources(names, ask.settings),
         differing=await disagreements(ask.now, provider.slug), shown_differing=SHOWN_DIFFERING,
-        reach=_reach(provider.slug), lasting=claims(provider.slug, stands.curves),
+        reach=_reach(provider.slug), lasting=claims(provider.slug, note.curves),
         preview=f"/previews/providers/{provider.slug}.png", title=f"{provider.name} GPU prices",
         description=f"{len(offers)} GPU offers of {provider.name}, with source, date and what the price includes.",
     )  # fmt: skip
     until = until_midnight(ask.now, await store.next_stale(ask.now))
-    if told:  # one that is withdrawn is gone from every cache within a minute
+    if reported:  # one that is withdrawn is gone from every cache within a minute
         until = min(until, ask.now + 60)
     return Answer(body, valid_until=until, shows=(*map(source_key, names), *SHOWN_KEYS))
 

@@ -102,7 +102,7 @@ async def _nodes(ask: Ask) -> "list[Node] | None":
         return []
     from app.telemetry import nodes
 
-    return await nodes.standing(ask.settings)
+    return await nodes.known_nodes(ask.settings)
 
 
 @public("/status/rejected", shows=(OFFERS_KEY, SOURCES_KEY))
@@ -131,8 +131,8 @@ def _day(date: str) -> str:
 
 
 def _policies(ask: Ask) -> list[tuple[str, str]]:
-    standing = policies(ask.settings).standing(ask.now)
+    policy_state = policies(ask.settings).state_at(ask.now)
     return [
         (version.title.lower(), f"{version.version}, in force since {_day(str(version.effective))}")
-        for version in standing.in_force.values()
+        for version in policy_state.in_force.values()
     ]

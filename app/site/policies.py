@@ -62,8 +62,8 @@ def to_html(text: str) -> tuple[str, tuple[tuple[int, str, str], ...]]:
 
 
 def _public_versions(all_: Policies, now: int) -> list[Version]:
-    standing = all_.standing(now)
-    return [version for version in all_.versions if standing.is_public(version)]
+    policy_state = all_.state_at(now)
+    return [version for version in all_.versions if policy_state.is_public(version)]
 
 
 def _version(all_: Policies, policy: str, name: str, now: int) -> Version:
@@ -83,7 +83,7 @@ def _version(all_: Policies, policy: str, name: str, now: int) -> Version:
 
 def _page(ask: Ask, version: Version, here: str) -> Answer:
     all_ = policies(ask.settings)
-    standing = all_.standing(ask.now)
+    policy_state = all_.state_at(ask.now)
     text, contents = to_html(_filled(version, ask.settings))
     history = sorted(
         (other for other in _public_versions(all_, ask.now) if other.policy == version.policy),
@@ -93,7 +93,7 @@ def _page(ask: Ask, version: Version, here: str) -> Answer:
     body = render(
         "policies/page.html", settings=ask.settings, path="/policies", canonical=here, version=version, text=text,
         contents=contents,
-        state=standing.state(version), history=[(other, standing.state(other)) for other in history],
+        state=policy_state.state(version), history=[(other, policy_state.state(other)) for other in history],
         title=version.title,
         description=f"{version.title} of InferenceBench, effective {version.effective}.",
         kinds=kinds(on_server=bool(ask.settings.database_url)),
@@ -106,9 +106,9 @@ def _page(ask: Ask, version: Version, here: str) -> Answer:
 async def policy_list(ask: Ask) -> Answer:
     """Every policy, with the version in force and any announced one."""
     ask.redirect_to_canonical("/policies")
-    standing = policies(ask.settings).standing(ask.now)
+    policy_state = policies(ask.settings).state_at(ask.now)
     body = render(
-        "policies/list.html", settings=ask.settings, path="/policies", canonical="/policies", standing=standing,
+        "policies/list.html", settings=ask.settings, path="/policies", canonical="/policies", policy_state=policy_state,
         names=POLICIES, title="Policies",
         description="Privacy, terms of use, accessibility, independence and security: what is in force, since when, "
                     "and what changed.",
@@ -120,7 +120,7 @@ async def policy_list(ask: Ask) -> Answer:
 async def policy_page(ask: Ask) -> Answer:
     """The version of a policy that is in force."""
     policy = ask.parts["policy"]
-    current = policies(ask.settings).standing(ask.now).in_force.get(policy)
+    current = policies(ask.settings).state_at(ask.now).in_force.get(policy)
     if current is None:
         raise NotFoundError(
             "There is no such policy.", tuple((title, f"/policies/{name}") for name, title in POLICIES.items())
@@ -164,9 +164,9 @@ async def policy_changes(ask: Ask) -> Answer:
 async def policy_feed(ask: Ask) -> Answer:
     """Every announced version as an Atom feed (RFC 4287), the newest first."""
     ask.redirect_to_canonical("/policies/changes.atom")
-    told = _public_versions(policies(ask.settings), ask.now)
-    told.sort(key=lambda version: (version.announced, version.policy), reverse=True)
-    newest = str(told[0].announced) if told else f"{clock.from_timestamp(0):%Y-%m-%d}"
+    versions = _public_versions(policies(ask.settings), ask.now)
+    versions.sort(key=lambda version: (version.announced, version.policy), reverse=True)
+    newest = str(versions[0].announced) if versions else f"{clock.from_timestamp(0):%Y-%m-%d}"
     return feeds.atom(
         ask.settings,
         feeds.Feed(
@@ -174,7 +174,7 @@ async def policy_feed(ask: Ask) -> Answer:
             "/policies",
             "/policies/changes.atom",
             newest,
-            [_entry(version, ask.settings) for version in told],
+            [_entry(version, ask.settings) for version in versions],
         ),
     )
 

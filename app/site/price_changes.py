@@ -68,14 +68,14 @@ async def feed(ask: Ask) -> Answer:
     span = await queries.history_extent()
     newest = found[0].day if found else day_of(span["last"] or NEVER_S)
     name = gpus()[gpu].name if gpu else "GPU"
-    told = feeds.Feed(
+    feed = feeds.Feed(
         f"{name} price changes",
         f"/prices/changes{suffix}",
         f"/prices/changes.atom{suffix}",
         newest,
         [_entry(change) for change in found],
     )
-    return feeds.atom(ask.settings, told)
+    return feeds.atom(ask.settings, feed)
 
 
 def _entry(change: PriceMove) -> feeds.Entry:

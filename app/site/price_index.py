@@ -90,8 +90,8 @@ async def feed(ask: Ask) -> Answer:
     newest = day_of(found[0][0].day) if found else day_of(NEVER_S // DAY_S)
     title = f"{gpus()[query.gpu[0]].name} price index" if query.gpu else "GPU price index"
     entries = [_entry(point, series) for point, series in found]
-    told = feeds.Feed(title, query.address("/index"), query.address("/index.atom"), newest, entries)
-    answer = feeds.atom(ask.settings, told)
+    feed = feeds.Feed(title, query.address("/index"), query.address("/index.atom"), newest, entries)
+    answer = feeds.atom(ask.settings, feed)
     return Answer(answer.body, answer.media_type, _midnight(ask.now))
 
 

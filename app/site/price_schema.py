@@ -107,7 +107,7 @@ class Offer(Struct, kw_only=True):
     ]
     remark: Annotated[str | None, Meta(description="What else the source says of the price.")]
     source_url: Annotated[str | None, Meta(description="Where it can be read.")]
-    stock: Annotated[str | None, Meta(description="in or out, where the source tells.")]
+    stock: Annotated[str | None, Meta(description="in or out, if the source states it.")]
     disk_gb: Annotated[int | None, Meta(description="GB of disk that the price holds, where stated.")]
     disk_usd_per_gb_month: Annotated[
         Decimal | None, Meta(description="US dollars for a further GB of disk and month, where stated.")
@@ -116,7 +116,7 @@ class Offer(Struct, kw_only=True):
     min_nodes: Annotated[int | None, Meta(description="The smallest number of instances sold together, where stated.")]
     id: Annotated[str, Meta(description="Identity of the offer.")]
     reclaim_low: Annotated[
-        int | None, Meta(description="Of spot: at least so many per cent of such machines are taken back, where told.")
+        int | None, Meta(description="Of spot: at least so many per cent of such machines are reclaimed, if stated.")
     ]
     reclaim_high: Annotated[
         int | None, Meta(description="At most so many per cent are taken back; null where the band has no end.")
@@ -125,7 +125,7 @@ class Offer(Struct, kw_only=True):
         int | None, Meta(description="Within so many hours they are taken back: 730 for a month, 1 for an hour.")
     ]
     reliability: Annotated[
-        float | None, Meta(description="Share of time, 0 to 1, for which the host was reachable, where told.")
+        float | None, Meta(description="Share of time, 0 to 1, for which the host was reachable, if stated.")
     ]
     still_stands: Annotated[
         float | None,

@@ -38,14 +38,14 @@ async def feed(ask: Ask) -> Answer:
     async with one_at_a_time():
         found = (await happened(query, last))[:MOST]
     title = titled(query)
-    told = feeds.Feed(
+    feed = feeds.Feed(
         f"{title}: lowest prices, stock, changes",
         query.address("/prices"),
         query.address("/prices.atom"),
         _instant(max((event.at for event in found), default=last)),
         [_entry(event, query) for event in found],
     )
-    answer = feeds.atom(ask.settings, told)
+    answer = feeds.atom(ask.settings, feed)
     return Answer(answer.body, answer.media_type, shows=shows(query))
 
 

@@ -16,7 +16,7 @@ from app.pricing.offers.price_query import FILTERS, NOWHERE, OR_NOT_STATED, PAGE
 from app.pricing.search.parse_query import parse
 from app.site.offer_groups import group, tells_reclaims
 from app.site.render import count_text, place_name, render
-from app.site.survival_note import SHOWN_KEYS, standing, until_midnight
+from app.site.survival_note import SHOWN_KEYS, survival_note, until_midnight
 from app.web.answers import Answer, Ask
 from app.web.front import public
 from app.web.htmx import push_url
@@ -163,7 +163,7 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int]:
         "units": UNITS,
         "sorts": SORTS,
         "now": ask.now,
-        "standing": await standing(ask.now),
+        "survival": await survival_note(ask.now),
     }
     return values, until_midnight(ask.now, await store.next_stale(ask.now))
 

@@ -56,8 +56,8 @@ def _edges(edges: tuple[int, ...]) -> str:
 
 def render(template: str, *, settings: Settings, **values: Any) -> bytes:
     """The rendered ``template`` as UTF-8."""
-    standing = policies(settings).standing(clock.timestamp())
-    notices = [(version, standing.in_force.get(version.policy)) for version in standing.announced]
+    policy_state = policies(settings).state_at(clock.timestamp())
+    notices = [(version, policy_state.in_force.get(version.policy)) for version in policy_state.announced]
     text = environment().get_template(template).render(settings=settings, notices=notices, route=ROUTE.get(), **values)
     return text.encode()
 

@@ -56,7 +56,7 @@ async def known() -> Known:
 
 def policy_in_force(settings: Settings) -> Version:
     """The privacy policy that a consent refers to."""
-    return policies(settings).standing(clock.timestamp()).in_force["privacy"]
+    return policies(settings).state_at(clock.timestamp()).in_force["privacy"]
 
 
 def consent_words(policy: Version) -> str:
@@ -213,14 +213,14 @@ async def _fill(settings: Settings, found: Form, typed: dict[str, str], data: by
     if found.kind != "benchmark":
         raise QueryError("file", "Only a benchmark can be filled from a file.", "/submit/benchmark", status=422)
     try:
-        told = await limited_process.call("app.submissions.result_files:parse_for_form", data)
+        parsed = await limited_process.call("app.submissions.result_files:parse_for_form", data)
     except (limited_process.RefusedError, limited_process.LimitError) as error:
         return unkept(await form_page(settings, found, typed, errors={"file": str(error)}), status=422)
-    runs = told["runs"]
+    runs = parsed["runs"]
     if len(runs) > 1:
         offered = [(run["label"], _signed(json.dumps(run, separators=(",", ":")))) for run in runs]
-        first = "" if told["of"] == len(runs) else f" The first {len(runs)} are offered; cut the file for the others."
-        notice = f"The file holds {told['of']:,} runs. Choose one.{first}"
+        first = "" if parsed["of"] == len(runs) else f" The first {len(runs)} are offered; cut the file for the others."
+        notice = f"The file holds {parsed['of']:,} runs. Choose one.{first}"
         return unkept(await form_page(settings, found, typed, runs=offered, notice=notice))
     return await _filled(settings, found, typed, runs[0])
 

@@ -1,4 +1,4 @@
-"""What a table says of stale prices: how many such prices still stood after as long."""
+"""The note beside a stale price: the share of such prices that were unchanged after as long."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ SHOWN_KEYS = (LASTING_KEY,)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SurvivalNote:
     """The curves, and the second at which they are asked."""
 
     curves: Lasting
@@ -38,9 +38,9 @@ class Standing:
         return chance.words_of(f"of {whose}" if whose else "")
 
 
-async def standing(now: int) -> Standing:
+async def survival_note(now: int) -> SurvivalNote:
     """What is known today."""
-    return Standing(await survival_curves.stored(), now)
+    return SurvivalNote(await survival_curves.stored(), now)
 
 
 def until_midnight(now: int, until: int | None) -> int:

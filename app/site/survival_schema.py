@@ -12,7 +12,7 @@ from app.pricing.history.survival_curves import POOLS, Lasting
 from app.pricing.offers.store import Row
 
 AGES = (7, 30, 90)
-"""Days after which the share that still stands is told."""
+"""Days after which the share of unchanged prices is stated."""
 PLACES = 4
 
 

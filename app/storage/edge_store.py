@@ -1,4 +1,4 @@
-"""The outbox of purges: which version of each key every edge has been told of. Instants are seconds since 1970."""
+"""The outbox of purges: which version of each key was last purged at every edge. Instants are seconds since 1970."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

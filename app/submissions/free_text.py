@@ -77,7 +77,7 @@ def refuse_numbers_of_people(text: str) -> None:
     (python-stdnum): a number that only looks similar, such as a benchmark's figure, is accepted.
     """
     folded = _folded(text)
-    if (opened := _opened(text)) != text:  # what an escape stands for is still read by whoever opens it
+    if (opened := _opened(text)) != text:  # a reader sees what an escape encodes
         folded += f"\n{_folded(opened)}"
     if any(_is_card(digits) for digits in _stand_alone(folded)):
         raise TextError("holds what looks like the number of a payment card; take it out, we must not keep it")

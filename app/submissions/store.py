@@ -103,16 +103,21 @@ def _values(body: str) -> Values:
     return found if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()) else {}
 
 
+def _without_contact(values: Values) -> Values:
+    """The values of a report that may be published; its contact address is stored apart."""
+    return {name: value for name, value in values.items() if name != CONTACT.name}
+
+
 def fingerprint(kind: str, values: Values) -> str:
     """A hash that is the same for identical reports."""
-    told = {name: value for name, value in values.items() if name != CONTACT.name}
-    return hashlib.sha256(json.dumps([kind, told], sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    body = _without_contact(values)
+    return hashlib.sha256(json.dumps([kind, body], sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[str, str] | None:
     """Store a report; (id, receipt), or None if an identical report is already stored. Raises :class:`FullError`."""
     receipt, one, contact = new_receipt(), new_id(), values.get(CONTACT.name, "")
-    told = {name: value for name, value in values.items() if name != CONTACT.name}
+    body = _without_contact(values)
     async with transaction(QUEUE_KEY, scope=scopes.REPORTS):
         if await fetch_column("SELECT 1 FROM submission WHERE fingerprint = {}", fingerprint(kind, values)):
             return None
@@ -121,7 +126,7 @@ async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[st
         await execute(
             "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent) "
             "VALUES ({}, {}, {}, {}, 'waiting', {}, {}, {}, {})",
-            one, kind, f"{clock.now():%Y-%m-%d}", hash_of(receipt), json.dumps(told, ensure_ascii=False),
+            one, kind, f"{clock.now():%Y-%m-%d}", hash_of(receipt), json.dumps(body, ensure_ascii=False),
             fingerprint(kind, values), policy, consent,
         )  # fmt: skip
         if contact:
@@ -201,11 +206,9 @@ async def has_contact(one: str) -> bool:
 
 
 async def correct(report: Submission, values: Values) -> bool:
-    """Replace a report's values; it waits for moderation again. False if another report already says the same.
-
-    Raises :class:`ConflictError` if the report may not be corrected.
-    """
-    told = {name: value for name, value in values.items() if name != CONTACT.name}
+    """Replace a report's values; it waits for moderation again. False if another report already has the same values.
+    Raises :class:`ConflictError` if the report may not be corrected."""
+    body = _without_contact(values)
     async with transaction(QUEUE_KEY, *report.keys, scope=scopes.REPORTS):
         mark = fingerprint(report.kind, values)
         if await fetch_column("SELECT 1 FROM submission WHERE fingerprint = {} AND id <> {}", mark, report.id):
@@ -214,7 +217,7 @@ async def correct(report: Submission, values: Values) -> bool:
         await ledger_store.forget(report.id)
         await execute("UPDATE submission SET body = {}, fingerprint = {}, state = {}, ended_on = NULL, reason = '' "
                       "WHERE id = {}",
-                      json.dumps(told, ensure_ascii=False), mark, state, report.id)  # fmt: skip
+                      json.dumps(body, ensure_ascii=False), mark, state, report.id)  # fmt: skip
         await version_store.raise_version(report.id)
         await _forget_contact(report.id)
         if values.get(CONTACT.name):
@@ -224,9 +227,7 @@ async def correct(report: Submission, values: Values) -> bool:
 
 async def withdraw(folder: Path, report: Submission) -> None:
     """End consent: the report is no longer shown anywhere, and the purge erases it, also from a restored backup.
-
-    Raises :class:`ConflictError` if it was withdrawn already.
-    """
+    Raises :class:`ConflictError` if it was withdrawn already."""
     transitions.after("withdraw", report.state, frozen=report.restricted)
     await _journal(folder, [report.id])
     async with transaction(QUEUE_KEY, *report.keys, scope=scopes.REPORTS):

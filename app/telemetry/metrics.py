@@ -27,7 +27,7 @@ log = logs.get("metrics")
 
 
 class Metrics:
-    """What one process tells. Gauges are read when somebody asks; ``measure`` adds them."""
+    """The metrics of one process. Gauges are read when they are scraped; ``measure`` adds them."""
 
     def __init__(self, settings: Settings, process: str) -> None:
         """``process`` is ``web`` or ``worker``."""

@@ -117,9 +117,9 @@ async def _say(redis: Any, settings: Settings, canary_died: Callable[[], int | N
         if turn % (OLDEST_EVERY_S // SAID_EVERY_S) == 0:
             oldest = await asyncio.to_thread(access_log_reader.oldest_row, folder, now)
             died = await asyncio.to_thread(canary_died)
-        told = {"role": settings.role, "version": __version__, "oldest_row": oldest, "canary_died": died}
+        state = {"role": settings.role, "version": __version__, "oldest_row": oldest, "canary_died": died}
         pipe = redis.pipeline(transaction=False)
-        pipe.set(f"{NODE}:{settings.node}", json.dumps(told), ex=ALIVE_S)
+        pipe.set(f"{NODE}:{settings.node}", json.dumps(state), ex=ALIVE_S)
         pipe.zadd(NODES, {settings.node: now})
         pipe.zremrangebyscore(NODES, "-inf", now - ACCESS_LOG_DAYS * DAY_S)
         await pipe.execute()
@@ -165,7 +165,7 @@ async def known(redis: Any) -> list[Node]:
     return sorted(found, key=lambda node: node.name)
 
 
-async def standing(settings: Settings) -> list[Node] | None:
+async def known_nodes(settings: Settings) -> list[Node] | None:
     """Every known node, asked with short patience; None where the shared queue is away."""
     redis = connect(settings.redis_url)
     try:

@@ -16,7 +16,7 @@ log = logs.get("edge")
 async def purge(settings: Settings, keys: Iterable[str]) -> str:
     """Purge ``keys`` at each address of ``EDGE_PURGE_URL``. Returns what went wrong, or nothing.
 
-    An edge that can't be told serves what it has for at most a page's ``s-maxage``.
+    An edge that can't be reached serves its copies for at most a page's ``s-maxage``.
     """
     ordered = sorted(set(keys))
     faults = [await purge_at(url, settings.edge_purge_token, ordered) for url in settings.edge_purge_url if ordered]
@@ -31,12 +31,12 @@ async def purge_at(url: str, token: str, keys: list[str]) -> str:
     """
     parts = urlsplit(url)
     path = parts.path + (f"?{parts.query}" if parts.query else "") or "/"
-    told = {"authorization": token} if token else {}
+    login = {"authorization": token} if token else {}
     try:
         async with Fetcher(f"{parts.scheme}://{parts.netloc}", limits=LIMITS, own_network=True) as fetcher:
             for at in range(0, len(keys), KEYS_PER_REQUEST):
                 words = " ".join(keys[at : at + KEYS_PER_REQUEST])
-                await fetcher.read(path, method="PURGE", headers={**told, "surrogate-key": words, "xkey-purge": words})
+                await fetcher.read(path, method="PURGE", headers={**login, "surrogate-key": words, "xkey-purge": words})
     except FetchError as error:
         log.warning("purge failed", extra={"edge": parts.netloc.rpartition("@")[2], "why": str(error)})
         return str(error)

@@ -197,9 +197,9 @@ class Front:
     async def _refuse(self, scope: Any, send: Any, status: int, words: str, *more: tuple[bytes, bytes]) -> int:
         """Send a short plain-text answer with the headers that every answer has, and close the connection."""
         body = f"{words}\n".encode() if words else b""
-        told = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()),
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()),
                 (b"connection", b"close")] if body else []  # fmt: skip
-        head = [*told, (b"cache-control", b"no-store"), *more, *security.headers(self._settings, scope["path"])]
+        head = [*headers, (b"cache-control", b"no-store"), *more, *security.headers(self._settings, scope["path"])]
         await send({"type": "http.response.start", "status": status, "headers": head})
         await send(
             {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body, "more_body": False}

@@ -1,7 +1,7 @@
 """What htmx needs to know: which addresses are fragments, and which page a fragment belongs to."""
 
 FRAGMENTS = {"/prices/table": "/prices"}
-"""Address of a fragment → the page it is part of. A fragment is told from a page by its address, never by a header."""
+"""Address of a fragment → the page it is part of. A fragment differs from a page by its address, never by a header."""
 
 
 def is_fragment(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""What HTTP caches are told: validators (RFC 9110) and how long an answer stays fresh (RFC 9111). Pure."""
+"""Headers for HTTP caches: validators (RFC 9110) and how long an answer stays fresh (RFC 9111). Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

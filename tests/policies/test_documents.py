@@ -23,7 +23,7 @@ from app.policies.documents import (
     faults,
     next_change,
     parse,
-    standing,
+    state_at,
 )
 from app.policies.files import RECORD, Policies, read_published, read_versions
 from app.privacy.processors import Processor, processor_faults
@@ -74,7 +74,7 @@ SHOWN = {OLD.key: at(FIRST), NEW.key: at("2026-06-01")}
 def test_a_version_is_announced_and_takes_effect_to_the_second(
     moment: str, in_force: Version | None, announced: bool
 ) -> None:
-    found = standing((OLD, NEW), SHOWN, at(moment))
+    found = state_at((OLD, NEW), SHOWN, at(moment))
     assert found.in_force.get("privacy") == in_force
     assert (NEW in found.announced) == announced
 
@@ -83,7 +83,7 @@ def test_a_version_is_announced_and_takes_effect_to_the_second(
 def test_a_material_change_shown_late_never_takes_effect(promise: str) -> None:
     late = {**SHOWN, NEW.key: at("2026-06-01T00:00:01")}
     for moment in ("2026-06-15", "2026-07-01", "2030-01-01"):
-        found = standing((OLD, NEW), late, at(moment))
+        found = state_at((OLD, NEW), late, at(moment))
         assert found.in_force["privacy"] == OLD
         assert found.announced == ()
         assert found.refused[0][0] == NEW
@@ -92,7 +92,7 @@ def test_a_material_change_shown_late_never_takes_effect(promise: str) -> None:
 
 def test_an_announcement_can_not_be_back_dated_in_the_file() -> None:
     claimed = made("2026-07-01", "2026-01-01", "true", "2")
-    found = standing((OLD, claimed), {OLD.key: at(FIRST)}, at("2026-06-20"))
+    found = state_at((OLD, claimed), {OLD.key: at(FIRST)}, at("2026-06-20"))
     assert found.refused[0][0] == claimed
     assert earliest_effect(claimed, {}, at("2026-06-20")).isoformat() == "2026-07-20"
 
@@ -103,14 +103,14 @@ def test_no_material_change_has_less_notice_than_promised(shown_after: int, days
     effective = (announced + timedelta(days=days)).date().isoformat()
     version = made(effective, "2026-06-01", "true", "2")
     shown = {OLD.key: at(FIRST), version.key: int(announced.timestamp()) + shown_after}
-    in_force_then = standing((OLD, version), shown, version.effective_at).in_force["privacy"] == version
+    in_force_then = state_at((OLD, version), shown, version.effective_at).in_force["privacy"] == version
     assert in_force_then == (version.effective_at - shown[version.key] >= NOTICE_DAYS * DAY_S)
 
 
 def test_a_small_change_needs_no_notice_and_leap_days_are_days() -> None:
     small = made("2028-02-29", "2028-02-29", "false", "2")
-    assert standing((OLD, small), {}, at("2028-02-28T23:59:59")).in_force["privacy"] == OLD
-    assert standing((OLD, small), {}, at("2028-02-29")).in_force["privacy"] == small
+    assert state_at((OLD, small), {}, at("2028-02-28T23:59:59")).in_force["privacy"] == OLD
+    assert state_at((OLD, small), {}, at("2028-02-29")).in_force["privacy"] == small
 
 
 def test_the_next_change_bounds_what_may_be_kept() -> None:
@@ -185,7 +185,7 @@ def test_a_new_versions_skeleton_holds_at_once(folder: Path, capsys: pytest.Capt
 
 def test_two_versions_of_one_number_are_refused() -> None:
     twice = made("2026-09-01", "2026-06-01", "false", "1")
-    assert any("stands twice" in line for line in faults((OLD, twice), {}, at("2026-08-01")))
+    assert any("occurs twice" in line for line in faults((OLD, twice), {}, at("2026-08-01")))
 
 
 def test_a_running_site_remembers_when_it_first_showed_a_version(folder: Path, tmp_path: Path) -> None:
@@ -194,12 +194,12 @@ def test_a_running_site_remembers_when_it_first_showed_a_version(folder: Path, t
     with time_machine.travel(datetime(2026, 12, 2, tzinfo=UTC), tick=False):
         running = Policies(settings)
         running.show()
-        assert [v.name for v in running.standing(at("2026-12-02")).announced] == ["2027-01-05"]
+        assert [v.name for v in running.state_at(at("2026-12-02")).announced] == ["2027-01-05"]
     with time_machine.travel(datetime(2026, 12, 30, tzinfo=UTC), tick=False):
         again = Policies(settings)
-        assert again.standing(at("2027-01-05")).in_force["privacy"].version == "2"
+        assert again.state_at(at("2027-01-05")).in_force["privacy"].version == "2"
         (tmp_path / "data" / RECORD).unlink()
-        assert Policies(settings).standing(at("2027-01-05")).in_force["privacy"].version == "1"
+        assert Policies(settings).state_at(at("2027-01-05")).in_force["privacy"].version == "1"
 
 
 def test_who_only_looks_shows_nothing_and_begins_no_notice(
@@ -214,7 +214,7 @@ def test_who_only_looks_shows_nothing_and_begins_no_notice(
     with time_machine.travel(datetime(2026, 12, 20, tzinfo=UTC), tick=False):
         late = Policies(load())
         late.show()
-        assert late.standing(at("2027-01-05")).in_force["privacy"].version == "1", "it was shown on the 20th"
+        assert late.state_at(at("2027-01-05")).in_force["privacy"].version == "1", "it was shown on the 20th"
 
 
 def test_a_text_that_was_changed_after_its_announcement_is_a_new_announcement(folder: Path) -> None:
@@ -225,13 +225,13 @@ def test_a_text_that_was_changed_after_its_announcement_is_a_new_announcement(fo
     told["privacy"]["2027-01-05"] = {"digest": digest, "first_shown": "2026-12-01T00:00:00Z"}
     record.write_text(json.dumps(told))
     with time_machine.travel(datetime(2026, 12, 20, tzinfo=UTC), tick=False):
-        assert Policies(load()).standing(at("2027-01-05")).in_force["privacy"].version == "2"
+        assert Policies(load()).state_at(at("2027-01-05")).in_force["privacy"].version == "2"
         path.write_text(text("2027-01-05", "2026-12-01", "true", "2", "## 1. One\n\nAll is sold.\n"))
         changed = Policies(load())
         changed.show()
         assert any("was published and has changed" in line for line in changed.troubles())
     with time_machine.travel(datetime(2027, 1, 5, tzinfo=UTC), tick=False):
-        assert Policies(load()).standing(at("2027-01-05")).in_force["privacy"].version == "1"
+        assert Policies(load()).state_at(at("2027-01-05")).in_force["privacy"].version == "1"
 
 
 def test_gaps_and_overlaps_of_versions_are_refused() -> None:
@@ -252,10 +252,10 @@ def test_a_broken_record_or_file_never_darkens_the_site(folder: Path, tmp_path: 
         known.show()
         assert (tmp_path / "data" / RECORD).read_text() == damaged, "the operator mends it"
         assert any("record of what was shown" in line for line in known.troubles())
-    assert len(known.standing(at("2026-12-02")).in_force) == len(POLICIES)
+    assert len(known.state_at(at("2026-12-02")).in_force) == len(POLICIES)
     assert any("front matter" in line for line in known.troubles())
     (folder / "published.json").write_text("[")
-    assert len(Policies(load()).standing(at("2026-12-02")).in_force) == len(POLICIES)
+    assert len(Policies(load()).state_at(at("2026-12-02")).in_force) == len(POLICIES)
 
 
 def test_every_shipped_version_is_published_with_its_digest() -> None:
@@ -294,7 +294,7 @@ def test_a_notice_is_the_same_on_every_node_and_no_restored_database_cuts_it_sho
         return node
 
     def in_force(node: Policies) -> str:
-        return node.standing(at("2027-01-05")).in_force["privacy"].version
+        return node.state_at(at("2027-01-05")).in_force["privacy"].version
 
     def forget() -> None:
         async def go() -> None:
@@ -337,7 +337,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_hold(
                      "INFERENCEBENCH_DATA_DIR": str(tmp_path)})  # fmt: skip
     found = Policies(settings)
     assert [line for line in found.troubles() if line.startswith("policies/privacy/2027-05-05.md: ")]
-    assert "privacy" in found.standing(at("2026-11-29T00:00:00")).in_force
+    assert "privacy" in found.state_at(at("2026-11-29T00:00:00")).in_force
     monkeypatch.setenv("INFERENCEBENCH_POLICIES_DIR", str(tmp_path / "policies"))
     assert main(["policy", "check"]) == 1
     assert "2027-05-05.md" in "".join(capsys.readouterr())

@@ -98,13 +98,13 @@ class Versions(RuleBasedStateMachine):
             self.look()
 
     def public(self) -> list[Version]:
-        standing = self.running.standing(clock.timestamp())
-        return [v for v in self.running.versions if standing.is_public(v)]
+        policy_state = self.running.state_at(clock.timestamp())
+        return [v for v in self.running.versions if policy_state.is_public(v)]
 
     @invariant()
     def look(self) -> None:
         now = clock.timestamp()
-        standing = self.running.standing(now)
+        policy_state = self.running.state_at(now)
         public = {version.key: version for version in self.public()}
         for key in [key for key in self.seen if key not in public]:
             assert key[1] not in self.was_in_force, f"{key} was in force and can't be read any more"
@@ -112,7 +112,7 @@ class Versions(RuleBasedStateMachine):
         for key, version in public.items():
             held = self.seen.setdefault(key, Seen(now, version.body))
             assert held.body == version.body
-        current = standing.in_force.get(POLICY)
+        current = policy_state.in_force.get(POLICY)
         assert current is not None, "nothing is in force"
         assert current.effective_at <= now
         assert current.announced <= current.effective

@@ -73,7 +73,7 @@ async def there(*all_settings: Settings) -> Any:
     tasks = [asyncio.create_task(nodes.take_part(one, lambda: 5)) for one in all_settings]
     try:
         async with asyncio.timeout(20):
-            while sum(n.there for n in await nodes.standing(all_settings[0]) or ()) < len(all_settings):  # noqa: ASYNC110
+            while sum(n.there for n in await nodes.known_nodes(all_settings[0]) or ()) < len(all_settings):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         yield
     finally:
@@ -173,7 +173,7 @@ def test_a_node_comes_back_after_the_queue_was_killed_and_one_can_be_forgotten(
             redis.kill()
             redis.start()
             async with asyncio.timeout(30):
-                while len(await nodes.standing(house["records"]) or ()) < 2:  # noqa: ASYNC110
+                while len(await nodes.known_nodes(house["records"]) or ()) < 2:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
 
     asyncio.run(go())

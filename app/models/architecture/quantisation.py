@@ -60,8 +60,8 @@ def _refuse_mixture(found: Mapping[str, Any]) -> None:
         if isinstance(group.get("weights"), Mapping)
     }
     if len(kinds) > 1:
-        told = ", ".join(sorted(f"{bits} bits {kind}" for bits, kind in kinds))
-        raise UnreadableError(f"its weights are stored in more than one format ({told[:80]})")
+        kinds_text = ", ".join(sorted(f"{bits} bits {kind}" for bits, kind in kinds))
+        raise UnreadableError(f"its weights are stored in more than one format ({kinds_text[:80]})")
 
 
 def _bits(found: Mapping[str, Any]) -> int | str | None:

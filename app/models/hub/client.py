@@ -139,14 +139,14 @@ def _made(name: str, info: Any, config: Any, fault: str) -> HubModel:
 
 def _licence(card: Any, tags: Any) -> str:
     """The licence's name; for a licence of the owner's own, the name they gave it."""
-    told = card.get("license") if card is not None and hasattr(card, "get") else None
-    if told == "other" and card.get("license_name"):
-        told = card.get("license_name")
-    if not isinstance(told, str):
-        told = next(
+    licence = card.get("license") if card is not None and hasattr(card, "get") else None
+    if licence == "other" and card.get("license_name"):
+        licence = card.get("license_name")
+    if not isinstance(licence, str):
+        licence = next(
             (tag.removeprefix("license:") for tag in tags if isinstance(tag, str) and tag.startswith("license:")), ""
         )
-    return clean(told, 60)
+    return clean(licence, 60)
 
 
 def _origin(endpoint: str) -> str:

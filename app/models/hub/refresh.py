@@ -120,10 +120,10 @@ async def _refresh_speeds(hub: Hub, written: Written) -> str:
     except (HubError, FetchError) as error:
         return f"measured speeds stay as they are: {error}"
     rows = [(name, speed) for name, text in texts for speed in leaderboard.read(text, name)[0]]
-    stand = await store.measured_speeds()
-    if len(rows) * 2 < len(stand):
-        return f"measured speeds stay as they are: only {len(rows)} rows where {len(stand)} stand"
-    await _store_speeds(rows, stand, written)
+    stored = await store.measured_speeds()
+    if len(rows) * 2 < len(stored):
+        return f"measured speeds stay as they are: only {len(rows)} rows where {len(stored)} are stored"
+    await _store_speeds(rows, stored, written)
     return ""
 
 

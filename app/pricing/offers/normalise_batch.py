@@ -80,12 +80,12 @@ def _without_superseded(rows: _Rows) -> tuple[_Rows, list[SetAside]]:
     gone: dict[str, str] = {}
     for group in groups.values():
         if len({offer.source for offer, _ in group}) > 1:
-            standing: list[Offer] = []
+            current: list[Offer] = []
             for offer, _ in sorted(group, key=lambda row: -row.offer.fetched_at):
-                if why := _superseded(offer, [other for other in standing if _is_later(other, offer)]):
+                if why := _superseded(offer, [other for other in current if _is_later(other, offer)]):
                     gone[offer.id] = why
                 else:
-                    standing.append(offer)
+                    current.append(offer)
     aside = [SetAside(raw, Reason.SUPERSEDED, gone[offer.id]) for offer, raw in rows if offer.id in gone]
     return [row for row in rows if row.offer.id not in gone], aside
 

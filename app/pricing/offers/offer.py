@@ -161,8 +161,7 @@ class Reason(StrEnum):
 REASONS: dict[Reason, str] = {
     Reason.UNKNOWN_PROVIDER: "The provider is not in the catalogue.",
     Reason.UNKNOWN_GPU: "No accelerator of this name is in the catalogue.",
-    Reason.MEMORY_CONTRADICTS: "The stated memory is not that of the named card; which of the two is true can't be "
-    "told.",
+    Reason.MEMORY_CONTRADICTS: "The stated memory is not that of the named card; either of the two may be wrong.",
     Reason.UNKNOWN_TIER: "Not stated whether it is on demand, spot or reserved.",
     Reason.NOT_A_PRICE: "The price is missing or not a number.",
     Reason.ZERO_PRICE: "A price of zero: a placeholder.",

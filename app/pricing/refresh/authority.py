@@ -42,12 +42,12 @@ def refusal(
     own = sources.rank(provider, name)
     if own is None:
         return Reason.NOT_AUTHORITY, f"{name} is no authority for {provider}"
-    for other, standing in others.items():
+    for other, theirs in others.items():
         rank = sources.rank(provider, other)
         if other in live and rank is not None and rank < own:
-            if standing.stale_at > now or standing.seen_at >= mine.seen_at:
+            if theirs.stale_at > now or theirs.seen_at >= mine.seen_at:
                 return Reason.NOT_AUTHORITY, f"{other} speaks for {provider}"
-        elif mine.stale_at <= now and standing.seen_at > mine.seen_at:
+        elif mine.stale_at <= now and theirs.seen_at > mine.seen_at:
             return Reason.SUPERSEDED, f"{other} says what was seen later"
     return None
 

@@ -107,8 +107,8 @@ async def erase(
     left = [thing for thing, gone in await _planned(case.reference) if not gone]
     gone = await _carry_out(settings, left)
     async with transaction(cases.CASES_KEY):
-        told = [(thing.what, thing.place, thing.name) for thing in gone]
-        await store.mark_gone(case.reference, told, clock.timestamp())
+        keys = [(thing.what, thing.place, thing.name) for thing in gone]
+        await store.mark_gone(case.reference, keys, clock.timestamp())
         await cases.note(case.reference, f"erased: {_listed(gone) or ('nothing yet' if left else 'nothing was held')}")
     if still := [thing for thing in left if thing not in gone]:
         raise InferenceBenchError(

@@ -101,8 +101,8 @@ class Maildir:
         for name in sorted(files):
             path = files[name]
             try:
-                told = path.stat()
-                size = told.st_size
+                status = path.stat()
+                size = status.st_size
                 with path.open("rb") as file:
                     raw = file.read(HEAD_BYTES if size > MOST_BYTES else MOST_BYTES)
             except FileNotFoundError:
@@ -110,7 +110,7 @@ class Maildir:
             except OSError as error:
                 yield Item(name, 0, b"", 0, f"its file can't be read ({error.strerror})")
                 continue
-            yield Item(name, size, raw, int(told.st_mtime))
+            yield Item(name, size, raw, int(status.st_mtime))
 
     def stored(self, name: str) -> None:
         file = self.folder / "new" / name

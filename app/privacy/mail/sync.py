@@ -111,11 +111,11 @@ async def _parsed(item: Item, ours: frozenset[str]) -> Read:
         return await asyncio.to_thread(read, item.raw, item.size, ours)
     head = json.dumps([item.size, sorted(ours)]).encode() + b"\n"
     try:
-        told = await limited_process.call("app.privacy.mail.parser:read_plain", head + item.raw, READING)
+        parts = await limited_process.call("app.privacy.mail.parser:read_plain", head + item.raw, READING)
     except (limited_process.LimitError, limited_process.RefusedError) as error:
         why = error.limit if isinstance(error, limited_process.LimitError) else "refused"
         return await asyncio.to_thread(read_beginning, item.raw, item.size, ours, why)
-    key, message_id, answers, *rest = told
+    key, message_id, answers, *rest = parts
     return Read(key, message_id, tuple(answers), *rest)
 
 

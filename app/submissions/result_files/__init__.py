@@ -14,12 +14,12 @@ READERS = (llama_bench, serving, other_tools)
 
 def runs_of(data: bytes) -> list[Run]:
     """Every run that a file reports, at least one. Raises :class:`FileError` with the reason it can't be used."""
-    told = document(data)
+    file = document(data)
     found: list[Run] = []
     refused: FileError | None = None
     for reader in READERS:
         try:
-            found += reader.read(told)
+            found += reader.read(file)
         except FileError as error:
             refused = refused or error
     if found:

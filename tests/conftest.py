@@ -58,11 +58,11 @@ class Site:
     process: subprocess.Popen[bytes]
 
 
-def serve(data: Path, port: int, **more: str) -> subprocess.Popen[bytes]:
-    """Start the web process as a user would and wait until it is ready."""
+def serve(data: Path, port: int, root: Path = ROOT, **more: str) -> subprocess.Popen[bytes]:
+    """Start the web process of the software at ``root`` as a user would and wait until it is ready."""
     environment = {**os.environ, "INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_PORT": str(port), **more}
     process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment, start_new_session=True
+        [sys.executable, "-m", "app", "serve"], cwd=root, env=environment, start_new_session=True
     )
     for _ in range(1200):  # a busy machine takes its time
         try:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from app.core.errors import DatabaseAwayError, SettingError
@@ -178,3 +179,38 @@ def test_a_statement_on_a_server_that_is_away_is_told_as_that(tmp_path: Path) ->
     for work in (go, lambda: tuples("SELECT 1")):
         with pytest.raises(DatabaseAwayError):
             engine.run(work())
+
+
+def test_pages_are_read_on_while_a_migration_waits_for_a_table(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As while ``pg_dump`` reads a table that a new version adds a column to, with a refresh under way besides."""
+    from app.storage import postgres as driver
+
+    monkeypatch.setattr(driver, "MIGRATION_PAUSE_S", 0.05)
+    tries = 0
+
+    async def add_column(_: str) -> None:
+        nonlocal tries
+        tries += 1
+        await engine.ENGINE.run_ddl("ALTER TABLE offer ADD COLUMN later BIGINT NOT NULL DEFAULT 0")
+
+    async def go() -> None:
+        dump, refresh = [await asyncpg.connect(database) for _ in range(2)]
+        await dump.execute("BEGIN; SELECT count(*) FROM offer")
+        await refresh.execute(f"BEGIN; SELECT pg_advisory_xact_lock_shared({driver.lock_number(scopes.ALL)}); "
+                              "UPDATE offer SET remark = remark")  # fmt: skip
+        migrating = asyncio.create_task(driver.migrate(add_column))
+        for _ in range(20):
+            await asyncio.wait_for(tuples("SELECT count(*) FROM offer"), 20)
+            await asyncio.sleep(0.02)
+        assert tries == 0, "not while a node writes"
+        await refresh.execute("COMMIT")
+        while tries < 2:
+            await asyncio.wait_for(tuples("SELECT count(*) FROM offer"), 20)
+        assert not migrating.done()
+        await dump.execute("COMMIT")
+        await migrating
+        assert await tuples("SELECT max(later) FROM offer") == [(0,)]
+        for connection in (dump, refresh):
+            await connection.close()
+
+    engine.run(go())

@@ -2,7 +2,7 @@
 
 ``make bench ARGS="page edge"`` runs some of: page, edge, render, size, import, start, refresh,
 history, estimate, log, purge, flood, mailbox, parsers, lighthouse,
-postgres.
+postgres, growth, growth-postgres.
 """
 
 import subprocess
@@ -15,10 +15,10 @@ PARTS = {
     "page": "http", "edge": "http", "render": "offers", "size": "http", "import": "offers", "start": "http",
     "refresh": "refresh", "history": "refresh", "estimate": "estimate", "log": "telemetry", "purge": "telemetry",
     "flood": "submissions", "mailbox": "submissions", "parsers": "parsers", "lighthouse": "http",
-    "postgres": "postgres",
+    "postgres": "postgres", "growth": "growth", "growth-postgres": "growth",
 }  # fmt: skip
 """Each part and the module that measures it."""
-FUNCTIONS = {"import": "importing", "log": "access_log"}
+FUNCTIONS = {"import": "importing", "log": "access_log", "growth-postgres": "growth_postgres"}
 
 
 def measure(name: str) -> None:

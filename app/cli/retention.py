@@ -1,6 +1,5 @@
 """``inferencebench retention`` and ``inferencebench abuse``."""
 
-import asyncio
 import time
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated
@@ -128,7 +127,8 @@ def abuse(
 
     try:
         asked = nodes.Asked(settings, nodes.Question("rows" if address else "tally", *span, address))
-        asyncio.run(_of_address(asked) if address else _of_all(asked, top))
+        engine.use(settings.database)
+        engine.run(_of_address(asked) if address else _of_all(asked, top))
     except ValueError:
         raise InferenceBenchError(
             f"--address {address!r} is no IP address; for example 203.0.113.7 or 2001:db8::7"

@@ -79,7 +79,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _queue(settings: Settings) -> Iterator[Finding]:
-    """The queue's server, which may hold an address for a minute: in its memory only."""
+    """The queue's server, which holds counts and what nodes ask each other, sealed: in its memory only."""
     from app.core import shared_queue
 
     said = asyncio.run(shared_queue.settings_of(settings.redis_url))

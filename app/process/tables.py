@@ -38,7 +38,7 @@ from app.submissions.tables import (
     SubmissionRow,
     VersionRow,
 )
-from app.telemetry.tables import CounterRow
+from app.telemetry.tables import CounterRow, QuestionKeyRow
 from app.upstream.tables import LoadedSource
 
 APP_CONFIG = AppConfig(
@@ -80,6 +80,7 @@ APP_CONFIG = AppConfig(
         LineRow,
         ModerationRow,
         PurgeRunRow,
+        QuestionKeyRow,
         SubmissionRow,
         VersionRow,
         ShownRow,

@@ -4,6 +4,7 @@ What only PostgreSQL does is here and in the modules beside it whose names begin
 through Piccolo's tables and the templates of :mod:`app.storage.engine`. Imported only if a setting names a server.
 """
 
+import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -12,7 +13,8 @@ from typing import Any
 
 import asyncpg
 
-from app.core.errors import DatabaseError, DatabaseFullError
+from app.core import logs
+from app.core.errors import DatabaseAwayError, DatabaseError, DatabaseFullError
 from app.storage import postgres_scrub, scopes
 from app.storage.ddl import PERSONAL, SCHEMA
 from app.storage.inspection import LEAST_VERSION
@@ -30,6 +32,8 @@ NO_TIME = {
 }  # fmt: skip
 """SQL condition of a column that holds no time: an instant (seconds) or the text of a day."""
 AS_IT_LIES = "{0}"
+MIGRATION_WAIT, MIGRATION_PAUSE_S, MIGRATION_TRIES = "300ms", 1.0, 600
+log = logs.get("storage")
 
 
 def use(url: str) -> None:
@@ -152,20 +156,41 @@ async def alone() -> AsyncIterator[None]:
 
 
 async def migrate(run_migrations: Callable[[str], Awaitable[None]]) -> None:
-    """Bring the database up to date, all or nothing. Safe to run twice and, inside :func:`alone`, from many nodes."""
+    """Bring the database up to date, all or nothing. Safe to run twice and, inside :func:`alone`, from many nodes.
+
+    Nodes go on reading meanwhile: a change of a table waits for it :data:`MIGRATION_WAIT` at a time, since whoever
+    reads after it would wait behind it, and begins again. Raises :class:`DatabaseError` where a table stays held.
+    """
     with away_errors():
         try:
             version = int((await ENGINE.ask("SHOW server_version_num", ()))[0][0]) // 10_000
             if version < LEAST_VERSION:
                 raise DatabaseError(f"{where(ENGINE.url)} is PostgreSQL {version}; version {LEAST_VERSION} is needed")
             await ENGINE.ask(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}", ())
-            async with ENGINE.transaction():
-                await run_migrations(where(ENGINE.url))
-                await ENGINE.ask(postgres_scrub.NO_SAMPLES.format(schema=SCHEMA), ())
+            for _ in range(MIGRATION_TRIES):
+                try:
+                    return await _migrate_once(run_migrations)
+                except DatabaseAwayError as error:
+                    if not isinstance(error.__cause__, asyncpg.LockNotAvailableError):
+                        raise
+                    log.warning("a table is held by another session, as pg_dump holds it; tried again")
+                    await asyncio.sleep(MIGRATION_PAUSE_S)
+            raise DatabaseError(f"{where(ENGINE.url)} can't be brought up to date while another session, such as "
+                                "pg_dump, holds its tables; start again when that is done")  # fmt: skip
         except asyncpg.PostgresError as error:
             if isinstance(error, AWAY):
                 raise
             raise DatabaseError(f"{where(ENGINE.url)} can't be used: {error}") from error
+
+
+async def _migrate_once(run_migrations: Callable[[str], Awaitable[None]]) -> None:
+    """One transaction, begun once no node of ours writes: a refresh holds its tables for many seconds."""
+    async with ENGINE.transaction():
+        await ENGINE.ask("SET LOCAL lock_timeout = 0", ())
+        await ENGINE.ask(f"SELECT pg_advisory_xact_lock({lock_number(scopes.ALL)})", ())
+        await ENGINE.ask(f"SET LOCAL lock_timeout = '{MIGRATION_WAIT}'", ())
+        await run_migrations(where(ENGINE.url))
+        await ENGINE.ask(postgres_scrub.NO_SAMPLES.format(schema=SCHEMA), ())
 
 
 async def scrub(tries: int) -> bool:

@@ -2,14 +2,14 @@
 
 A node says every few seconds that it is there, and answers what is put into its own list: rows of its log, or a tally
 of them. An answer is read once and gone; what nobody reads is gone after :data:`ANSWER_S`, a question after
-:data:`QUESTION_S`. Both may hold addresses, packed, so that a note of a slow command shows none.
+:data:`QUESTION_S`. Both are sealed under the question's own key, which nodes read in the database: the queue holds
+numbers and nothing that it could read.
 """
 
 import asyncio
 import contextlib
 import json
 import secrets
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -23,14 +23,19 @@ from app.core.settings import Settings
 from app.core.shared_queue import AWAY, connect
 from app.core.shared_queue import PATIENCE_S as SHORT_S
 from app.core.units import DAY_S
-from app.telemetry import access_log, access_log_reader
+from app.storage.engine import UNAVAILABLE
+from app.telemetry import access_log, access_log_reader, question_store
 from app.telemetry.abuse import Tally
+from app.telemetry.sealed import KEY_BYTES, UnsealedError, seal, unseal
 
 NODES, NODE, QUESTIONS, ANSWERS = (f"inferencebench:{name}" for name in ("nodes", "node", "ask", "answer"))
 ALIVE_S, SAID_EVERY_S = 20, 5
 QUESTION_S, ANSWER_S = 30, 60
 PATIENCE_S = 15
 """How long a part of an answer is waited for."""
+KEY_S = 600
+"""The longest life of a question's key; it goes with the last answer."""
+NUMBER_BYTES = 12
 ROWS = 2_000
 MOST_UNREAD = 16
 """Parts of an answer that wait to be read; a node that finds more waits, and gives up where nobody reads."""
@@ -64,16 +69,6 @@ class Question:
     since: int
     until: int | None = None
     address: str = ""
-
-
-def pack(value: Any) -> bytes:
-    """A value as it is sent."""
-    return zlib.compress(json.dumps(value).encode(), 1)
-
-
-def unpack(data: bytes) -> Any:
-    """A value that was sent. Nothing that comes out of the queue is ever run."""
-    return json.loads(zlib.decompress(data))
 
 
 def answer_parts(settings: Settings, question: Question) -> Iterator[Any]:
@@ -132,21 +127,27 @@ async def _answer(redis: Any, settings: Settings) -> None:
         found = await redis.blpop([f"{QUESTIONS}:{settings.node}"], timeout=SAID_EVERY_S)
         if found is None:
             continue
-        asked = unpack(found[1])
+        number, data = found[1][: 2 * NUMBER_BYTES].decode("ascii"), found[1][2 * NUMBER_BYTES :]
+        key = await question_store.key(number, clock.timestamp())
+        if key is None:
+            raise UnsealedError("a question without a key")
+        asked = unseal(key, f"{QUESTIONS}:{settings.node}", data)
         parts = answer_parts(settings, Question(**asked["question"]))
+        to, turn = asked["to"], 0
         while (part := await asyncio.to_thread(next, parts, None)) is not None:
-            if not await _put(redis, asked["to"], {"part": part}):
+            if not await _put(redis, to, await asyncio.to_thread(seal, key, f"{to}:{turn}", {"part": part})):
                 break
+            turn += 1
         else:
-            await _put(redis, asked["to"], {"end": True})
+            await _put(redis, to, seal(key, f"{to}:{turn}", {"end": True}))
 
 
-async def _put(redis: Any, to: str, value: Any) -> bool:
+async def _put(redis: Any, to: str, data: bytes) -> bool:
     """Put a part where it is read; False where nobody reads."""
     for _ in range(PATIENCE_S * 10):
         if await redis.llen(to) < MOST_UNREAD:
             pipe = redis.pipeline(transaction=True)
-            pipe.rpush(to, await asyncio.to_thread(pack, value))
+            pipe.rpush(to, data)
             pipe.expire(to, ANSWER_S)
             await pipe.execute()
             return True
@@ -194,10 +195,11 @@ class Asked:
 
     def __init__(self, settings: Settings, question: Question) -> None:
         self._settings, self._question = settings, question
+        self._number, self._key = secrets.token_hex(NUMBER_BYTES), secrets.token_bytes(KEY_BYTES)
         self.silent: list[str] = []
 
     async def parts(self) -> AsyncIterator[Any]:
-        """The parts of the answers, this node's own first."""
+        """The parts of the answers, this node's own first. The engine has to point at the nodes' database."""
         own = answer_parts(self._settings, self._question)
         while (part := await asyncio.to_thread(next, own, None)) is not None:
             yield part
@@ -205,34 +207,55 @@ class Asked:
             return
         redis = connect(self._settings.redis_url, PATIENCE_S + 5)
         try:
-            nodes = [node for node in await known(redis) if node.name != self._settings.node]
-            asked = [(node, f"{ANSWERS}:{secrets.token_hex(12)}") for node in nodes if node.there]
-            self.silent += [_gone(node) for node in nodes if not node.there]
+            async for part in self._of_others(redis):
+                yield part
+        except AWAY as error:
+            self.silent.append(f"every other node: the shared queue is away ({type(error).__name__})")
+        except UNAVAILABLE:
+            self.silent.append("every other node: the database, which keeps the key that questions are sealed under, "
+                               "is away")  # fmt: skip
+        finally:
+            with contextlib.suppress(*AWAY):
+                await redis.aclose()
+
+    async def _of_others(self, redis: Any) -> AsyncIterator[Any]:
+        nodes = [node for node in await known(redis) if node.name != self._settings.node]
+        asked = [(node, f"{ANSWERS}:{secrets.token_hex(NUMBER_BYTES)}") for node in nodes if node.there]
+        self.silent += [_gone(node) for node in nodes if not node.there]
+        if not asked:
+            return
+        now = clock.timestamp()
+        await question_store.put(self._number, self._key, now, now + KEY_S)
+        try:
             for node, to in asked:
                 await self._put_question(redis, node.name, to)
             for node, to in asked:
                 async for part in self._of_one(redis, node, to):
                     yield part
-        except AWAY as error:
-            self.silent.append(f"every other node: the shared queue is away ({type(error).__name__})")
         finally:
-            with contextlib.suppress(*AWAY):
-                await redis.aclose()
+            with contextlib.suppress(*UNAVAILABLE):
+                await question_store.drop(self._number)
 
     async def _put_question(self, redis: Any, node: str, to: str) -> None:
+        place = f"{QUESTIONS}:{node}"
+        sealed = seal(self._key, place, {"question": asdict(self._question), "to": to})
         pipe = redis.pipeline(transaction=True)
-        pipe.rpush(f"{QUESTIONS}:{node}", pack({"question": asdict(self._question), "to": to}))
-        pipe.expire(f"{QUESTIONS}:{node}", QUESTION_S)
+        pipe.rpush(place, self._number.encode() + sealed)
+        pipe.expire(place, QUESTION_S)
         await pipe.execute()
 
     async def _of_one(self, redis: Any, node: Node, to: str) -> AsyncIterator[Any]:
+        turn = 0
         try:
             while (found := await redis.blpop([to], timeout=PATIENCE_S)) is not None:
-                said = unpack(found[1])
+                said = unseal(self._key, f"{to}:{turn}", found[1])
                 if "end" in said:
                     return
                 yield said["part"]
+                turn += 1
             self.silent.append(f"{node.name}: no answer within {PATIENCE_S} seconds")
+        except UnsealedError as error:
+            self.silent.append(f"{node.name}: its answer can't be read, {error}")
         finally:
             await redis.delete(to)
 

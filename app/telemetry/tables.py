@@ -1,6 +1,6 @@
-"""The table of counters."""
+"""The tables of counters and of questions to nodes. Instants are seconds since 1970."""
 
-from piccolo.columns import Integer, Varchar
+from piccolo.columns import BigInt, Bytea, Integer, Varchar
 from piccolo.table import Table
 
 from app.storage.engine import ENGINE
@@ -14,3 +14,11 @@ class CounterRow(Table, db=ENGINE, tablename="daily_counter"):
     page = Varchar(length=80, primary_key=True)
     bucket = Integer(primary_key=True)
     times = Integer(db_column_name="count")
+
+
+class QuestionKeyRow(Table, db=ENGINE, tablename="question_key"):
+    """The key under which one question to the nodes, and its answers, are sealed; not given out from ``until`` on."""
+
+    id = Varchar(length=24, primary_key=True)
+    key = Bytea()
+    until = BigInt()

@@ -43,9 +43,9 @@ class Cluster:
     ports: dict[str, int]
     nodes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, root: Path = ROOT) -> None:
         role = "records" if name == "records" else "web"
-        self.nodes[name] = serve(self.folder / name, self.ports[name], **self.settings, INFERENCEBENCH_NODE=name,
+        self.nodes[name] = serve(self.folder / name, self.ports[name], root, **self.settings, INFERENCEBENCH_NODE=name,
                                  INFERENCEBENCH_ROLE=role)  # fmt: skip
 
     def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
@@ -152,8 +152,45 @@ def test_only_who_has_the_token_purges(cluster: Cluster) -> None:
         assert good.status_code == 200
 
 
-def test_nodes_are_restarted_in_turn_under_load_and_no_request_fails(cluster: Cluster) -> None:
-    """Each request has an address of its own, so that a node answers it and not the edge's store."""
+MIGRATION = """
+from app.storage.ddl import ddl_migration
+
+ID = "2099-01-01T00:00:00:000000"
+STATEMENTS = (
+    "ALTER TABLE offer ADD COLUMN of_the_next_version INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE data_version ADD COLUMN of_the_next_version VARCHAR(20)",
+    "CREATE TABLE of_the_next_version (id INTEGER PRIMARY KEY NOT NULL, kept BLOB)",
+    "CREATE INDEX offer_of_the_next_version ON offer (of_the_next_version, gpu)",
+)
+
+
+async def forwards():
+    return ddl_migration(ID, "next version", STATEMENTS)
+"""
+
+
+def next_version(folder: Path) -> Path:
+    """A copy of the software with one migration more."""
+    for part in ("app", "workers", "static", "templates", "policies"):
+        shutil.copytree(ROOT / part, folder / part)
+    (folder / "app/storage/migrations/of_the_next_version.py").write_text(MIGRATION)
+    return folder
+
+
+def migrated(cluster: Cluster) -> bool:
+    asked = "SELECT count(*) FROM pg_class WHERE relname = 'of_the_next_version'"
+    return postgres.server().sql(asked, cluster.settings["INFERENCEBENCH_DATABASE_URL"].rsplit("/", 1)[1]) == "1"
+
+
+def test_nodes_are_brought_to_the_next_version_in_turn_under_load_and_no_request_fails(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Each request has an address of its own, so that a node answers it and not the edge's store.
+
+    The new version changes tables that every page is made from; the node of the old one serves on with them.
+    """
+    newer = next_version(tmp_path / "next")
+    assert not migrated(cluster)
     over, counts, failed = threading.Event(), Counter[str](), list[str]()
     body = json.dumps({"model": "meta-llama/Llama-3.1-8B-Instruct", "gpu": "h100-sxm-80gb", "gpu_count": 1,
                        "input_tokens": 512, "output_tokens": 128, "concurrency": 4})  # fmt: skip
@@ -179,7 +216,8 @@ def test_nodes_are_restarted_in_turn_under_load_and_no_request_fails(cluster: Cl
         for name in ("web-1", "web-2"):
             before = counts.total()
             cluster.stop(name)
-            cluster.start(name)
+            cluster.start(name, newer)
+            assert migrated(cluster)
             until(lambda: counts.total() > before + 20, 60)  # noqa: B023
             time.sleep(3)  # until the edge, which asks each second, has seen twice that the node is back
     finally:

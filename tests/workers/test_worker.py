@@ -20,6 +20,7 @@ from tests import plain
 from tests.conftest import ROOT, free_port
 from tests.fake_clouds import Clouds, Reply, clouds
 from tests.lives import Lives
+from tests.outgoing import Outgoing
 from tests.waiting import until
 from workers.timetable import PURGE, SURVIVAL, TIMETABLE, due
 
@@ -301,29 +302,13 @@ def test_a_refresh_tells_the_clouds_and_the_hub_nothing_of_any_visitor(
 @pytest.mark.parametrize("promise", ["P-6"])
 def test_the_web_process_opens_no_connection(data: Path, tmp_path: Path, promise: str) -> None:
     """Every kind of page is asked for while an audit hook writes down each connection that the web process opens."""
-    hook = tmp_path / "hook"
-    hook.mkdir()
-    record = tmp_path / "connections.txt"
-    (hook / "sitecustomize.py").write_text(
-        "import sys\n"
-        "def watch(event, arguments):\n    if event in ('socket.connect', 'socket.getaddrinfo', 'socket.sendto'):\n  "
-        f"      open({str(record)!r}, 'a').write(f'{{event}} {{arguments[1:]}}\\n')\n"
-        "sys.addaudithook(watch)\n"
-    )
-    check = subprocess.run(
-        [sys.executable, "-c", "import socket; socket.socket().connect_ex(('127.0.0.1', 9))"],
-        env={**os.environ, "PYTHONPATH": str(hook)},
-        check=True,
-    )
-    assert check.returncode == 0
-    assert "socket.connect" in record.read_text(), "the hook sees connections"
-    record.write_text("")
+    outgoing = Outgoing(tmp_path)
     port = free_port()
     environment = {
         **os.environ,
         "INFERENCEBENCH_DATA_DIR": str(data),
         "INFERENCEBENCH_PORT": str(port),
-        "PYTHONPATH": str(hook),
+        **outgoing.environment,
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment, start_new_session=True
@@ -367,7 +352,7 @@ def test_the_web_process_opens_no_connection(data: Path, tmp_path: Path, promise
     finally:
         process.terminate()
         process.wait(15)
-    assert record.read_text() == ""
+    assert outgoing.lines() == []
 
 
 def _answers(url: str) -> bool:

@@ -3,9 +3,7 @@ terms of different length never rank against each other."""
 
 from collections.abc import Collection, Iterable
 
-from piccolo.columns.combination import And
-from piccolo.query.functions import Min
-
+from app.pricing.offers import market_store
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.store import Row
 from app.pricing.offers.tables import OfferRow
@@ -14,29 +12,14 @@ from app.pricing.offers.tables import OfferRow
 async def best_by_gpu(now: int, tiers: Iterable[str] = ("on-demand", "spot")) -> dict[tuple[str, str], Row]:
     """(GPU, tier) → its cheapest offer. Any fresh price ranks before every stale one, any whole GPU before a slice."""
     best: dict[tuple[str, str], Row] = {}
-    wanted = OfferRow.tier.is_in(list(tiers)) & (OfferRow.source != COMMUNITY)
-    fresh, stale = OfferRow.stale_at > now, OfferRow.stale_at <= now
-    whole, part = OfferRow.gpu_count_number.is_null() | (OfferRow.gpu_count_number >= 1), OfferRow.gpu_count_number < 1
-    for age in (fresh & whole, stale & whole, fresh & part, stale & part):
-        lowest = await (
-            OfferRow.select(OfferRow.gpu, OfferRow.tier, Min(OfferRow.usd_per_gpu_hour_micro))
-            .where(wanted & age)
-            .group_by(OfferRow.gpu, OfferRow.tier)
-            .run()
-        )
-        missing = {(r["gpu"], r["tier"]): r["min"] for r in lowest if (r["gpu"], r["tier"]) not in best}
-        if missing:
-            prices = sorted(set(missing.values()))
-            rows = await OfferRow.select().where(wanted & age & _among(prices)).order_by(OfferRow.id).run()
-            for row in rows:
-                key = (row["gpu"], row["tier"])
-                if missing.get(key) == row["usd_per_gpu_hour_micro"]:
-                    best.setdefault(key, row)
+    missing = await market_store.offered_in(list(tiers))
+    for whole in (True, False):
+        for fresh in (True, False):
+            ids = await market_store.cheapest(missing, now, fresh=fresh, whole=whole)
+            rows = await OfferRow.select().where(OfferRow.id.is_in(ids)).run() if ids else []
+            best |= {(row["gpu"], row["tier"]): row for row in rows}
+            missing = [pair for pair in missing if pair not in best]
     return best
-
-
-def _among(prices: list[int]) -> And:
-    return OfferRow.usd_per_gpu_hour_micro.is_in(prices) & (OfferRow.rank_group == 0)
 
 
 def best_of(rows: Iterable[Row], now: int) -> dict[tuple[str, int | None], Row]:

@@ -1,9 +1,10 @@
 """Queries over all offers of a market: lowest prices by source, prices of extras. Money is micro-dollars."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from app.pricing.offers.offer import COMMUNITY
-from app.storage.engine import fetch, fetch_rows
+from app.storage.engine import fetch, fetch_column, fetch_rows, marks
 
 _WHAT = "provider, gpu, tier, commitment_months, source"
 
@@ -28,6 +29,38 @@ class Parts(NamedTuple):
     provider: str
     price_includes: str
     price_excludes: str
+
+
+class Pair(NamedTuple):
+    """A card and a tier in which it is offered."""
+
+    gpu: str
+    tier: str
+
+
+async def offered_in(tiers: Sequence[str]) -> list[Pair]:
+    """Each card with each of ``tiers`` in which it is offered."""
+    return await fetch(Pair, f"SELECT DISTINCT gpu, tier FROM offer_tally WHERE tier IN ({marks(tiers)})", *tiers)  # noqa: S608
+
+
+async def cheapest(pairs: Sequence[Pair], now: int, *, fresh: bool, whole: bool) -> list[str]:
+    """The id of the cheapest offer of each pair among those that are fresh at ``now`` or not, and of whole cards or of
+    slices, without what visitors reported; of equal ones the first by id. Pairs without such an offer are left out.
+
+    Each is found along an index, so that the time grows with the pairs and not with the offers.
+    """
+    if not pairs:
+        return []
+    age = "o.stale_at > {}" if fresh else "o.stale_at <= {}"
+    cards = "(o.gpu_count_number IS NULL OR o.gpu_count_number >= 1)" if whole else "o.gpu_count_number < 1"
+    names = [f"{pair.tier} {pair.gpu}" for pair in pairs]
+    found = await fetch_column(
+        f"SELECT (SELECT o.id FROM offer o WHERE o.tier = p.tier AND o.gpu = p.gpu AND o.source <> {{}} AND {age} "  # noqa: S608
+        f"AND {cards} ORDER BY o.usd_per_gpu_hour_micro, o.id LIMIT 1) AS id FROM (SELECT DISTINCT gpu, tier "
+        f"FROM offer_tally WHERE tier || ' ' || gpu IN ({marks(names)})) p",
+        COMMUNITY, now, *names,
+    )  # fmt: skip
+    return [one for one in found if one is not None]
 
 
 async def shown_lows(provider: str = "") -> list[SourceLow]:

@@ -142,12 +142,17 @@ async def next_stale(now: int) -> int | None:
 
 
 async def freshness(now: int) -> Freshness:
-    """How current the offers are as a whole, at ``now`` (seconds)."""
+    """How current what there is is, in all.
+
+    Stale offers are counted and not fresh ones: where prices are fetched they are few, however many there are.
+    """
     oldest = await OfferRow.select(Min(OfferRow.fetched_at, alias="at")).first().run()
     newest = await OfferRow.select(Max(OfferRow.fetched_at, alias="at")).first().run()
+    offers = await count(PriceQuery())
+    any_fresh = await OfferRow.exists().where(OfferRow.stale_at > now).run()
     return Freshness(
-        offers=await count(PriceQuery()),
-        fresh=int(await OfferRow.count().where(OfferRow.stale_at > now).run()),
+        offers=offers,
+        fresh=offers - int(await OfferRow.count().where(OfferRow.stale_at <= now).run()) if any_fresh else 0,
         oldest=oldest["at"] if oldest else None,
         newest=newest["at"] if newest else None,
     )

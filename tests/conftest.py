@@ -149,6 +149,10 @@ def _turn(item: pytest.Item) -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest files first; with a site given from outside only the tests that ask a site over HTTP."""
     items.sort(key=_turn)
+    if os.environ.get("TEST_ENGINE", "sqlite") != "sqlite":
+        for item in items:
+            if item.get_closest_marker("sqlite_only"):
+                item.add_marker(pytest.mark.skip(reason="about SQLite's own files"))
     if RUNNING:
         asks = [
             i

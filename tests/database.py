@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
 
+from app.core.settings import Settings
+from app.storage import engine
 from app.storage.engine_in_use import ENGINE
 
 
@@ -20,6 +22,12 @@ async def tuples(sql: str, *values: Any) -> list[tuple[Any, ...]]:
     """The rows of a statement with ``?`` for values."""
     _, found = await ENGINE.driver.read(_marked(sql), values)
     return [tuple(row) for row in found]
+
+
+def rows(settings: Settings, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    """The rows of a statement on an installation's database, whichever engine that has."""
+    engine.use(settings.database)
+    return engine.run(tuples(sql, *values))
 
 
 async def write(sql: str, rows: Iterable[Sequence[Any]] = ((),)) -> None:

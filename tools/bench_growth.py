@@ -34,8 +34,8 @@ PAGES = (
     "/", "/prices", "/prices?gpu=h100-sxm-80gb", "/prices?gpu=h100-sxm-80gb&region=europe&tier=spot",
     "/prices?provider=aws", "/prices?q=h100", "/prices?max_usd=1.5", "/prices?sort=region&page=3", "/gpus",
     "/gpus/h100-sxm-80gb", "/gpus/h100-sxm-80gb/history", "/providers", "/providers/aws", "/providers/lambda",
-    "/models", "/models/meta-llama--llama-3.1-8b-instruct", "/calculator", "/compare?gpu=h100-sxm-80gb&gpu=a100-sxm-80gb",
-    "/prices/changes", "/prices/lasting", "/index", "/status", "/benchmarks", "/search?q=h100",
+    "/models", "/models/meta-llama--llama-3.1-8b-instruct", "/calculator", "/prices/changes", "/prices/lasting",
+    "/compare?gpu=h100-sxm-80gb&gpu=a100-sxm-80gb", "/index", "/status", "/benchmarks", "/search?q=h100",
     "/api/prices?gpu=h100-sxm-80gb", "/bill?gpu=h100-sxm-80gb",
 )  # fmt: skip
 """A page of each kind."""

@@ -18,7 +18,7 @@ from app.core.errors import DatabaseAwayError, DatabaseError, DatabaseFullError
 from app.storage import postgres_scrub, scopes
 from app.storage.ddl import PERSONAL, SCHEMA
 from app.storage.inspection import LEAST_VERSION
-from app.storage.postgres_engine import AWAY, SiteEngine, away_errors, connect, where
+from app.storage.postgres_engine import AWAY, SiteEngine, away_errors, connect, sound, where
 from app.storage.postgres_watch import VersionWatch, raised
 
 ENGINE = SiteEngine("")
@@ -113,7 +113,7 @@ def _current() -> Any:
 async def write(sql: str, rows: Iterable[Sequence[Any]]) -> None:
     """Run one statement for many rows, inside the running transaction, without holding the rows in memory."""
     with away_errors():
-        await _current().connection.executemany(sql, rows)
+        await _current().connection.executemany(sql, map(sound, rows))
 
 
 async def read(sql: str, values: Sequence[Any]) -> tuple[tuple[str, ...] | None, list[Any]]:

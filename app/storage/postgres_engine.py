@@ -40,6 +40,12 @@ AWAY = (
 )  # fmt: skip
 
 
+def sound(values: Sequence[Any]) -> Sequence[Any]:
+    """Values without U+0000, which PostgreSQL's text can't hold: what is looked for with it is not found, as in SQLite;
+    where it were written, U+FFFD stands in its place."""
+    return [value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value for value in values]
+
+
 def where(url: str) -> str:
     """A server and its database, without name and password."""
     parts = urlsplit(url)
@@ -86,13 +92,14 @@ class SiteEngine(PostgresEngine):
     async def ask(self, sql: str, values: Sequence[Any]) -> list[Any]:
         """The rows of a statement, inside the running transaction if there is one; outside of one, a read is repeated
         once if the connection was lost."""
+        given = sound(values)
         with away_errors():
             if (current := self.current_transaction.get()) is not None:
-                return list(await current.connection.fetch(sql, *values))
+                return list(await current.connection.fetch(sql, *given))
             for last in (False, True):
                 try:
                     async with (await self.ready_pool()).acquire(timeout=CONNECT_S) as connection:
-                        return list(await connection.fetch(sql, *values))
+                        return list(await connection.fetch(sql, *given))
                 except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
                     if last or not sql.lstrip().upper().startswith("SELECT"):
                         raise

@@ -68,10 +68,12 @@ class Prepared:
 
     def find(self, key: tuple[str, bytes], now: int) -> Kept | None:
         """The prepared answer for an address, if it is current."""
+        versions = self._watch.versions()
+        return None if versions is None else self._current(key, versions, now)
+
+    def _current(self, key: tuple[str, bytes], versions: dict[str, int], now: int) -> Kept | None:
         kept = self._kept.get(key)
-        if kept is None or (versions := self._watch.versions()) is None:
-            return None
-        if not kept.is_current(versions, now):
+        if kept is None or not kept.is_current(versions, now):
             return None
         self._kept.move_to_end(key)
         return kept
@@ -102,8 +104,8 @@ class Prepared:
     async def _prepare(self, key: tuple[str, bytes], ask: Ask, shows: tuple[str, ...], render: Render) -> Kept:
         try:
             async with self._places:
-                await self._watch.look()
-                if (kept := self.find(key, ask.now)) is not None:  # the versions were merely read too long ago
+                versions = await self._watch.look()
+                if (kept := self._current(key, versions, ask.now)) is not None:  # they were merely read too long ago
                     return kept
                 kept = await self._render(ask, shows, render)
             self._keep(key, kept)

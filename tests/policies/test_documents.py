@@ -27,7 +27,7 @@ from app.policies.documents import (
 )
 from app.policies.files import RECORD, Policies, read_published, read_versions
 from app.privacy.processors import Processor, processor_faults
-from app.storage import engine, sqlite
+from app.storage import engine
 from tests.conftest import ROOT
 
 FIRST = "2026-03-27"
@@ -299,7 +299,7 @@ def test_a_notice_is_the_same_on_every_node_and_no_restored_database_cuts_it_sho
     def forget() -> None:
         async def go() -> None:
             async with engine.transaction():
-                await sqlite.write("DELETE FROM policy_shown", [()])
+                await engine.execute("DELETE FROM policy_shown")
 
         engine.run(go())
 

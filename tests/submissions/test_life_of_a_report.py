@@ -47,6 +47,7 @@ def test_ended_reports_are_purged_whatever_else_lies_in_the_table(house: Inside,
         house.run(work)
 
 
+@pytest.mark.sqlite_only
 def test_what_a_limit_counts_from_is_the_type_of_its_column(house: Inside) -> None:
     with sqlite3.connect(house.settings.database_path) as connection:
         for aged in (aged for kind in KINDS for aged in kind.aged):
@@ -238,6 +239,7 @@ def test_a_version_that_is_none_is_refused(house: Inside, bad: str) -> None:
         submissions.approve(f"r123{bad}", settings=house.settings)
 
 
+@pytest.mark.sqlite_only
 def test_erased_is_said_when_the_write_ahead_log_is_empty_or_the_page_says_when(
     house: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:

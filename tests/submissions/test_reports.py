@@ -8,7 +8,6 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -28,13 +27,15 @@ from app.pricing.history import record
 from app.pricing.refresh.refresh_source import refresh
 from app.privacy.retention import purge
 from app.process import prepare
+from app.process.tables import APP_CONFIG
 from app.site import reports
 from app.storage import engine
 from app.submissions import erasure_journal, publish, store
 from app.submissions.forms import FORMS
 from app.submissions.receipts import hash_of, looks_right, new_receipt
+from app.submissions.tables import ContactRow, SubmissionRow
 from tests.conftest import Inside, Site
-from tests.database import tuples
+from tests.database import rows, tuples
 from tests.fake_clouds import clouds
 
 FULL_WIDTH_CARD = "\uff14" + "\uff11" * 15
@@ -96,10 +97,10 @@ def test_who_gives_no_address_has_no_row_of_one_and_none_is_made_of_the_connecti
             assert answer.status_code == 200
 
     house.run(work)
-    with closing(sqlite3.connect(house.settings.database_path)) as connection:
-        assert connection.execute("SELECT count(*) FROM submission").fetchone() == (len(FORMS),)
-        assert connection.execute("SELECT * FROM submission_contact").fetchall() == []
-        assert "127.0.0.1" not in "\n".join(connection.iterdump())
+    assert rows(house.settings, "SELECT count(*) FROM submission") == [(len(FORMS),)]
+    assert rows(house.settings, "SELECT * FROM submission_contact") == []
+    for table in APP_CONFIG.table_classes:
+        assert "127.0.0.1" not in repr(rows(house.settings, f'SELECT * FROM "{table._meta.tablename}"'))
 
 
 @pytest.mark.parametrize("promise", ["P-2.1a"])
@@ -129,16 +130,8 @@ def test_what_people_send_is_what_is_kept_and_nothing_else(house: Inside, kind: 
         )
 
     house.run(work)
-    with sqlite3.connect(house.settings.database_path) as connection:
-        columns = {
-            row[1]
-            for table in ("submission", "submission_contact")
-            for row in connection.execute(f"PRAGMA table_info({table})")
-        }
-        stored = repr(
-            [connection.execute(f"SELECT * FROM {table}").fetchall() for table in ("submission", "submission_contact")]
-        )
-    connection.close()
+    columns = {column._meta.db_column_name for table in (SubmissionRow, ContactRow) for column in table._meta.columns}
+    stored = repr([rows(house.settings, f"SELECT * FROM {name}") for name in ("submission", "submission_contact")])
     assert columns == {
         "id",
         "kind",
@@ -372,6 +365,7 @@ def test_a_report_can_be_seen_corrected_and_exported(house: Inside) -> None:
     house.run(work)
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("promise", ["P-3b P-8b P-11"])
 def test_what_is_erased_is_in_no_file_and_a_restored_database_erases_it_again(
     house: Inside, tmp_path: Path, promise: str
@@ -427,6 +421,7 @@ def test_a_line_that_a_crash_cut_off_swallows_no_later_erasure(tmp_path: Path) -
     assert erasure_journal.read(tmp_path) == {"submission": {"r1", "r2", "r3"}, "case": {"PR-1"}}
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("way", ["withdraw", "erase"])
 def test_an_ending_is_in_the_journal_and_on_the_disk_before_it_is_in_the_database_and_a_backup_cannot_undo_it(
     house: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
@@ -760,9 +755,7 @@ def test_the_operator_sees_the_queue_beside_what_is_known(house: Inside, capsys:
         submissions.reject(ids[2], settings=house.settings)
     with pytest.raises(Exception, match="there is no report"):
         submissions.approve("rnothing", settings=house.settings)
-    with sqlite3.connect(house.settings.database_path) as connection:
-        trail = connection.execute("SELECT submission, kind, action, reason FROM moderation").fetchall()
-    connection.close()
+    trail = rows(house.settings, "SELECT submission, kind, action, reason FROM moderation")
     assert {row[2] for row in trail} == {"approve", "reject"}
     assert "marker" not in repr(trail).casefold()
     target = house.settings.data_dir / "rows.csv"

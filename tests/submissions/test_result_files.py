@@ -5,7 +5,6 @@ import contextlib
 import html
 import json
 import re
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core import limited_process
+from app.process.tables import APP_CONFIG
 from app.storage import engine
 from app.submissions.result_files import parse, runs_of
 from app.submissions.result_files.document import FileError
 from tests.conftest import DATA, ROOT, Inside
+from tests.database import rows
 
 FOLDER = DATA / "uploads"
 LLAMA = {"engine": "llama.cpp", "concurrency": "1", "input_tokens": "512", "output_tokens": "128"}
@@ -264,7 +265,8 @@ def test_no_file_is_kept(inside: Inside, tmp_path: Path) -> None:
         await client.post("/submit/benchmark", data={"do": "fill"}, files={"file": ("x", b'{"MARKERFILE": 1}')})
 
     inside.run(work)
-    sqlite3.connect(inside.settings.database_path).close()
+    for table in APP_CONFIG.table_classes:
+        assert "MARKERFILE" not in repr(rows(inside.settings, f'SELECT * FROM "{table._meta.tablename}"'))
     assert not any(b"MARKERFILE" in path.read_bytes() for path in inside.settings.data_dir.rglob("*") if path.is_file())
 
 

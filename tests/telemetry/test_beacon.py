@@ -1,7 +1,6 @@
 """The beacon: anonymous, bounded, and unable to store a text."""
 
 import re
-import sqlite3
 
 import httpx
 import pytest
@@ -15,6 +14,7 @@ from app.site import beacon
 from app.telemetry import counter_store, report
 from app.telemetry.counters import FEW, MEASURES, TIMES_MS, bucket, hidden, percentile
 from app.telemetry.report import share
+from app.telemetry.tables import CounterRow
 from app.web.rate_limit import RateLimit
 from tests import plain
 from tests.conftest import Inside, Site
@@ -43,10 +43,8 @@ def test_a_beacon_adds_to_counters_and_leaves_no_row_of_its_own(inside: Inside, 
 
     inside.run(work)
     assert not list(inside.log.folder.glob("*")), "the beacon's own request is not in the log"
-    with sqlite3.connect(inside.settings.database_path) as connection:
-        columns = [row[1] for row in connection.execute("PRAGMA table_info(daily_counter)")]
+    columns = [column._meta.db_column_name for column in CounterRow._meta.columns]
     assert columns == ["day", "measure", "page", "bucket", "count"]
-    connection.close()
 
 
 @pytest.mark.parametrize(

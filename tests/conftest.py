@@ -58,7 +58,7 @@ class Site:
     process: subprocess.Popen[bytes]
 
 
-def serve(data: Path, port: int, root: Path = ROOT, **more: str) -> subprocess.Popen[bytes]:
+def serve(data: Path, port: int, root: Path = ROOT, /, **more: str) -> subprocess.Popen[bytes]:
     """Start the web process of the software at ``root`` as a user would and wait until it is ready."""
     environment = {**os.environ, "INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_PORT": str(port), **more}
     process = subprocess.Popen(

@@ -91,8 +91,9 @@ def test_the_front_page_has_the_best_price_of_every_gpu_that_is_offered(http: ht
     small = re.findall(r'<li><a href="/gpus/([^"]+)">[^<]+</a> <b>([\d.]+)( spot)?</b> <i>\w', text)
     assert len(small) > 50
     slug, price, spot = small[0]
-    cheapest = http.get(f"/prices.csv?gpu={slug}&tier={'spot' if spot else 'on-demand'}").text.splitlines()[1]
-    assert f",{price}," in cheapest
+    data = http.get(f"/prices.csv?gpu={slug}&tier={'spot' if spot else 'on-demand'}").text
+    cheapest = float(next(csv.DictReader(io.StringIO(data)))["usd_per_gpu_hour"])
+    assert float(price) == pytest.approx(cheapest, abs=0.005)  # to the cent
 
 
 def test_a_phone_needs_half_of_the_scrolling_of_before(view: Page) -> None:

@@ -87,7 +87,7 @@ def _sure(p: Pace, load: Load, busy: float, prompts: float, full: float) -> bool
 
 
 def seen(p: Pace, load: Load, answered: bool = True) -> Seen:
-    """What users see of a replica under a load; without ``answered`` only their first token is told.
+    """What users see of a replica under a load; without ``answered`` only their TTFT is given.
 
     The number of sequences that decode is drawn from the processor-sharing queue, the wait for the first token from the
     gated queue of prompts at each of these numbers, and an answer takes its steps at the pace they give, with what

@@ -4,6 +4,7 @@ import re
 from urllib.parse import urljoin, urlsplit
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests import plain
@@ -59,6 +60,23 @@ def test_each_example_of_the_api_finds_offers_or_says_that_none_has_it(site: Sit
             found = plain.get(f"{site.url}/api/prices", params={name: value}, follow_redirects=True).json()
             assert found["offers"], (name, value)
     assert "no offer has it now" in text  # in the shipped prices nobody tells of stock
+
+
+@pytest.mark.parametrize(
+    ("words", "leads"),
+    [("mi300", "/gpus/mi300x-192gb"), ("tpu v5e", "/gpus/tpu-v5e-16gb"), ("tpu", "/gpus/tpu-v6e-32gb"),
+     ("amd", "/gpus/mi300x-192gb"), ("h10o", "/gpus/h100-sxm-80gb"), ("runpod 4090", "/providers/runpod"),
+     ("lamma 70b", "/models/meta-llama--llama-3.3-70b-instruct"), ("h100 frankfurt", "region=de-or-not-stated"),
+     ("günstigste h100 deutschland", "region=de-or-not-stated"), ("a100 80gb us", "region=us-or-not-stated"),
+     ("google a100", "provider=gcp"), ("togetherai", "/providers/together"), ("cheapest gpu", 'href="/prices"'),
+     ("what gpu for llama 3.3 70b", "/models/meta-llama--llama-3.3-70b-instruct"), ("nvidia", 'href="/gpus"'),
+     ("llama 3.3 70b on h200", "/models/meta-llama--llama-3.3-70b-instruct"),
+     ("gemma 3 27b", "nearest relative"), ("stable diffusion", "published")],
+)  # fmt: skip
+def test_what_a_newcomer_types_leads_somewhere(http: httpx.Client, words: str, leads: str) -> None:
+    page = http.get("/search", params={"q": words}, follow_redirects=True).text
+    main = page.partition('<main id="main">')[2].partition("</main>")[0].partition("</form>")[2]
+    assert leads in main, words
 
 
 def test_a_chart_says_whose_prices_it_shows_where_the_cards_speak_of_more(page: Page) -> None:

@@ -1,13 +1,15 @@
 """The field's words, and one form for figures: nothing a reader sees says it another way."""
 
 import re
+from html import unescape
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.core.figures import dollars, fixed, number, percent
 from app.models.architecture import describe
-from app.site.search_actions import errands
+from app.site.search_actions import errands, report_values
 from app.submissions.forms import FORMS
 from tests.conftest import ROOT
 
@@ -29,6 +31,75 @@ def test_no_page_says_what_the_field_says_better(path: Path) -> None:
     assert not re.search(r"\d %(?!\})[\s.,;)<]", text), "a per cent sign stands at its number"
     if path.suffix == ".html":
         assert not re.search(r"\| ?format\(|\.format\(", text), "figures are shown by the filters of app/core/figures"
+
+
+GERMAN_ENGLISH = ("begin anew", "all told", "is told", "are told", "as it is told", "stands last", "stand last",
+                  "can't be told", "a look at", "seen to change", "nobody says", "no day of", "in any words",
+                  "what it takes", "be had", "taken back", "hold them", "lie from")  # fmt: skip
+PAGES = (
+    "/",
+    "/prices",
+    "/gpus",
+    "/gpus/h100-sxm-80gb",
+    "/gpus/h100-sxm-80gb/history",
+    "/providers",
+    "/providers/gcp",
+    "/status",
+    "/status/rejected",
+    "/benchmarks",
+    "/models",
+    "/models/meta-llama--llama-3.3-70b-instruct",
+    "/compare?gpu=b200-180gb&gpu=h100-sxm-80gb",
+    "/calculator",
+    "/methodology",
+    "/methodology/errors",
+    "/methodology/constants",
+    "/methodology/traffic",
+    "/bill",
+    "/index",
+    "/prices/changes",
+    "/prices/lasting",
+    "/policies",
+    "/privacy/rights",
+    "/submit",
+    "/submit/price",
+    "/submit/benchmark",
+    "/search?q=h100",
+    "/nothing",
+)
+
+
+def read_aloud(page: str) -> str:
+    """What a reader sees of a page's main part: without code, fields and what other people wrote."""
+    main = page.partition("<main")[2].partition("</main>")[0]
+    main = re.sub(r"<(code|pre|select|textarea|article)\b.*?</\1>", " ", main, flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", main)).split())
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_writes_dates_minus_signs_and_numbers_in_one_way(http: httpx.Client, path: str) -> None:
+    text = read_aloud(http.get(path).text)
+    assert len(text) > 30
+    assert re.findall(r"\b20\d\d-\d\d-\d\d\b", text) == [], "a date is 24 May 2026"
+    assert re.findall(r"(?<![\w.)-])-\d[\d.,]*(?: ?%| ?ms)?(?![\w-])", text) == [], "a minus sign is no hyphen"
+    assert re.findall(r"\d %", text) == [], "a per cent sign stands at its number"
+    assert re.findall(r"\b1 (?:offers|days|GPUs|models|rows|reports|results|months)\b", text) == []
+    assert [words for words in GERMAN_ENGLISH if words in text.casefold()] == []
+
+
+def test_documents_write_percent_as_pages_do() -> None:
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
+        assert re.findall(r"\d %", path.read_text(encoding="utf-8")) == [], path.name
+
+
+def test_a_search_for_a_report_makes_the_choices_that_its_words_name(http: httpx.Client) -> None:
+    assert errands("report l4 spot coreweave")[0].address == "/submit/price?provider=coreweave&gpu=l4-24gb&tier=spot"
+    assert errands("report h100")[0].address == "/submit/price", "there are several, and none is guessed"
+    assert report_values("report benchmark bf16 vllm qwen3") == ({"precision": "bf16", "engine": "vllm"}, "qwen3")
+    page = http.get("/submit/price?provider=coreweave&gpu=l4-24gb&tier=spot").text
+    assert re.findall(r'<option value="([^"]+)" selected>', page) == ["coreweave", "l4-24gb", "spot"]
+    moved = http.get("/submit/price?gpu=l4-24gb&gpu_count=8&tier=nonsense&x=1")
+    assert (moved.status_code, moved.headers["location"]) == (308, "/submit/price?gpu=l4-24gb")
 
 
 def test_forms_and_architectures_are_told_in_the_fields_terms() -> None:

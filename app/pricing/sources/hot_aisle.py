@@ -23,7 +23,7 @@ KINDS = {"virtual_machines": "virtual machine", "bare_metal": "bare metal"}
 
 class HotAisle(Source):
     name = "hot_aisle"
-    title = "Hot Aisle, machines that can be had"
+    title = "Hot Aisle, available machines"
     origin = "https://admin.hotaisle.app"
     needs_key = True
     privacy = "https://hotaisle.xyz/privacy-policy/"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from app.models.architecture.architecture import Architecture
 from app.models.architecture.check import mismatch
 from app.models.architecture.serialise import from_plain
+from app.models.measured_speed import MeasuredSpeed
 from app.models.tables import EvaluationRow, ModelRow, SpeedRow
 from app.storage.engine import fetch, fetch_pairs, insert_many
 
@@ -35,26 +36,6 @@ class Evaluation(NamedTuple):
     source_name: str
     source_url: str
     verified: bool
-
-
-class MeasuredSpeed(NamedTuple):
-    """One measured run. Times in milliseconds, rates in tokens per second."""
-
-    slug: str
-    model: str
-    gpu: str
-    gpu_count: int
-    engine: str
-    engine_version: str
-    precision: str
-    attention: str
-    input_tokens: int | None
-    output_tokens: int | None
-    concurrency: int | None
-    ttft_ms: float | None
-    tpot_ms: float | None
-    output_tokens_per_s: float | None
-    file: str
 
 
 async def every_model() -> list[Row]:

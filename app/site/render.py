@@ -16,6 +16,7 @@ from app.catalog import facts
 from app.core import clock, figures, money
 from app.core.settings import HOME, Settings
 from app.policies.files import policies
+from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import OR_NOT_STATED
 from app.pricing.offers.store import CONFIRMATION_STEP_S
 from app.telemetry.counters import ERRORS, SHIFTS, TIMES_MS, hidden
@@ -45,7 +46,7 @@ def environment() -> Environment:
     made.globals.update(
         beacon_times=_edges(TIMES_MS), beacon_shifts=_edges(SHIFTS), beacon_errors=_edges(ERRORS),
         asset=assets.address, integrity=assets.integrity, gpus=facts.gpus(), providers=facts.providers(),
-        countries=facts.countries(), continents=facts.CONTINENTS,
+        countries=facts.countries(), continents=facts.CONTINENTS, COMMUNITY=COMMUNITY,
     )  # fmt: skip
     return made
 

@@ -9,13 +9,16 @@ import csv
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from app.catalog.aliases import Resolved, resolve
+from app.models.architecture.naming import slug_of
 from app.models.hub.evaluations import clean, number
+from app.models.measured_speed import MeasuredSpeed
 
 MOST = 20_000
+ENGINE = "transformers"
+"""The leaderboard runs every model with this library."""
 _NAMES = {
     "model": ("config.backend.model", "config.model", "Model"),
     "prefill_s": ("report.prefill.latency.mean", "report.prefill.latency.p50"),
@@ -38,27 +41,9 @@ _NAMES = {
 _DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 
 
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """One run. Times in milliseconds; ``None`` is "not measured"."""
-
-    model: str
-    gpu: str
-    gpu_count: int
-    engine_version: str
-    precision: str
-    attention: str
-    input_tokens: int | None
-    output_tokens: int | None
-    concurrency: int | None
-    ttft_ms: float | None
-    tpot_ms: float | None
-    output_tokens_per_s: float | None
-
-
-def read(text: str, file: str) -> tuple[list[Speed], int]:
+def read(text: str, file: str) -> tuple[list[MeasuredSpeed], int]:
     """(runs of one file that state a model, a known GPU and a speed; number of rows left out)."""
-    found: list[Speed] = []
+    found: list[MeasuredSpeed] = []
     left_out = 0
     for row in csv.DictReader(io.StringIO(text)):
         speed = _speed(row, file) if len(found) < MOST else None
@@ -73,7 +58,7 @@ def _first(row: Mapping[str, str | None], what: str) -> str:
     return next((value for name in _NAMES[what] if (value := row.get(name))), "") or ""
 
 
-def _speed(row: Mapping[str, str | None], file: str) -> Speed | None:
+def _speed(row: Mapping[str, str | None], file: str) -> MeasuredSpeed | None:
     model = clean(_first(row, "model"), 160)
     gpu, count = _gpu(_first(row, "gpu"), file)
     ttft, rate = number(_first(row, "prefill_s") or None), number(_first(row, "decode_rate") or None)
@@ -83,11 +68,12 @@ def _speed(row: Mapping[str, str | None], file: str) -> Speed | None:
         per_token = (batch or 1) / rate
     if "/" not in model or not gpu or not ((ttft and ttft > 0) or (per_token and per_token > 0)):
         return None
-    return Speed(
-        model, gpu, count, clean(_first(row, "version"), 40), _precision(row, file),
+    return MeasuredSpeed(
+        slug_of(model), model, gpu, count, ENGINE, clean(_first(row, "version"), 40), _precision(row, file),
         clean(_first(row, "attention"), 40),
         _whole(_first(row, "input")), output, batch, ttft * 1000 if ttft and ttft > 0 else None,
         per_token * 1000 if per_token and per_token > 0 else None, rate if rate and rate > 0 else None,
+        file[:160],
     )  # fmt: skip
 
 

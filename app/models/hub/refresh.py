@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from app.core import clock
@@ -15,7 +14,8 @@ from app.models.architecture.naming import slug_of, understood
 from app.models.architecture.serialise import to_plain
 from app.models.hub import leaderboard
 from app.models.hub.client import Hub, HubError, HubModel
-from app.models.store import Evaluation, MeasuredSpeed
+from app.models.measured_speed import MeasuredSpeed
+from app.models.store import Evaluation
 from app.storage import scopes
 from app.storage.engine import transaction
 from app.upstream.outcome import Outcome, as_fault, counted, failed
@@ -119,7 +119,7 @@ async def _refresh_speeds(hub: Hub, written: Written) -> str:
         texts = [(name, await hub.speed_file(name)) for name in files]
     except (HubError, FetchError) as error:
         return f"measured speeds stay as they are: {error}"
-    rows = [(name, speed) for name, text in texts for speed in leaderboard.read(text, name)[0]]
+    rows = [speed for name, text in texts for speed in leaderboard.read(text, name)[0]]
     stored = await store.measured_speeds()
     if len(rows) * 2 < len(stored):
         return f"measured speeds stay as they are: only {len(rows)} rows where {len(stored)} are stored"
@@ -127,16 +127,7 @@ async def _refresh_speeds(hub: Hub, written: Written) -> str:
     return ""
 
 
-async def _store_speeds(
-    rows: Iterable[tuple[str, leaderboard.Speed]], before: list[MeasuredSpeed], written: Written
-) -> None:
-    fresh = [
-        MeasuredSpeed(
-            slug_of(s.model), s.model, s.gpu, s.gpu_count, "transformers", s.engine_version, s.precision, s.attention,
-            s.input_tokens, s.output_tokens, s.concurrency, s.ttft_ms, s.tpot_ms, s.output_tokens_per_s, name[:160],
-        )
-        for name, s in rows
-    ]  # fmt: skip
+async def _store_speeds(fresh: list[MeasuredSpeed], before: list[MeasuredSpeed], written: Written) -> None:
     if before == fresh:
         return
     keys = {MODELS_KEY, *(model_key(row.slug) for row in {*before, *fresh})}

@@ -7,7 +7,7 @@ provider, its name to ``AUTHORITIES``. ``docs/adding-a-source.md`` shows it.
 from app.pricing.sources.akamai import Akamai
 from app.pricing.sources.akash import Akash
 from app.pricing.sources.azure import Azure
-from app.pricing.sources.base import Source
+from app.pricing.sources.base import Service, Source
 from app.pricing.sources.cudo import Cudo
 from app.pricing.sources.digitalocean import DigitalOcean
 from app.pricing.sources.ecb import EcbRates
@@ -52,8 +52,7 @@ RATES = EcbRates
 RECLAIMS: dict[str, type[SpotBands]] = {source.name: source for source in (SpotAdvisor, SpotLake)}
 """Every source of spot reclaim bands, by name: they state no prices."""
 
-Asked = type[Source] | type[SpotBands] | type[EcbRates]
-EVERY: dict[str, Asked] = {RATES.name: RATES, **RECLAIMS, **SOURCES}
+EVERY: dict[str, type[Service]] = {RATES.name: RATES, **RECLAIMS, **SOURCES}
 """Every source of prices, reclaim bands and exchange rates, by name."""
 
 AUTHORITIES: dict[str, tuple[str, ...]] = {

@@ -1,4 +1,4 @@
-"""The base class of all sources of prices, and the helpers they share."""
+"""The base classes of what is asked for prices, and the helpers that sources share."""
 
 import asyncio
 import threading
@@ -26,13 +26,13 @@ class LeftOut:
     why: str
 
 
-class Source:
-    """A source of prices: a name, an address, and :meth:`fetch`.
+class Service:
+    """What is asked for prices, exchange rates or reclaims: a name, a title, an address and its limits.
 
     ``origin`` is asked unless a mirror is set; ``hosts`` are further hosts that it may redirect to. ``needs_key`` marks
-    sources that are "not configured" without ``SOURCE_{NAME}_KEY``. ``every_minutes`` is how often it is asked,
-    ``privacy`` the address of its privacy policy; a source that asks several services lists each in ``services``, with
-    the address of its policy.
+    those that are "not configured" without ``SOURCE_{NAME}_KEY``. ``every_minutes`` is how often it is asked,
+    ``privacy`` the address of its privacy policy; one that asks several services lists each in ``services``, with the
+    address of its policy.
     """
 
     name: ClassVar[str]
@@ -41,7 +41,6 @@ class Source:
     hosts: ClassVar[tuple[str, ...]] = ()
     needs_key: ClassVar[bool] = False
     every_minutes: ClassVar[int] = 30
-    currencies: ClassVar[tuple[str, ...]] = ()
     privacy: ClassVar[str] = ""
     services: ClassVar[Mapping[str, str]] = {}
     limits: ClassVar[Limits] = Limits()
@@ -49,11 +48,6 @@ class Source:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.key = settings.source_keys.get(self.name, "")
-        self.faults: dict[str, str] = {}
-        """Provider → what went wrong with it, for a source of several providers whose other parts are good."""
-        self.left_out: Counter[str] = Counter()
-        """Why a row is no offer of a GPU to rent → the number of such rows in the last answer."""
-        self._counting = threading.Lock()  # some sources read the answers of their clouds in threads
 
     @classmethod
     def asked(cls) -> Mapping[str, str]:
@@ -65,13 +59,28 @@ class Source:
         """False where a key is needed and none is set."""
         return bool(self.key) or not self.needs_key
 
+    def asking(self, **headers: str) -> AbstractAsyncContextManager[Fetcher]:
+        """A fetcher for this service's address, with ``headers`` on every request."""
+        return Fetcher.of(self.settings, self.name, self.origin, hosts=self.hosts, limits=self.limits, headers=headers)
+
+
+class Source(Service):
+    """A source of prices: a service whose :meth:`fetch` returns raw offers. ``currencies`` are those other than US
+    dollars that it quotes in."""
+
+    currencies: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.faults: dict[str, str] = {}
+        """Provider → what went wrong with it, for a source of several providers whose other parts are good."""
+        self.left_out: Counter[str] = Counter()
+        """Why a row is no offer of a GPU to rent → the number of such rows in the last answer."""
+        self._counting = threading.Lock()  # some sources read the answers of their clouds in threads
+
     async def fetch(self) -> list[RawOffer]:
         """Everything the source states now. Raises :class:`FetchError` if the answer as a whole can't be used."""
         raise NotImplementedError
-
-    def asking(self, **headers: str) -> AbstractAsyncContextManager[Fetcher]:
-        """A fetcher for this source's address, with ``headers`` on every request."""
-        return Fetcher.of(self.settings, self.name, self.origin, hosts=self.hosts, limits=self.limits, headers=headers)
 
     def offer(self, **facts: Any) -> RawOffer:
         """A raw offer of this source, seen now."""

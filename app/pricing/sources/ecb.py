@@ -9,11 +9,11 @@ from datetime import date
 from decimal import Decimal
 from xml.etree import ElementTree as ET
 
-from app.core.http_client import Fault, Fetcher, FetchError, Limits
+from app.core.http_client import Fault, FetchError, Limits
 from app.core.money import parse_decimal
-from app.core.settings import Settings
 from app.core.units import MIB
 from app.pricing.offers.offer import Rate
+from app.pricing.sources.base import Service
 
 _NAMESPACE = "{http://www.ecb.int/vocabulary/2002-08-01/eurofxref}"
 SMALLEST_RATE, LARGEST_RATE = Decimal("0.000001"), Decimal(1000)
@@ -21,31 +21,18 @@ SMALLEST_RATE, LARGEST_RATE = Decimal("0.000001"), Decimal(1000)
 _PLACES = Decimal("0.0000000001")
 
 
-class EcbRates:
+class EcbRates(Service):
     """The publisher of exchange rates. A mirror is set as for any source of prices."""
 
     name = "ecb"
     title = "European Central Bank, euro reference rates"
     origin = "https://www.ecb.europa.eu"
     privacy = "https://www.ecb.europa.eu/services/data-protection/privacy-statements/html/index.en.html"
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-
-    @property
-    def is_configured(self) -> bool:
-        """True: it needs no key."""
-        return True
-
-    @classmethod
-    def asked(cls) -> dict[str, str]:
-        """The service that is asked, with the address of its privacy policy."""
-        return {cls.title: cls.privacy}
+    limits = Limits(max_bytes=MIB)
 
     async def fetch(self) -> dict[str, Rate]:
-        """Currency code → dollars for one unit, with the publisher's day."""
-        limits = Limits(max_bytes=MIB)
-        async with Fetcher.of(self.settings, self.name, self.origin, limits=limits) as fetcher:
+        """Currency code → dollars for one unit, with the publisher's day. Raises :class:`FetchError`."""
+        async with self.asking() as fetcher:
             return read_rates(await fetcher.text("/stats/eurofxref/eurofxref-daily.xml"))
 
 

@@ -1,48 +1,24 @@
 """The base class of sources of spot reclaims: they state no price, but how often machines of a kind are reclaimed."""
 
 import re
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
-from app.core.http_client import Fetcher, Limits
-from app.core.settings import Settings
+from app.core.http_client import Limits
 from app.pricing.offers.reclaim import Reclaim
+from app.pricing.sources.base import Service
 
 _BAND = re.compile(r"(<)?(>)? ?(\d{1,3})(?:-(\d{1,3}))?(\+)?%?", re.ASCII)
 
 
-class SpotBands:
+class SpotBands(Service):
     """A source of reclaim bands. Mirrors and the timetable treat it as any source of prices."""
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    origin: ClassVar[str]
-    privacy: ClassVar[str]
     every_minutes: ClassVar[int] = 720
     limits: ClassVar[Limits] = Limits(total_s=60)
-    needs_key: ClassVar[bool] = False
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-
-    @property
-    def is_configured(self) -> bool:
-        """True: none of them needs a key."""
-        return True
-
-    @classmethod
-    def asked(cls) -> Mapping[str, str]:
-        """The service that is asked, with the address of its privacy policy."""
-        return {cls.title: cls.privacy}
 
     async def fetch(self) -> list[Reclaim]:
         """Every band of machines with a GPU. Raises ``FetchError`` if the answer can't be used."""
         raise NotImplementedError
-
-    def asking(self) -> AbstractAsyncContextManager[Fetcher]:
-        """A fetcher for this source's address."""
-        return Fetcher.of(self.settings, self.name, self.origin, limits=self.limits)
 
 
 def band(label: str) -> tuple[int, int | None]:

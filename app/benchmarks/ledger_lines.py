@@ -36,6 +36,8 @@ PREDICTED = (
     "ttft_high_ms",
     "rests_on",
 )
+_PARTS = {"version": str, "constants": str, "inputs": dict, "predicted": dict, "outcome": dict}
+"""What the content of a line has at least, and of which kind."""
 _KEPT = ("constants", "offsets", "ranges")
 _FORMULAS = ("cards", "inputs", "memory", "offsets", "shape", "speed", "terms")
 """The modules of ``app/estimate`` whose code decides what is computed."""
@@ -164,15 +166,37 @@ def checked(lines: Iterable[Line], constants: Mapping[str, str], only: int | Non
             fault, before = f"line {number} is missing", hash_
         elif chained(before, line, day, content) != hash_:
             fault = "its hash does not follow from the line before"
-        elif body is not None and digest(body) != content:
+        elif body is not None and (not isinstance(body, str) or digest(body) != content):
             fault = "what it says is not what was written"
         text = "empty: the report was withdrawn, corrected or refused"
         if body is not None and not fault:
-            fault, text = replayed(json.loads(body), constants)
+            fault, text = _read(body, constants)
         if only in (None, line):
             found.append(Checked(line, day, body is None, fault, text))
         before = hash_
     return found
+
+
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+"""What reading a content raises that is none."""
+
+
+def _read(body: str, constants: Mapping[str, str]) -> tuple[str, str]:
+    """:func:`replayed` of what is stored, whatever that is: a content that is none is wrong."""
+    try:
+        said = json.loads(body)
+        missing = [name for name, kind in _PARTS.items() if not isinstance(said.get(name), kind)]
+        return replayed(said, constants) if not missing else (f"it has no {missing[0]}", "not to be read")
+    except _UNREADABLE:
+        return "what it says can't be read", "not to be read"
+
+
+def in_range_or_unreadable(body: str) -> bool | None:
+    """:func:`is_in_range` of what is stored, None where that can't be read."""
+    try:
+        return is_in_range(json.loads(body))
+    except _UNREADABLE:
+        return None
 
 
 def _predicted_tpot_ms(row: Mapping[str, str], known: Mapping[str, Any]) -> float:

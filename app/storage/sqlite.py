@@ -236,6 +236,8 @@ def use(path: Path) -> None:
         raise DatabaseError(f"the data folder {path.parent} can't be made: {error.strerror}") from error
     if not os.access(path.parent, os.W_OK):
         raise DatabaseError(f"the data folder {path.parent} can't be written; set INFERENCEBENCH_DATA_DIR to another")
+    if ENGINE.path != str(path):
+        ENGINE.left_out = []  # those were rows of another file
     ENGINE.path = str(path)
 
 

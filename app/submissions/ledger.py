@@ -4,9 +4,16 @@ Each line is chained to the one before (:mod:`app.benchmarks.ledger_lines`). Its
 deleted with its report; the line stays, empty, so that the chain holds.
 """
 
-import json
-
-from app.benchmarks.ledger_lines import START, Checked, chained, checked, constants_now, content_of, digest, is_in_range
+from app.benchmarks.ledger_lines import (
+    START,
+    Checked,
+    chained,
+    checked,
+    constants_now,
+    content_of,
+    digest,
+    in_range_or_unreadable,
+)
 from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.submissions import ledger_store
@@ -36,12 +43,14 @@ async def write(report: Submission) -> None:
 
 
 async def summary() -> dict[str, int]:
-    """``judged`` lines, those whose range ``held`` the time per token, and ``withdrawn`` ones, whose report was
-    withdrawn, corrected or refused. Only published reports are judged, not those that wait or are frozen."""
+    """``judged`` lines that can be read, those whose range ``held`` the time per token, and ``withdrawn`` ones, whose
+    report was withdrawn, corrected or refused. Only what is published is judged: reports that wait or are frozen are
+    not."""
     rows = await ledger_store.judged()
-    bodies = [json.loads(row.body) for row in rows if row.body and row.state == "approved" and not row.restricted]
+    bodies = [row.body for row in rows if row.body and row.state == "approved" and not row.restricted]
+    found = [within for body in bodies if (within := in_range_or_unreadable(body)) is not None]
     withdrawn = sum(row.body is None for row in rows)
-    return {"judged": len(bodies), "held": sum(map(is_in_range, bodies)), "withdrawn": withdrawn}
+    return {"judged": len(found), "held": sum(found), "withdrawn": withdrawn}
 
 
 async def verify(only: int | None = None) -> list[Checked]:

@@ -188,3 +188,64 @@ def test_one_line_is_replayed_alone_and_one_that_is_not_there_is_told(
     assert text.startswith("2 ")
     assert main(["ledger", "verify", "7"]) == 2
     assert "no line 7" in capsys.readouterr().err
+
+
+def rewritten(folder: Path, body: object) -> None:
+    """Give the first line another content, with everything that guards it computed anew."""
+    text = body.decode("latin-1") if isinstance(body, bytes) else str(body)
+    with closing(sqlite3.connect(folder / "inferencebench.sqlite")) as connection:
+        (day,) = connection.execute("SELECT day FROM ledger_line WHERE line = 1").fetchone()
+    content = ledger_lines.digest(text)
+    change(folder, "UPDATE ledger_entry SET body = ? WHERE line = 1", body)
+    change(folder, "UPDATE ledger_line SET content = ?, hash = ? WHERE line = 1", content,
+           ledger_lines.chained(ledger_lines.START, 1, day, content))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "garbage", "", "[]", "5", "null", "{}", '{"constants": 5}', '{"constants": "x", "predicted": [], "outcome": 1}',
+        '{"predicted": {"predicted_tpot_ms": "x"}, "constants": "y", "outcome": {}}', b"\xff\x00", b"{}",
+        "[" * 100_000,
+    ],
+)  # fmt: skip
+def test_a_line_whose_content_is_no_content_is_wrong_and_takes_nothing_down(
+    folder: Path, capsys: pytest.CaptureFixture[str], body: object
+) -> None:
+    main(["submissions", "approve", report()])
+    rewritten(folder, body)
+    status, text = verified(capsys)
+    assert status == 1, text
+    assert "1 line, 0 empty, 1 wrong" in text
+    assert engine.run(ledger.summary())["judged"] == 0
+
+
+@pytest.mark.parametrize("column", ["day", "content", "hash"])
+@pytest.mark.parametrize("value", [b"\xff", "", "x\x00", 5])
+def test_a_damaged_cell_of_a_line_is_wrong(
+    folder: Path, capsys: pytest.CaptureFixture[str], column: str, value: object
+) -> None:
+    main(["submissions", "approve", report()])
+    change(folder, f"UPDATE ledger_line SET {column} = ? WHERE line = 1", value)
+    assert verified(capsys)[0] == 1
+    engine.run(ledger.summary())
+
+
+@pytest.mark.parametrize("body", ["garbage", "{}", "[]", b"\xff"])
+def test_constants_that_are_none_are_wrong(folder: Path, capsys: pytest.CaptureFixture[str], body: object) -> None:
+    main(["submissions", "approve", report()])
+    change(folder, "UPDATE ledger_constants SET body = ?", body)
+    assert verified(capsys)[0] == 1
+
+
+def test_what_is_left_of_an_entry_without_its_inputs_is_wrong(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["submissions", "approve", report()])
+    with closing(sqlite3.connect(folder / "inferencebench.sqlite")) as connection:
+        (text,) = connection.execute("SELECT body FROM ledger_entry WHERE line = 1").fetchone()
+    whole = json.loads(text)
+    for name in ("inputs", "predicted", "outcome", "version"):
+        rewritten(folder, json.dumps({key: value for key, value in whole.items() if key != name}))
+        assert verified(capsys)[0] == 1, name
+    for name in ("model", "gpu", "concurrency"):
+        rewritten(folder, json.dumps({**whole, "inputs": {k: v for k, v in whole["inputs"].items() if k != name}}))
+        assert verified(capsys)[0] == 1, name

@@ -32,6 +32,7 @@ _EXPLAINED = {
     500: "Something went wrong on our side. It has been logged, with nothing about you.",
     503: "Too many requests at once. Please try again in a moment.",
 }
+AWAY = "Our database is not responding. Please try again in a few seconds."
 log = logs.get("web")
 
 
@@ -93,8 +94,7 @@ def on_away(request: Request[Any, Any, Any], error: DatabaseAwayError) -> Respon
     """The database can't be reached, and nothing that was prepared before answers this."""
     if is_disk_full(error):
         return on_crash(request, error)
-    return _answer(request, 503, "Our database is not responding. Please try again in a few seconds.",
-                   headers={"retry-after": "5"})  # fmt: skip
+    return _answer(request, 503, AWAY, headers={"retry-after": "5"})
 
 
 def on_body(request: Request[Any, Any, Any], error: BodyError) -> Response[bytes]:
@@ -123,15 +123,19 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 
 
 def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """An unforeseen error: logged by kind and place, without addresses, values or input."""
+    """An unforeseen error."""
     if is_disk_full(error):
         return on_unavailable(
             request,
             UnavailableError("Our disk is full, so nothing can be saved right now. Please try again later."),
         )
-    frames = _frames(error)
-    log.error("crash", extra={"kind": type(error).__name__, "where": frames[-4:]})
-    return _answer(request, 500, _EXPLAINED[500])
+    return _answer(request, 500, words_for_crash(error))
+
+
+def words_for_crash(error: Exception) -> str:
+    """What is told of an unforeseen error, which is logged by kind and place, without addresses, values or input."""
+    log.error("crash", extra={"kind": type(error).__name__, "where": _frames(error)[-4:]})
+    return _EXPLAINED[500]
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -6,7 +6,7 @@ for it. No log contains what is asked: the access log has only the route, and th
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,10 +15,10 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
 from app.core import client_address, clock
-from app.core.errors import BusyError
+from app.core.errors import BusyError, DatabaseAwayError
 from app.core.settings import Settings
 from app.core.units import HOUR_S
-from app.site import assistant_tools
+from app.site import assistant_tools, error_pages
 from app.site.reports import refused_often
 from app.web.rate_limit import RateLimit
 from app.web.same_origin import read_body, refuse_foreign
@@ -89,6 +89,19 @@ class _Answered:
             _under_way -= 1
 
 
+async def _told(name: str, given: Mapping[str, Any], settings: Settings) -> tuple[str, bool]:
+    """(the answer of a tool, whether it is a refusal). A fault of ours is told in our words: the protocol's package
+    would send the error's own, which may hold a path or a value."""
+    try:
+        return await assistant_tools.answer(name, given, settings)
+    except BusyError as error:
+        return str(error), True
+    except DatabaseAwayError:
+        return error_pages.AWAY, True
+    except Exception as error:  # whatever it is, the assistant is told that it was not its question
+        return error_pages.words_for_crash(error), True
+
+
 def _loaded(settings: Settings) -> Callable[[], Any]:
     """A factory for the protocol's session managers; each answers one message, so nothing is kept between messages."""
     import mcp_types as types
@@ -108,7 +121,7 @@ def _loaded(settings: Settings) -> Callable[[], Any]:
         return types.ListToolsResult(tools=listed)
 
     async def call_tool(_: Any, params: Any) -> Any:
-        text, refused = await assistant_tools.answer(params.name, params.arguments or {}, settings)
+        text, refused = await _told(params.name, params.arguments or {}, settings)
         return types.CallToolResult(content=[types.TextContent(text=text)], is_error=refused)
 
     server: Any = Server("inferencebench", version=__version__, title="InferenceBench", instructions=INSTRUCTIONS,

@@ -4,12 +4,15 @@ import ast
 import asyncio
 import json
 import logging
+import sqlite3
 from typing import Any
 
 import httpx
 import pytest
 
-from app.site import mcp
+from app.core.errors import BusyError, DatabaseAwayError
+from app.pricing.offers import store
+from app.site import assistant_tools, mcp
 from app.web.rate_limit import RateLimit
 from tests.conftest import ROOT, Inside, Site
 
@@ -112,6 +115,60 @@ def test_what_an_assistant_asks_is_in_no_log_and_no_file(
     assert b"/mcp" in noted
     assert MARK.encode() not in noted
     assert MARK not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (DatabaseAwayError(f"{MARK} is away"), "database is not responding"),
+        (sqlite3.OperationalError(f"Could not decode to UTF-8 column '{MARK}'"), "went wrong on our side"),
+        (ValueError(MARK), "went wrong on our side"),
+        (BusyError("Too much at once."), "Too much at once."),
+    ],
+)
+@pytest.mark.parametrize("tool", ["search_prices", "estimate", "compare"])
+def test_a_fault_of_our_data_is_told_as_ours_and_without_its_words(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tool: str, fault: Exception,
+    words: str,
+) -> None:  # fmt: skip
+    async def fails(*_: object) -> object:
+        raise fault
+
+    for module, name in ((store, "rows_between"), (store, "offers_of"), (assistant_tools, "estimated")):
+        monkeypatch.setattr(module, name, fails)
+    given = {"compare": {"gpu": ["l4-24gb"]}, "estimate": EXAMPLE}.get(tool, {})
+
+    async def work(client: httpx.AsyncClient) -> None:
+        question = message("tools/call", name=tool, arguments=given)
+        answer = await client.post("/mcp", headers={**HEADERS, "host": "localhost"}, json=question)
+        assert answer.status_code == 200
+        result = answer.json()["result"]
+        assert result["isError"]
+        assert words in result["content"][0]["text"]
+        assert MARK not in answer.text + caplog.text
+
+    inside.run(work)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"limit": 1e400}', '{"limit": 1e3}', '{"limit": "3"}', '{"q": "\\ud800"}', '{"\\ud800": "x"}',
+        '{"__proto__": "x"}', '{"gpu": [["h100"]]}', '{"max_usd": NaN}', '{"max_usd": 1e999}', '{"max_usd": -0.0}',
+        '{"page": 99999999999999999999999}', '{"q": null}', '{"gpu": {"a": 1}}', '{"q": "%s"}' % ("x" * 50_000),
+        '{{"gpu": [{}]}}'.format(",".join(['"h100-sxm-80gb"'] * 3_000)), "[1]", '"x"', "null",
+        "[" * 500 + "1" + "]" * 500,
+    ],
+)  # fmt: skip
+def test_hostile_arguments_are_answered_and_break_nothing(
+    http: httpx.Client, caplog: pytest.LogCaptureFixture, arguments: str
+) -> None:
+    for tool in ("search_prices", "estimate", "compare"):
+        body = f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}'
+        answer = http.post("/mcp", headers=HEADERS, content=body.encode())
+        assert answer.status_code in (200, 400), (answer.status_code, answer.text[:200])
+        assert "went wrong on our side" not in answer.text, (tool, answer.text[:300])
+        assert "Traceback" not in answer.text
 
 
 def test_one_address_asks_so_often_and_no_more(inside: Inside) -> None:

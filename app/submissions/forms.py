@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from app.submissions.free_text import TextError, plain, refuse_numbers_in_address, refuse_numbers_of_people
 
 Values = dict[str, str]
-_NUMBER = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
+NUMBER = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 _EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}")
 EARLIEST = date(2020, 1, 1)
 
@@ -169,7 +169,7 @@ def read(form: Form, given: Mapping[str, str], known: Known, today: date) -> tup
             values[field.name] = value
         elif field.required:
             errors[field.name] = _missing(field)
-    errors = _together(form, values, errors)
+    errors = contradictions(form, values, errors)
     return values, errors
 
 
@@ -179,7 +179,7 @@ def _missing(field: Field) -> str:
     return f"{field.label}: {words}{f', for example {field.example}' if field.example else ''}."
 
 
-def _together(form: Form, values: Values, errors: dict[str, str]) -> dict[str, str]:
+def contradictions(form: Form, values: Values, errors: dict[str, str]) -> dict[str, str]:
     """Errors of fields that contradict each other; a field's own error takes precedence."""
     more: dict[str, str] = {}
     if form is PRICE and values.get("tier") == "reserved" and "commitment_months" not in values:
@@ -191,24 +191,6 @@ def _together(form: Form, values: Values, errors: dict[str, str]) -> dict[str, s
     if form is EXPERIENCE and 0 < len(values.get("text", "")) < LEAST_TEXT:
         more["text"] = f"A few more words: at least {LEAST_TEXT} characters, so that others learn something from it."
     return more | errors
-
-
-def is_sound(form: Form, values: Values) -> bool:
-    """True if stored values can be used: required ones are present, numbers and dates can be parsed."""
-    for field in form.fields:
-        value = values.get(field.name, "")
-        if not value:
-            if field.required:
-                return False
-        elif field.kind in ("whole", "number"):
-            if not _NUMBER.fullmatch(value) or not field.low <= Decimal(value) <= field.high:
-                return False
-        elif field.kind == "date":
-            try:
-                date.fromisoformat(value)
-            except ValueError:
-                return False
-    return True
 
 
 def _text(field: Field, text: str, _: Known, __: date) -> str:
@@ -234,7 +216,7 @@ def _choice(field: Field, text: str, known: Known, _: date) -> str:
 def _amount(field: Field, text: str, _: Known, __: date) -> str:
     wanted = text.strip()
     example = f"; for example {field.example}" if field.example else ""
-    if not _NUMBER.fullmatch(wanted):
+    if not NUMBER.fullmatch(wanted):
         raise TextError(f"is not a plain number{f' of {field.unit}' if field.unit else ''}{example}")
     number = Decimal(wanted)
     if field.kind == "whole" and number != number.to_integral_value():
@@ -258,20 +240,23 @@ def _date(field: Field, text: str, _: Known, today: date) -> str:
     return day.isoformat()
 
 
-def _link(field: Field, text: str, _: Known, __: date) -> str:
-    found = plain(text, field.most)
+def is_link(value: str) -> bool:
+    """True for an address of the web with a host, and no name of a user in it."""
     try:
-        parts = urlsplit(found)
-        fine = (
+        parts = urlsplit(value)
+        return (
             parts.scheme in ("http", "https")
-            and bool(parts.hostname)
             and "." in (parts.hostname or "")
             and not parts.username
-            and " " not in found
+            and " " not in value
         )
     except ValueError:
-        fine = False
-    if not fine:
+        return False
+
+
+def _link(field: Field, text: str, _: Known, __: date) -> str:
+    found = plain(text, field.most)
+    if not is_link(found):
         raise TextError("must begin with http:// or https:// and name a host; for example https://example.org/pricing")
     refuse_numbers_in_address(found)
     return found

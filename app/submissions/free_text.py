@@ -25,7 +25,7 @@ MOST_FIGURES = 6
 _FRACTION_BEGINS = re.compile(r"\d\.$|(?:^|[^\d/.-])\d{1,3},$")
 _FRACTION_FOLLOWS = re.compile(r"\.\d")
 _NAMED_SSN = re.compile(r"(?i)(?:ssn|soc\w{0,9}\W{0,3}sec)\D{0,20}(\d{9})(?!\d)", re.ASCII)
-_SSN = re.compile(r"(?<![\d.-])\d{3}([- ./_])\d{2}\1\d{4}(?![^\W_]|-|\.\d)", re.ASCII)
+_SSN = re.compile(r"(?<![\d.-])\d{3}( ?- ?|[ ./_\u00b7])\d{2}\1\d{4}(?![^\W_]|-|\.\d)", re.ASCII)
 _IBAN = re.compile(r"(?<!\w)(?=([A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}))", re.ASCII)
 """Text that may begin with an IBAN, even if words follow it directly."""
 _GOVERNMENT = re.compile(

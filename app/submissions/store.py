@@ -14,8 +14,9 @@ from app.pricing.offers.offer import COMMUNITY
 from app.storage import scopes
 from app.storage.engine import execute, fetch, fetch_column, fetch_one, fetch_value, transaction
 from app.submissions import erasure_journal, ledger_store, transitions, version_store
-from app.submissions.forms import CONTACT, FORMS, Values, is_sound
+from app.submissions.forms import CONTACT, FORMS, Values
 from app.submissions.receipts import hash_of, new_id, new_receipt
+from app.submissions.soundness import is_sound
 
 log = logs.get("reports")
 MOST_WAITING = 5_000
@@ -95,12 +96,13 @@ def _read(row: StoredReport) -> Submission:
 
 
 def _values(body: str) -> Values:
-    """The stored values; empty if they can't be read."""
+    """The stored values without empty ones; none where they can't be read."""
     try:
         found = json.loads(body)
     except (ValueError, TypeError, RecursionError):
         return {}
-    return found if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()) else {}
+    sound = isinstance(found, dict) and all(isinstance(value, str) for value in found.values())
+    return {name: value for name, value in found.items() if value} if sound else {}
 
 
 def _without_contact(values: Values) -> Values:

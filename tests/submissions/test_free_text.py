@@ -28,6 +28,10 @@ PEOPLE = (
     "SSN-536221234",
     "my ssn is 536221234",
     "x536-22-1234",
+    "536 - 22 - 1234",
+    "536·22·1234",
+    "٥٣٦-٢٢-١٢٣٤",
+    "５３６ ２２ １２３４",
 )
 ACCOUNTS = ("DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432")
 TEXTS = [(form.kind, field.name) for form in (PRICE, BENCHMARK, EXPERIENCE) for field in (*form.fields, CONTACT)

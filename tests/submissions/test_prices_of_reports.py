@@ -1,5 +1,6 @@
 """A reported price leaves the pages with its report: in one transaction, whatever is killed or fails in between."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,11 @@ from app.cli import submissions
 from app.process import prepare
 from app.storage import engine
 from app.submissions import publish, store
+from app.submissions.forms import FORMS
+from app.submissions.soundness import is_sound
 from tests.conftest import Inside
 from tests.database import execute
-from tests.submissions.test_reports import PRICE, agreed, send
+from tests.submissions.test_reports import BENCHMARK, EXPERIENCE, PRICE, REPORTS, agreed, send
 
 OTHER = {**PRICE, "region": "eu-marker-2", "price": "0.4321"}
 SHOWN = "0.3141"
@@ -85,6 +88,49 @@ def test_a_damaged_report_keeps_nobody_from_withdrawing(house: Inside) -> None:
         assert SHOWN not in await prices(client)
 
     house.run(work)
+
+
+BAD = ("garbage\x01", "12.5", "-1", "NaN", "9" * 400, "2026-02-30", "javascript:alert(1)", "\ud800", "")
+PAGES = {"price": "/prices?gpu=l4-24gb&provider=coreweave&tier=spot", "benchmark": "/benchmarks",
+         "experience": "/providers/lambda"}  # fmt: skip
+OTHERS = {"price": OTHER, "benchmark": {**BENCHMARK, "engine_version": "0.11.9-other", "concurrency": "9"},
+          "experience": {**EXPERIENCE, "text": "Other words of MARKERTEXT, long enough."}}  # fmt: skip
+MARKS = {"price": "0.4321", "benchmark": "0.11.9-other", "experience": "Other words"}
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_report_with_a_damaged_value_is_shown_nowhere_and_hides_no_other(house: Inside, kind: str) -> None:
+    """Readable JSON, but a value that the form would never have taken: it takes neither the page nor the others
+    down."""
+    fields = [field.name for field in FORMS[kind].fields]
+
+    async def work(client: httpx.AsyncClient) -> None:
+        damaged, _ = await send(client, kind, REPORTS[kind], checked="yes")
+        other, _ = await send(client, kind, OTHERS[kind], checked="yes")
+        await submissions._decide(house.settings, [damaged, other], "approve", "")
+        pairs = [(name, BAD[(turn * 4 + step) % len(BAD)]) for turn, name in enumerate(fields) for step in range(4)]
+        for turn, (name, bad) in enumerate(pairs):
+            async with engine.transaction("community", "provider:lambda"):
+                await execute("UPDATE submission SET body = ? WHERE id = ?",
+                              json.dumps({**REPORTS[kind], name: bad}), damaged)  # fmt: skip
+            shown = {report.id for report in await store.published(kind)}
+            assert other in shown, (name, bad)
+            if kind == "price":
+                await publish.publish_prices()
+            if kind != "benchmark" or turn % 4 == 0:  # the page of all measurements takes a while
+                page = await client.get(PAGES[kind])
+                assert page.status_code == 200, (name, bad)
+                assert MARKS[kind] in page.text, (name, bad)
+
+    house.run(work)
+
+
+def test_a_benchmark_without_a_speed_is_not_sound(house: Inside) -> None:
+    values = {name: value for name, value in BENCHMARK.items() if name != "tpot_ms"}
+    assert not is_sound(FORMS["benchmark"], values)
+    assert is_sound(FORMS["benchmark"], {**values, "output_tokens_per_s": "12.5"})
+    for kind, report in REPORTS.items():
+        assert is_sound(FORMS[kind], report), kind
 
 
 def test_killed_while_a_restored_backups_reports_are_erased_again_no_price_stays(

@@ -26,6 +26,10 @@ const RULES = {
 };
 const OPTIONAL = new Set(["budget", "ownusd", "grid"]);
 
+// What a measurement of one's own may be; one that is not within does not count
+const MINE = [["minetpot", 1e-2, 1e5], ["minettft", 0, 1e8], ["mineload", 1, 1e6], ["minegpus", 1, 1e4],
+  ["mineinput", 1, 2e6], ["mineoutput", 2, 2e6]];
+
 // The GPU that a reader means: by its slug or name, else the first in which each word typed begins a word
 const words = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, " ").trim();
 const gpuCalled = (text) => sheet?.gpus.find((g) => g.slug === text || words(g.name) === words(text))
@@ -101,8 +105,8 @@ const known = (input, model, gpu, precision) => E.basis(sheet.offsets, model.off
 // Measured over predicted of the visitor's own row, or null where it is not whole
 const ownOf = (input, model, precision) => {
   const gpu = sheet.gpus.find((g) => g.slug === input.minegpu), n = (key) => Number(input[key]);
-  const whole = n("minetpot") > 0 && n("mineload") >= 1 && n("minegpus") >= 1 && n("mineinput") >= 1;
-  if (!gpu || !whole || !(n("mineoutput") >= 2)) return null;
+  const within = ([key, low, high]) => n(key) >= low && n(key) <= high;
+  if (!gpu || !MINE.every(within)) return null;
   const cached = Number(input.kv) || E.kvBytes(precision, input.engine, gpu.card);
   const layout = E.layout(precision, cached, input.engine, { tensor: n("minegpus") });
   const terms = E.terms(model.shape, gpu.card, layout, n("mineinput"), n("mineoutput"), sheet.constants, sheet.bytes,

@@ -17,23 +17,33 @@ const inMilliseconds = (input) => {
     : input;
 };
 
-const isScenario = (item) => item && typeof item.name === "string" && item.input && typeof item.input === "object";
+const LONGEST_ID = 40, LONGEST_VALUE = 200, MOST_VALUES = 200;
+const KINDS = ["string", "number", "boolean"];
+
+// What fields hold: texts, numbers and ticks. Whatever else a file, a link or the storage says is left out.
+const plain = (input) => Object.fromEntries(Object.entries(input).filter(([, value]) => KINDS.includes(typeof value))
+  .slice(0, MOST_VALUES).map(([key, value]) => [key, typeof value === "string" ? value.slice(0, LONGEST_VALUE) : value]));
+const isObject = (value) => value && typeof value === "object";
+const isScenario = (item) => typeof item.name === "string" && isObject(item.input);
 
 export const understood = (kept) => {
   if (!kept || typeof kept !== "object" || !Array.isArray(kept.items)) return null;
   let { version, items } = kept;
   if (!Number.isInteger(version) || version < 1 || version > VERSION) return null;
+  items = items.filter((item) => isObject(item) && isObject(item.input)).map((item) =>
+    ({ ...item, input: plain(item.input) }));
   for (; version < VERSION; version++) items = migrations[version](items);
   return items.filter(isScenario).slice(0, MOST).map(({ id, name, input }) =>
-    ({ id: String(id ?? name), name: name.slice(0, 80), input }));
+    ({ id: (typeof id === "string" ? id : name).slice(0, LONGEST_ID), name: name.slice(0, 80), input }));
 };
 
 export const load = () => {
-  try {
-    const text = localStorage.getItem(KEY);
-    return { items: text ? understood(JSON.parse(text)) ?? [] : [], fault: "" };
-  } catch {
+  let text = null;
+  try { text = localStorage.getItem(KEY); } catch {
     return { items: [], fault: "This browser blocks storage; use Export to keep scenarios as a file." };
+  }
+  try { return { items: text ? understood(JSON.parse(text)) ?? [] : [], fault: "" }; } catch {
+    return { items: [], fault: "The scenarios that this browser kept can't be read any more." };
   }
 };
 

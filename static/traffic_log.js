@@ -6,7 +6,8 @@
 // OpenAI's usage export, whose rows are counts of a time span.
 
 const LONGEST_LINE = 8 << 20, MOST_FAULTS = 0.01, TELL_EVERY = 1 << 22;
-const MOST_TIMES = 2e7, MOST_CHUNKS = 2e6, CHUNK = 256, CHUNKS = 64;
+const MOST_TIMES = 2e7, MOST_CHUNKS = 2e6, CHUNK = 256, CHUNKS = 64, MOST_COLUMNS = 1000, LONGEST_VALUE = 64;
+const LAST = 253402300800;  // the end of the year 9999: a time after it is no time
 const PLACES = [[], ["usage"], ["response", "usage"], ["response", "body", "usage"], ["body", "usage"],
   ["out", "meta_info"], ["meta_info"], ["metadata", "usage"], ["metadata", "usage_object"]];
 const INPUT = ["prompt_tokens", "input_tokens", "num_prompt_tokens", "n_prompt_tokens", "prompt_len", "input_length",
@@ -43,8 +44,12 @@ const inside = (row, path) => {
   for (const key of path) at = at && typeof at === "object" ? at[key] : undefined;
   return at;
 };
-const tokens = (value) => value === "" || value === null || value === undefined || !(Number(value) >= 0) ? null
-  : Number(value);
+// A count that a log writes as a number or as its digits, whole numbers that are exact alone; null for all else
+const tokens = (value) => {
+  const text = typeof value === "string" && value.length <= LONGEST_VALUE ? value.trim() : "";
+  const count = typeof value === "number" ? value : text ? Number(text) : NaN;
+  return count >= 0 && count <= Number.MAX_SAFE_INTEGER ? count : null;
+};
 const keyOf = (row, names) => Object.keys(row).find((key) => names.includes(key.toLowerCase().trim())
   && tokens(row[key]) !== null);
 
@@ -77,14 +82,17 @@ const follow = (row, plan) => {
 // that counts from its own start is left as it is. null where there is none.
 const DIGITS = /^\d+(\.\d+)?$/;
 const seconds = (value) => {
-  if (value === null || value === undefined || value === "") return null;
-  if (typeof value === "number" || DIGITS.test(value)) {
+  const at = instant(value);
+  return at >= 0 && at < LAST ? at : null;
+};
+const instant = (value) => {
+  if (typeof value === "number" || (typeof value === "string" && value.length <= LONGEST_VALUE && DIGITS.test(value))) {
     const n = Number(value);
     return n > 1e17 ? n / 1e9 : n > 1e14 ? n / 1e6 : n > 1e11 ? n / 1e3 : n;
   }
-  const text = String(value), iso = /^\d{4}-\d\d-\d\d \d/.test(text) ? text.replace(" ", "T") : text;
-  const at = Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(iso) || !iso.includes("T") ? iso : `${iso}Z`);
-  return Number.isFinite(at) ? at / 1e3 : null;
+  if (typeof value !== "string" || value.length > LONGEST_VALUE) return NaN;
+  const iso = /^\d{4}-\d\d-\d\d \d/.test(value) ? value.replace(" ", "T") : value;
+  return Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(iso) || !iso.includes("T") ? iso : `${iso}Z`) / 1e3;
 };
 
 // Lengths in steps of 2%: percentiles within 1% in bounded memory
@@ -111,6 +119,10 @@ const lengths = () => {
   };
 };
 
+// The blocks of a prompt by their numbers or names, where a trace lists them
+const blocksOf = (row) => Array.isArray(row.hash_ids) && row.hash_ids.length
+  && row.hash_ids.every((id) => typeof id === "number" || typeof id === "string") ? row.hash_ids : null;
+
 // The text of a prompt as the model reads it, beginning first
 const promptOf = (row) => {
   const given = row.messages ?? row.body?.messages ?? row.request?.messages ?? row.prompt ?? row.body?.prompt
@@ -119,6 +131,16 @@ const promptOf = (row) => {
   if (!Array.isArray(given)) return "";
   return given.map((m) => typeof m === "string" ? m : `${m?.role}\n${typeof m?.content === "string" ? m.content
     : JSON.stringify(m?.content ?? "")}\n`).join("").slice(0, CHUNK * CHUNKS);
+};
+
+// A number of 52 bits for a text, so that none is kept; negative, so that it is no block's own number
+const textKey = (text) => {
+  let a = 0x811c9dc5, b = 0x1000193;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    a = Math.imul(a ^ c, 0x01000193); b = Math.imul(b + c, 0x85ebca6b) ^ (b >>> 13);
+  }
+  return -1 - ((a >>> 6) * 67108864 + (b >>> 6));
 };
 
 // How much of the prompts stands at the beginning of an earlier one, by chained hashes of their leading chunks: what a
@@ -148,7 +170,7 @@ const prefixes = () => {
       all += inputTokens;
       const size = inputTokens / ids.length;
       let still = true;
-      for (const id of ids) still = note(`${id}`, size, still);
+      for (const id of ids) still = note(typeof id === "number" ? id : textKey(id), size, still);
     },
     told: () => all ? { share: shared / all, full } : null,
   };
@@ -156,7 +178,7 @@ const prefixes = () => {
 
 const rates = (times, from, to) => {
   if (times.length < 2 || to <= from) return null;
-  const sorted = Float64Array.from(times).sort(), hour = 3600, span = to - from;
+  const sorted = times.slice().sort(), hour = 3600, span = to - from;
   let best = [0, 0, 0];
   for (let i = 0, j = 0; i < sorted.length; i++) {  // the busiest hour wherever it begins
     while (sorted[i] - sorted[j] > hour) j++;
@@ -199,7 +221,7 @@ const reader = () => {
       plan = other;
       found = follow(row, plan);
     }
-    const weight = found.count ?? 1;
+    const weight = found.count ?? 1, blocks = blocksOf(row), text = kind === "json" && !blocks ? promptOf(row) : "";
     rows++;
     if (weight < 1 || !found.input) return undefined;
     counted ||= found.count !== null;
@@ -207,8 +229,8 @@ const reader = () => {
     input.add(found.input / weight, weight); output.add(found.output / weight, weight);
     inputs += found.input; requests += weight;
     if (found.time !== null) at(found.time, weight);
-    if (Array.isArray(row.hash_ids) && row.hash_ids.length) shared.blocks(row.hash_ids, found.input);
-    else { const text = kind === "json" ? promptOf(row) : ""; if (text) shared.text(text); }
+    if (blocks) shared.blocks(blocks, found.input);
+    else if (text) shared.text(text);
     return undefined;
   };
   const jsonLine = (text) => {
@@ -229,6 +251,7 @@ const reader = () => {
       throw new LogFault("line 1: one JSON list; write a line for each request, as jq -c '.[]' does");
     }
     head = columns(text).map((name) => name.trim());
+    if (head.length > MOST_COLUMNS) throw new LogFault(`line 1: more than ${many(MOST_COLUMNS)} columns`);
     const names = head.map((name) => name.toLowerCase());
     if (!INPUT.some((n) => names.includes(n)) || !OUTPUT.some((n) => names.includes(n))) {
       throw new LogFault("line 1: neither a JSON object nor the header of a CSV file with columns of input and output "
@@ -242,7 +265,10 @@ const reader = () => {
       const text = (line === 1 ? raw.replace(/^\uFEFF/, "") : raw).trim();
       if (!text) return;
       if (!kind) { begin(text); if (kind === "csv") return; }
-      (kind === "json" ? jsonLine : csvLine)(text);
+      try { (kind === "json" ? jsonLine : csvLine)(text); } catch (error) {  // one line stands in no other's way
+        if (error instanceof LogFault) throw error;
+        fault("laid out in a way that can't be read");
+      }
     },
     told: () => {
       if (!requests) throw new LogFault(firstFault || "line 1: the file holds no request");

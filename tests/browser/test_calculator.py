@@ -378,6 +378,50 @@ def test_scenarios_of_an_older_version_are_brought_along(page: Page) -> None:
     expect(page.locator("#c-input")).to_have_value("77")
 
 
+HOSTILE = {
+    "version": 4,
+    "items": [
+        None, 5, [], {"input": None}, {"name": "x", "input": "text"}, {"name": {"toString": 1}, "input": {}},
+        {"id": {"toString": 1}, "name": "odd <b>one</b>", "input": {"__proto__": {"model": 1}, "input": "77",
+         "model": {"toString": 1}, "ttft": [[]], "rate": {"valueOf": 1, "toString": 1}, "spot": {"a": 1},
+         "minetpot": "1e999", "minegpu": "h100-sxm-80gb", "mineload": "1", "minegpus": "1", "mineinput": "1",
+         "mineoutput": "2"}},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_hostile_scenarios_are_read_for_what_fields_can_hold(page: Page, tmp_path: Path, version: int) -> None:
+    """From a file, from the storage and, by a link, from anybody: no value breaks the page, and none is kept for it to
+    break on at the next visit."""
+    ready(page)
+    (tmp_path / "file.json").write_text(json.dumps(HOSTILE | {"version": version}))
+    page.set_input_files("#import", tmp_path / "file.json")
+    expect(page.locator("#said")).to_contain_text("imported")
+    page.reload()
+    page.get_by_role("button", name=re.compile(r"Compare \(")).click()
+    page.get_by_role("button", name="Open").last.click()
+    expect(page.locator("#c-input")).to_have_value("77")
+    expect(page.locator("#scenarios b")).to_have_count(0)
+    assert not re.search(r"\b(NaN|Infinity|undefined)\b", page.inner_text("main"))
+
+
+def test_a_link_whose_values_are_none_opens_the_calculator(page: Page) -> None:
+    shared = json.dumps({"version": 4, "input": HOSTILE["items"][-1]["input"]})  # type: ignore[index]
+    page.goto(f"/calculator#s={base64.urlsafe_b64encode(shared.encode()).decode().rstrip('=')}")
+    expect(page.locator("#c-input")).to_have_value("77")
+    expect(page.locator("#answer")).to_contain_text("$")
+
+
+def test_a_storage_that_holds_noise_loses_the_scenarios_alone(page: Page) -> None:
+    ready(page)
+    for noise in ("{", "null", "[1]", '{"version": 1, "items": [null]}', "x"):
+        page.evaluate("(noise) => localStorage.setItem('scenarios', noise)", noise)
+        page.reload()
+        expect(page.locator("#answer")).to_contain_text("$")
+        expect(page.locator("#said")).not_to_contain_text("store nothing")
+
+
 @pytest.mark.parametrize(("name", "words"), [("QuotaExceededError", "full"), ("SecurityError", "store nothing")])
 def test_full_or_forbidden_storage_is_told_kindly(context: BrowserContext, name: str, words: str) -> None:
     page = context.new_page()

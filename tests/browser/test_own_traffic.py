@@ -177,6 +177,50 @@ def test_a_line_without_end_is_given_up(page: Page) -> None:
     assert fault == "line 2: longer than 8 MB"
 
 
+SOUND = '{"created": 1760000000, "usage": {"prompt_tokens": 10, "completion_tokens": 3}}'
+NO_TEXT = '{"toString": 1, "valueOf": 1}'
+DEEP = "[" * 50_000 + "]" * 50_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'{{"prompt_tokens": {NO_TEXT}, "completion_tokens": 2}}', f'{{"usage": {NO_TEXT}}}',
+        f'{{"created": {NO_TEXT}, "prompt_tokens": 10, "completion_tokens": 3}}',
+        f'{{"prompt_tokens": 10, "completion_tokens": 3, "messages": [{{"role": {NO_TEXT}, "content": "x"}}]}}',
+        f'{{"prompt_tokens": 10, "completion_tokens": 3, "messages": [{{"role": "user", "content": {DEEP}}}]}}',
+        f'{{"prompt_tokens": 10, "completion_tokens": 3, "hash_ids": [{DEEP}, {NO_TEXT}]}}',
+        '{"__proto__": {"prompt_tokens": 10, "completion_tokens": 3}}',
+        '{"prompt_tokens": 1e308, "completion_tokens": 1}',
+        '{"prompt_tokens": [10], "completion_tokens": true}', '{"prompt_tokens": "\\ud800", "completion_tokens": 3}',
+        '{"created": 1e300, "prompt_tokens": 10, "completion_tokens": 3}',
+        '{"created": -1e300, "prompt_tokens": 10, "completion_tokens": 3}',
+        '{"created": "-271821-04-20", "prompt_tokens": 10, "completion_tokens": 3}',
+        '{"prompt": "\\ud800", "prompt_tokens": 10, "completion_tokens": 3}', "\x00\x01", DEEP,
+    ],
+)  # fmt: skip
+def test_a_hostile_line_is_left_out_or_read_and_stands_in_no_others_way(page: Page, line: str) -> None:
+    told = read(page, "\n".join([SOUND] * 300 + [line] + [SOUND.replace("1760000000", "1760000600")] * 300))
+    assert "fault" not in told, told
+    assert told["requests"] + told["skipped"] == 601
+    assert told["requests"] >= 600
+    assert (told["input"]["mean"], told["output"]["mean"]) == (10, 3)
+    assert told["span"] == 600
+    assert all(0 <= hour < 1e6 for hour in told["rate"]["byHour"] if hour is not None)
+
+
+def test_the_first_and_the_last_time_there_is_are_read_without_end(page: Page) -> None:
+    """Hours are counted from the first request to the last: a time that is none made that a loop without end."""
+    text = "\n".join(f'{{"created": {at}, "prompt_tokens": 1, "completion_tokens": 2}}' for at in (0, 1e11, 1e19, 1e22))
+    told = read(page, text)
+    assert told["requests"] == 4
+    assert told["span"] == 1e11
+
+
+def test_a_header_of_a_million_columns_is_refused(page: Page) -> None:
+    assert "more than 1,000 columns" in read(page, "prompt_tokens,completion_tokens" + ",a" * 1_000_000)["fault"]
+
+
 def recipe(page: Page, **given: Any) -> dict[str, Any]:
     layout = {"precision": "bf16", "tensor": 1, "data": 1, "pipeline": 1, "experts_split": False, "kv_bytes": 2}
     asked = {"engine": "vllm", "name": "a/model", "stored": "bf16", "input": 1000, "output": 300, "load": 64} | given

@@ -1,5 +1,7 @@
 """A backup is sound while the site runs, and a restore brings back what it should and nothing else."""
 
+import hashlib
+import io
 import json
 import os
 import random
@@ -12,12 +14,14 @@ import tarfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from app.cli.main import main
 from app.core import data_folder
+from app.core.errors import InferenceBenchError
 from app.core.settings import Settings, load
 from app.policies.files import RECORD
 from app.process import backup, prepare
@@ -231,6 +235,70 @@ def test_a_file_that_is_no_sound_backup_changes_nothing(home: Settings, tmp_path
     assert reports(home.database_path) == {"rkept"}
     assert home.database_path.read_bytes() == before
     assert not list(home.data_dir.glob(".restore*"))
+
+
+def packed(file: Path, parts: dict[str, bytes], *, at: float = 0, odd: tarfile.TarInfo | None = None) -> None:
+    """A backup by somebody who knows the form: its sums are right."""
+    parts = {name: data for name, data in parts.items() if name != backup.SUMS}
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()}
+    if odd is not None:
+        sums[odd.name] = hashlib.sha256(b"").hexdigest()
+    with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in {**parts, backup.SUMS: json.dumps(sums).encode()}.items():
+            told = tarfile.TarInfo(name)
+            told.size, told.pax_headers = len(data), {"mtime": str(at)}
+            tar.addfile(told, io.BytesIO(data))
+        if odd is not None:
+            tar.addfile(odd)
+
+
+def _of_kind(kind: bytes, name: str) -> tarfile.TarInfo:
+    told = tarfile.TarInfo(name)
+    told.type, told.linkname = kind, "inferencebench.sqlite"
+    return told
+
+
+FOREIGN: dict[str, dict[str, Any]] = {
+    "a database of noise": {"inferencebench.sqlite": b"noise" * 9_000},
+    "a database of nothing": {"inferencebench.sqlite": b""},
+    "a manifest of depth": {"backup.json": b"[" * 200_000},
+    "a manifest that is a list": {"backup.json": b"[]"},
+    "a manifest without a form": {"backup.json": b"{}"},
+    "a record that is a list": {RECORD: b"[1]"},
+    "a record of words": {RECORD: b'{"privacy/2026-03-27": "soon"}'},
+    "a record of depth": {RECORD: b"[" * 200_000},
+    "a record of infinity": {RECORD: b'{"privacy/2026-03-27": Infinity}'},
+    "a journal of noise": {erasure_journal.FILE: b"\xff\x00 noise\n" * 50},
+    "a time that is none": {"at": float("inf")}, "a time after all": {"at": 1e300}, "a time before all": {"at": -1e300},
+    "a hard link": {"odd": _of_kind(tarfile.LNKTYPE, erasure_journal.FILE)},
+    "a device": {"odd": _of_kind(tarfile.CHRTYPE, erasure_journal.FILE)},
+    "a folder": {"odd": _of_kind(tarfile.DIRTYPE, "mail")},
+    "a name without end": {"mail/inbox/new/" + "n" * 5_000: b"x"},
+    "a name that leads out": {"mail/inbox/new/../../../x": b"x"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_foreign_file_whose_sums_are_right_changes_nothing(home: Settings, tmp_path: Path, kind: str) -> None:
+    put_report(home, "rkept")
+    (home.data_dir / RECORD).write_text('{"privacy/2026-03-27": 5}')
+    backup.backup(home, tmp_path / "kept.tar")
+    with tarfile.open(tmp_path / "kept.tar") as whole:
+        parts = {told.name: file.read() for told in whole if (file := whole.extractfile(told)) is not None}
+    put_report(home, "rlater")
+    changed = dict(FOREIGN[kind])
+    at, odd = changed.pop("at", 0), changed.pop("odd", None)
+    packed(tmp_path / "foreign.tar", {**parts, **changed}, at=at, odd=odd)
+    with pytest.raises(InferenceBenchError) as told:
+        backup.restore(home, tmp_path / "foreign.tar")
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 600
+    assert reports(home.database_path) == {"rkept", "rlater"}
+    assert json.loads((home.data_dir / RECORD).read_text()) == {"privacy/2026-03-27": 5}
+    assert not list(home.data_dir.glob(".restore*"))
+    packed(tmp_path / "sound.tar", parts)
+    backup.restore(home, tmp_path / "sound.tar")
+    assert reports(home.database_path) == {"rkept"}
 
 
 def test_the_data_folder_and_all_in_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:

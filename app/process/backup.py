@@ -167,10 +167,12 @@ def _unpack(source: Path, made: Path) -> None:
         about = json.loads((made / MANIFEST).read_text(encoding="utf-8"))
         if about["form"] != FORM:
             raise BackupError(f"{source} is a backup of version {about.get('version')}, newer than this software")
+        erasure_journal.read(made)
+        _record(made / RECORD)
     except FileNotFoundError as error:
         raise BackupError(f"{error.filename} is not there, or {source} is no backup of this software") from None
-    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
-        raise BackupError(f"{source} can't be read as a backup: {error}") from None
+    except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise BackupError(f"{source} can't be read as a backup: {str(error)[:200]}") from None
 
 
 def _known(name: str) -> bool:
@@ -217,12 +219,23 @@ def _join_journals(folder: Path, made: Path) -> None:
             erasure_journal.append(folder, kind, missing)
 
 
+def _record(path: Path) -> dict[str, int]:
+    """When each policy version was first shown; nothing where there is no such file. Raises :class:`ValueError` where
+    it holds anything else."""
+    if not path.exists():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or not all(isinstance(at, int) for at in found.values()):
+        raise ValueError("its record of policies is none")
+    return found
+
+
 def _join_records(folder: Path, made: Path) -> None:
     """When each policy version was first shown: the earlier instant of the two records."""
     found: dict[str, int] = {}
     for path in (made / RECORD, folder / RECORD):
-        with contextlib.suppress(OSError, ValueError):
-            for name, at in json.loads(path.read_text(encoding="utf-8")).items():
+        with contextlib.suppress(ValueError, RecursionError):
+            for name, at in _record(path).items():
                 found[name] = min(at, found.get(name, at))
     if found:
         half = made / "record.part"

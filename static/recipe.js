@@ -131,7 +131,9 @@ export const panel = ({ html, given, predicted, ms, use, reader }) => {
       event.target.value = "";
       if (!chosen) return;
       if (chosen.size > LARGEST) { refuse("This file is larger than 64 MB."); return; }
-      const told = (await import(reader)).runsOf(await chosen.text());
+      const { runsOf } = await import(reader);
+      let told = null;
+      try { told = runsOf(await chosen.text()); } catch { told = { fault: "The file can’t be read in this browser." }; }
       if (told.fault) refuse(told.fault); else offer(told);
     } });
   return [...copied(html, "Serve it", serve), ...copied(html, "Measure it", bench),

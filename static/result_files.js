@@ -1,7 +1,7 @@
 // Result files of benchmark tools, read in the browser as the site reads them: app/submissions/result_files. A test
 // holds both to the same files. Pure; loaded when the first file is chosen.
 
-const MOST_ROWS = 5000;
+const MOST_ROWS = 5000, MOST_COLUMNS = 300, MOST_LINES = 1e6;
 
 // A measured figure, 0 where it is none; a count; a total over what was completed
 const number = (value, least = 1e-6) => {
@@ -24,12 +24,13 @@ const text = (value) => typeof value === "string" ? value.trim().slice(0, 120) :
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 const jsonRows = (written) => {
-  const objects = (value) => (Array.isArray(value) ? value : [value]).filter(isObject);
+  const objects = (value) => (Array.isArray(value) ? value : [value]).slice(0, 2 * MOST_ROWS)
+    .filter(isObject);
   const from = written.search(/^[ \t]*[[{]/m);  // what a program prints before its JSON is passed over
   if (from < 0) return null;
   try { return objects(JSON.parse(written.slice(from))); } catch { /* perhaps a line for each run */ }
   const found = [];
-  for (const line of written.slice(from).split("\n")) {
+  for (const line of written.slice(from).split("\n", MOST_LINES)) {
     if (!/^\s*[[{]/.test(line)) continue;
     try { found.push(...objects(JSON.parse(line))); } catch { return []; }
   }
@@ -37,9 +38,10 @@ const jsonRows = (written) => {
 };
 
 const csvRows = (written) => {
-  const lines = written.split(/\r?\n/), mark = [",", ";", "\t"].reduce((a, b) =>
+  const lines = written.split(/\r?\n/, MOST_LINES), mark = [",", ";", "\t"].reduce((a, b) =>
     lines[0].split(b).length > lines[0].split(a).length ? b : a);
-  if (lines[0].split(mark).length < 4) return [];
+  const wide = lines[0].split(mark).length;
+  if (wide < 4 || wide > MOST_COLUMNS) return [];
   const cells = (line) => {
     const found = [""];
     let quoted = false;
@@ -54,15 +56,15 @@ const csvRows = (written) => {
   return rest.map((row) => Object.fromEntries(heading.map((name, i) => [name, row[i] ?? ""])));
 };
 
-const CONSOLE = { "successful requests": "completed", "failed requests": "failed",
+const CONSOLE = new Map(Object.entries({ "successful requests": "completed", "failed requests": "failed",
   "total input tokens": "total_input_tokens", "total generated tokens": "total_output_tokens",
   "median ttft (ms)": "median_ttft_ms", "median tpot (ms)": "median_tpot_ms", "median itl (ms)": "median_itl_ms",
   "maximum request concurrency": "max_concurrency", "max request concurrency": "max_concurrency",
-  "output token throughput (tok/s)": "output_throughput" };
+  "output token throughput (tok/s)": "output_throughput" }));
 const consoleRows = (written) => written.split("Serving Benchmark Result").slice(1).map((part) => Object.fromEntries(
   part.split("\n").slice(0, 80).map((line) => line.match(/^\s*([^:]{3,60}):\s+(\S+)\s*$/))
-    .filter((found) => found && CONSOLE[found[1].trim().toLowerCase()])
-    .map(([, name, value]) => [CONSOLE[name.trim().toLowerCase()], value])));
+    .filter((found) => found && CONSOLE.has(found[1].trim().toLowerCase()))
+    .map(([, name, value]) => [CONSOLE.get(name.trim().toLowerCase()), value])));
 
 const MARKS = ["output_throughput", "median_ttft_ms", "mean_ttft_ms", "total_output_tokens", "median_tpot_ms"];
 const marks = (row) => MARKS.filter((name) => name in row).length;
@@ -86,9 +88,9 @@ const serving = (row) => {
       byGaps ? "the time per output token is the median gap between tokens" : ""] };
 };
 
-const UNITS = { ms: 1, s: 1e3, sec: 1e3, us: 1e-3, ns: 1e-6 };
+const UNITS = new Map(Object.entries({ ms: 1, s: 1e3, sec: 1e3, us: 1e-3, ns: 1e-6 }));
 const genaiPerf = (row) => {
-  const p50 = (name) => number(inside(row, name, "p50")) * (UNITS[inside(row, name, "unit")] ?? 0);
+  const p50 = (name) => number(inside(row, name, "p50")) * (UNITS.get(inside(row, name, "unit")) ?? 0);
   const config = row.input_config ?? {}, { phases } = config;
   return { load: whole(inside(config, "perf_analyzer", "stimulus", "concurrency") || inside(config, "concurrency")
     || inside(config, "loadgen", "concurrency") || (Array.isArray(phases) && phases.at(-1)?.concurrency)),
@@ -105,7 +107,7 @@ const llmperf = (row) => ({ load: whole(row.num_concurrent_requests),
   tpot: 1e3 * number(row.results_inter_token_latency_s_quantiles_p50),
   notes: [number(row.results_number_errors, 1) ? `${row.results_number_errors} requests failed` : ""] });
 
-const guidellm = (row) => row.benchmarks.filter(isObject).map((one) => {
+const guidellm = (row) => row.benchmarks.filter(isObject).slice(0, MOST_ROWS).map((one) => {
   const of = (name, what) => inside(one, "metrics", name, "successful", what);
   const strategy = inside(one, "args", "strategy") || inside(one, "config", "strategy")
     || inside(one, "scheduler", "strategy");
@@ -152,7 +154,9 @@ export const runsOf = (given) => {
   if (read && !read.length && isJson) {
     return { fault: "It is neither whole JSON nor JSON Lines; perhaps it was cut off." };
   }
-  const table = /^\|.*\bt\/s\b/m.test(written) || /INSERT INTO \w+ \([^)]*\bavg_ts\b/.test(written);
+  const inserted = written.search(/INSERT INTO \w+ \(/);  // the first alone: each other would be read to the end
+  const table = /^\|.*\bt\/s\b/m.test(written)
+    || (inserted >= 0 && /\bavg_ts\b/.test(written.slice(inserted).split(")", 2).join()));
   if (table) return { fault: OTHERS[0][1] };
   const rows = read?.length ? read : written.includes("Serving Benchmark Result") ? consoleRows(written)
     : csvRows(written);

@@ -21,8 +21,9 @@ const LONGEST_ID = 40, LONGEST_VALUE = 200, MOST_VALUES = 200;
 const KINDS = ["string", "number", "boolean"];
 
 // What fields hold: texts, numbers and ticks. Whatever else a file, a link or the storage says is left out.
+const short = (value) => typeof value === "string" ? value.slice(0, LONGEST_VALUE) : value;
 const plain = (input) => Object.fromEntries(Object.entries(input).filter(([, value]) => KINDS.includes(typeof value))
-  .slice(0, MOST_VALUES).map(([key, value]) => [key, typeof value === "string" ? value.slice(0, LONGEST_VALUE) : value]));
+  .slice(0, MOST_VALUES).map(([key, value]) => [key, short(value)]));
 const isObject = (value) => value && typeof value === "object";
 const isScenario = (item) => typeof item.name === "string" && isObject(item.input);
 

@@ -302,6 +302,28 @@ def test_what_is_no_result_is_refused_with_a_reason(page: Page, text: str) -> No
     assert result(page, text)["fault"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"time_to_first_token": {"p50": 1, "unit": "constructor"}}',
+        '{"metrics": 1, "benchmarks": [{"metrics": null}]}',
+        f'{{"time_to_first_token": {{"p50": 1, "unit": {NO_TEXT}}}}}', DEEP, f'{{"a": {DEEP}}}',
+        f'{{"median_ttft_ms": {NO_TEXT}, "output_throughput": 3, "completed": {NO_TEXT}, "backend": {NO_TEXT}}}',
+        '{"median_ttft_ms": 1e999, "output_throughput": 5e-324, "completed": 5e-324, "max_concurrency": 1e308}',
+        "INSERT INTO a (" * 100_000, "a,b,c,d" + ",x" * 100_000 + "\n" + "1,\n" * 5_000, "x\n" * 2_000_000,
+        "Serving Benchmark Result\nconstructor:  5\n__proto__:  6\n", '{"benchmarks": [' + '{"metrics": {}},' * 50_000
+        + '{"metrics": {}}]}',
+    ],
+    ids=range(12),
+)  # fmt: skip
+def test_a_hostile_result_file_is_refused_or_says_nothing_that_is_no_number(page: Page, text: str) -> None:
+    """Each of them once took minutes, gigabytes or an error without words."""
+    told = result(page, text)
+    assert told.get("fault") or all(
+        isinstance(run[key], int | float) and 0 <= run[key] < 1e13 for run in told["runs"] for key in FIELDS
+    )
+
+
 SERVED = {"backend": "openai", "completed": 100, "total_input_tokens": 100_000, "total_output_tokens": 30_000,
           "max_concurrency": 64, "median_tpot_ms": 21.5, "median_ttft_ms": 240.0, "output_throughput": 9.5}  # fmt: skip
 

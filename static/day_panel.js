@@ -48,7 +48,8 @@ const chart = (plan, rates, replicaRate, baseReplicas, burstReplicas, text) => {
 const always = (plan, burst) => burst.map((_, i) => Math.min(...plan.burst.map((hour) => hour[i])));
 
 // What a plan says, in sentences: [what runs all day, what is added, what the API takes]
-const sentences = ({ many, short }, plan, base, burst, low) => {
+export const sentences = ({ many, short }, plan, base, burst) => {
+  const low = always(plan, burst);
   const machines = (n, unit, what = "machine") => n ? [`${many(n, what)} ${unit.name}`] : [];
   const standing = [...base.flatMap((unit, i) => machines(plan.base[i], unit)),
     ...burst.flatMap((unit, i) => machines(low[i], unit))];
@@ -97,7 +98,7 @@ export const panel = ({ html, many, short, D, stretch, units, rate, replicaRate,
       burst: [], usdRequest: Infinity });
     const replicas = (counts, list) => counts.reduce((sum, n, i) => sum + n * list[i].replicas, 0);
     const low = always(plan, burst), standing = replicas(plan.base, base) + replicas(low, burst);
-    const told = sentences({ many, short }, plan, base, burst, low), month = plan.usd * DAYS_A_MONTH;
+    const told = sentences({ many, short }, plan, base, burst), month = plan.usd * DAYS_A_MONTH;
     said.replaceChildren(html("p", {}, html("strong", {}, `${usd(month)} a month. `), told.join(" "),
       ...(peak && peak.usd > plan.usd * 1.005 ? [` Machines for the busiest hour all day would cost ${usd(peak.usd
         * DAYS_A_MONTH)}.`] : [])), html("figure", { class: "chart" }, chart(plan, hours, replicaRate,

@@ -384,6 +384,20 @@ def test_python_and_the_browser_plan_the_same_days(page: Page) -> None:
     assert sum(their is not None for their in theirs) > 50
 
 
+def test_machines_by_the_hour_that_run_in_every_hour_run_all_day(page: Page) -> None:
+    told = page.evaluate(
+        """async ([module]) => { const { sentences } = await import(module);
+        const many = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
+        const burst = Array.from({ length: 24 }, (_, h) => [h > 8 && h < 18 ? 5 : 2]);
+        return sentences({ many, short: String }, { base: [], burst, overflow: 0 }, [], [{ name: "on demand" }]); }""",
+        [address("day_panel.js")],
+    )
+    assert told == [
+        "All day: 2 machines on demand.",
+        "By the hour: up to 3 more machines on demand, 09:00 to 18:00.",
+    ]
+
+
 @pytest.fixture(scope="module")
 def calculator(browser: Browser, site: Site) -> Iterator[tuple[Page, list[str]]]:
     """The calculator, ready, and every address that it asked for since."""

@@ -22,9 +22,9 @@ export const changes = (input, stored, precisions, ms) => {
   if (input.sure) try_("targets met by the prediction itself, not by the slow end of its range", { sure: false });
   if (Number(input.utilisation) < 80) try_("a planned utilisation of 80%", { utilisation: "80" });
   if (Number(input.spare) > 0) try_("no spare replica", { spare: "0" });
-  if (!input["on-demand"]) try_("prices on demand too", { "on-demand": true });
-  if (!input.spot) try_("spot prices too", { spot: true });
-  if (!input.reserved) try_("reserved prices too", { reserved: true });
+  if (!input["on-demand"]) try_("allowing prices on demand", { "on-demand": true });
+  if (!input.spot) try_("allowing spot prices", { spot: true });
+  if (!input.reserved) try_("allowing reserved prices", { reserved: true });
   return found;
 };
 

@@ -196,7 +196,7 @@ export const panel = ({ html, now, Q, S, points, modules }) => {
       cell("Known by", how, false));
     return one.line;
   };
-  const table = (rows, text) => others.replaceChildren(html("h3", {}, "The cheapest hardware above, sized for this "
+  const table = (rows, text) => others.replaceChildren(html("h2", {}, "The cheapest hardware above, sized for this "
     + "traffic"), html("p", { class: "source", id: "real-known" }, text), html("table", { class: "plain cards" },
   html("thead", {}, html("tr", {}, ...HEADS.map((name, i) => html("th", { scope: "col", class: i > 0 && i < 5
     && "num" }, name)))), html("tbody", {}, ...rows.sort((a, b) => (a.cost?.usd_hour ?? Infinity)

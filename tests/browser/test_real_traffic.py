@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from app.estimate.disaggregation import best_apart
@@ -260,3 +261,19 @@ def test_a_log_sizes_for_exactly_its_own_lengths(calculator: tuple[Page, list[st
     said(page, "for 95% of requests")
     page.locator("#c-p95in").fill("1500")  # no longer the log's: a log-normal distribution with that percentile
     said(page, "for 95% of requests")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 390), ("light", 1280)])
+def test_axe_finds_no_violation_in_the_opened_parts(browser: Browser, site: Site, scheme: str, width: int) -> None:
+    page = browser.new_page(base_url=site.url, viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto("/calculator")
+    expect(page.locator("#answer")).to_contain_text("a month", timeout=SLOW)
+    page.locator("#rows button.pick").first.click()
+    for part in ("check", "more", "real", "lower", "log", "day"):
+        page.locator(f"#{part} > summary").click()
+    for filled in ("#real-known", "#lower-said li", "#check pre", "#day-said figure"):
+        expect(page.locator(filled).first).to_be_visible(timeout=SLOW)
+    results = Axe().run(page, options={"rules": {"target-size": {"enabled": True}}})
+    assert [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in results.response["violations"]] == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.close()

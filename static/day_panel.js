@@ -68,14 +68,13 @@ export const sentences = ({ many, short }, plan, base, burst) => {
 export const panel = ({ html, many, short, D, stretch, units, rate, replicaRate, least, spare, api, byHour, usd, drawn,
   keep }) => {
   const said = html("div", { role: "status", id: "day-said" }), sliders = [];
-  const field = (id, label, value, unit) => [html("label", { for: id }, label), " ",
-    html("input", { type: "number", id, value, min: 0.01, step: "any", class: "w5", oninput: () => solve() }),
-    ` ${unit}`];
-  const number = (id) => { const value = Number(document.getElementById(id)?.value); return value > 0 ? value : null; };
+  const every = html("input", { type: "number", id: "day-every", value: 48, min: 0.01, step: "any", class: "w5",
+    oninput: () => solve() });
+  const hoursBetween = () => Number(every.value) > 0 ? Number(every.value) : null;
   const rates = () => sliders.map((slider) => Number(slider.value));
   const draw = (values) => {
     const top = Math.max(...values, rate) * 1.5;
-    sliders.forEach((slider, h) => { slider.max = top; slider.step = top / 1000; slider.value = values[h]; });
+    sliders.forEach((slider, h) => { slider.max = top; slider.value = values[h]; });
     solve();
   };
   const shaped = (shape) => {
@@ -83,9 +82,9 @@ export const panel = ({ html, many, short, D, stretch, units, rate, replicaRate,
     return parts.map((part) => part / mean * rate);
   };
   const solve = () => {
-    const every = number("day-every"), hours = rates();
+    const assumed = hoursBetween(), hours = rates();
     keep(hours, rate);
-    const { base, burst } = units((price) => every ? price * stretch(every) : Infinity);
+    const { base, burst } = units((price) => assumed ? price * stretch(assumed) : Infinity);
     const asked = { rates: hours, replicaRate, least, spare, usdRequest: api?.usd ?? Infinity };
     const plan = D.cheapestDay({ ...asked, base, burst });
     if (!plan) {
@@ -115,11 +114,11 @@ export const panel = ({ html, many, short, D, stretch, units, rate, replicaRate,
       NAMES[key])), ...(byHour ? [html("button", { type: "button", onclick: () => draw(byHour.map((r) => r ?? 0)) },
       "From the log")] : []));
   const made = [html("p", { class: "source" }, "Requests a second in each hour, with the rate above as the mean. "
-    + "Machines of the chosen GPU are taken for the whole day or by the hour"
+    + "Machines of the chosen GPU are taken for the whole day or by the hour, on demand, spot or for a term"
     + (api ? `; ${api.name} takes what is left where that costs less.` : "."))];
   made.push(shapes, html("div", { class: "sliders" }, ...sliders.map((slider, h) => html("span", {}, slider,
-    html("small", { "aria-hidden": "true" }, String(h))))), html("p", {}, ...field("day-every",
-    "Where no reclaim rate is published, assume one every", 48, "hours.")), said);
+    html("small", { "aria-hidden": "true" }, String(h))))), html("p", {}, html("label", { for: "day-every" },
+      "Where no reclaim rate is published, assume one every"), " ", every, " hours."), said);
   queueMicrotask(() => drawn ? draw(drawn.map((share) => share * rate)) : solve());
   return made;
 };

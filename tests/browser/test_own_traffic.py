@@ -442,6 +442,9 @@ def test_a_day_is_planned_and_a_flat_one_costs_what_the_answer_says(calculator: 
     said = page.locator("#day-said strong")
     flat = float(said.inner_text().removeprefix("$").split()[0].replace(",", ""))
     assert flat <= float(best.removeprefix("$").replace(",", "")) * 1.001  # a term, spot or an API can only be cheaper
+    first = page.locator("#day-said").inner_text()
+    page.get_by_role("button", name="Flat").click()
+    assert page.locator("#day-said").inner_text() == first  # spot counts from the start, and the rate is the one asked
     page.get_by_role("button", name="Office hours").click()
     expect(page.locator("#day-said")).to_contain_text("09:00 to 18:00")
     assert page.locator("#day-said svg .base").count() == 24

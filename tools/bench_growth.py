@@ -28,7 +28,7 @@ from tests.conftest import free_port
 from tools.bench_site import Line, running, wait_for
 
 FEW, MANY, LEVELS, REPORTS = 10_000, 1_000_000, 10_000_000, 10_000
-ROUNDS = 7
+ROUNDS = 3
 NODE_MB = 500
 PAGES = (
     "/", "/prices", "/prices?gpu=h100-sxm-80gb", "/prices?gpu=h100-sxm-80gb&region=europe&tier=spot",

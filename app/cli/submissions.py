@@ -17,7 +17,7 @@ from app.core import csv_text, money
 from app.core.errors import InferenceBenchError
 from app.core.figures import percent
 from app.core.settings import Settings
-from app.pricing.offers.store import offers_like
+from app.pricing.offers.market_store import offers_like
 from app.storage import engine
 from app.submissions import ledger, ledger_store, plausible, publish, store, version_store
 from app.submissions.export import STATES

@@ -8,7 +8,7 @@ from app.benchmarks.predict import predict
 from app.benchmarks.rows import gpu_slug, question
 from app.core.money import show, to_micro
 from app.estimate.inputs import EstimateError
-from app.pricing.offers.store import known_prices
+from app.pricing.offers.market_store import known_prices
 from app.submissions.forms import Values
 from app.submissions.publish import as_row
 from app.submissions.store import Submission

@@ -70,3 +70,23 @@ def test_a_file_of_every_price_is_written_off_the_event_loop(inside: Inside, mon
     inside.run(work)
     assert threads
     assert threading.main_thread() not in threads
+
+
+@pytest.mark.parametrize(
+    "address", ["/prices.csv?{}", "/prices.csv?as_of=2026-10-01&{}", "/api/prices?as_of=2026-10-01&{}"]
+)
+def test_an_answer_of_more_rows_than_memory_is_given_for_is_refused_with_what_to_do(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setattr(store, "MOST_ROWS", 100)
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        for wide in ("", "max_usd=900"):  # counted from the tally, and not
+            refused = await client.get(address.format(wide), follow_redirects=True)
+            assert refused.status_code == 422
+            assert "More than 100 prices match" in refused.text
+            assert "gpu=h100-sxm-80gb" in refused.text
+        narrow = await client.get(address.format("gpu=t4-16gb&provider=aws"), follow_redirects=True)
+        assert narrow.status_code == 200
+
+    inside.run(ask)

@@ -39,8 +39,8 @@ async def market(query: PriceQuery, day: date, now: int) -> list[Row]:
     Prices of a list that was not read again are carried forward for :data:`CARRIED_DAYS`.
     """
     end = min(int(parse_instant(day.isoformat()).timestamp()) + DAY_S, now + 1)
+    offers = await store.all_rows(query.with_(max_usd_micro=None))  # first: it refuses what is too much
     current = await spans.answering(query, end - 1, end)
-    offers = await store.all_rows(query.with_(max_usd_micro=None))
     before = [span for span in await spans.answering(query, end - CARRIED_DAYS * DAY_S, end) if _was_listed(span, end)]
     rows = await asyncio.to_thread(_rows, current, offers, before, end)
     return await asyncio.to_thread(_in_order, rows, query)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from app.pricing.offers.offer import COMMUNITY
+from app.pricing.offers.tables import OfferRow
 from app.storage.engine import fetch, fetch_column, fetch_rows, marks
 
 _WHAT = "provider, gpu, tier, commitment_months, source"
@@ -113,3 +114,17 @@ async def parts() -> list[Parts]:
     return await fetch(
         Parts, "SELECT DISTINCT provider, price_includes, price_excludes FROM offer WHERE source <> {}", COMMUNITY
     )
+
+
+async def known_prices(gpu: str, tier: str) -> list[int]:
+    """The prices of a GPU and tier in micro-dollars per GPU-hour, the lowest first, without visitors' reports."""
+    return await fetch_column(
+        "SELECT usd_per_gpu_hour_micro FROM offer WHERE gpu = {} AND tier = {} AND source <> {} ORDER BY 1",
+        gpu, tier, COMMUNITY,
+    )  # fmt: skip
+
+
+async def offers_like(provider: str, gpu: str, tier: str) -> list[dict[str, Any]]:
+    """The offers of a provider, GPU and tier, the cheapest first."""
+    asked = OfferRow.select().where(OfferRow.provider == provider).where(OfferRow.gpu == gpu)
+    return list(await asked.where(OfferRow.tier == tier).order_by(OfferRow.usd_per_gpu_hour_micro).run())

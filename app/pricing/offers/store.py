@@ -14,17 +14,20 @@ from piccolo.query.functions.aggregate import Count, Sum
 from piccolo.querystring import QueryString
 
 from app.catalog.facts import CONTINENTS, countries, providers
+from app.core.errors import QueryError
 from app.core.units import HOUR_S
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import NOWHERE, OR_NOT_STATED, PAGE_SIZE, RANKED, PriceQuery
 from app.pricing.offers.tables import OfferRow, OfferTally
-from app.storage.engine import fetch_column
 from app.upstream.tables import LoadedSource
 
 Row = dict[str, Any]
 
 CONFIRMATION_STEP_S = 6 * HOUR_S
 """Pages show when a price was confirmed, rounded down to this, so that confirming it again invalidates no cache."""
+
+MOST_ROWS = 100_000
+"""Rows of one answer, some four kilobytes of memory each."""
 
 FACETS = ("gpu", "provider", "tier", "region", "gpu_count")
 """Filters that show how many rows each of their choices would leave."""
@@ -102,7 +105,16 @@ async def rows_between(query: PriceQuery, offset: int, limit: int, now: int | No
 
 
 async def all_rows(query: PriceQuery) -> list[Row]:
-    """Every offer that matches ``query``, in its order."""
+    """Every offer that matches ``query``, in its order.
+
+    Raises :class:`QueryError` (422) for more than :data:`MOST_ROWS`: a node's memory has to hold them.
+    """
+    if await count(query) > MOST_ROWS:
+        raise QueryError(
+            "gpu", f"More than {MOST_ROWS:,} prices match, which is too many for one answer.",
+            "Narrow them, for example with gpu=h100-sxm-80gb; /api/prices gives any number, a page at a time.",
+            status=422,
+        )  # fmt: skip
     return list(await _asked(query).run())
 
 
@@ -161,20 +173,6 @@ async def freshness(now: int) -> Freshness:
 async def sources() -> list[Row]:
     """Every source that has been loaded, by name."""
     return list(await LoadedSource.select().order_by(LoadedSource.name).run())
-
-
-async def known_prices(gpu: str, tier: str) -> list[int]:
-    """The prices of a GPU and tier in micro-dollars per GPU-hour, the lowest first, without visitors' reports."""
-    return await fetch_column(
-        "SELECT usd_per_gpu_hour_micro FROM offer WHERE gpu = {} AND tier = {} AND source <> {} ORDER BY 1",
-        gpu, tier, COMMUNITY,
-    )  # fmt: skip
-
-
-async def offers_like(provider: str, gpu: str, tier: str) -> list[Row]:
-    """The offers of a provider, GPU and tier, the cheapest first."""
-    asked = OfferRow.select().where(OfferRow.provider == provider).where(OfferRow.gpu == gpu)
-    return list(await asked.where(OfferRow.tier == tier).order_by(OfferRow.usd_per_gpu_hour_micro).run())
 
 
 def _narrowed(select: Any, where: CombinableMixin | None) -> Any:

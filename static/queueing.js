@@ -111,11 +111,11 @@ export const workOf = (p, load) => {
 };
 
 export const decode = (p, load, running, each) => step(p, running, running * each, load.width) + load.extra;
-export const places = (p, load) => Math.max(Math.min(p.cap, p.room / (load.own || attended(load))), 1);
+export const slots = (p, load) => Math.max(Math.min(p.cap, p.room / (load.own || attended(load))), 1);
 export const stepsOf = (load) => Math.max(meanOf(load.outputs) - 1, 0) / load.advance;
 
 export const mostRate = (p, load) => {
-  const r = places(p, load);
+  const r = slots(p, load);
   return 1 / (workOf(p, load)[0] + stepsOf(load) * decode(p, load, r, attended(load)) / r);
 };
 
@@ -135,7 +135,7 @@ const logNormal = (average, variance, points) => {
 const together = (burst, expected) => (burst - 1) * (1 - Math.exp(-BURST_SCALE * Math.sqrt(expected)));
 
 export const crowd = (p, load, behind = 0) => {
-  const each = attended(load), r = places(p, load), steps = stepsOf(load);
+  const each = attended(load), r = slots(p, load), steps = stepsOf(load);
   const share = load.rate / (1 - load.rate * workOf(p, load)[0]), heights = [0];
   let height = 0, best = 0;
   while (heights.length < MOST_STATES && height > best - NEGLIGIBLE && steps) {
@@ -201,7 +201,7 @@ export const ends = (rows) => { rows.sort(byValue); return [quantile(rows, 0.5),
 
 const sureOf = (p, load, busy, prompts, full) => busy < SURE_BUSY && prompts < SURE_PROMPTS && full < SURE_FULL
   && quantile(load.prompts.map(([tokens, cached, weight]) => [tokens - cached, weight]), 0.95) <= CHUNK
-  && places(p, load) >= SURE_PLACES && stepsOf(load) >= SURE_STEPS
+  && slots(p, load) >= SURE_PLACES && stepsOf(load) >= SURE_STEPS
   && SURE_BURST[0] <= load.burst && load.burst <= SURE_BURST[1];
 
 const firstOf = (p, load, waited, running, d) => {
@@ -245,7 +245,7 @@ export const seen = (p, load, answered = true) => {
   let chances = crowd(p, load);
   const d = decode(p, load, Math.max(count(chances), 1), each);
   chances = crowd(p, load, waits(load, work, d)[1] * (1 - rho ** steps));
-  const running = count(chances), r = places(p, load);
+  const running = count(chances), r = slots(p, load);
   const full = chances.reduce((sum, chance, n) => n >= r ? sum + chance : sum, 0), waited = [];
   let behind = 0;
   for (const [n, share] of crowds(chances, running, wider)) {

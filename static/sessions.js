@@ -73,7 +73,7 @@ export const gain = (Q, p, running, each, drafted, accepted) => Q.step(p, runnin
 
 export const seenApart = (Q, p, load, apart) => {
   const before = { ...load, rate: load.rate / apart.prefill }, then = { ...load, rate: load.rate / apart.decode };
-  const work = Q.workOf(p, load), steps = Q.stepsOf(load), r = Q.places(p, load), each = Q.attended(load);
+  const work = Q.workOf(p, load), steps = Q.stepsOf(load), r = Q.slots(p, load), each = Q.attended(load);
   const busy = Math.max(before.rate * work[0], then.rate * steps * Q.decode(p, load, r, each) / r), none = [0, 0];
   if (busy >= 1) return { busy, sure: false, running: 0, full: 0, ttft: none, whole: none, each: none };
   const chances = Q.crowd({ ...p, prompt_token: 0, prompt_pair: 0, begin: 0 }, then);

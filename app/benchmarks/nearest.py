@@ -41,7 +41,7 @@ def nearest(asked: SetUp, count: int = 3) -> tuple[Row, ...]:
         log(max(number, 1e-9)) for number in (asked.gpus, asked.input, asked.output, asked.load)
     )
 
-    def distance(place: _Place) -> float:
+    def distance(place: _Coordinates) -> float:
         return (
             abs(place.gpus - gpus)
             + abs(place.input - prompt)
@@ -53,10 +53,10 @@ def nearest(asked: SetUp, count: int = 3) -> tuple[Row, ...]:
             + OTHER_ENGINE * (place.engine != asked.engine)
         )
 
-    return tuple(place.row for place in nsmallest(count, _places(), key=distance))
+    return tuple(place.row for place in nsmallest(count, _coordinates(), key=distance))
 
 
-class _Place(NamedTuple):
+class _Coordinates(NamedTuple):
     """The coordinates of a row: text as it is, numbers as logarithms."""
 
     row: Row
@@ -71,9 +71,9 @@ class _Place(NamedTuple):
 
 
 @cache
-def _places() -> tuple[_Place, ...]:
+def _coordinates() -> tuple[_Coordinates, ...]:
     return tuple(
-        _Place(
+        _Coordinates(
             row, row.plain["model"].lower(), row.ask.gpu.slug, row.ask.layout.precision[-3:], row.ask.layout.engine,
             log(row.ask.layout.gpus),
             log(row.ask.traffic.input), log(row.ask.traffic.output), log(row.ask.traffic.concurrency),

@@ -8,7 +8,7 @@ from app.cli.database import open_database
 from app.cli.options import group, whole
 from app.core import clock
 from app.core.errors import InferenceBenchError
-from app.core.figures import percent
+from app.core.number_format import percent
 from app.core.settings import Settings
 from app.core.units import DAY_S, HOUR_S
 from app.privacy.retention import canary as canaries

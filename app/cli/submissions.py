@@ -15,7 +15,7 @@ from app.cli.database import open_database
 from app.cli.options import group, one_of
 from app.core import csv_text, money
 from app.core.errors import InferenceBenchError
-from app.core.figures import percent
+from app.core.number_format import percent
 from app.core.settings import Settings
 from app.pricing.offers.market_store import offers_like
 from app.storage import engine

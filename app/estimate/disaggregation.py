@@ -7,7 +7,7 @@ The browser evaluates the same (``static/sessions.js``).
 from dataclasses import dataclass, replace
 
 from app.estimate.latency import FIRSTS, NOTHING, Seen, answers, ends, fewer
-from app.estimate.queueing import Load, Rows, attended, crowd, decode, places, steps_of, waits, work_of
+from app.estimate.queueing import Load, Rows, attended, crowd, decode, slots, steps_of, waits, work_of
 from app.estimate.step_time import Pace, lone_time
 
 TRIED = 24
@@ -38,7 +38,7 @@ def seen_apart(p: Pace, load: Load, apart: Apart) -> Seen:
     """
     first_load, then = replace(load, rate=load.rate / apart.prefill), replace(load, rate=load.rate / apart.decode)
     d_pace, work, steps = decoding(p), work_of(p, load), steps_of(load)
-    r, each = places(p, load), attended(load)
+    r, each = slots(p, load), attended(load)
     busy = max(first_load.rate * work[0], then.rate * steps * decode(p, load, r, each) / r)
     if busy >= 1:
         return Seen(busy)

@@ -17,7 +17,7 @@ from app.estimate.queueing import (
     held_up,
     log_normal,
     most_rate,
-    places,
+    slots,
     steps_of,
     together,
     waits,
@@ -82,7 +82,7 @@ def _sure(p: Pace, load: Load, busy: float, prompts: float, full: float) -> bool
     prompts mostly fit into one."""
     longest = quantile([(tokens - cached, weight) for tokens, cached, weight in load.prompts], 0.95)
     calm = busy < SURE_BUSY and prompts < SURE_PROMPTS and full < SURE_FULL and longest <= CHUNK
-    long = steps_of(load) >= SURE_STEPS and places(p, load) >= SURE_PLACES
+    long = steps_of(load) >= SURE_STEPS and slots(p, load) >= SURE_PLACES
     return calm and long and SURE_BURST[0] <= load.burst <= SURE_BURST[1]
 
 
@@ -102,7 +102,7 @@ def seen(p: Pace, load: Load, answered: bool = True) -> Seen:
     d = decode(p, load, max(sum(n * chance for n, chance in enumerate(chances)), 1.0), each)
     chances = crowd(p, load, waits(load, work, d)[1] * (1 - rho**steps))
     running = sum(n * chance for n, chance in enumerate(chances))
-    full = sum(chance for n, chance in enumerate(chances) if n >= places(p, load))
+    full = sum(chance for n, chance in enumerate(chances) if n >= slots(p, load))
     waited: Rows = []
     behind = 0.0
     for n, share in _crowds(chances, running, wider):

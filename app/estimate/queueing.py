@@ -62,7 +62,7 @@ def decode(p: Pace, load: Load, running: float, each: float) -> float:
     return step(p, running, running * each, load.width) + load.extra
 
 
-def places(p: Pace, load: Load) -> float:
+def slots(p: Pace, load: Load) -> float:
     """The most sequences that run at once: the engine's limit, or as many as fit into memory."""
     return max(min(float(p.cap), p.room / (load.own or attended(load))), 1.0)
 
@@ -75,7 +75,7 @@ def steps_of(load: Load) -> float:
 def most_rate(p: Pace, load: Load) -> float:
     """Requests a second that a replica serves with every place taken: 1 / (E[w] + L D(R) / R), with w a prompt's
     seconds, L the steps of an answer and D(R) a step's seconds with R sequences."""
-    r = places(p, load)
+    r = slots(p, load)
     return 1 / (work_of(p, load)[0] + steps_of(load) * decode(p, load, r, attended(load)) / r)
 
 
@@ -109,9 +109,9 @@ def crowd(p: Pace, load: Load, behind: float = 0.0) -> list[float]:
     state, with π(n) ∝ Π λ L D(j) / j whatever the lengths' distribution (Cohen, "The multiple phase service network
     with generalized processor sharing", Acta Informatica 12, 1979). Prompts take a share ρ of the time, so steps take
     1 / (1 - ρ) as long, and what stands ``behind`` a prompt when its first token is there comes on top. Beyond the
-    places there are, requests wait, and each further one has the factor of the last.
+    slots there are, requests wait, and each further one has the factor of the last.
     """
-    each, r, steps = attended(load), places(p, load), steps_of(load)
+    each, r, steps = attended(load), slots(p, load), steps_of(load)
     share = load.rate / (1 - load.rate * work_of(p, load)[0])
     heights, height, best = [0.0], 0.0, 0.0
     while len(heights) < MOST_STATES and height > best - NEGLIGIBLE and steps:

@@ -7,7 +7,7 @@ from typing import Any
 from app.catalog.facts import Gpu, gpus
 from app.core.addresses import encode
 from app.core.errors import QueryError
-from app.core.figures import dollars
+from app.core.number_format import dollars
 from app.core.version_keys import OFFERS_KEY
 from app.pricing.offers import best as best_prices
 from app.pricing.offers import store

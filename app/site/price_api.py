@@ -34,7 +34,7 @@ async def prices_csv(ask: Ask) -> Answer:
     given, pairs = _taken(ask.pairs(), ("as_of",))
     query = data_query(pairs, also=("as_of",))
     day = await _day(given, ask.now)
-    _settle(ask, _with("/prices.csv", [*query.pairs(), *_said(day)]))
+    _redirect_unless_search(ask, _with("/prices.csv", [*query.pairs(), *_said(day)]))
     name = f"prices-{day}.csv" if day else "prices.csv"
     more = (str(day),) if day else ()
     at, curves = _end(day, ask.now), UNKNOWN if day else await survival_curves.stored()
@@ -66,7 +66,7 @@ async def prices_json(ask: Ask) -> Answer:
     offset = _offset(cursor, total)
     extra = [("limit", str(limit))] if limit != MAX_LIMIT else []
     here = [*query.pairs(), *_said(day), *extra]
-    _settle(ask, _with("/api/prices", [*here, *([("cursor", cursor)] if cursor else [])]))
+    _redirect_unless_search(ask, _with("/api/prices", [*here, *([("cursor", cursor)] if cursor else [])]))
     rows = past[offset : offset + limit] if day else await store.rows_between(query, offset, limit)
     after = offset + len(rows)
     following = _with("/api/prices", [*here, ("cursor", _cursor(after, total))]) if after < total else None
@@ -78,8 +78,8 @@ async def prices_json(ask: Ask) -> Answer:
     return Answer(to_json(page), JSON, until, shows=(HISTORY_KEY,) if day else ())
 
 
-def _settle(ask: Ask, address: str) -> None:
-    """Send the asker to the canonical ``address``; words of a search are answered at once, since many programs follow
+def _redirect_unless_search(ask: Ask, address: str) -> None:
+    """Redirect to the canonical ``address``, but answer the words of a search at once, since many programs follow
     no redirect."""
     if not any(name == "q" and value.strip() for name, value in ask.pairs()):
         ask.redirect_to_canonical(address)

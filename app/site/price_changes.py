@@ -2,8 +2,8 @@
 
 from app.catalog.facts import gpus, providers
 from app.core.errors import QueryError
-from app.core.figures import percent
 from app.core.money import show
+from app.core.number_format import percent
 from app.core.version_keys import HISTORY_KEY
 from app.pricing.history import queries
 from app.pricing.history.price_moves import PriceMove

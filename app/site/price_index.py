@@ -8,8 +8,8 @@ from app.catalog.facts import gpus
 from app.core import csv_text
 from app.core.addresses import encode
 from app.core.errors import QueryError
-from app.core.figures import percent
 from app.core.money import show, to_decimal
+from app.core.number_format import percent
 from app.core.units import DAY_S
 from app.core.version_keys import TALLY_KEY
 from app.pricing.history import chart, spans

@@ -5,8 +5,8 @@ import hashlib
 
 from app.catalog.facts import gpus, providers
 from app.core.clock import from_timestamp
-from app.core.figures import percent
 from app.core.money import show
+from app.core.number_format import percent
 from app.core.units import DAY_S
 from app.core.version_keys import HISTORY_KEY
 from app.pricing.history import queries, spans

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from app.catalog import facts
-from app.core import clock, figures, money
+from app.core import clock, money, number_format
 from app.core.settings import HOME, Settings
 from app.policies.files import policies
 from app.pricing.offers.offer import COMMUNITY
@@ -37,8 +37,9 @@ def environment() -> Environment:
     made.filters.update(
         usd=money.show, bare_usd=bare_usd, short_usd=short_usd, day_text=day_text, iso_day_text=iso_day_text,
         plain_usd=money.plain, tight=tight, day=day, moment=moment, seen=seen, count=count_text, hidden=hidden,
-        figure=figure, percent=figures.percent, chance=figures.chance, reclaim_band=figures.reclaim_band,
-        number=figures.number, fixed=figures.fixed, dollars=figures.dollars,
+        figure=figure, percent=number_format.percent, chance=number_format.chance,
+        reclaim_band=number_format.reclaim_band,
+        number=number_format.number, fixed=number_format.fixed, dollars=number_format.dollars,
         grouped=grouped,
         thousands=lambda n: f"{n:,}", duration=duration, opening=opening, place=place_name, months=months_text,
         may_be=where_it_may_be, in_currency=in_currency,

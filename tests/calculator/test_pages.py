@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.calculator.presets import PRESETS
-from app.core import figures
+from app.core import number_format
 from app.estimate.constants import CONSTANTS, fitted
 from app.site.estimate_schema import EXAMPLE, FIELDS
 from tests import plain
@@ -147,7 +147,7 @@ def test_the_methodology_states_every_constant_as_it_is_used(site: Site) -> None
     text = get(site, "/methodology/constants").text
     for constant in CONSTANTS:
         assert f"<code>{constant.name}</code>" in text
-        assert figures.number(fitted()["constants"][constant.name], 4) in text
+        assert number_format.number(fitted()["constants"][constant.name], 4) in text
         assert constant.source in unescape(text)
     text += get(site, "/methodology").text
     for words in (

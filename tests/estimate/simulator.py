@@ -183,7 +183,7 @@ class Engine:
             self.make_room(0)
 
     def admit(self) -> None:
-        """Waiting requests get a place while there are places and memory."""
+        """Waiting requests get a slot while there are free slots and memory."""
         while self.waiting:
             request = self.waiting[0]
             no_place = len(self.filling) + self.n >= self.p.cap

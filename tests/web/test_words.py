@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.core.figures import dollars, fixed, number, percent
+from app.core.number_format import dollars, fixed, number, percent
 from app.models.architecture import describe
 from app.site.search_actions import errands, report_values
 from app.submissions.forms import FORMS
@@ -30,7 +30,9 @@ def test_no_page_says_what_the_field_says_better(path: Path) -> None:
     assert [words for words in GONE if words in text.lower()] == []
     assert not re.search(r"\d %(?!\})[\s.,;)<]", text), "a per cent sign stands at its number"
     if path.suffix == ".html":
-        assert not re.search(r"\| ?format\(|\.format\(", text), "figures are shown by the filters of app/core/figures"
+        assert not re.search(r"\| ?format\(|\.format\(", text), (
+            "figures go through app/core/number_format"
+        )
 
 
 GERMAN_ENGLISH = ("begin anew", "all told", "is told", "are told", "as it is told", "stands last", "stand last",

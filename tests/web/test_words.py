@@ -30,9 +30,7 @@ def test_no_page_says_what_the_field_says_better(path: Path) -> None:
     assert [words for words in GONE if words in text.lower()] == []
     assert not re.search(r"\d %(?!\})[\s.,;)<]", text), "a per cent sign stands at its number"
     if path.suffix == ".html":
-        assert not re.search(r"\| ?format\(|\.format\(", text), (
-            "figures go through app/core/number_format"
-        )
+        assert not re.search(r"\| ?format\(|\.format\(", text), "figures go through app/core/number_format"
 
 
 GERMAN_ENGLISH = ("begin anew", "all told", "is told", "are told", "as it is told", "stands last", "stand last",

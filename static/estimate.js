@@ -3,7 +3,7 @@
 
 const ROUNDS = 8, RESERVE = 2e9, TIGHT_USE = 0.97, TIGHT_RESERVE = 1e9, TIGHT_SEQUENCES = 32, BUSIEST = 0.95,
   CLOSE = 1e-4, MARGIN = 1.25, CHUNK = 8192;
-const LARGE_MEMORY = 70e9, STARTED = 256, STARTED_LARGE = 1024;
+const LARGE_MEMORY = 70e9, STARTED = 256, STARTED_LARGE = 1024, STARTED_OTHER = 2048;
 const COUNTS = [1, 2, 4, 8], MACHINE = 8, MOST_IN_FLIGHT = 1024, HOURS_PER_MONTH = 730, HALVINGS = 4;
 const SHAPE = ["layers", "hidden", "context", "mixer_parameters", "shared_parameters", "head_parameters",
   "other_parameters",
@@ -59,7 +59,12 @@ export const basis = (families, groups, kind, engine, generation, precision) => 
     factors: [Math.exp(shared), 1] };
 };
 
-export const mostRunning = (l, c) => l.max_running || (c.memory >= LARGE_MEMORY ? STARTED_LARGE : STARTED) * l.data;
+export const mostRunning = (l, c) => {
+  if (l.max_running) return l.max_running;
+  if (l.engine === "sglang") return STARTED_OTHER;
+  if (l.engine === "trtllm") return STARTED_OTHER * l.data;
+  return (c.memory >= LARGE_MEMORY && (c.flops8 > 0 || c.amd) ? STARTED_LARGE : STARTED) * l.data;
+};
 
 export const sequencesThatFit = (c, l, stored, sequence, k) => {
   const usual = c.memory * k.memory_use - stored - RESERVE;
@@ -178,7 +183,7 @@ export const terms = (s, c, l, prompt, output, k, bytes, offsets = [1, 1]) => {
   const sequence = Math.max(kvElements(s, middle, l.tensor) * l.kv_bytes + state, 1);
   const most = Math.min(sequencesThatFit(c, l, stored, sequence, k), mostRunning(l, c));
 
-  const fix = fixed(s, c, l, pace, k);
+  const fix = fixed(s, c, l, pace, k), stages = (1 + k.bubble * (l.pipeline - 1)) / l.pipeline;
   const alone = prefill * l.data ** k.data_prompts * k.first * ((s.latent ? k.first_latent : 1)
     * (s.experts ? k.first_experts : 1));
   const begin = k.first_fixed + k.first_launch * (l.engine === "sglang" ? k.first_sglang : 1) * (fix + hop);
@@ -191,26 +196,37 @@ export const terms = (s, c, l, prompt, output, k, bytes, offsets = [1, 1]) => {
     cache_one: Math.max((sequence + state) / (bandwidth * k.stream_cache), fresh / l.tensor / attentionFlops),
     request: k.request * pace, alone, begin, queue: k.queue * (l.engine === "sglang" ? k.queue_sglang : 1),
     burst: k.burst * (l.engine === "trtllm" ? k.burst_trtllm : 1), together: k.burst_tokens / prompt,
-    interleave: k.interleave * (l.engine === "sglang" ? k.interleave_sglang : 1) * (1 + k.bubble * (l.pipeline - 1))
-      / l.pipeline,
+    interleave: k.interleave * stages * (l.engine === "sglang" ? k.interleave_sglang : 1),
+    work: k.interleave * stages * prefill, shared: stages,
     offset: offsets[0], first_offset: offsets[1],
   };
 };
 
-const stepParts = (t, running, k) => {
+const stepParts = (t, running, others, k) => {
   const o = t.offset, together = Math.max(running / t.pipeline, 1), rank = Math.max(together / t.data, 1);
   const hit = t.miss ? t.experts * (1 - Math.exp(t.miss * together ** k.routing)) : t.experts;
   const read = t.always + t.one_expert * hit;
   const computed = t.token_compute * together;
-  const prompts = t.interleave * Math.max(running - 1, 0) / t.output * t.prefill;
+  const prompts = t.interleave * others / t.output * t.prefill;
   const weights = Math.sqrt(read * read + computed * computed);
   return [o * read, o * t.cache_one * rank, o * (weights - read), o * (t.hop + t.token_link * rank), o * t.fixed,
     o * t.request * rank, o * prompts];
 };
 
+// Seconds that each request takes of an engine however many are there, and how much its prompt counts then
+const leastOf = (t, k) => {
+  const token = t.token_compute + (t.cache_one + t.token_link + t.request) / t.data;
+  const answer = t.offset * (t.output - 1) * token / t.pipeline;
+  let one = 0;
+  for (const part of stepParts(t, 1, 0, k)) one += part;
+  const alone = t.first_offset * (t.alone + t.begin) + one * (t.output - 1);
+  const work = Math.min(t.offset * t.work, alone - answer);
+  return [work + answer, t.work ? work / (t.offset * t.work) : 1];
+};
+
 // Running sequences, seconds to the first token and of a step, and its parts, with so many requests that have a place
 const inFlight = (t, flight, rate, k) => {
-  const others = Math.max(flight - 1, 0);
+  const others = Math.max(flight - 1, 0), share = rate ? 1 : others / flight;
   let ahead = 0, late = 0.5;
   if (rate) {
     const busy = Math.min(rate * t.prefill, BUSIEST);
@@ -219,19 +235,22 @@ const inFlight = (t, flight, rate, k) => {
     ahead = t.queue * others ** k.queue_growth + t.burst * Math.min(others, t.together);
     late = k.first_step * others / (others + 1);
   }
-  const prompt = t.alone * (1 + ahead) + t.begin + k.first_request * flight;
+  const prompt = t.alone * (1 + ahead * t.shared) + t.begin + k.first_request * flight;
   if (t.output === 1) late = 0;
-  let running = flight, own = 0, step = 0, parts = [];
+  const [least, eased] = leastOf(t, k);
+  let running = flight, own = 0, step = 0, decoding = 0, parts = [];
   for (let round = 0; round < ROUNDS; round++) {
-    parts = stepParts(t, running, k);
+    parts = stepParts(t, running, running * (share * eased), k);
     step = 0;
     for (const part of parts) step += part;
+    decoding = step * (t.output - 1);
     own = t.first_offset * (prompt + late * step);
-    const decoding = step * (t.output - 1);
-    if (!decoding) own = Math.max(own, flight * t.prefill);
     running = flight * decoding / (own + decoding);
   }
-  return [running, own, step, parts];
+  const slow = flight * least / (own + decoding);
+  if (slow <= 1) return [running, own, step, parts];
+  parts[6] += step * (slow - 1);
+  return [running, own * slow, step * slow, parts];
 };
 
 // Requests in flight when so many arrive a second, at most those that fit; the rate that is served then; false where

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from app.benchmarks.measured import every_row, shipped_shapes
 from app.benchmarks.rows import Question, question
@@ -93,7 +94,14 @@ def load_rows() -> tuple[Row, ...]:
 @cache
 def sealed() -> frozenset[tuple[str, ...]]:
     """The campaigns that were chosen before fitting and take no part in it until the release."""
-    return frozenset(tuple(campaign) for campaign in json.loads(SEALED.read_text(encoding="utf-8"))["campaigns"])
+    return frozenset(tuple(campaign) for campaign in sealed_set()["campaigns"])
+
+
+@cache
+def sealed_set() -> dict[str, Any]:
+    """The file of sealed campaigns: ``release``, the days it was ``named_on`` and ``opened_on``, ``campaigns``."""
+    found: dict[str, Any] = json.loads(SEALED.read_text(encoding="utf-8"))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,10 @@ from typing import Any
 
 from app import __version__
 from app.benchmarks.measured import shipped_shapes
-from app.benchmarks.predict import added
+from app.benchmarks.predict import added, columns, predict
 from app.benchmarks.rows import question
 from app.estimate.constants import FITTED, fitted
 from app.estimate.inputs import EstimateError
-from app.estimate.offsets import basis
-from app.estimate.speed import estimate
 
 START = "0" * 64
 """What the first line is chained to."""
@@ -39,7 +37,7 @@ PREDICTED = (
 _PARTS = {"version": str, "constants": str, "inputs": dict, "predicted": dict, "outcome": dict}
 """What the content of a line has at least, and of which kind."""
 _KEPT = ("constants", "offsets", "ranges")
-_FORMULAS = ("cards", "inputs", "memory", "offsets", "shape", "speed", "terms")
+_FORMULAS = ("cards", "inputs", "memory", "offsets", "prediction_range", "shape", "speed", "terms")
 """The modules of ``app/estimate`` whose code decides what is computed."""
 
 
@@ -142,19 +140,21 @@ def replayed(body: Mapping[str, Any], constants: Mapping[str, str]) -> tuple[str
     if kept is None or digest(kept) != body["constants"]:
         return "the constants it was made with are gone or changed", text
     try:
-        again = _predicted_tpot_ms(body["inputs"], json.loads(kept))
+        again = _predicted_again(body["inputs"], json.loads(kept))
     except EstimateError as error:
         return f"its inputs can't be read any more: {error.message}", text
     except KeyError as error:
         return "", f"{text}; today's formulas need {error}, which those of version {body['version']} did not have"
-    if abs(again - float(predicted["predicted_tpot_ms"])) <= SAME + SAME * again:
+    other = [name for name in PREDICTED if not _is_same(predicted[name], again[name])]
+    if not other:
         return "", text
+    today = f"{other[0]} {again[other[0]]}"
     if body["version"] != __version__ or body.get("formulas") != formulas_now():
         return "", (
-            f"{text}; today's formulas predict {again:.4f} with the constants of that day, version {body['version']} "
+            f"{text}; today's formulas predict {today} with the constants of that day, version {body['version']} "
             f"wrote it with other formulas"
         )
-    return f"computed again it is {again:.4f} ms", text
+    return f"computed again it is {today}", text
 
 
 def checked(lines: Iterable[Line], constants: Mapping[str, str], only: int | None = None) -> list[Checked]:
@@ -199,8 +199,14 @@ def in_range_or_unreadable(body: str) -> bool | None:
         return None
 
 
-def _predicted_tpot_ms(row: Mapping[str, str], known: Mapping[str, Any]) -> float:
-    """The time per output token of ``row`` in milliseconds, by the constants and offsets ``known`` then."""
-    ask = question(row, shipped_shapes())
-    rests = basis(known["offsets"], ask.family, ask.group)
-    return estimate(ask.shape, ask.card, ask.layout, ask.traffic, known["constants"], rests.factors).tpot * 1e3
+def _predicted_again(row: Mapping[str, str], known: Mapping[str, Any]) -> dict[str, str]:
+    """What is predicted of ``row`` by the constants, offsets and ranges ``known`` then."""
+    return columns(predict(question(row, shipped_shapes()), known))
+
+
+def _is_same(written: str, again: str) -> bool:
+    """True if two cells are the same word, or numbers that differ by no more than rounding."""
+    try:
+        return abs(float(written) - float(again)) <= SAME + SAME * float(again)
+    except ValueError:
+        return written == again

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from app.benchmarks.measured import shipped_shapes
 from app.benchmarks.rows import Question, question
 from app.core.errors import InferenceBenchError
 from app.estimate.constants import fitted
 from app.estimate.inputs import EstimateError
+from app.estimate.offsets import basis
 from app.estimate.prediction_range import Stretch, step_range, stretch
 from app.estimate.speed import Speed, estimate
 
@@ -38,38 +39,46 @@ class Prediction:
     ttft: tuple[float, float]
 
 
-def ranged(speed: Speed, rests_on: str, by: Stretch = float) -> Prediction:
-    """A speed with the ranges that go with what it rests on and with how busy the GPUs are; ``by`` is how an error of
-    the steps carries to the time per token."""
-    low, high = step_range(fitted()["ranges"], speed, rests_on, by)
-    first_low, first_high = fitted()["ranges"]["ttft"][rests_on]
+def ranged(
+    speed: Speed, rests_on: str, by: Stretch = float, ranges: Mapping[str, Any] | None = None
+) -> Prediction:  # fmt: skip
+    """A speed with the ranges that go with what it rests on and with how busy the GPUs are, those of now where none
+    are given; ``by`` is how an error of the steps carries to the time per token."""
+    ranges = ranges or fitted()["ranges"]
+    low, high = step_range(ranges, speed, rests_on, by)
+    first_low, first_high = ranges["ttft"][rests_on]
     return Prediction(
         speed, rests_on, (speed.tpot * low, speed.tpot * high), (speed.ttft * first_low, speed.ttft * first_high)
     )
 
 
-def predict(ask: Question) -> Prediction:
-    """The prediction for a row: physics, with the offset of its group. Raises :class:`EstimateError` where the model
-    does not fit."""
-    known = ask.basis()
-    speed = estimate(ask.shape, ask.card, ask.layout, ask.traffic, fitted()["constants"], known.factors)
+def predict(ask: Question, known: Mapping[str, Any] | None = None) -> Prediction:
+    """The prediction for a row: physics, with the offset of its group; by the constants, offsets and ranges ``known``,
+    those of now where none are given. Raises :class:`EstimateError` where the model does not fit."""
+    known = known or fitted()
+    rests = basis(known["offsets"], ask.family, ask.group)
+    speed = estimate(ask.shape, ask.card, ask.layout, ask.traffic, known["constants"], rests.factors)
     if not speed.fits:
         raise EstimateError(
             "gpu",
             f"does not fit: {speed.weights / 1e9:.0f} GB of weights and {speed.kv_sequence / 1e9:.1f} GB of cache for "
             f"one sequence on each GPU of {ask.card.memory / 1e9:.0f} GB; use more GPUs or fewer bits",
         )
-    by = stretch(ask.shape, ask.card, ask.layout, ask.traffic, fitted()["constants"], known.factors)
-    return ranged(speed, known.rests_on, by)
+    by = stretch(ask.shape, ask.card, ask.layout, ask.traffic, known["constants"], rests.factors)
+    return ranged(speed, rests.rests_on, by, known["ranges"])
 
 
 def added(row: Mapping[str, str | None]) -> dict[str, str]:
     """The columns that a row gains: a prediction, or the reason why there is none. One output token has no time per
     token."""
     try:
-        found = predict(question(row, shipped_shapes()))
+        return columns(predict(question(row, shipped_shapes())))
     except EstimateError as error:
         return dict.fromkeys(ADDED, "") | {"error": error.message}
+
+
+def columns(found: Prediction) -> dict[str, str]:
+    """A prediction as the columns :data:`ADDED`."""
     speed = found.speed
     values = {"predicted_ttft_ms": speed.ttft, "ttft_low_ms": found.ttft[0], "ttft_high_ms": found.ttft[1]}
     if speed.tpot:

@@ -73,10 +73,15 @@ def write() -> int:
     return len(kept["lines"]) - len(shipped()["lines"])
 
 
-def summary() -> dict[str, int]:
-    """``judged`` lines and those whose range ``held`` the time per token."""
-    bodies = [json.loads(line["body"]) for line in shipped()["lines"]]
-    return {"judged": len(bodies), "held": sum(map(is_in_range, bodies))}
+def summary() -> dict[str, Any]:
+    """``judged`` lines and those whose range ``held`` the time per token; the number of ``lines`` and the ``head``, the
+    hash of the last: what tells that none was cut off the end."""
+    lines = shipped()["lines"]
+    bodies = [json.loads(line["body"]) for line in lines]
+    return {
+        "judged": len(bodies), "held": sum(map(is_in_range, bodies)), "lines": len(lines),
+        "head": lines[-1]["hash"] if lines else "",
+    }  # fmt: skip
 
 
 def verify(only: int | None = None, kept: Mapping[str, Any] | None = None) -> list[Checked]:

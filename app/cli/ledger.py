@@ -22,13 +22,18 @@ def verify(line: Annotated[int | None, whole()] = None, /, *, shipped: bool = Fa
         shipped: only the lines of shipped rows
     """
     found = []
+    heads = {"shipped ": shipped_ledger.summary()["head"]}
     if not shipped:
         open_database(settings)
         found = [("", checked) for checked in engine.run(ledger.verify(line))]
+        heads = {"": engine.run(ledger.summary())["head"], **heads}
     if shipped or line is None:
         found += [("shipped ", checked) for checked in shipped_ledger.verify(line)]
     for name, checked in found:
         print(f"{name}{checked.line} {checked.day} {checked.fault or 'holds'}: {checked.text}")
+    for name, head in heads.items():
+        if head:
+            print(f"{name}chain ends with {head}")
     wrong = sum(bool(checked.fault) for _, checked in found)
     empty = sum(checked.empty for _, checked in found)
     print(f"{len(found)} {'line' if len(found) == 1 else 'lines'}, {empty} empty, {wrong} wrong")

@@ -13,16 +13,23 @@ TIGHT_USE, TIGHT_RESERVE, TIGHT_SEQUENCES = 0.97, 1e9, 32
 the memory, with this smaller reserve in bytes, as measured set-ups are."""
 
 LARGE_MEMORY = 70e9
-STARTED, STARTED_LARGE = 256, 1024
-"""An engine's default limit of sequences at once, on each data parallel rank: ``max_num_seqs`` of vLLM is 256, and
-1,024 on GPUs with 70 GB and more (its engine arguments). Measured set-ups that run more were configured so."""
+STARTED, STARTED_LARGE, STARTED_OTHER = 256, 1024, 2048
+"""An engine's default limit of sequences at once. On each data parallel rank ``max_num_seqs`` of vLLM, 256, and 1,024
+on GPUs with 70 GB and more but for the A100 (its tests of engine arguments), and ``max_batch_size`` of TensorRT-LLM,
+2,048 (trtllm-build); in all ``max_running_requests`` of SGLang, 2,048 at least (its model runner). Measured set-ups
+that run more were configured so."""
 
 
 def most_running(layout: Layout, card: Card) -> float:
     """The engine's own limit of sequences at once, regardless of memory."""
     if layout.max_running:
         return float(layout.max_running)
-    return float((STARTED_LARGE if card.memory >= LARGE_MEMORY else STARTED) * layout.data)
+    if layout.engine == "sglang":
+        return float(STARTED_OTHER)
+    if layout.engine == "trtllm":
+        return float(STARTED_OTHER * layout.data)
+    large = card.memory >= LARGE_MEMORY and (card.flops8 > 0 or card.amd)
+    return float((STARTED_LARGE if large else STARTED) * layout.data)
 
 
 def weight_bytes_per_gpu(shape: Shape, layout: Layout) -> tuple[float, float, float, float]:

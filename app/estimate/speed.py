@@ -106,8 +106,8 @@ def experts_hit(experts: float, miss: float, together: float, routing: float) ->
     return experts * (1 - exp(miss * together**routing)) if miss else float(experts)
 
 
-def _step(t: Terms, running: float, k: Mapping[str, float]) -> Parts:
-    """The parts of one step with ``running`` sequences.
+def _step(t: Terms, running: float, others: float, k: Mapping[str, float]) -> Parts:
+    """The parts of one step with ``running`` sequences, of which each sees ``others``.
 
     Reading and arithmetic overlap: a roofline (Williams et al., 2009) with its corner rounded. Prompts of other
     requests are computed in between (arXiv:2308.16369). The stages of a pipeline work on different prompts at the same
@@ -118,12 +118,22 @@ def _step(t: Terms, running: float, k: Mapping[str, float]) -> Parts:
     rank = max(together / t.data, 1.0)
     read = t.always + t.one_expert * experts_hit(t.experts, t.miss, together, k["routing"])
     compute = t.token_compute * together
-    prompts = t.interleave * max(running - 1, 0.0) / t.output * t.prefill
+    prompts = t.interleave * others / t.output * t.prefill
     weights = sqrt(read * read + compute * compute)
     return Parts(
         o * read, o * t.cache_one * rank, o * (weights - read), o * (t.hop + t.token_link * rank), o * t.fixed,
         o * t.request * rank, o * prompts,
     )  # fmt: skip
+
+
+def _least(t: Terms, k: Mapping[str, float]) -> tuple[float, float]:
+    """Seconds that each request takes of an engine however many are there: what no batch shares, its prompt and its
+    tokens' arithmetic, cache and exchange. At most what one alone takes; and how much its prompt counts then."""
+    token = t.token_compute + (t.cache_one + t.token_link + t.request) / t.data
+    answer = t.offset * (t.output - 1) * token / t.pipeline
+    alone = t.first_offset * (t.alone + t.begin) + sum(_step(t, 1.0, 0.0, k)) * (t.output - 1)
+    work = min(t.offset * t.work, alone - answer)
+    return work + answer, work / (t.offset * t.work) if t.work else 1.0
 
 
 def _in_flight(t: Terms, flight: float, rate: float, k: Mapping[str, float]) -> tuple[float, float, float, Parts]:
@@ -133,29 +143,37 @@ def _in_flight(t: Terms, flight: float, rate: float, k: Mapping[str, float]) -> 
     law). It is approached from above, so each round keeps the order of loads: more requests in flight are never
     faster. Where each answer is followed by the next request (``rate`` is 0), a share of the other requests' prompts
     comes before a request's own; another share arrives with it and fills the same step, up to the number of tokens
-    that an engine computes together; and the request arrives when the next steps are already under way. Random
-    arrivals (``rate`` per second) wait as in a queue with equal service times (Pollaczek-Khinchine: half of b/(1-b)
-    services, where b is the share of time that prompts take) and for half a step.
+    that an engine computes together; and the request arrives when the next steps are already under way. What it sees
+    of those that decode is what is there without it: a share 1 - 1/flight of them (arrival theorem: Reiser and
+    Lavenberg, Journal of the ACM 27, 1980). Random arrivals (``rate`` per second) see all that decode, and wait as in a
+    queue with equal service times (Pollaczek-Khinchine: half of b/(1-b) services, where b is the share of time that
+    prompts take) and for half a step. However the work of all in flight falls on waiting and decoding, it is done once:
+    none is faster than what no batch shares takes for all of them.
     """
     others = max(flight - 1, 0.0)
+    share = 1.0 if rate else others / flight
     if rate:
         busy = min(rate * t.prefill, BUSIEST)
         ahead, late = busy / (1 - busy) / 2, 0.5
     else:
         ahead = t.queue * others ** k["queue_growth"] + t.burst * min(others, t.together)
         late = k["first_step"] * others / (others + 1)
-    prompt = t.alone * (1 + ahead) + t.begin + k["first_request"] * flight
+    prompt = t.alone * (1 + ahead * t.shared) + t.begin + k["first_request"] * flight
     if t.output == 1:
         late = 0.0
+    least, eased = _least(t, k)
+    share *= eased
     running, own, step, parts = flight, 0.0, 0.0, NO_PARTS
     for _ in range(ROUNDS):
-        parts = _step(t, running, k)
+        parts = _step(t, running, running * share, k)
         step = sum(parts)
-        own = t.first_offset * (prompt + late * step)
         decoding = step * (t.output - 1)
-        if not decoding:
-            own = max(own, flight * t.prefill)
+        own = t.first_offset * (prompt + late * step)
         running = flight * decoding / (own + decoding)
+    slow = flight * least / (own + decoding)
+    if slow > 1:
+        parts = parts._replace(prompts_of_others=parts.prompts_of_others + step * (slow - 1))
+        own, step = own * slow, step * slow
     return running, own, step, parts
 
 
@@ -218,6 +236,6 @@ def estimate(
 FORMULAS = (
     terms, attention_flop, kv_elements, weight_bytes_per_gpu, memory, most_running, _flops, _compute, _unpacking,
     _fixed, _link, _first,
-    experts_hit, _step, _in_flight, at,
+    experts_hit, _step, _least, _in_flight, at,
 )  # fmt: skip
 """What the methodology page tells, by their docstrings."""

@@ -24,7 +24,9 @@ class Terms:
 
     ``alone`` is a lone prompt's arithmetic, ``begin`` the launch of its kernels. Of the other requests in flight a
     share ``queue`` has prompts that stand before it; of those that go into the same step, at most ``together``, a
-    share ``burst`` comes with it and is computed before any of them is answered.
+    share ``burst`` comes with it and is computed before any of them is answered. ``work`` is what a prompt takes of an
+    engine's time, of which ``interleave`` of its arithmetic holds up those that decode; ``shared`` is what a prompt
+    takes of the pipeline, whose stages work on different ones.
     ``offset`` and ``first_offset`` are what measurements of the same group say of a step's and of a first token's time.
     """
 
@@ -51,6 +53,8 @@ class Terms:
     burst: float
     together: float
     interleave: float
+    work: float
+    shared: float
     offset: float
     first_offset: float
 
@@ -214,7 +218,8 @@ def terms(
     alone, begin = _first(shape, layout, prefill, fixed + hop, k)
     one_expert = expert * pipeline * shape.expert_layers / (bandwidth * k["stream_experts"])
     one_expert *= (k["imbalance"] if layout.experts_split else 1.0) * _unpacking(card, layout.precision, k)
-    between = (k["interleave_sglang"] if engine == "sglang" else 1.0) * (1 + k["bubble"] * (pipeline - 1)) / pipeline
+    stages = (1 + k["bubble"] * (pipeline - 1)) / pipeline
+    between = k["interleave"] * stages * (k["interleave_sglang"] if engine == "sglang" else 1.0)
     return Terms(
         output=output, pipeline=pipeline, data=data, experts=shape.experts,
         stored=stored, sequence=sequence, most=min(most, most_running(layout, card)),
@@ -226,5 +231,6 @@ def terms(
         request=k["request"] * pace, alone=alone, begin=begin,
         queue=k["queue"] * (k["queue_sglang"] if engine == "sglang" else 1.0),
         burst=k["burst"] * (k["burst_trtllm"] if engine == "trtllm" else 1.0), together=k["burst_tokens"] / prompt,
-        interleave=k["interleave"] * between, offset=offsets[0], first_offset=offsets[1],
+        interleave=between, work=k["interleave"] * stages * prefill, shared=stages,
+        offset=offsets[0], first_offset=offsets[1],
     )  # fmt: skip

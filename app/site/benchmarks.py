@@ -167,6 +167,7 @@ def _accuracy() -> dict[str, Any]:
         "groups": found["groups"],
         "worst": found["worst"],
         "regret": found["regret"],
+        "sealed": accuracy.sealed_set(),
         "sealed_rows": fitted()["sealed"]["all"]["rows"],
         "doubtful": len(accuracy.doubtful()),
         "sealed_rests_on": [(RESTS_ON[key], errors) for key, errors in fitted()["sealed"]["rests_on"].items()],

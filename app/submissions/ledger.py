@@ -4,6 +4,8 @@ Each line is chained to the one before (:mod:`app.benchmarks.ledger_lines`). Its
 deleted with its report; the line stays, empty, so that the chain holds.
 """
 
+from typing import Any
+
 from app.benchmarks.ledger_lines import (
     START,
     Checked,
@@ -42,15 +44,18 @@ async def write(report: Submission) -> None:
     await ledger_store.keep_entry(line, report.id, report.version, body)
 
 
-async def summary() -> dict[str, int]:
+async def summary() -> dict[str, Any]:
     """``judged`` lines that can be read, those whose range ``held`` the time per token, and ``withdrawn`` ones, whose
     report was withdrawn, corrected or refused. Only what is published is judged: reports that wait or are frozen are
-    not."""
-    rows = await ledger_store.judged()
+    not. The number of ``lines`` and the ``head``, the hash of the last, tell that none was cut off the end."""
+    rows, last = await ledger_store.judged(), await ledger_store.last_line()
     bodies = [row.body for row in rows if row.body and row.state == "approved" and not row.restricted]
     found = [within for body in bodies if (within := in_range_or_unreadable(body)) is not None]
     withdrawn = sum(row.body is None for row in rows)
-    return {"judged": len(found), "held": sum(found), "withdrawn": withdrawn}
+    return {
+        "judged": len(found), "held": sum(found), "withdrawn": withdrawn,
+        "lines": last.line if last else 0, "head": last.hash if last else "",
+    }  # fmt: skip
 
 
 async def verify(only: int | None = None) -> list[Checked]:

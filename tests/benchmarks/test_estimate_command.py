@@ -124,11 +124,25 @@ def test_a_missing_file_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         ("RedHatAI/Qwen3-32B-quantized.w4a16", "int4"), ("RedHatAI/Qwen3-32B-quantized.w8a8", "int8"),
             ("RedHatAI/Qwen3-32B-FP8-dynamic", "fp8"), ("x/Qwen3-32B-bnb-4bit", "int4"),
         ("x/Qwen3-32B-GPTQ", "int4"), ("unsloth/Qwen3-32B-Q4_K_M-GGUF", "q4_k_m"),
+        ("qwen/qwen3-32b-awq", "int4"), ("x/Qwen3-32B-int4", "int4"), ("x/Qwen3-32B-w4a16", "int4"),
+            ("x/qwen3-32b-mxfp4", "mxfp4"), ("RedHatAI/Qwen3-32B-FP8-KV", "fp8"),
+            ("Intel/Qwen3-32B-int4-sym-inc", "int4"),
+        ("amd/Qwen3-32B-WMXFP4-AMXFP4-KVFP8-Scale-UINT8-SQ", "mxfp4"),
     ],
 )  # fmt: skip
 def test_a_variant_that_names_its_format_is_estimated_in_it(tmp_path: Path, model: str, precision: str) -> None:
     named, stated = predict(tmp_path, {**GOOD, "model": model, "precision": ""}, {**GOOD, "model": "Qwen/Qwen3-32B",
         "precision": precision})  # fmt: skip
+    assert (named["error"], stated["error"]) == ("", "")
+    assert named["predicted_tpot_ms"] == stated["predicted_tpot_ms"]
+
+
+@pytest.mark.parametrize("model", ["nvidia/Qwen3-32B-NVFP4", "x/qwen3-32b-nvfp4", "RedHatAI/Qwen3-32B-NVFP4A16",
+    "nvidia/Qwen3-32B-FP4"])  # fmt: skip
+def test_a_variant_in_four_bits_of_blackwell_is_estimated_in_them(tmp_path: Path, model: str) -> None:
+    b200 = {**GOOD, "gpu": "B200"}
+    named, stated = predict(tmp_path, {**b200, "model": model, "precision": ""}, {**b200, "model": "Qwen/Qwen3-32B",
+        "precision": "nvfp4"})  # fmt: skip
     assert (named["error"], stated["error"]) == ("", "")
     assert named["predicted_tpot_ms"] == stated["predicted_tpot_ms"]
 

@@ -1,11 +1,14 @@
 """What measurements of the same kind do to a prediction, and what it is said to rest on."""
 
+from collections import defaultdict
 from dataclasses import replace
-from math import log
+from math import exp, expm1, log
+from statistics import fmean, median
 
 import pytest
 
 from app.benchmarks.accuracy import Row, every
+from app.benchmarks.calibration_report import calibration_report
 from app.benchmarks.folds import FAMILY_SHRINK, FULL, FULL_FIRST, offsets
 from app.benchmarks.measured import shipped_shapes
 from app.benchmarks.predict import predict
@@ -74,6 +77,23 @@ def test_an_offset_moves_the_times_of_the_prediction() -> None:
     told = predict(ask).speed
     assert told.tpot / plain.tpot == pytest.approx(factors[0], rel=0.03)
     assert told.ttft / plain.ttft == pytest.approx(factors[1], rel=0.05)
+
+
+def test_one_row_of_ones_own_narrows_the_error_of_the_others_and_the_range_told_holds() -> None:
+    # the calculator draws a page by the root of measured over predicted, and tells the range of what was measured
+    by_group: dict[str, list[float]] = defaultdict(list)
+    for row, told in zip(every(), calibration_report()["rows"], strict=False):
+        if row.tpot:
+            by_group[row.ask.group].append(log(row.tpot / told[0]))
+    errors: dict[float, list[float]] = {0.0: [], 0.5: []}
+    for lies in (found for found in by_group.values() if len(found) >= 3):
+        for i in range(0, len(lies), max(1, len(lies) // 8)):
+            for counts, found in errors.items():
+                found += [lie - counts * lies[i] for j, lie in enumerate(lies) if j != i]
+    before, after = (median(abs(expm1(-lie)) for lie in found) for found in errors.values())
+    assert after < before * 0.9
+    low, high = fitted()["ranges"]["tpot"]["measured"]
+    assert 0.76 <= fmean(low <= exp(lie) <= high for lie in errors[0.5]) <= 0.86
 
 
 def test_generations_run_the_same_kernels() -> None:

@@ -189,10 +189,16 @@ def test_random_arrivals_wait_half_a_service_where_half_of_the_time_is_busy() ->
 
 
 def test_what_arrives_faster_than_it_is_served_is_told_and_runs_as_many_as_an_engine_starts() -> None:
-    # vLLM, engine arguments: max_num_seqs, 256 on small cards and 1,024 on large ones unless told otherwise
-    small = replace(card(1000, 1e6), memory=48e9)
-    for gpu, most in ((small, 256), (card(1000, 1e6), 1024)):
-        found = speed.estimate(plain(10**9), gpu, BF16, Traffic(1, 1000, rate=1e6), IDEAL)
+    # vLLM, engine arguments: max_num_seqs, 256 on small cards and the A100, 1,024 on large ones unless told otherwise;
+    # trtllm-build: max_batch_size 2,048; SGLang's model runner: 2,048 for all ranks together
+    small, large = replace(card(1000, 1e6), memory=48e9), replace(card(1000, 1e6), flops8=2e18)
+    ranks = replace(BF16, data=2)
+    for gpu, layout, most in (
+        (small, BF16, 256), (card(1000, 1e6), BF16, 256), (large, BF16, 1024), (large, ranks, 2048),
+        (small, replace(BF16, engine="sglang"), 2048), (small, replace(ranks, engine="sglang"), 2048),
+        (small, replace(BF16, engine="trtllm"), 2048), (small, replace(ranks, engine="trtllm"), 4096),
+    ):  # fmt: skip
+        found = speed.estimate(plain(10**9), gpu, layout, Traffic(1, 1000, rate=1e7), IDEAL)
         assert not found.sustained
         assert found.running == pytest.approx(most, rel=1e-3)
     told = replace(BF16, max_running=40)
@@ -302,6 +308,14 @@ def test_one_output_token_has_no_time_per_token() -> None:
     assert (found.fits, found.tpot) == (True, 0)
     assert found.ttft > 0
     assert found.throughput == pytest.approx(4 / found.ttft)
+
+
+def test_prompts_that_wait_go_through_the_stages_one_behind_the_other() -> None:
+    # GPipe, section 2.2: a prompt takes all stages, those before it are ahead by a stage each
+    k = {**IDEAL, "queue": 0.5, "queue_growth": 1.0, "bubble": 0.1}
+    one, four = (terms.terms(plain(10**9), card(1e6, 100), Layout("bf16", 2.0, pipeline=n), 1000, 1, k) for n in (1, 4))
+    waits = [speed.at(t, Traffic(1000, 1, 11), k).ttft - t.alone for t in (one, four)]
+    assert waits[1] / waits[0] == pytest.approx(1.3 / 4, rel=1e-3)
 
 
 def test_each_further_stage_passes_the_step_on() -> None:

@@ -1,6 +1,7 @@
 """What must hold for every model, card and load."""
 
 from dataclasses import replace
+from random import Random
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -74,6 +75,32 @@ def test_a_busier_server_never_answers_sooner(
     assume(now.fits)
     assert then.ttft >= now.ttft
     assert then.tpot >= now.tpot * (1 - 1e-12)
+
+
+def test_one_request_more_never_lowers_what_is_served_and_never_speeds_an_answer_up() -> None:
+    draw = Random(20261130)
+    models, gpus = list(shipped_shapes().values()), [card for _, card in known_cards().values()]
+    steps, back = 0, []
+    while steps < 2_500:
+        layout = Layout(
+            draw.choice(["bf16", "int4", "fp8", "mxfp4"]), draw.choice([1.0, 2.0]),
+            draw.choice(["vllm", "sglang", "trtllm", "llama.cpp"]), draw.choice([1, 2, 4, 8]),
+            draw.choice([1, 1, 2, 4]), draw.choice([1, 1, 1, 4]), max_running=draw.choice([0, 0, 64]),
+        )  # fmt: skip
+        prompt, output = int(10 ** draw.uniform(0, 4.5)), int(10 ** draw.uniform(0, 4))
+        t = terms(draw.choice(models), draw.choice(gpus), layout, prompt, output, K)
+        if t.most < 1:
+            continue
+        near = max(1, int(t.most))
+        for load in (*(int(10 ** draw.uniform(0, 3.3)) for _ in range(4)), max(1, near - 1), near, near + 1):
+            now, then = (at(t, Traffic(prompt, output, float(n)), K) for n in (load, load + 1))
+            steps += 1
+            grown = (getattr(then, name) / (getattr(now, name) or 1.0) for name in ("throughput", "ttft", "tpot"))
+            back += [ratio for ratio in grown if 0 < ratio < 1 - 1e-6]
+            whole = [found.ttft + found.tpot * (output - 1) for found in (now, then)]
+            assert whole[1] <= whole[0] * ((load + 1) / load) ** 2 * (1 + 1e-9)
+    assert len(back) <= steps / 1_000
+    assert min(back, default=1.0) > 0.97
 
 
 @given(shapes, cards, layouts(), tokens, tokens, st.floats(0.9, 1.2), st.floats(1e-6, 0.1))

@@ -105,7 +105,7 @@ def test_steps_are_those_of_the_plain_prediction(model: str, layout: Layout, run
     shape, (_, card) = shapes[model.lower()], known_cards()["h200-sxm-141gb"]
     t = terms(shape, card, layout, 1000, 300, K, (1.2, 0.7))
     p = pace(t, shape, card, layout, 1000, 300, K)
-    assert step(p, running, running * 1150) == pytest.approx(sum(_step(t, running, K)[:6]), rel=1e-9)
+    assert step(p, running, running * 1150) == pytest.approx(sum(_step(t, running, running, K)[:6]), rel=1e-9)
     assert prompt_time(p, 1000) == pytest.approx(t.offset * t.interleave * t.prefill, rel=1e-9)
     assert p.lone * prompt_time(p, 1000) == pytest.approx(t.first_offset * t.alone, rel=1e-9)
 

@@ -111,6 +111,29 @@ def test_the_digest_of_formulas_is_of_what_they_compute(other: str, is_same: boo
     assert (ledger_lines.code_of(other) == ledger_lines.code_of(FORMULA)) is is_same
 
 
+@pytest.mark.parametrize("name", ["tpot_high_ms", "ttft_low_ms", "predicted_ttft_ms", "rests_on"])
+def test_a_range_that_was_widened_is_seen_though_every_hash_was_made_again(folder: Path, name: str) -> None:
+    one = engine.run(store.by_id(report()))
+    assert one
+    body = json.loads(ledger_lines.content_of(publish.as_row(one)))
+    digest, constants = ledger_lines.constants_now()
+    assert ledger_lines.replayed(body, {digest: constants})[0] == ""
+    body["predicted"][name] = "nothing" if name == "rests_on" else f"{float(body['predicted'][name]) * 1.5:.4f}"
+    assert name in ledger_lines.replayed(body, {digest: constants})[0]
+
+
+def test_lines_cut_off_the_end_leave_another_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for in_flight in ("8", "16"):
+        report(concurrency=in_flight)
+    before = engine.run(ledger.summary())
+    assert f"chain ends with {before['head']}" in verified(capsys)[1]
+    for table in ("ledger_entry", "ledger_line"):
+        change(folder, f"DELETE FROM {table} WHERE line = 2")
+    after = engine.run(ledger.summary())
+    assert (before["lines"], after["lines"]) == (2, 1)
+    assert before["head"] != after["head"]
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -175,7 +198,8 @@ def test_a_report_that_goes_leaves_an_empty_line_and_the_chain_holds(
 def test_the_range_that_held_is_counted_and_the_one_that_did_not(folder: Path) -> None:
     far = report(tpot_ms="999")
     main(["submissions", "approve", far])
-    assert engine.run(ledger.summary()) == {"judged": 1, "held": 0, "withdrawn": 0}
+    summary = engine.run(ledger.summary())
+    assert (summary["judged"], summary["held"], summary["withdrawn"]) == (1, 0, 0)
 
 
 def test_one_line_is_replayed_alone_and_one_that_is_not_there_is_told(

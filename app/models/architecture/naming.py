@@ -22,7 +22,7 @@ FAMILIES = (
 
 
 _VARIANT = re.compile(
-    r"[-_.](nvfp4|mxfp4|fp8|fp4|int4|int8|awq|gptq|w4a16|w4a8|w8a8|w8a16|int-4|int-8|4-?bits?|8-?bits?|nf4|bnb|unsloth|autoround|q4_k_[ms]|q5_k_[ms]|q4_0|q6_k|q8_0|g128|marlin|mlx|bf16|fp16|gguf|dynamic|static|pertensor|quantized|instruct|chat|it|base|"
+    r"[-_.](nvfp4|nvfp4a16|mxfp4|wmxfp4|amxfp4|kvfp8|kv|scale|uint8|sq|hqq|sym|inc|fp8|fp4|int4|int8|awq|gptq|w4a16|w4a8|w8a8|w8a16|int-4|int-8|4-?bits?|8-?bits?|nf4|bnb|unsloth|autoround|q4_k_[ms]|q5_k_[ms]|q4_0|q6_k|q8_0|g128|marlin|mlx|bf16|fp16|gguf|dynamic|static|pertensor|quantized|instruct|chat|it|base|"
     r"thinking|hf|\d{4})(?=$|[-_.])"
 )
 """Words in a name that distinguish weights, not architectures: storage format, fine-tuning, date."""
@@ -64,7 +64,7 @@ def same_architecture(model: str, known: Iterable[str]) -> str:
 
 
 _STATED = (
-    ("nvfp4", r"nvfp4"), ("mxfp4", r"mxfp4"), ("fp8", r"fp8"), ("int4", r"w4a16|w4a8|int-?4|4-?bits?|nf4"),
+    ("nvfp4", r"nvfp4|nvfp4a16"), ("mxfp4", r"w?mxfp4"), ("fp8", r"fp8"), ("int4", r"w4a16|w4a8|int-?4|4-?bits?|nf4"),
     ("int8", r"w8a8|w8a16|int-?8|8-?bits?"), ("nvfp4", r"fp4"), ("int4", r"awq|gptq|autoround"),
     ("q4_k_m", r"q4_k_[ms]|q4_k|q4_0"), ("q5_k_m", r"q5_k_[ms]|q5_k"), ("q6_k", r"q6_k"), ("q8_0", r"q8_0"), ("bf16",
         r"bf16"), ("fp16", r"fp16|f16"),

@@ -91,6 +91,7 @@ def web_of(data: Path, up: int) -> int:
     return 0
 
 
+@pytest.mark.timeout(120 + 60 * KILLS)
 def test_a_killed_supervisor_takes_everything_with_it_and_the_next_start_succeeds(data: Path) -> None:
     port = free_port()
     for _ in range(KILLS):
@@ -110,6 +111,7 @@ def test_a_killed_supervisor_takes_everything_with_it_and_the_next_start_succeed
     assert again.wait(30) == 0
 
 
+@pytest.mark.timeout(120 + 60 * KILLS)
 @pytest.mark.parametrize("who", ["web", "workers", "unixsocket"])
 def test_what_is_killed_again_and_again_comes_back_and_the_site_stays(data: Path, who: str) -> None:
     port = free_port()

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from string import ascii_uppercase
 from urllib.parse import unquote_plus
 
 from stdnum import iban, luhn, numdb
@@ -28,6 +29,8 @@ _NAMED_SSN = re.compile(r"(?i)(?:ssn|soc\w{0,9}\W{0,3}sec)\D{0,20}(\d{9})(?!\d)"
 _SSN = re.compile(r"(?<![\d.-])\d{3}( ?- ?|[ ./_\u00b7])\d{2}\1\d{4}(?![^\W_]|-|\.\d)", re.ASCII)
 _IBAN = re.compile(r"(?<!\w)(?=([A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}))", re.ASCII)
 """Text that may begin with an IBAN, even if words follow it directly."""
+_LETTERS_AS_DIGITS = {ord(letter): str(number) for number, letter in enumerate(ascii_uppercase, 10)}
+"""ISO 7064, as check digits of accounts are computed."""
 _GOVERNMENT = re.compile(
     r"(?<![\w.,])(?:[A-Za-z]{2}[ -]?(?:\d{2}[ -]?){3}[A-Da-d]"
     r"|(?<!\d{4}[ -])[2-9]\d{3}[ -]\d{4}[ -]\d{4}(?![ -]\d{4})|\d{17}[\dXx])(?!\w|[.,]\d)",
@@ -50,6 +53,8 @@ def plain(text: str, most: int, *, lines: bool = False) -> str:
     found = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
     if len(found) > most:
         raise TextError(f"is {len(found):,} characters long; at most {most:,} are kept")
+    if (found.replace("\n", " ") if lines else found).isprintable():
+        return found  # as nearly every text: none of it has to be looked at
     for at, character in enumerate(found):
         if character == "\n" and lines:
             continue
@@ -107,6 +112,8 @@ def _opened(text: str) -> str:
 
 def _folded(text: str) -> str:
     """The text with compatibility forms folded, digits, dashes and spaces in ASCII, and combining marks removed."""
+    if text.isascii():
+        return text
     found = []
     for character in unicodedata.normalize("NFKC", text):
         kind = unicodedata.category(character)
@@ -160,9 +167,12 @@ def _in_decimal(folded: str, start: int, end: int) -> bool:
 
 def _begins_with_iban(text: str) -> bool:
     """True if the text begins with an account number, whatever words follow."""
-    joined = re.sub(r"[ -]", "", text)
-    length = _iban_length(joined[:2].upper())
-    return 4 < length <= len(joined) and iban.is_valid(joined[:length])
+    joined = text.replace(" ", "").replace("-", "").upper()
+    length = _iban_length(joined[:2])
+    if not 4 < length <= len(joined):
+        return False
+    digits = f"{joined[4:length]}{joined[:4]}".translate(_LETTERS_AS_DIGITS)
+    return int(digits) % 97 == 1 and iban.is_valid(joined[:length])  # the check digits first: they are quick
 
 
 @lru_cache(maxsize=26 * 26)

@@ -109,7 +109,7 @@ def test_what_is_no_address_is_sent_nowhere(site: Site) -> None:
     "Content-Type: \xff\r\nContent-Length: 2\r\n\r\n{}",
 ])  # fmt: skip
 @pytest.mark.parametrize(
-    "path", ["/api/estimate", "/submit/experience", "/submit/benchmark", "/submissions", "/beacon"]
+    "path", ["/api/estimate", "/submit/experience", "/submit/benchmark", "/submissions", "/beacon", "/mcp"]
 )
 def test_a_body_that_is_cut_off_or_wrongly_framed_is_no_fault_of_ours(site: Site, path: str, body: str) -> None:
     with socket.create_connection(("127.0.0.1", site.port), timeout=5) as connection:

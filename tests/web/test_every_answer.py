@@ -23,11 +23,11 @@ SENT = {
     "cross-origin-opener-policy": "same-origin",
 }
 IN_PATH = {
-    "gpu": ["h100-80gb", "no-such-gpu"],
+    "gpu": ["h100-sxm-80gb", "no-such-gpu"],
     "provider": ["lambda", "nobody"],
-    "model": ["mistral-7b", "no-such-model"],
+    "model": ["meta-llama--llama-3.1-8b-instruct", "no-such-model"],
     "kind": ["price", "nothing"],
-    "policy": ["privacy-policy", "no-policy"],
+    "policy": ["privacy", "no-policy"],
     "version": ["2026-03-27", "1999-01-01", "x"],
     "receipt": ["ib-nothing"],
 }

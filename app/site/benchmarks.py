@@ -27,6 +27,7 @@ from app.estimate import (
     step_time,
 )
 from app.estimate.constants import CONSTANTS, fitted
+from app.estimate.fixed import FIXED
 from app.estimate.offsets import RESTS_ON
 from app.estimate.shape import shape_of
 from app.estimate.simulation_errors import judged
@@ -227,6 +228,7 @@ async def constants(ask: Ask) -> Answer:
     body = render(
         "benchmarks/constants.html", settings=ask.settings, path="/methodology", canonical="/methodology/constants",
         fitted=fitted(), constants=[(constant, fitted()["constants"][constant.name]) for constant in CONSTANTS],
+        fixed=FIXED,
         title="Constants of predictions",
         description="Every constant that predictions are made with: its fitted and expected value, unit and source.",
     )  # fmt: skip

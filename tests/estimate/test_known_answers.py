@@ -7,9 +7,10 @@ import pytest
 
 from app.benchmarks.measured import shipped_shapes
 from app.catalog.facts import gpus
-from app.estimate import memory, speed, terms
+from app.estimate import cards, memory, queueing, speed, terms
 from app.estimate.cards import card_of
 from app.estimate.constants import CONSTANTS
+from app.estimate.fixed import FIXED
 from app.estimate.inputs import WEIGHT_BYTES, Card, Layout, Traffic, kv_bytes
 from app.estimate.plan import Found, Need, cost
 from app.estimate.shape import Shape, Span
@@ -367,3 +368,14 @@ def test_a_card_has_binary_gigabytes_and_dense_figures() -> None:
     h100 = card_of(gpus()["h100-sxm-80gb"])  # NVIDIA H100 datasheet, halved for no sparsity
     assert (h100.memory, h100.flops16, h100.flops8) == (80 * GIB, 989e12, 1979e12)
     assert math.isclose(h100.bandwidth, 3.35e12)
+
+
+def test_every_number_of_the_formulas_that_is_not_fitted_is_told() -> None:
+    technical = {"ROUNDS", "CLOSE", "LARGE_MEMORY", "WAIT_POINTS", "MOST_STATES", "NEGLIGIBLE"}
+    told = {fixed.name: fixed.value for fixed in FIXED}
+    for module in (cards, memory, queueing, speed, terms):
+        for name, value in vars(module).items():
+            if name.isupper() and isinstance(value, int | float) and value != GIB and name not in technical:
+                assert told[name] in (value, value / 1e9), name
+    assert {name.removeprefix("PACE, ") for name in told if name.startswith("PACE, ")} == set(cards.PACE)
+    assert all(fixed.source for fixed in FIXED)

@@ -126,7 +126,10 @@ os._exit(9)
 """
     subprocess.run([sys.executable, "-c", code, str(home.database_path)], check=False)
     assert Path(f"{home.database_path}-wal").stat().st_size > 0
-    assert len(reports(home.database_path)) == 10
+    for suffix in ("", "-wal"):  # whoever reads the file itself empties its log when he is done
+        shutil.copyfile(f"{home.database_path}{suffix}", tmp_path / f"as-it-lies.sqlite{suffix}")
+    assert len(reports(tmp_path / "as-it-lies.sqlite")) == 10
+    assert Path(f"{home.database_path}-wal").stat().st_size > 0
     assert run(home, "restore", str(tmp_path / "kept.tar")).returncode == 0
     assert reports(home.database_path) == {"rbefore"}
 

@@ -428,6 +428,14 @@ def test_a_file_whose_name_is_no_text_is_read_as_any_other(office: Settings) -> 
     assert list(folder.parent.glob("cur/*")) == [], "copies go by their own name"
 
 
+def test_the_same_words_of_two_senders_that_cannot_be_read_are_two_requests(office: Settings) -> None:
+    """Without a Message-ID, the text of a template alone made the second one a copy of the first."""
+    for number, sender in enumerate((b"nobody:;", b"\xc3\xa9@\xc3\xbc.example", b"<@a,@b:c@d.example>", b"nobody:;")):
+        message = b"From: " + sender + b"\r\nSubject: [erasure]\r\n\r\n" + ASK.encode()
+        (office.data_dir / "mail" / "inbox" / "new" / f"{number}").write_bytes(message)
+    assert polled(office)["cases"] == 3, "the last is the first one again"
+
+
 def test_a_letter_that_fails_by_a_fault_of_ours_stands_in_no_others_way(
     office: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

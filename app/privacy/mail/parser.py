@@ -131,8 +131,9 @@ def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
         notes.append(f"{size / 1e6:.0f} MB: only the beginning was read")
     message_id = identifiers.message_id(_raw(message, "message-id"))
     kept = text[:MOST_TEXT]
+    whose = sender or _raw(message, "from")  # of two senders that can't be read, neither is the other
     key = hashlib.sha256(
-        "\0".join((message_id, sender, subject, _header(message, "date"), kept)).encode("utf-8", "replace")
+        "\0".join((message_id, whose, subject, _header(message, "date"), kept)).encode("utf-8", "replace")
     ).hexdigest()
     answers = identifiers.message_ids(f"{_raw(message, 'in-reply-to')} {_raw(message, 'references')}")[-30:]
     is_report = _is_report(message, sender)

@@ -28,6 +28,7 @@ from app.benchmarks.folds import FOLDS, KINDS, judged, left_out_of, offsets, res
 from app.benchmarks.ranges import edges, measured_ratios
 from app.core import clock
 from app.estimate.constants import CONSTANTS, FITTED, frozen
+from app.estimate.constants import fitted as shipped_constants
 from app.estimate.speed import estimate
 from app.pricing.offers.offer import Tier
 from app.pricing.snapshot import files
@@ -193,6 +194,7 @@ def main() -> None:
         "sealed": judge_sealed(rows, kept_rows, named(without), ranges),
     }  # fmt: skip
     FITTED.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
+    shipped_constants.cache_clear()  # the report tells the ranges of now, not those that the ledger was written with
     write_report()
 
 

@@ -19,17 +19,14 @@ from app.estimate.offsets import generation
 from app.estimate.shape import shape_of
 from app.estimate.speculative_decoding import accepted_lengths
 from app.models import store as models
-from app.pricing.offers.offer import COMMUNITY
+from app.pricing.offers import market_store
+from app.pricing.offers.kept_store import kept
 from app.pricing.offers.reclaim import hours_between, spot_factor
 from app.pricing.offers.store import Row
-from app.pricing.offers.tables import OfferRow
 
 VERSION = 4
 TIERS = ("on-demand", "spot", "reserved")
 MOST_SCORES = 12
-_OFFER = (OfferRow.gpu, OfferRow.provider, OfferRow.tier, OfferRow.commitment_months, OfferRow.gpu_count_number,
-          OfferRow.usd_per_gpu_hour_micro, OfferRow.fetched_at, OfferRow.stale_at, OfferRow.id,
-          OfferRow.reclaim_low, OfferRow.reclaim_high, OfferRow.reclaim_hours, OfferRow.country)  # fmt: skip
 
 
 def known_cards() -> dict[str, tuple[Gpu, Card]]:
@@ -49,13 +46,7 @@ async def best_offers(now: int, *, rarer: bool = False) -> list[Row]:
     With ``rarer``, also each dearer spot offer that is reclaimed more rarely than every cheaper one: what a reclaim
     costs decides between them.
     """
-    rows = (
-        await OfferRow.select(*_OFFER)
-        .where(
-            ((OfferRow.tier != "reserved") | OfferRow.commitment_months.is_not_null()) & (OfferRow.source != COMMUNITY)
-        )
-        .run()
-    )
+    rows = await kept("cheapest of each kind", now, lambda: market_store.cheapest_of_each_kind(now))
     best: dict[tuple[Any, ...], Row] = {}
     more: list[Row] = []
     paid = {row["id"]: row["usd_per_gpu_hour_micro"] * (1 if rarer else spot_factor(row)) for row in rows}

@@ -60,7 +60,7 @@ async def page(ask: Ask) -> Answer:
         "prices/bill.html", settings=ask.settings, path="/bill", canonical=asked.address("/bill"), now=ask.now,
         asked=asked, bills=bills[:SHOWN], total=len(bills), is_cut=len(bills) >= MOST_ROWS,
         offered=offered, gpu=gpu, data=asked.address("/api/bill"),
-        currencies=sorted(known), rate=known[asked.currency], market=await market(), extras=published_extras(),
+        currencies=sorted(known), rate=known[asked.currency], market=await market(ask.now), extras=published_extras(),
         even=_even(bills), cheapest=round(to_decimal(bills[0].total_micro)) if bills else 0,
         watts=(gpu.tdp_w or 0) * asked.wish.gpus if gpu else 0, title=f"{gpu.name if gpu else 'GPU'} monthly bill",
         description="What GPUs cost a month with host, disk and traffic: what is in each price, what comes on top, and "
@@ -90,7 +90,7 @@ async def _bills(asked: Asked, counts: dict[str, int], now: int) -> tuple[Asked,
         asked = replace(asked, query=asked.query.with_(gpu=(most,)))
     rows = await store.rows_between(asked.query, 0, MOST_ROWS)
     fit = [row for row in rows if row["source"] != COMMUNITY]
-    return asked, bill.ranked(fit, asked.wish, await market(), now)
+    return asked, bill.ranked(fit, asked.wish, await market(now), now)
 
 
 def _even(bills: list[bill.Bill]) -> dict[str, Even]:

@@ -108,7 +108,8 @@ async def _prices(query: PriceQuery, total: int, now: int) -> dict[str, Any]:
         "named": named, "best": await best_prices.best_by_gpu(now) if named else {},
         "offer_counts": await store.counts_by("gpu"), "shown": len(rows), "offers_address": query.address("/prices"),
         "found": group(rows, now, mixed=is_mixed(rows, now)), "all_stale": all(r["stale_at"] <= now for r in rows),
-        **strips_of(named, best_prices.prices_by_gpu(await best_prices.asked_prices()) if named else {}),
+        **strips_of(named, best_prices.prices_by_gpu([row for gpu in named for row in
+            await best_prices.asked_prices(gpu.slug)])),
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from functools import cache
 from app.catalog.facts import read_rows
 from app.core.money import parse_decimal, to_micro
 from app.pricing.offers import bill, market_store
+from app.pricing.offers.kept_store import kept
 
 
 @cache
@@ -24,7 +25,11 @@ def published_extras() -> dict[str, bill.Extras]:
     }
 
 
-async def market() -> bill.Market:
-    """The medians of the prices of disk, traffic and hosts that offers state and providers publish."""
+async def market(now: int) -> bill.Market:
+    """The medians of the prices of disk, traffic and hosts that offers state, at ``now``, and providers publish."""
+    return await kept("market", now, _market)
+
+
+async def _market() -> bill.Market:
     rows = [*await market_store.priced_extras(), *await market_store.hosts()]
     return bill.market_of(rows, published_extras(), bill.usually_included(await market_store.parts()))

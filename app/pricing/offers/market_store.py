@@ -128,3 +128,21 @@ async def offers_like(provider: str, gpu: str, tier: str) -> list[dict[str, Any]
     """The offers of a provider, GPU and tier, the cheapest first."""
     asked = OfferRow.select().where(OfferRow.provider == provider).where(OfferRow.gpu == gpu)
     return list(await asked.where(OfferRow.tier == tier).order_by(OfferRow.usd_per_gpu_hour_micro).run())
+
+
+_OF_A_KIND = "gpu, tier, commitment_months, gpu_count_number, reclaim_low, reclaim_high, reclaim_hours"
+
+
+async def cheapest_of_each_kind(now: int) -> list[dict[str, Any]]:
+    """The cheapest offer of each GPU, tier, known term, number of cards and rate of reclaims, of those that are fresh
+    at ``now`` (seconds) and of those that are not; of equal ones the first by id. Without visitors' reports.
+
+    No two offers of a kind differ in anything but their price that the calculator goes by.
+    """
+    columns = f"{_OF_A_KIND}, provider, country, usd_per_gpu_hour_micro, fetched_at, stale_at, id"
+    return await fetch_rows(
+        f"SELECT {columns} FROM (SELECT {columns}, row_number() OVER (PARTITION BY {_OF_A_KIND}, stale_at <= {{}} "  # noqa: S608
+        "ORDER BY usd_per_gpu_hour_micro, id) AS turn FROM offer WHERE (tier <> 'reserved' "
+        "OR commitment_months IS NOT NULL) AND source <> {}) o WHERE turn = 1",
+        now, COMMUNITY,
+    )  # fmt: skip

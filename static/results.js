@@ -33,6 +33,25 @@ export const hardware = (row) => `${row.cost.gpus} × ${row.gpu.name}`;
 const types = (rows) => new Set(rows.map((r) => r.gpu.slug)).size;
 const COLUMNS = 10, BARS_TO = 11;
 
+// The four measured set-ups nearest to a predicted one: app/benchmarks/nearest.py. A test compares both languages
+export const nearest = (sheet, input, model, row, n) => {
+  const m = sheet.measured, words = m.words, c = m.columns, name = `${model.owner}/${model.name}`.toLowerCase(),
+    found = [];
+  for (let i = 0; i < c[0].length; i++) {
+    const far = Math.abs(Math.log(c[7][i] / n.input)) + Math.abs(Math.log(c[8][i] / n.output))
+      + Math.abs(Math.log(c[9][i] / row.load))
+      + Math.abs(Math.log(c[4][i] * c[5][i] / (row.layout.tensor * row.layout.pipeline * row.layout.data)));
+    const other = (words[c[0][i]] === name ? 0 : 6) + (sheet.gpus[c[1][i]]?.slug === row.gpu.slug ? 0 : 4)
+      + (words[c[3][i]] === input.engine ? 0 : 1)
+      + (words[c[2][i]].slice(-3) === row.layout.precision.slice(-3) ? 0 : 1.5);
+    found.push([far + other, i]);
+  }
+  found.sort((a, b) => a[0] - b[0]);
+  return found.slice(0, 4).map(([distance, i]) => ({ distance, model: words[c[0][i]].split("/").pop(),
+    gpu: sheet.gpus[c[1][i]].name, precision: words[c[2][i]], engine: words[c[3][i]], gpus: c[4][i] * c[5][i],
+    input: c[7][i], output: c[8][i], load: c[9][i], tpot: c[10][i] / 1e3, ttft: c[11][i] / 1e3 }));
+};
+
 export const results = (E, P, sheet) => {
   const { html } = P;
   const wide = (row) => ({ tpot: sheet.ranges[E.regime(row.speed)][row.basis.range].map((f) => f * row.speed.tpot),
@@ -110,24 +129,6 @@ export const results = (E, P, sheet) => {
       best.map((i) => hardware(rows[i])).slice(0, 6).join(", "))];
   };
 
-  const nearest = (input, model, row, n) => {
-    const m = sheet.measured, words = m.words, c = m.columns, name = `${model.owner}/${model.name}`.toLowerCase(),
-    found = [];
-    for (let i = 0; i < c[0].length; i++) {
-      const far = Math.abs(Math.log(c[7][i] / n.input)) + Math.abs(Math.log(c[8][i] / n.output))
-        + Math.abs(Math.log(c[9][i] / row.load))
-          + Math.abs(Math.log(c[4][i] * c[5][i] / (row.layout.tensor * row.layout.data)));
-      const same = (words[c[0][i]] === name ? 0 : 6) + (sheet.gpus[c[1][i]]?.slug === row.gpu.slug ? 0 : 4)
-        + (words[c[3][i]] === input.engine ? 0 : 1) + (words[c[2][i]].slice(-3) === row.layout.precision.slice(-3) ? 0
-          : 1.5);
-      found.push([far + same, i]);
-    }
-    found.sort((a, b) => a[0] - b[0]);
-    return found.slice(0, 4).map(([, i]) => ({ model: words[c[0][i]].split("/").pop(), gpu: sheet.gpus[c[1][i]].name,
-      precision: words[c[2][i]], engine: words[c[3][i]], gpus: c[4][i] * c[5][i], input: c[7][i], output: c[8][i],
-      load: c[9][i], tpot: c[10][i] / 1e3, ttft: c[11][i] / 1e3 }));
-  };
-
   // Energy and CO2 of a month: at the visitor's figure, the chosen country's, or that of the offer's own country
   const power = (input, n, row, cost = row.cost) => {
     const kw = row.gpu.card.watts * cost.gpus / 1e3, kwh = kw * 730 * n.hours / 24;
@@ -193,7 +194,7 @@ export const results = (E, P, sheet) => {
       P.bar("Where the memory of a GPU goes", [["weights", speed.weights], ["KV cache of running requests", used],
         ["free", Math.max(row.gpu.card.memory - speed.weights - used - 2e9, 0)], ["runtime", 2e9]], gb),
       html("h3", {}, "Nearest measurements"), table([["Measured"], ["Tokens", 1], ["Concurrency", 1], ["TTFT", 1],
-        ["TPOT", 1]], nearest(input, model, row, n).map((r) => html("tr", {}, html("td", { class: "what" },
+        ["TPOT", 1]], nearest(sheet, input, model, row, n).map((r) => html("tr", {}, html("td", { class: "what" },
         `${r.model}, ${r.gpus} × ${r.gpu}`, html("small", { class: "sub" }, `${r.precision}, ${r.engine}`)),
       cell("Tokens", "num", `${r.input} + ${r.output}`), cell("Concurrency", "num", String(r.load)),
       cell("TTFT", "num", r.ttft ? ms(r.ttft) : "not measured"), cell("TPOT", "num", ms(r.tpot))))),

@@ -1,6 +1,6 @@
 """The measured rows nearest to a set-up, shown beside a prediction.
 
-The browser ranks alike (``calculator.js``).
+The browser ranks by the same distance (``static/results.js``).
 """
 
 from dataclasses import dataclass
@@ -30,36 +30,9 @@ class SetUp:
     load: float
 
 
-@lru_cache(maxsize=4096)
-def nearest(asked: SetUp, count: int = 3) -> tuple[Row, ...]:
-    """The ``count`` shipped rows nearest to ``asked``, the nearest first.
+class Coordinates(NamedTuple):
+    """Where a set-up lies: text as it is compared, numbers as logarithms."""
 
-    Rows whose load was an arrival rate are passed over.
-    """
-    model, precision = asked.model.lower(), asked.precision[-3:]
-    gpus, prompt, output, load = (
-        log(max(number, 1e-9)) for number in (asked.gpus, asked.input, asked.output, asked.load)
-    )
-
-    def distance(place: _Coordinates) -> float:
-        return (
-            abs(place.gpus - gpus)
-            + abs(place.input - prompt)
-            + abs(place.output - output)
-            + abs(place.load - load)
-            + OTHER_MODEL * (place.model != model)
-            + OTHER_GPU * (place.gpu != asked.gpu)
-            + OTHER_FORMAT * (place.precision != precision)
-            + OTHER_ENGINE * (place.engine != asked.engine)
-        )
-
-    return tuple(place.row for place in nsmallest(count, _coordinates(), key=distance))
-
-
-class _Coordinates(NamedTuple):
-    """The coordinates of a row: text as it is, numbers as logarithms."""
-
-    row: Row
     model: str
     gpu: str
     precision: str
@@ -69,18 +42,48 @@ class _Coordinates(NamedTuple):
     output: float
     load: float
 
+    @classmethod
+    def of(cls, asked: SetUp) -> "Coordinates":
+        """The coordinates of a set-up. Of a format its last letters count: ``fp4`` is in ``nvfp4`` and ``mxfp4``."""
+        numbers = (log(max(number, 1e-9)) for number in (asked.gpus, asked.input, asked.output, asked.load))
+        return cls(asked.model.lower(), asked.gpu, asked.precision[-3:], asked.engine, *numbers)
+
+
+def distance(one: Coordinates, other: Coordinates) -> float:
+    """How far two set-ups are apart; 0 for the same."""
+    return (
+        abs(one.gpus - other.gpus)
+        + abs(one.input - other.input)
+        + abs(one.output - other.output)
+        + abs(one.load - other.load)
+        + OTHER_MODEL * (one.model != other.model)
+        + OTHER_GPU * (one.gpu != other.gpu)
+        + OTHER_FORMAT * (one.precision != other.precision)
+        + OTHER_ENGINE * (one.engine != other.engine)
+    )
+
 
 @cache
-def _coordinates() -> tuple[_Coordinates, ...]:
+def measured_coordinates() -> tuple[tuple[Row, Coordinates], ...]:
+    """The shipped rows with a number of requests in flight, each with its coordinates."""
     return tuple(
-        _Coordinates(
-            row, row.plain["model"].lower(), row.ask.gpu.slug, row.ask.layout.precision[-3:], row.ask.layout.engine,
-            log(row.ask.layout.gpus),
-            log(row.ask.traffic.input), log(row.ask.traffic.output), log(row.ask.traffic.concurrency),
-        )
+        (row, Coordinates.of(SetUp(row.plain["model"], row.ask.gpu.slug, row.ask.layout.precision,
+                                   row.ask.layout.engine, row.ask.layout.gpus, row.ask.traffic.input,
+                                   row.ask.traffic.output, row.ask.traffic.concurrency)))
         for row in load_rows()
         if row.ask.traffic.concurrency
     )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def nearest(asked: SetUp, count: int = 3) -> tuple[Row, ...]:
+    """The ``count`` shipped rows nearest to ``asked``, the nearest first.
+
+    Rows whose load was an arrival rate are left out.
+    """
+    here = Coordinates.of(asked)
+    found = nsmallest(count, measured_coordinates(), key=lambda measured: distance(here, measured[1]))
+    return tuple(row for row, _ in found)
 
 
 def measurement_fields(row: Row) -> dict[str, object]:

@@ -95,7 +95,7 @@ async def sheet(now: int) -> bytes:
                     row["commitment_months"] or 0,
                     int(row["gpu_count_number"] or 0), row["usd_per_gpu_hour_micro"], row["fetched_at"] // DAY_S,
                     int(row["stale_at"] <= now), *_reclaims_and_place(row)] for row in offers],
-        "measured": _measured(slugs),
+        "measured": measured_columns(slugs),
     }  # fmt: skip
     return json.dumps(made, separators=(",", ":")).encode()
 
@@ -124,9 +124,10 @@ def _offsets(model: str) -> dict[str, list[float]]:
     }
 
 
-def _measured(slugs: list[str]) -> dict[str, Any]:
-    """Measured rows in columns: words once, numbers as they are; repeated runs of one set-up stand once, by their
-    median."""
+def measured_columns(slugs: list[str]) -> dict[str, Any]:
+    """Measured rows in columns: model, GPU, precision, engine, tensor × pipeline parallel, attention data parallel,
+    expert parallel, tokens of input and output, requests in flight, TPOT and TTFT in ms. Texts are indices into
+    ``words``, GPUs into ``slugs``; repeated runs of one set-up are one row, their median."""
     words: list[str] = []
     places: dict[str, int] = {}
     groups: dict[tuple[Any, ...], list[tuple[float, float]]] = {}
@@ -138,7 +139,8 @@ def _measured(slugs: list[str]) -> dict[str, Any]:
                 places[word] = len(words)
                 words.append(word)
         key = (places[row["model"].lower()], slugs.index(row["gpu"]), places[row["precision"]], places[row["engine"]],
-               int(row["tensor_parallel"]), int(row["attention_data_parallel"]), int(row["expert_parallel"]),
+               int(row["tensor_parallel"]) * int(row["pipeline_parallel"] or 1), int(row["attention_data_parallel"]),
+               int(row["expert_parallel"]),
                int(row["input_tokens"]), int(row["output_tokens"]), int(row["concurrency"]))  # fmt: skip
         groups.setdefault(key, []).append((float(row["tpot_ms"]), float(row["ttft_ms"] or 0)))
     rows = sorted(groups)

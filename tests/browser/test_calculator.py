@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
 
-from app.benchmarks.measured import shipped_shapes
-from app.calculator.sheet import known_cards
+from app.benchmarks.measured import measured_rows, shipped_shapes
+from app.benchmarks.nearest import Coordinates, SetUp, distance, measured_coordinates
+from app.calculator.sheet import known_cards, measured_columns
 from app.estimate.constants import fitted
 from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, Layout, Traffic
 from app.estimate.plan import Found, Need, cheapest, cost, hold, ways
@@ -194,6 +195,27 @@ def test_python_and_the_browser_choose_the_same_hardware_at_the_same_cost(page: 
             assert close([way.load, index, price.replicas, price.instances, price.size, price.usd_hour, price.usd_month,
                           price.usd_request, price.usd_million_input, price.usd_million_output], best)  # fmt: skip
     assert some > 50
+
+
+def test_python_and_the_browser_find_the_same_measurements_nearest(page: Page) -> None:
+    draw = random.Random(5)
+    slugs, measured = list(known_cards()), [at for _, at in measured_coordinates()]
+    models = sorted({row["model"] for row in measured_rows()})
+    cases = [
+        SetUp(draw.choice([*models, "no/model"]), draw.choice(slugs), draw.choice(["bf16", "fp8", "nvfp4", "mxfp4"]),
+              draw.choice(ENGINES), draw.choice([1, 2, 4, 8, 16]), draw.randint(1, 20_000), draw.randint(1, 4_000),
+              draw.randint(1, 1_000))
+        for _ in range(300)
+    ]  # fmt: skip
+    given = {"cases": [astuple(case) for case in cases], "measured": measured_columns(slugs), "slugs": slugs}
+    work = """const R = await import(document.getElementById('calculator').dataset.results);
+        const sheet = { measured: given.measured, gpus: given.slugs.map((slug) => ({ slug, name: slug })) };
+        return given.cases.map(([model, slug, precision, engine, tensor, input, output, load]) => {
+            const [owner, name] = model.split("/"), layout = { precision, tensor, pipeline: 1, data: 1 };
+            return R.nearest(sheet, { engine }, { owner, name }, { load, gpu: { slug }, layout }, { input, output })
+                [0].distance; });"""
+    for case, theirs in zip(cases, in_browser(page, work, given), strict=True):
+        assert theirs == pytest.approx(min(distance(Coordinates.of(case), at) for at in measured)), case
 
 
 def test_the_browser_holds_and_costs_as_python_at_the_edges() -> None:

@@ -1,4 +1,4 @@
-"""Plain SQL for tests: they look at rows with statements of their own, and not with those they are to prove."""
+"""Plain SQL for tests: they read rows with their own statements, and not with those under test."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from app.storage.engine_in_use import ENGINE
 
 
 def _marked(sql: str) -> str:
-    """``?`` as the engine in use writes it; no test has one in a text."""
+    """The statement with ``?`` replaced by the placeholder of the engine in use; no test has a ``?`` in a text."""
     if ENGINE.engine_type == "sqlite":
         return sql
     numbers = count(1)

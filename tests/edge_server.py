@@ -1,4 +1,4 @@
-"""The shipped nginx edge, run for real on loopback: the shipped file with ports, paths and certificate put in."""
+"""A real nginx on loopback with the shipped edge configuration, in which ports, paths and certificate are replaced."""
 
 import os
 import re
@@ -32,7 +32,7 @@ class EdgeServer:
 
 
 def config(folder: Path, app_port: int, port: int, plain_port: int) -> str:
-    """The shipped configuration with this machine's places; each replacement must match."""
+    """The shipped configuration with this machine's ports and paths; each replacement must match."""
     text = (ROOT / "deploy" / "nginx.conf").read_text()
     mime = folder / "mime.types"
     mime.write_text("types { text/html html; }\n")

@@ -51,7 +51,7 @@ class Asked:
 
     @property
     def everything(self) -> str:
-        """All of it as text, to look for what must not be there."""
+        """The whole request as text, to check that something is not in it."""
         return f"{self.method} {self.path} {self.query} {self.headers} {self.body!r}"
 
 

@@ -40,7 +40,7 @@ CONFIGS: dict[str, Any] = {
 
 
 class HubAnswers:
-    """What the Hub says; tests change it."""
+    """The Hub's answers; tests change them."""
 
     def __init__(self) -> None:
         self.gated: set[str] = set()

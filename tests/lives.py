@@ -1,4 +1,4 @@
-"""A process that lives many short lives: what it imports is loaded once, each life is a fork that may be killed."""
+"""A process that forks many short-lived children: imports are loaded once, and each child may be killed."""
 
 import os
 import signal
@@ -59,13 +59,13 @@ class Lives:
         return int(self._said())
 
     def whole(self, argument: str = "") -> None:
-        """Live a life to its end."""
+        """Run a child to its end."""
         self._begin(argument)
         assert self._said() == "gone"
 
     @contextmanager
     def cut_short(self, argument: str = "") -> Iterator[None]:
-        """A life that is killed where the block ends."""
+        """A child that is killed at the end of the block."""
         child = self._begin(argument)
         try:
             yield

@@ -1,4 +1,4 @@
-"""A real server of PostgreSQL for the tests of one process, on loopback, gone with it."""
+"""A real PostgreSQL server on loopback for the tests of one process; it ends with the process."""
 
 import atexit
 import functools
@@ -24,7 +24,7 @@ def program(name: str) -> str | None:
 
 
 class Server:
-    """A server with a folder and a port of its own. It trusts whoever asks, on loopback only."""
+    """A server with its own folder and port. It trusts every client, and listens on loopback only."""
 
     def __init__(self) -> None:
         from tests.conftest import free_port
@@ -87,7 +87,7 @@ class Server:
         raise AssertionError("PostgreSQL did not become ready")
 
     def kill(self) -> None:
-        """End the server and everything of it at once, as kill -9 or a power cut does."""
+        """Kill the server and all its processes at once, as kill -9 or a power cut would."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
@@ -103,7 +103,7 @@ class Server:
         return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
 
     def sql(self, statement: str, database: str = "postgres") -> str:
-        """What ``psql`` says to a statement."""
+        """The output of ``psql`` for a statement."""
         tool = program("psql")
         assert tool
         return subprocess.run(
@@ -121,7 +121,7 @@ class Server:
 
 @functools.cache
 def server() -> Server:
-    """The server of this process, started at its first use."""
+    """The server of this process, started when it is first used."""
     if program("postgres") is None:
         pytest.skip("no PostgreSQL on this machine; install the package postgresql")
     return Server()

@@ -1,4 +1,4 @@
-"""A real Redis on loopback, for tests: killed, stopped, and looked into."""
+"""A real Redis on loopback for tests, which can be killed, stopped and searched."""
 
 import contextlib
 import shutil
@@ -58,14 +58,14 @@ class RedisServer:
             self.process.wait()
 
     def everything(self) -> bytes:
-        """All that it holds: names, values and what it noted of slow commands."""
+        """Everything in its memory: keys, values and its log of slow commands."""
         held = [b"%s %s" % (name, self.client.dump(name) or b"") for name in self.client.keys("*")]  # type: ignore[union-attr]
         return b"\n".join(held) + repr(self.client.slowlog_get(1000)).encode()
 
 
 @contextlib.contextmanager
 def running_redis(folder: Path) -> Iterator[RedisServer]:
-    """A server for the length of a block."""
+    """A server that runs during a ``with`` block."""
     server = RedisServer(folder)
     try:
         server.start()

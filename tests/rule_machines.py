@@ -1,4 +1,4 @@
-"""How long the rule machines run: briefly in the suite, for as long as one likes in a soak run."""
+"""How long Hypothesis's rule machines run: briefly in the suite, and any length in a soak run."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Waiting for what a busy machine may take a while to do."""
+"""Waiting until something happens, which may take a while on a busy machine."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def until(holds: Callable[..., Any], seconds: float = 40) -> None:
-    """Return once ``holds`` gives something true; fails after ``seconds``."""
+    """Return as soon as ``holds`` returns something true; fails after ``seconds``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if holds():

@@ -22,7 +22,7 @@ STOREYS = {
     ),
     "Ground": ("storage", "core"),
 }  # fmt: skip
-"""Storey → its rooms, the highest first: the order of the layers that import-linter checks."""
+"""Storey → its rooms, the highest first, in the order of the layers that import-linter checks."""
 
 
 def settings() -> str:

@@ -45,3 +45,8 @@ def test_every_room_is_drawn() -> None:
 
 def test_arrows_that_a_longer_way_tells_are_left_out() -> None:
     assert docs.drawn({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == {"a": {"b"}, "b": {"c"}, "c": set()}
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    numbers = [path.name[:4] for path in (ROOT / "docs" / "decisions").glob("*.md")]
+    assert sorted(set(numbers)) == sorted(numbers)

@@ -23,7 +23,8 @@ OWN = ["/", "/prices", "/prices?min_memory_gb=0", "/prices?gpu=h100-sxm-80gb", "
        "/gpus/l4-24gb", "/gpus/h100-sxm-80gb/history", "/providers", "/providers/gcp", "/status", "/status/rejected",
        "/benchmarks", "/models", "/compare", "/methodology", "/methodology/errors",
        "/methodology/constants", "/methodology/traffic", "/prices/changes", "/api",
-       "/search?q=h100"]  # fmt: skip
+       "/search?q=h100", "/bill", "/bill?gpu=a100-sxm-80gb&gpus=8", "/prices?min_memory_gb=0&sort=instance&order=desc",
+       "/prices?min_memory_gb=0&page=40&sort=count"]  # fmt: skip
 FIRST = ("/", "/prices", "/gpus", "/gpus/h100-sxm-80gb")
 ABOVE = [("/", 16, 4), ("/prices", 20, 6), ("/gpus/h100-sxm-80gb", 12, 0), ("/benchmarks", 12, 0)]
 """Page, rows wholly above the fold at 1280 × 900, and at 390 × 844."""

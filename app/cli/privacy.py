@@ -195,7 +195,7 @@ def resolve(
     Args:
         answer: a file with the text to send
         extend: extend the deadline, once
-        reason: why it is extended or refused; the person is told
+        reason: why it is extended or refused; the person gets it in the answer
     """
     if state == request.REFUSED and not reason:
         raise InferenceBenchError("a refusal needs its --reason: the person has a right to it")

@@ -108,7 +108,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("HF_ENDPOINT", "https://huggingface.co", readers.asked, "https://huggingface.co",
             "The Hugging Face Hub, or a mirror of it."),
     Setting("EDGE_PURGE_URL", "", readers.urls, "http://127.0.0.1:6081/",
-            "Edge that is told which surrogate keys changed; several are separated by spaces."),
+            "Edge that is notified of changed surrogate keys; several are separated by spaces."),
     Setting("EDGE_PURGE_TOKEN", "", readers.token, "Bearer secret",
             "Sent to the edge as `Authorization` with each purge, so that it purges for nobody else."),
     Setting("ROLE", "all", readers.role, "web",

@@ -110,7 +110,7 @@ async def _offers(count: int) -> None:
         await refresh_store.tally()
 
 
-_NUMBERS = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < %N%)"
+_NUMBERS = "WITH RECURSIVE n (n) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT n + 1 FROM n WHERE n < %N%)"
 
 
 async def _columns(table: str) -> list[str]:

@@ -7,8 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.core.http_client import Fault
 from app.core.number_format import dollars, fixed, number, percent
 from app.models.architecture import describe
+from app.pricing.refresh.source_status import SourceState
+from app.site.render import environment
 from app.site.search_actions import errands, report_values
 from app.submissions.forms import FORMS
 from tests.conftest import ROOT
@@ -107,6 +110,18 @@ def test_forms_and_architectures_are_told_in_the_fields_terms() -> None:
     for term in ("Tensor parallel size (TP)", "Pipeline parallel size (PP)", "TTFT", "TPOT", "Concurrency"):
         assert term in labels
     assert [describe.short_tokens(n) for n in (950, 8_192, 131_072, 1_048_576)] == ["950", "8.19k", "131k", "1.05M"]
+
+
+@pytest.mark.parametrize("fault", [*Fault, None])
+def test_a_failing_source_is_told_in_plain_words_and_its_technical_text_is_folded(fault: Fault | None) -> None:
+    raw = f"{fault or 'unheard-of'}: [Errno 111] Connect call failed ('127.0.0.1', 443)"
+    source = SourceState("x", "X", "failing", None, 0, 0, raw, 1_780_000_000, {})
+    assert re.fullmatch(r"[A-Z][A-Za-z' ]+", source.failure)
+    macro = environment().get_template("macros/failure.html").module.failure(source)  # type: ignore[attr-defined]
+    summary, _, folded = unescape(str(macro)).partition("</summary>")
+    assert source.failure in summary
+    assert "Errno" not in summary
+    assert "Errno" in folded
 
 
 def test_a_figure_has_one_form() -> None:

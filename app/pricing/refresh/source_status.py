@@ -16,6 +16,7 @@ PLAIN = {
     Fault.REFUSED: "Refused the request", Fault.NOT_JSON: "Answered with something other than data",
     Fault.TRUNCATED: "The answer was cut off", Fault.SCHEMA: "Changed the format of its data",
     Fault.FEW: "Returned far fewer rows than before", Fault.OWN: "Our own reading of the answer failed",
+    Fault.CRASHED: "Could not be read or stored on our side",
 }  # fmt: skip
 """Fault → what went wrong, in words for a reader without technical knowledge."""
 

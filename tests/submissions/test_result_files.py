@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,14 @@ def test_hostile_files_are_refused_within_the_limits_while_the_site_answers(insi
     inside.run(work)
 
 
+@pytest.mark.parametrize(("name", "why"), [("wide", "more than 300 columns"), ("rows", "more than 5,000 rows"),
+                                           ("json lines", "more than 5,000 rows")])  # fmt: skip
+def test_what_is_too_wide_or_long_is_counted_before_it_is_read(name: str, why: str) -> None:
+    """The limits on memory and time would refuse it too, after they were used up and without a word of why."""
+    with pytest.raises(FileError, match=why):
+        parse(HOSTILE[name])
+
+
 def hungry(data: bytes) -> int:
     return len([bytearray(2**20) for _ in range(500)])
 
@@ -210,18 +219,23 @@ def endless(data: bytes) -> int:
         pass
 
 
+def idle(data: bytes) -> None:
+    time.sleep(3_600)
+
+
 def broken(data: bytes) -> int:
     raise RuntimeError("unforeseen")
 
 
-@pytest.mark.parametrize(("function", "limit"), [("hungry", "memory"), ("endless", "time"), ("broken", "crash")])
-def test_a_limit_ends_the_reading_and_nothing_else(function: str, limit: str) -> None:
+@pytest.mark.parametrize(
+    ("function", "limit", "seconds"),
+    [("hungry", "memory", 3_600), ("endless", "time", 3_600), ("idle", "time", 1), ("broken", "crash", 3_600)],
+)
+def test_a_limit_ends_the_reading_and_nothing_else(function: str, limit: str, seconds: float) -> None:
+    """Each of the three limits by itself: the one on time in all is out of the way where another is tried."""
+    bounds = limited_process.Bounds(cpu_s=1, wall_s=seconds)
     with pytest.raises(limited_process.LimitError) as told:
-        engine.run(
-            limited_process.call(
-                f"tests.submissions.test_result_files:{function}", b"", limited_process.Bounds(cpu_s=1)
-            )
-        )
+        engine.run(limited_process.call(f"tests.submissions.test_result_files:{function}", b"", bounds))
     assert told.value.limit == limit
 
 

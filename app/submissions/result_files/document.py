@@ -89,7 +89,8 @@ def _json_rows(text: str) -> list[Row]:
         while at < len(text) and text[at] in " \t\r\n,":
             at += 1
     rest = text[at:].lstrip()
-    return [] if rest[:1] in ("{", "[") else found  # a last object that was cut off: the file is not whole
+    cut_off = rest[:1] in ("{", "[") and len(found) <= MOST_ROWS  # a last object that is not whole
+    return [] if cut_off else found
 
 
 def _table_rows(text: str) -> Iterator[Row]:

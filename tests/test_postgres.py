@@ -169,6 +169,21 @@ def test_a_lock_is_one_processs_and_goes_with_it(database: str, tmp_path: Path) 
     engine.run(later())
 
 
+def test_a_lock_is_free_at_once_when_its_work_is_done(database: str, tmp_path: Path) -> None:
+    async def go() -> None:
+        beside = await asyncpg.connect(database)
+        for _ in range(30):
+            async with engine.held(tmp_path, "azure"):
+                pass
+            assert await beside.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database "
+                "WHERE datname = current_database())"
+            ) == 0  # fmt: skip
+        await beside.close()
+
+    engine.run(go())
+
+
 def test_a_statement_on_a_server_that_is_away_is_told_as_that(tmp_path: Path) -> None:
     engine.use("postgres://postgres@127.0.0.1:1/none")
 

@@ -33,6 +33,7 @@ NO_TIME = {
 """SQL condition of a column that holds no time: an instant (seconds) or the text of a day."""
 AS_IT_LIES = "{0}"
 MIGRATION_WAIT, MIGRATION_PAUSE_S, MIGRATION_TRIES = "300ms", 1.0, 600
+UNLOCK_S = 2
 log = logs.get("storage")
 
 
@@ -136,7 +137,11 @@ async def held(_: Path, name: str) -> AsyncIterator[None]:
             got = await connection.fetchval(f"SELECT pg_try_advisory_lock({lock_number(name)})")
         if not got:
             raise BlockingIOError(f"{name} is under way in another process")
-        yield
+        try:
+            yield
+        finally:
+            with contextlib.suppress(*AWAY):  # else the server lets go once it sees that the connection is gone
+                await connection.execute(f"SELECT pg_advisory_unlock({lock_number(name)})", timeout=UNLOCK_S)
     finally:
         connection.terminate()
 

@@ -141,7 +141,7 @@ def test_inside_nothing_is_writable_but_data_and_tmp_and_nobody_has_a_name_or_a_
     assert said[2] == "nameless"
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("promise", ["P-10c"])
 def test_the_whole_http_test_suite_passes_inside(image: Image, running: str, promise: str) -> None:
     environment = {**os.environ, "SITE_UNDER_TEST": f"{running} {image.data}"}

@@ -100,7 +100,7 @@ def together(burst: float, expected: float) -> float:
 
     Of gaps with variance ÷ mean² c there are c - 1 more over all time (Cox and Lewis, "The Statistical Analysis of
     Series of Events", 1966, section 4.5); of gamma-distributed gaps most of them at once: all but
-    e^(-2 √expected), where the 2 was chosen on simulated loads of other seeds than those that judge.
+    1 / e^(2 √expected), where the 2 was chosen on simulated loads of other seeds than those that judge.
     """
     return (burst - 1) * (1 - exp(-BURST_SCALE * sqrt(expected)))
 

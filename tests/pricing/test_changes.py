@@ -64,7 +64,7 @@ def test_the_feed_and_the_page_tell_the_same_changes(http: httpx.Client, query: 
 def test_changes_are_of_one_gpu_or_of_all(http: httpx.Client) -> None:
     assert http.get("/prices/changes?gpu=l4-24gb&gpu=l40-48gb").status_code == 400
     assert http.get("/prices/changes?gpu=nothing").status_code == 400
-    assert "No price moved" in http.get("/prices/changes?gpu=tpu-v4-32gb").text
+    assert "No recorded price moved" in http.get("/prices/changes?gpu=tpu-v4-32gb").text
 
 
 def test_what_octobers_lists_asked_since_may_is_among_the_changes(http: httpx.Client) -> None:

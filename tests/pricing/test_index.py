@@ -83,7 +83,7 @@ def test_all_gpus_stand_on_one_page_and_lead_to_their_own(http: httpx.Client) ->
     assert 'href="/index"' in http.get("/").text
     assert 'href="/index?gpu=l4-24gb"' in http.get("/gpus/l4-24gb").text
     assert len({row["gpu"] for row in csv.DictReader(io.StringIO(http.get("/index.csv").text))}) > 5
-    assert "makes no index" in http.get("/index?gpu=tpu-v4-32gb&tier=spot").text
+    assert "An index needs prices" in http.get("/index?gpu=tpu-v4-32gb&tier=spot").text
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,6 @@ def test_without_the_servers_header_the_script_clears_the_storage(storing: Page,
 
 def test_each_mail_link_can_be_reached_and_says_what_it_asks(page: Page) -> None:
     page.goto("/privacy/rights")
-    link = page.get_by_role("link", name=re.compile(r"Write the mail ?: Erasure"))
+    link = page.get_by_role("link", name=re.compile(r"Write the e-mail ?: Erasure"))
     link.focus()
     assert "%5Berasure%5D" in (link.get_attribute("href") or "")

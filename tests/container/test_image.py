@@ -172,6 +172,7 @@ def test_web_worker_and_queue_start_inside_by_the_images_own_command(image: Imag
     }
     command = re.findall(r'^CMD \["inferencebench", "(\w+)"\]$', TEXT, re.MULTILINE)
     process = image.run("python", "-m", "app", *command, **settings)
+    said: list[bytes] = []
     try:
         for _ in range(150):
             try:
@@ -180,11 +181,16 @@ def test_web_worker_and_queue_start_inside_by_the_images_own_command(image: Imag
             except httpx.TransportError:
                 assert process.poll() is None, process.communicate()[0].decode()
                 time.sleep(0.1)
-        time.sleep(3)
+        assert process.stdout
+        for line in process.stdout:  # the end of the output is the end of the site
+            said.append(line)
+            if b'"event": "working"' in line:
+                break
         assert process.poll() is None
     finally:
         process.terminate()
-        out, _ = process.communicate(timeout=40)
+        said.append(process.communicate(timeout=40)[0])
+    out = b"".join(said)
     assert b'"event": "working"' in out, out.decode()[-3000:]
     assert b"Read-only file system" not in out
 

@@ -168,7 +168,7 @@ def test_every_way_of_storing_weights_is_told(stated: dict[str, Any], precision:
     ],
 )
 def test_a_way_of_storing_that_is_not_known_is_not_taken_for_16_bits(stated: dict[str, Any]) -> None:
-    with pytest.raises(UnreadableError, match="stored in a way"):
+    with pytest.raises(UnreadableError, match="stored in an unsupported way"):
         precision_of({"quantization_config": stated})
 
 

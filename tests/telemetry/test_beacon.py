@@ -215,7 +215,7 @@ def test_status_stays_light_however_many_addresses_were_asked_for(inside: Inside
         assert len(page.content) < 60_000
         listed = re.findall(r'<td class="what">(/example-address-\d+)/', page.text)
         assert listed == [f"/example-address-{n}" for n in range(399, 399 - report.LISTED, -1)]
-        assert f"{400 - report.LISTED} more were" in page.text.replace("\n", " ")
+        assert f"{400 - report.LISTED} others were" in page.text.replace("\n", " ")
 
     inside.run(work)
 

@@ -191,17 +191,34 @@ const lighter = (input, model, gpu, qualifies) => {
 // Every GPU with its cheapest way to meet the need, and for the others [name, reason, what would admit it, how far
 // off].
 // Cost alone decides the order; of the others, those come first that come nearest.
-const rank = (input, n, model, explain = true) => {
+function* ranking(input, n, model, explain = true) {
   const rows = [], reasons = [];
   const owns = new Map(formats(input, model).map((precision) => [precision, ownOf(input, model, precision)]));
-  sheet.gpus.forEach((gpu, index) => {
+  for (const [index, gpu] of sheet.gpus.entries()) {
     const prices = pricesOf(input, n, index);
     if (prices.length) rankOne(input, n, model, { gpu, prices, owns, explain }, rows, reasons);
-  });
+    yield;
+  }
   rows.sort((a, b) => a.cost.usd_hour - b.cost.usd_hour || (a.key < b.key ? -1 : 1));
   const far = ([, , wanted, off]) => (wanted ? 0 : 1e9) + (off ?? 1e6);
   reasons.sort((a, b) => far(a) - far(b) || (a[0] < b[0] ? -1 : 1));
   return [rows, reasons];
+}
+const rank = (...asked) => {
+  const steps = ranking(...asked);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return step.value;
+};
+// The same in slices of 20 ms, so that a page that has just opened stays awake on a slow processor
+const pause = () => new Promise((done) => setTimeout(done));
+const rankAwake = async (...asked) => {
+  const steps = ranking(...asked);
+  for (let until = performance.now() + 20; ;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    if (performance.now() > until) { await pause(); until = performance.now() + 20; }
+  }
 };
 
 const rankOne = (input, n, model, { gpu, prices, owns, explain }, rows, reasons) => {
@@ -266,7 +283,8 @@ const show = (input, n, model, [rows, reasons]) => {
   if (drawn) $("front").replaceChildren(...drawn);
 };
 
-const render = () => {
+const render = () => draw();
+const draw = (known) => {
   if (!sheet) return;
   const input = read(), model = sheet.bySlug.get(input.model);
   if (!model) { say("model", "This model's configuration is not supported. Choose another."); return; }
@@ -279,7 +297,7 @@ const render = () => {
   $("mine").textContent = own ? `TPOT ${ms(own.speed.tpot)} predicted for it: yours is ${own.errors[0].toFixed(2)} `
     + "times that. Predictions for its GPU generation are adjusted to it."
     : "For the model, engine and weights chosen above; it stays in this browser.";
-  const ranked = rank(input, n, model);
+  const ranked = known ?? rank(input, n, model);
   asked = { input, n, model, rows: ranked[0] };
   show(input, n, model, ranked);
   refold();
@@ -293,7 +311,7 @@ const findModels = async () => {
   bar.hidden = false;
   const rows = [];
   for (const [i, model] of sheet.models.entries()) {
-    if (i % 4 === 0) { bar.value = i / sheet.models.length; await new Promise((done) => setTimeout(done)); }
+    if (i % 4 === 0) { bar.value = i / sheet.models.length; await pause(); }
     if (model.shape.context && n.input + n.output > model.shape.context) continue;
     const [ranked] = rank({ ...input, precision: "" }, n, model, false);
     if (ranked.length) rows.push([model, ranked[0], score?.[model.slug] ?? null]);
@@ -412,7 +430,9 @@ const start = async () => {
   try {
     const answer = await fetch(root.dataset.sheet);
     if (!answer.ok) throw new Error(String(answer.status));
-    sheet = prepare(await answer.json());
+    const raw = await answer.json();
+    await pause();
+    sheet = prepare(raw);
   } catch {
     $("answer").textContent = "The prices could not be loaded. Check the connection and load the page again.";
     return;
@@ -429,7 +449,11 @@ const start = async () => {
   const shared = window.sharedScenario && S.fromFragment(window.sharedScenario);
   if (shared) write(shared);
   else if (window.sharedScenario) tell("The scenario in this link can't be read; the link may be cut off.");
-  render();
+  await pause();
+  const input = read(), model = sheet.bySlug.get(input.model), n = model && numbersOf(input, model);
+  const ranked = n ? await rankAwake(input, n, model) : undefined;
+  await pause();
+  draw(JSON.stringify(read()) === JSON.stringify(input) ? ranked : undefined);
   list();
 };
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,11 @@ import httpx
 from tests import edge_server
 from tests.conftest import free_port
 from tools.bench_site import ROUNDS, Line, first_answer, in_turns, running, site, wait_for
+
+LIGHTHOUSE_PAGES = (
+    "/", "/prices", "/gpus/h100-sxm-80gb", "/models/meta-llama--llama-3.3-70b-instruct", "/calculator", "/benchmarks",
+)  # fmt: skip
+"""A page of each kind that people come to first."""
 
 
 def page(folder: Path) -> Iterator[Line]:
@@ -117,17 +123,19 @@ def lighthouse(folder: Path) -> Iterator[Line]:
         " --disable-component-update"
     )
     with site(folder / "site", free_port()) as url:
-        for path in ("/", "/prices", "/gpus/h100-sxm-80gb", "/calculator"):
+        for form, path in product(("mobile", "desktop"), LIGHTHOUSE_PAGES):
             report = folder / "report.json"
             command: list[str | Path] = [tool / "node_modules" / ".bin" / "lighthouse", url + path, "--quiet",
                 "--output=json", f"--output-path={report}", f"--chrome-flags={flags}",
                        "--only-categories=performance,accessibility,best-practices,seo"]  # fmt: skip
+            if form == "desktop":
+                command.append("--preset=desktop")
             environment = {**os.environ, "CHROME_PATH": chromium}
             subprocess.run(command, check=True, env=environment, capture_output=True)
             found = json.loads(report.read_text())
             scores = {name: round(category["score"] * 100) for name, category in found["categories"].items()}
             yield (
-                f"Lighthouse {path}",
+                f"Lighthouse {path}, {form}",
                 ", ".join(f"{name} {score}" for name, score in scores.items()),
                 "98; 100, 100, 100",
             )
@@ -137,4 +145,4 @@ def lighthouse(folder: Path) -> Iterator[Line]:
                     and audit["score"] < 0.9
                     and audit.get("scoreDisplayMode") in ("binary", "numeric")
                 ):
-                    print(f"    {path}: {audit['id']}: {audit.get('displayValue', audit['title'])}")
+                    print(f"    {path}, {form}: {audit['id']}: {audit.get('displayValue', audit['title'])}")

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -51,6 +52,22 @@ def reaches(imported: set[str], target: str) -> bool:
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_nothing_in_app_imports_workers(path: Path) -> None:
     assert not reaches(imports(path), "workers")
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Also within functions, and by a name that ``import_module`` is given: a circle is one wherever it is closed."""
+    paths = [*MODULES, *WORKERS]
+    known = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in paths}
+    named = {
+        module: {
+            node.args[0].value for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module")
+            and isinstance(node.args[0], ast.Constant)
+        } for module, path in known.items()
+    }  # fmt: skip
+    graph = {module: ((imports(path) | named[module]) & known.keys()) - {module} for module, path in known.items()}
+    assert sum(map(len, graph.values())) > len(graph)
+    tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which tells the modules
 
 
 @pytest.mark.parametrize("path", [ROOT / pure for pure in PURE], ids=name)

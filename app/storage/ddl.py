@@ -13,16 +13,11 @@ from typing import TYPE_CHECKING
 
 from app.core.errors import DatabaseError
 from app.storage.engine_in_use import ENGINE
+from app.storage.personal_tables import PERSONAL, SCHEMA
 
 if TYPE_CHECKING:
     from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-SCHEMA = "personal"
-PERSONAL = (
-    "submission", "submission_contact", "submission_version", "moderation", "ledger_entry", "privacy_case",
-    "correspondence", "case_event", "case_erasure", "mail_out", "mail_held", "mail_copy", "mail_aside",
-)  # fmt: skip
-"""The tables whose rows are about a person: what is erased from them must also be gone from the files."""
 _MOVED = {*PERSONAL, "numbered"}
 """``numbered`` is the temporary name of ``moderation`` in a migration."""
 FLAGS = ("live", "from_hub", "verified", "restricted", "automatic")

@@ -16,8 +16,8 @@ import asyncpg
 from app.core import logs
 from app.core.errors import DatabaseAwayError, DatabaseError, DatabaseFullError
 from app.storage import postgres_scrub, scopes
-from app.storage.ddl import PERSONAL, SCHEMA
 from app.storage.inspection import LEAST_VERSION
+from app.storage.personal_tables import PERSONAL, SCHEMA
 from app.storage.postgres_engine import AWAY, SiteEngine, away_errors, connect, sound, where
 from app.storage.postgres_watch import VersionWatch, raised
 

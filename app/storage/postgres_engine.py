@@ -13,7 +13,7 @@ from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 
 from app.core.errors import DatabaseAwayError, DatabaseFullError
 from app.storage import scopes
-from app.storage.ddl import SCHEMA
+from app.storage.personal_tables import SCHEMA
 
 CHANNEL = "data_version"
 """What a transaction that raised versions notifies."""

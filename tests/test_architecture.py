@@ -3,11 +3,12 @@
 import ast
 import re
 import sys
+from collections.abc import Callable, Iterable
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(path for path in (ROOT / "app").rglob("*.py") if "migrations" not in path.parts)
@@ -35,23 +36,40 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def imports(path: Path) -> set[str]:
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of a module; each module is parsed once for all rules."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+def against(rule: Callable[[Path], Iterable[Any]], paths: Iterable[Path]) -> dict[str, list[Any]]:
+    """Module → what ``rule`` finds in it that must not be there; modules without are left out.
+
+    One test goes over all modules: a test for each module and rule would be half of the suite's tests, and collecting
+    them took longer than running them.
+    """
+    found = {name(path): list(rule(path)) for path in paths}
+    assert found, "a rule without modules says nothing"
+    return {module: wrong for module, wrong in found.items() if wrong}
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+    return frozenset(found)
 
 
-def reaches(imported: set[str], target: str) -> bool:
+def reaches(imported: Iterable[str], target: str) -> bool:
     return any(module == target or module.startswith(f"{target}.") for module in imported)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_nothing_in_app_imports_workers(path: Path) -> None:
-    assert not reaches(imports(path), "workers")
+def test_nothing_in_app_imports_workers() -> None:
+    assert against(lambda path: reaches(imports(path), "workers") * ["workers"], MODULES) == {}
 
 
 def test_no_module_imports_itself_through_others() -> None:
@@ -60,7 +78,7 @@ def test_no_module_imports_itself_through_others() -> None:
     known = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in paths}
     named = {
         module: {
-            node.args[0].value for node in ast.walk(ast.parse(path.read_text()))
+            node.args[0].value for node in nodes(path)
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module")
             and isinstance(node.args[0], ast.Constant)
         } for module, path in known.items()
@@ -70,16 +88,15 @@ def test_no_module_imports_itself_through_others() -> None:
     tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which tells the modules
 
 
-@pytest.mark.parametrize("path", [ROOT / pure for pure in PURE], ids=name)
-def test_pure_modules_do_no_io(path: Path) -> None:
-    assert not [banned for banned in NO_IO if reaches(imports(path), banned)]
+def test_pure_modules_do_no_io() -> None:
+    pure = [ROOT / module for module in PURE]
+    assert against(lambda path: [banned for banned in NO_IO if reaches(imports(path), banned)], pure) == {}
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in MODULES if p.name in ("store.py", "tables.py", "replace_offers.py")], ids=name
-)
-def test_stores_know_nothing_of_http_or_html(path: Path) -> None:
-    assert not [up for up in ("litestar", "jinja2", "app.web", "app.site.routes") if reaches(imports(path), up)]
+def test_stores_know_nothing_of_http_or_html() -> None:
+    stores = [path for path in MODULES if path.name in ("store.py", "tables.py", "replace_offers.py")]
+    above = ("litestar", "jinja2", "app.web", "app.site.routes")
+    assert against(lambda path: [up for up in above if reaches(imports(path), up)], stores) == {}
 
 
 SQL = re.compile(
@@ -96,129 +113,133 @@ def is_store(path: Path) -> bool:
     return path.stem == "store" or path.stem.endswith("_store") or name(path) == "app/pricing/history/queries.py"
 
 
-def texts(path: Path) -> list[str]:
+@cache
+def texts(path: Path) -> tuple[str, ...]:
     """The strings of a module that are no docstrings; one that is put together counts whole."""
-    tree = ast.parse(path.read_text())
-    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    return [node.value for node in ast.walk(tree)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said]  # fmt: skip
+    said = {id(node.value) for node in nodes(path) if isinstance(node, ast.Expr)}
+    strings = (node for node in nodes(path) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return tuple(str(node.value) for node in strings if id(node) not in said)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [p for p in (*MODULES, *WORKERS) if not is_store(p) and "storage" not in p.parts and name(p) != READS_DUMPS],
-    ids=name,
-)
-def test_statements_stand_in_stores_only(path: Path) -> None:
-    assert [text for text in texts(path) if SQL.search(text)] == []
+def test_statements_stand_in_stores_only() -> None:
+    paths = [p for p in (*MODULES, *WORKERS) if not is_store(p) and "storage" not in p.parts and name(p) != READS_DUMPS]
+    assert against(lambda path: [text for text in texts(path) if SQL.search(text)], paths) == {}
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if is_store(p)], ids=name)
-def test_statements_are_templates_that_either_engine_takes(path: Path) -> None:
+def test_statements_are_templates_that_either_engine_takes() -> None:
     """Values are never put into a statement, and nothing is said that SQLite alone understands."""
-    assert [text for text in texts(path) if ONE_ENGINE_ONLY.search(text)] == []
+    stores = [path for path in MODULES if is_store(path)]
+    assert against(lambda path: [text for text in texts(path) if ONE_ENGINE_ONLY.search(text)], stores) == {}
 
 
-@pytest.mark.parametrize("path", [p for p in (*MODULES, *WORKERS) if "storage" not in p.parts], ids=name)
-def test_what_one_engine_does_stands_in_storage(path: Path) -> None:
+def test_what_one_engine_does_stands_in_storage() -> None:
     of_one = ("sqlite3", "aiosqlite", "asyncpg", "app.storage.sqlite", "app.storage.write_ahead_log",
               "app.storage.postgres", "app.storage.postgres_engine", "app.storage.postgres_watch")  # fmt: skip
-    assert [module for module in of_one if reaches(imports(path), module)] == []
+    paths = [path for path in (*MODULES, *WORKERS) if "storage" not in path.parts]
+    assert against(lambda path: [module for module in of_one if reaches(imports(path), module)], paths) == {}
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in (*MODULES, *WORKERS) if "result_files" not in p.parts], ids=name
-)  # a result file is what strangers make it
-def test_rows_are_read_by_name(path: Path) -> None:
+OURS = [path for path in (*MODULES, *WORKERS) if "result_files" not in path.parts]
+"""Without the readers of result files: such a file is what strangers make it."""
+
+
+def numbered(path: Path) -> list[ast.Subscript]:
+    """The places of a module at which something is taken by its number, such as ``row[4]``."""
+    return [node for node in nodes(path) if isinstance(node, ast.Subscript)
+            and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int)]  # fmt: skip
+
+
+def test_rows_are_read_by_name() -> None:
     """No ``row[4]``: what a row holds is a record with names."""
-    numbered = [
-        ast.unparse(node)
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Subscript)
-        and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int)
-        and ((isinstance(node.value, ast.Name) and node.value.id == "row")
-             or (isinstance(node.value, ast.Subscript) and ast.unparse(node.value).startswith("rows[")))
-    ]  # fmt: skip
-    assert numbered == []
+
+    def rule(path: Path) -> list[str]:
+        return [
+            ast.unparse(node)
+            for node in numbered(path)
+            if (isinstance(node.value, ast.Name) and node.value.id == "row")
+            or (isinstance(node.value, ast.Subscript) and ast.unparse(node.value).startswith("rows["))
+        ]
+
+    assert against(rule, OURS) == {}
 
 
-@pytest.mark.parametrize("path", [p for p in (*MODULES, *WORKERS) if "result_files" not in p.parts], ids=name)
-def test_what_a_table_holds_is_read_by_name(path: Path) -> None:
+def test_what_a_table_holds_is_read_by_name() -> None:
     """No ``SORTS[name][1]`` and no ``best[key][0]``: what a table or a dictionary holds is a record with names too."""
-    numbered = [
-        ast.unparse(node)
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
-        and isinstance(node.slice.value, int) and isinstance(node.value, ast.Subscript)
-        and (ast.unparse(node.value.slice) == "key" or isinstance(getattr(node.value.value, "func", None), ast.Name)
-             or ast.unparse(node.value.value).isupper())
-    ]  # fmt: skip
-    assert numbered == []
+
+    def rule(path: Path) -> list[str]:
+        return [
+            ast.unparse(node)
+            for node in numbered(path)
+            if isinstance(node.value, ast.Subscript)
+            and (ast.unparse(node.value.slice) == "key" or isinstance(getattr(node.value.value, "func", None), ast.Name)
+                 or ast.unparse(node.value.value).isupper())
+        ]  # fmt: skip
+
+    assert against(rule, OURS) == {}
 
 
 UNITS = "app/core/units.py"
 DAY = re.compile(r"\b(86_?400|3_?600|1_?440|24 \* 60|60 \* 60|2\*\*[123]0)\b")
 
 
-@pytest.mark.parametrize("path", [p for p in (*MODULES, *WORKERS) if name(p) != UNITS], ids=name)
-def test_seconds_of_a_day_and_bytes_of_a_megabyte_are_written_once(path: Path) -> None:
+def test_seconds_of_a_day_and_bytes_of_a_megabyte_are_written_once() -> None:
     """In code and in statements: everything else takes them from ``app/core/units.py``."""
-    tree = ast.parse(path.read_text())
-    sizes = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.BinOp | ast.Constant)
-             and not isinstance(getattr(node, "value", None), str)]  # fmt: skip
-    statements = [text for text in texts(path) if SQL.search(text)]
-    assert [text for text in (*sizes, *statements) if DAY.search(text.replace(" ** ", "**"))] == []
+
+    def rule(path: Path) -> list[str]:
+        sizes = [ast.unparse(node) for node in nodes(path) if isinstance(node, ast.BinOp | ast.Constant)
+                 and not isinstance(getattr(node, "value", None), str)]  # fmt: skip
+        statements = [text for text in texts(path) if SQL.search(text)]
+        return [text for text in (*sizes, *statements) if DAY.search(text.replace(" ** ", "**"))]
+
+    assert against(rule, [path for path in (*MODULES, *WORKERS) if name(path) != UNITS]) == {}
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.name != "version_keys.py"], ids=name)
-def test_keys_of_versions_are_made_in_one_place(path: Path) -> None:
+def test_keys_of_versions_are_made_in_one_place() -> None:
     """No ``"gpu:…"`` by hand: ``app/core/version_keys.py`` makes them."""
-    assert [text for text in texts(path) if re.match(r"(gpu|provider|model|source):(\{|$)", text)] == []
+    key = re.compile(r"(gpu|provider|model|source):(\{|$)")
+    paths = [path for path in MODULES if path.name != "version_keys.py"]
+    assert against(lambda path: [text for text in texts(path) if key.match(text)], paths) == {}
 
 
-@pytest.mark.parametrize("path", [p for p in (*MODULES, *WORKERS) if p.name != "csv_text.py"], ids=name)
-def test_csv_is_written_where_formulas_are_made_harmless(path: Path) -> None:
+def test_csv_is_written_where_formulas_are_made_harmless() -> None:
     """``csv.DictWriter`` is for files that this software reads again, or whose rows are the reader's own."""
-    assert "csv.writer(" not in path.read_text()
+    paths = [path for path in (*MODULES, *WORKERS) if path.name != "csv_text.py"]
+    assert against(lambda path: re.findall(r"csv\.writer\(", path.read_text()), paths) == {}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_no_module_is_longer_than_300_lines(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300
+def test_no_module_is_longer_than_300_lines() -> None:
+    assert against(lambda path: path.read_text().splitlines()[300:], MODULES) == {}
 
 
-@pytest.mark.parametrize("path", [*MODULES, *WORKERS, *sorted((ROOT / "tools").glob("*.py"))], ids=name)
-def test_no_function_is_50_lines_or_longer(path: Path) -> None:
-    functions = [node for node in ast.walk(ast.parse(path.read_text()))
-                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]  # fmt: skip
-    assert [one.name for one in functions if (one.end_lineno or 0) - one.lineno >= 49] == []
+def test_no_function_is_50_lines_or_longer() -> None:
+    def rule(path: Path) -> list[str]:
+        functions = [node for node in nodes(path) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        return [one.name for one in functions if (one.end_lineno or 0) - one.lineno >= 49]
+
+    assert against(rule, [*MODULES, *WORKERS, *sorted((ROOT / "tools").glob("*.py"))]) == {}
 
 
-@pytest.mark.parametrize("path", NO_PYTHON, ids=name)
-def test_scripts_styles_and_templates_keep_to_120_characters(path: Path) -> None:
+def test_scripts_styles_and_templates_keep_to_120_characters() -> None:
     """Ruff holds Python to it."""
-    assert [line for line in path.read_text().splitlines() if len(line) > 120] == []
+    rule = lambda path: [line for line in path.read_text().splitlines() if len(line) > 120]  # noqa: E731
+    assert against(rule, NO_PYTHON) == {}
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.name != "clock.py"], ids=name)
-def test_only_the_clock_asks_the_time(path: Path) -> None:
-    for call in (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)):
-        assert ast.unparse(call.func) not in (
-            "datetime.now",
-            "datetime.utcnow",
-            "time.time",
-            "date.today",
-            "datetime.today",
-        )
+def test_only_the_clock_asks_the_time() -> None:
+    asks = {"datetime.now", "datetime.utcnow", "time.time", "date.today", "datetime.today"}
+
+    def rule(path: Path) -> list[str]:
+        calls = {ast.unparse(node.func) for node in nodes(path) if isinstance(node, ast.Call)}
+        return sorted(calls & asks)
+
+    assert against(rule, [path for path in MODULES if path.name != "clock.py"]) == {}
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in (ROOT / "app" / "storage" / "migrations").glob("*.py") if p.stem != "__init__"], ids=name
-)
-def test_a_migration_is_named_like_no_library(path: Path) -> None:
+def test_a_migration_is_named_like_no_library() -> None:
     """Piccolo imports migrations by their bare names: one called ``requests`` would stand in that library's place."""
-    assert path.stem not in sys.stdlib_module_names
-    assert path.stem not in packages_distributions()
+    names = {path.stem for path in (ROOT / "app" / "storage" / "migrations").glob("*.py")} - {"__init__"}
+    assert names
+    assert names & (sys.stdlib_module_names | packages_distributions().keys()) == set()
 
 
 def test_each_migration_has_an_id_of_its_own() -> None:

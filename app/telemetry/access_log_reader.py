@@ -1,6 +1,7 @@
 """Reading the access log and deleting its old files. No reader ever sees a row past its limit."""
 
 import ipaddress
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,8 +57,29 @@ def expired(folder: Path, now: int) -> list[Path]:
     return [path for start, path in files(folder) if goes_at(start) <= now]
 
 
+def put_back(folder: Path, now: int) -> None:
+    """Give files of days to come, which a clock that ran ahead wrote, the day at which they were seen first.
+
+    Only once they have been days to come for a whole day: to a clock that is behind, for instance of a machine that
+    was just switched on, today's file is one as well. When a file was seen is its modification time.
+    """
+    for start, path in files(folder):
+        if start <= now + DAY_S:
+            continue
+        seen = int(path.stat().st_mtime)
+        if seen > now:
+            hour = now // HOUR_S * HOUR_S
+            os.utime(path, (hour, hour))
+        elif now - seen >= DAY_S:
+            kind = path.stem.partition("-")[0]
+            with path.with_name(f"{kind}-{clock.from_timestamp(seen):%Y-%m-%d}.tsv").open("ab") as file:
+                file.write(path.read_bytes())
+            path.unlink()
+
+
 def delete_expired(folder: Path, now: int) -> int:
     """Delete the files that are due; returns how many were deleted."""
+    put_back(folder, now)
     gone, failed = 0, None
     for path in expired(folder, now):
         try:

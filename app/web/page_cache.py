@@ -17,6 +17,8 @@ MAX_KEPT_BYTES = 128 * MIB
 MAX_RENDERS = 8
 MAX_WAITING = 64
 COMPRESS_IN_THREAD_BYTES = 200_000
+CLOCK_STEP_S = 90
+"""A clock that is put back by less was corrected; by more, it was wrong."""
 
 Render = Callable[[Ask], Awaitable[Answer]]
 
@@ -29,6 +31,7 @@ class Kept:
     shows: tuple[str, ...]
     versions: tuple[int, ...]
     digest: str
+    made_at: int = 0
     seen: dict[str, int] | None = None
     bodies: dict[str, bytes] = field(default_factory=dict)
     heads: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
@@ -38,7 +41,10 @@ class Kept:
         return len(self.answer.body) * 2 + 4_000
 
     def is_current(self, versions: dict[str, int], now: int) -> bool:
-        """True while its data is unchanged and it has not expired."""
+        """True while its data is unchanged, it has not expired, and it is not of a time to come, made while the clock
+        ran ahead."""
+        if now + CLOCK_STEP_S < self.made_at:
+            return False
         if self.answer.valid_until is not None and now >= self.answer.valid_until:
             return False
         if self.seen is versions:
@@ -122,7 +128,7 @@ class Prepared:
             if all(before.get(key, 0) == after.get(key, 0) for key in keys):
                 break
         digest = hashlib.sha256(answer.body).hexdigest()[:24]
-        return Kept(answer, keys, tuple(before.get(key, 0) for key in keys), digest)
+        return Kept(answer, keys, tuple(before.get(key, 0) for key in keys), digest, ask.now)
 
     def _bounded(self, answer: Answer, now: int) -> Answer:
         """The answer, valid no longer than what every page shows."""

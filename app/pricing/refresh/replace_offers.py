@@ -137,7 +137,8 @@ def _compare(old: Mapping[str, StoredOffer], rows: Iterable[StoredOffer]) -> _Di
             found.added.append(row)
             continue
         seen.add(row.id)
-        day = was.price_since if was.price_since and _quoted(was) == _quoted(row) else row.price_since
+        known = was.price_since and was.price_since <= day_of(row.fetched_at)  # no day of a clock that ran ahead
+        day = was.price_since if known and _quoted(was) == _quoted(row) else row.price_since
         now_row = row._replace(price_since=day) if day != row.price_since else row
         same = was[:FIRST_DATE] == now_row[:FIRST_DATE] and was.price_since == day
         (found.confirmed if same else found.changed).append((was, now_row))

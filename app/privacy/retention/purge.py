@@ -11,7 +11,7 @@ from app.core import clock, logs
 from app.core.retention import KINDS, Aged, Kind, Limit, start_of
 from app.core.settings import Settings
 from app.core.version_keys import RETENTION_KEY
-from app.privacy.retention import canary, store
+from app.privacy.retention import canary, future_stamps, store
 from app.storage.engine import in_turn, scrub, transaction
 from app.telemetry import access_log, access_log_reader
 
@@ -138,6 +138,7 @@ async def run(settings: Settings, now: int) -> dict[str, int]:
 async def _run(settings: Settings, now: int) -> dict[str, int]:
     gone: dict[str, int] = {}
     failed: Exception | None = None
+    await future_stamps.put_back(now)
     for kind in KINDS:
         if not kind.ages:
             continue

@@ -1,5 +1,6 @@
 """Rows with a retention limit, and the record of the purge. Instants are seconds since 1970."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from app.core.retention import Aged
@@ -14,6 +15,9 @@ from app.storage.engine import (
     place_of_row,
     whole,
 )
+
+CLOCK = "clock"
+"""Stands in the record of purges while stamps lie in the future: since when that was seen, and by how many seconds."""
 
 
 class Run(NamedTuple):
@@ -51,7 +55,7 @@ async def runs() -> dict[str, Run]:
 
 async def first_run() -> int | None:
     """The second of the oldest among the last purges of the kinds; None before the first purge."""
-    found = await fetch_value("SELECT min(ran_at) FROM purge_run")
+    found = await fetch_value("SELECT min(ran_at) FROM purge_run WHERE kind <> {}", CLOCK)
     return None if found is None else int(found)
 
 
@@ -100,3 +104,38 @@ async def delete_rows(aged: Aged, latest: int | str, numbers: list[int]) -> None
 async def copies_stored() -> list[int | str]:
     """When each copy of mail was stored; a damaged value is returned as it is."""
     return await fetch_column(f"SELECT {as_it_lies('stored_at')} FROM {whole('mail_copy')}")  # noqa: S608
+
+
+async def forget_run(kind: str) -> None:
+    """Delete the record of the last purge of a kind of data."""
+    await execute("DELETE FROM purge_run WHERE kind = {}", kind)
+
+
+async def newest_stamp(columns: Mapping[str, tuple[str, ...]]) -> int | None:
+    """The latest second in these columns of these tables; None where they hold none."""
+    found = [
+        await fetch_value(f"SELECT max({column}) FROM {table} WHERE NOT ({no_time('instant', column)})")  # noqa: S608
+        for table, named in columns.items()
+        for column in named
+    ]
+    return max((int(one) for one in found if one is not None), default=None)
+
+
+async def shift_stamps(table: str, column: str, after: int, seconds: int) -> None:
+    """Move the seconds in a column that are later than ``after`` back by ``seconds``, inside the running
+    transaction."""
+    await execute(
+        f"UPDATE {table} SET {column} = {column} - {{}} WHERE {column} > {{}} "  # noqa: S608
+        f"AND NOT ({no_time('instant', column)})",
+        seconds, after,
+    )  # fmt: skip
+
+
+async def end_future_days(table: str, column: str, today: str, tomorrow: str) -> None:
+    """Put days after tomorrow back to today, inside the running transaction."""
+    await execute(f"UPDATE {table} SET {column} = {{}} WHERE {column} > {{}}", today, tomorrow)  # noqa: S608
+
+
+async def drop_future_days(table: str, column: str, tomorrow: str) -> None:
+    """Delete the rows of days after tomorrow, inside the running transaction."""
+    await execute(f"DELETE FROM {table} WHERE {column} > {{}}", tomorrow)  # noqa: S608

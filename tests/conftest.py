@@ -128,16 +128,33 @@ RUNNING = os.environ.pop("SITE_UNDER_TEST", "")
 that."""
 
 
-LONGEST_FIRST = ("container/test_image", "browser/test_prices", "workers/test_worker", "test_processes",
-                 "pricing/test_refresh", "web/test_http", "test_serve", "test_kills", "test_backup", "web/test_abuse",
-                 "browser/test_calculator", "edge/test_cluster", "edge/test_varnish", "edge/test_nginx",
-                 "telemetry/test_access")  # fmt: skip
-"""Files that take half a minute or more: begun last, one of them would keep a single process waiting at the end."""
+LONGEST_FIRST = ("container/test_image", "workers/test_worker", "browser/test_prices", "pricing/test_refresh",
+                 "browser/test_calculator", "test_processes", "web/test_http", "test_serve", "test_kills",
+                 "test_backup", "browser/test_journeys", "web/test_abuse", "submissions/test_reports",
+                 "submissions/test_ledger", "browser/test_real_traffic", "edge/test_cluster", "edge/test_varnish",
+                 "edge/test_nginx", "benchmarks/test_accuracy", "telemetry/test_access", "pricing/test_level_machine",
+                 "browser/test_reports", "browser/test_look")  # fmt: skip
+"""Files that take a third of a minute or more: begun last, one of them would keep all other processes waiting."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: a test that waits for a server, a browser or a clock leaves its core idle."""
-    return (os.cpu_count() or 1) + 1
+    """Two for each core: tests wait for servers, browsers, disks and clocks for more than half of their time."""
+    return 2 * (os.cpu_count() or 1)
+
+
+ASKING = pytest.StashKey[list[Path]]()
+"""The files with tests that ask a site over HTTP."""
+
+
+def examples(number: int) -> int:
+    """How many random inputs a test tries that asks a site over HTTP: ``number``, or a sixth of a site that runs
+    elsewhere, in a container. There it is looked for what the container changes, which is not how text is read."""
+    return number // 6 if RUNNING else number
+
+
+def _asks_a_site(item: pytest.Item) -> bool:
+    names = set(getattr(item, "fixturenames", ()))
+    return "site" in names and not {"chromium", "edge"} & names
 
 
 def _turn(item: pytest.Item) -> int:
@@ -149,16 +166,13 @@ def _turn(item: pytest.Item) -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest files first; with a site given from outside only the tests that ask a site over HTTP."""
     items.sort(key=_turn)
+    config.stash[ASKING] = sorted({item.path for item in items if _asks_a_site(item)})
     if os.environ.get("TEST_ENGINE", "sqlite") != "sqlite":
         for item in items:
             if item.get_closest_marker("sqlite_only"):
                 item.add_marker(pytest.mark.skip(reason="about SQLite's own files"))
     if RUNNING:
-        asks = [
-            i
-            for i in items
-            if "site" in (names := set(getattr(i, "fixturenames", ()))) and not {"chromium", "edge"} & names
-        ]
+        asks = [item for item in items if _asks_a_site(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in asks])
         items[:] = asks
 

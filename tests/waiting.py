@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def until(holds: Callable[..., Any], seconds: float = 40) -> None:
+def until(holds: Callable[..., Any], seconds: float = 80) -> None:
     """Return as soon as ``holds`` returns something true; fails after ``seconds``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -34,7 +34,7 @@ from app.submissions import erasure_journal, publish, store
 from app.submissions.forms import FORMS
 from app.submissions.receipts import hash_of, looks_right, new_receipt
 from app.submissions.tables import ContactRow, SubmissionRow
-from tests.conftest import Inside, Site
+from tests.conftest import Inside, Site, examples
 from tests.database import rows, tuples
 from tests.fake_clouds import clouds
 
@@ -826,7 +826,7 @@ FUZZED = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     kind=st.sampled_from([*FORMS, "nothing"]),
     values=FUZZED,

@@ -65,7 +65,7 @@ def _kept(row: Row) -> Architecture | None:
     """The architecture as it was kept; None for one that this version can't read, until the next refresh."""
     try:
         return from_plain(json.loads(row["architecture"])) if row["architecture"] else None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

@@ -40,7 +40,7 @@ def read_published(folder: Path) -> dict[tuple[str, str], tuple[str, int]]:
             for policy, versions in found.items()
             for name, entry in versions.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DocumentError(f"policies/{PUBLISHED} can't be read ({error}); restore it from the repository") from None
 
 
@@ -134,7 +134,10 @@ class Policies:
 
 def _read_record(path: Path) -> dict[str, int]:
     """Version and digest → when this site first showed it. Raises :class:`ValueError` or :class:`OSError`."""
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except RecursionError:
+        kept = None
     if not isinstance(kept, dict) or not all(isinstance(at, int) for at in kept.values()):
         raise ValueError(f"{path} is not a record of instants; restore it or remove it")
     return kept

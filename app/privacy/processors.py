@@ -51,7 +51,7 @@ def _read(path: Path) -> tuple[Processor, ...]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         found = tuple(Processor(**row) for row in rows)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InferenceBenchError(f"{path} can't be read as the list of processors: {error}") from None
     for row in found:
         empty = [name for name in (field.name for field in fields(row)) if not _is_said(getattr(row, name))]

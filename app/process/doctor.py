@@ -60,6 +60,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _sources(settings)
     yield from _policies(settings)
     yield from _mail(settings)
+    yield from _erasures(settings)
     yield from _processors(settings)
     if not settings.imap_url:
         yield (
@@ -112,6 +113,27 @@ def _mail(settings: Settings) -> Iterator[Finding]:
         engine.use(settings.database)
         for line in engine.run(_troubles(settings)):
             yield "fault", line
+
+
+def _erasures(settings: Settings) -> Iterator[Finding]:
+    """The journal of erasures lies where reports and cases are kept."""
+    from app.submissions import erasure_journal
+
+    if not settings.keeps_records or not prepare.is_ready(settings.database):
+        return
+    try:
+        lost = len(erasure_journal.missing(settings.data_dir, settings.database))
+    except DatabaseError as error:
+        yield "fault", str(error)
+        return
+    if lost:
+        yield (
+            "fault",
+            (
+                f"{settings.data_dir / erasure_journal.FILE} lacks {lost} erasure{'s' * (lost != 1)} that the database "
+                "knows of: a restored backup would bring those reports back; put the file back from a backup"
+            ),
+        )
 
 
 def _policies(settings: Settings) -> Iterator[Finding]:

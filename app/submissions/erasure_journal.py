@@ -74,6 +74,21 @@ def times(folder: Path) -> dict[str, Counter[str]]:
     return found
 
 
+def missing(folder: Path, database: Path | str) -> list[str]:
+    """Reports that the database knows to be withdrawn or erased and the journal does not list: lines of it are lost.
+
+    A report that waited when it was erased leaves no trace in the database, nor is one missed here. Raises as
+    :func:`times`.
+    """
+    if isinstance(database, Path) and not database.exists():
+        return []
+    withdrawn = inspection.values(database, "submission", "id", "state = ? AND kind <> ?", "withdrawn", "canary")
+    approved = inspection.values(database, "moderation", "submission", "action = ?", "approve")
+    rejected = inspection.values(database, "moderation", "submission", "action = ?", "reject")
+    erased = approved - rejected - inspection.values(database, "submission", "id")
+    return sorted((withdrawn | erased) - read(folder).get("submission", set()))
+
+
 def risen(folder: Path, database: Path | str) -> dict[str, list[str]]:
     """What the journal lists as erased but the database holds, as after restoring a backup."""
     erased = times(folder)

@@ -47,7 +47,7 @@ class GpuhuntLive(Source):
         for line in lines:
             try:
                 entry = json.loads(line, parse_float=str)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise FetchError(Fault.TRUNCATED, "the child's answer was cut off") from None
             if "no_gpu" in entry:
                 self.leave(NO_GPU, int(entry["no_gpu"]))

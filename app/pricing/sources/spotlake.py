@@ -62,7 +62,7 @@ def _rows(body: bytes) -> Iterator[tuple[str, str, str, float]]:
         try:
             row = json.loads(found[0])
             tier, kind, region, score = (row[name] for name in ("InstanceTier", "InstanceType", "Region", "IF"))
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, RecursionError):
             continue
         if (
             isinstance(tier, str)

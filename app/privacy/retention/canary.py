@@ -30,6 +30,7 @@ from app.core.units import DAY_S
 from app.core.version_keys import RETENTION_KEY
 from app.privacy.mail.mailbox import Imap, MailboxError, Maildir, inbox, outbox
 from app.privacy.retention import canary_reader, canary_store
+from app.storage.damaged_rows import MAX_INSTANT
 from app.storage.engine import raise_versions, transaction
 from app.telemetry import access_log, access_log_reader
 
@@ -72,12 +73,23 @@ class Canary:
 
 
 def recorded(settings: Settings) -> list[Canary]:
-    """Every recorded canary, the oldest first; none if the record can't be read."""
+    """Every recorded canary, the oldest first; none if the record can't be read, and no row that holds what no canary
+    can."""
     try:
         rows = json.loads((settings.data_dir / RECORD).read_text(encoding="utf-8"))
-        return [Canary(**row) for row in rows]
-    except (OSError, ValueError, TypeError):
+        return [one for row in rows if _is_sound(one := Canary(**row))]
+    except (OSError, ValueError, TypeError, RecursionError):
         return []
+
+
+def _is_sound(one: Canary) -> bool:
+    instants = (one.planted_at, one.due_at, one.checked_at or 0, one.died_at or 0)
+    return (
+        all(type(number) is int and 0 <= number <= MAX_INSTANT for number in instants)
+        and isinstance(one.hidden, str) and one.hidden.isascii() and one.hidden.isalnum()
+        and isinstance(one.rows, dict) and all(type(count) is int and 0 <= count < KEPT for count in one.rows.values())
+        and isinstance(one.found, list) and all(isinstance(place, str) for place in one.found)
+    )  # fmt: skip
 
 
 def last_death(settings: Settings) -> int | None:

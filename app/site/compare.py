@@ -17,6 +17,9 @@ from app.web.answers import Answer, Ask
 from app.web.front import public
 
 MOST = 6
+_EXAMPLES = (("h100-sxm-80gb", "h200-sxm-141gb", "b200-sxm-180gb"), ("a100-sxm-80gb", "l40s-48gb"),
+             ("rtx-4090-24gb", "rtx-5090-32gb"), ("h100-sxm-80gb", "mi300x-192gb"))  # fmt: skip
+"""Comparisons that are often asked for; those whose GPUs all have a price are offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ async def compare(ask: Ask) -> Answer:
         prices=[(tier, [best.get((gpu.slug, tier)) for gpu in chosen]) for tier in ("on-demand", "spot")],
         value_rows=[_value(chosen, best, *per) for per in _PER] if chosen else [],
         priced=sorted({slug for slug, _ in best}, key=list(gpus()).index),
+        examples=[(" vs ".join(gpus()[slug].name for slug in slugs), _address(sorted(slugs))) for slugs in _EXAMPLES
+                  if {(slug, "on-demand") for slug in slugs} <= best.keys()],
         without={gpu.slug: _address([s for s in slugs if s != gpu.slug]) for gpu in chosen},
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))

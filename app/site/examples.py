@@ -18,6 +18,17 @@ _LINKS = (
 _WORDS = ("h100 spot europe", "h100 80gb spot under 2", "h100 spot", "h100", "24gb under 1", "spot", "on demand")
 
 
+SEARCHES = (
+    ("A GPU", ("h100", "rtx 4090", "mi300x", "tpu v5e", "amd")),
+    ("What you need", ("h100 spot europe", "8 h100", "80gb spot under 2", "24 gb under 1", "a100 80gb us")),
+    ("A model", ("llama 70b", "qwen3", "deepseek", "llama 3.3 70b on h200")),
+    ("A provider", ("runpod", "google a100", "lambda")),
+    ("What happened", ("what changed this month", "price index", "how long prices last")),
+    ("Something to do", ("h100 vs h200", "monthly bill", "report a price", "delete my data")),
+)
+"""What can be typed into the search of the site, by kind; a page offers those that find something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """A search that finds offers: its name and the address of its page."""

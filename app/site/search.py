@@ -79,7 +79,7 @@ async def search(ask: Ask) -> Answer:
         words=describe, missed="" if asked.models or asked.relative else asked.understood.rest, guess=guess,
         replaced=found is not asked,
         whose=[providers()[slug] for slug in query.provider], counts=await store.counts_by("provider"),
-        total=total, tries=await examples.links(), title=f"Search: {text}" if text else "Search",
+        total=total, tries=await _tries(rows), title=f"Search: {text}" if text else "Search",
         description="GPUs, models and providers by words.", **await _prices(query, total, ask.now),
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
@@ -98,6 +98,19 @@ def read(text: str) -> Understood:
     query = found.with_(q="")
     names = tuple(chip_label(name, value) for name, value in query.pairs() if name in FILTERS)
     return Understood(query, names, found.q)
+
+
+async def _tries(rows: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """Kinds of searches, each with the examples that find an offer or a model now, or lead to something to do."""
+
+    async def leads(text: str) -> bool:
+        found = _found(read(text), rows)
+        query = found.understood.query
+        return bool(errands(text) or found.models or (query.has_filters and await store.count(query)))
+
+    return [
+        (kind, said) for kind, texts in examples.SEARCHES if (said := [text for text in texts if await leads(text)])
+    ]
 
 
 async def _prices(query: PriceQuery, total: int, now: int) -> dict[str, Any]:

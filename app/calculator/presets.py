@@ -28,9 +28,9 @@ class Preset:
 
 PRESETS = (
     Preset("chat", "Chat", "people reading along", 1_000, 300, 2.0, 2_000, 50, 0.6),
-    Preset("rag", "RAG", "long found text, short answers", 8_000, 500, 1.0, 4_000, 50, 0.6),
+    Preset("rag", "RAG", "long retrieved text, short answers", 8_000, 500, 1.0, 4_000, 50, 0.6),
     Preset("code", "Code", "completions while typing", 2_000, 150, 4.0, 1_000, 25, 0.6),
-    Preset("batch", "Batch", "nobody waits", 2_000, 500, 5.0, 120_000, 500, 0.9),
+    Preset("batch", "Batch", "no one is waiting", 2_000, 500, 5.0, 120_000, 500, 0.9),
     Preset("agents", "Agents", "long context, many steps", 16_000, 800, 0.5, 8_000, 40, 0.6),
 )
 """The calculator starts with the first one."""

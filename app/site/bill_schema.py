@@ -40,7 +40,7 @@ class BillFilters(Struct, kw_only=True):
     ] = []
     tier: Annotated[list[str], Meta(description="on-demand, spot or reserved", examples=["on-demand"])] = []
     gpus: Annotated[
-        int, Meta(description="cards in all", ge=LIMITS["gpus"].least, le=LIMITS["gpus"].most, examples=[8])
+        int, Meta(description="total number of GPUs", ge=LIMITS["gpus"].least, le=LIMITS["gpus"].most, examples=[8])
     ] = LIMITS["gpus"].default
     disk: Annotated[
         int,
@@ -62,41 +62,40 @@ class BillPart(Struct, kw_only=True):
 
     part: Annotated[str, Meta(description="rent, reclaims (of spot), host, disk or network.")]
     status: Annotated[str, Meta(description="included in the rent, extra, or not stated.")]
-    usd_per_month: Annotated[Decimal | None, Meta(description="What it adds; null if nobody states a price.")]
-    at_the_median: Annotated[
-        bool, Meta(description="True if the price is the market's median, because none is stated.")
-    ]
+    usd_per_month: Annotated[Decimal | None, Meta(description="What it adds to the bill; null if no price is known.")]
+    at_the_median: Annotated[bool, Meta(description="True if the price is the market median because none is stated.")]
 
 
 class OfferBill(Struct, kw_only=True):
     """The monthly bill of an offer, with everything it includes."""
 
-    offer: Annotated[str, Meta(description="Identity of the offer, as in /api/prices.")]
-    provider: Annotated[str, Meta(description="Slug of who rents it out.")]
+    offer: Annotated[str, Meta(description="Identifier of the offer, as in /api/prices.")]
+    provider: Annotated[str, Meta(description="Slug of the provider.")]
     gpu: Annotated[str, Meta(description="Slug of the GPU.")]
     tier: Annotated[str, Meta(description="on-demand, spot or reserved.")]
     commitment_months: Annotated[int | None, Meta(description="Months of commitment of a reserved price.")]
     region: Annotated[str | None, Meta(description="The provider's own region name.")]
-    machines: Annotated[int, Meta(description="Machines that are paid for.")]
-    gpus: Annotated[float, Meta(description="Cards in them.")]
-    usd_per_month: Annotated[Decimal, Meta(description="All parts, for 730 hours.")]
-    is_least: Annotated[bool, Meta(description="True where a part has no price at all: it costs that or more.")]
+    machines: Annotated[int, Meta(description="Number of machines paid for.")]
+    gpus: Annotated[float, Meta(description="GPUs in these machines.")]
+    usd_per_month: Annotated[Decimal, Meta(description="Total of all parts for 730 hours.")]
+    is_least: Annotated[bool, Meta(description="True if some part has no known price, so that the total is a minimum.")]
     stale: Annotated[bool, Meta(description="True once the price is older than its source's freshness limit.")]
     source: Annotated[str, Meta(description="What said so.")]
     breaks_even_in_month: Annotated[
         int | None,
-        Meta(description="The month from which on a commitment is cheaper than on demand from the same provider."),
+        Meta(description="The month from which a commitment is cheaper than on demand from the same provider."),
     ]
     breaks_even_against_cheapest: Annotated[
-        int | None, Meta(description="The same against the cheapest on demand of all; null where it never is.")
+        int | None,
+        Meta(description="The same against the cheapest on-demand offer of any provider; null if it never is."),
     ]
     parts: list[BillPart]
 
 
 class Bills(Struct, kw_only=True):
-    """The cheapest bills, at most a thousand."""
+    """The cheapest bills, at most 1,000."""
 
-    count: Annotated[int, Meta(description="Offers that answer the filters.")]
+    count: Annotated[int, Meta(description="Number of offers that match the filters.")]
     bills: list[OfferBill]
 
 

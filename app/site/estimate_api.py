@@ -66,7 +66,7 @@ def _check_choices(given: Mapping[str, str]) -> None:
 
 
 async def _question(given: Mapping[str, str]) -> tuple[str, Question]:
-    """The repository that was computed with, and the estimator's inputs. Raises :class:`EstimateError`."""
+    """The repository whose architecture was used, and the estimator's inputs. Raises :class:`EstimateError`."""
     name = given.get("model", "")
     if "/" not in name:  # a slug
         name = name.replace("--", "/", 1)

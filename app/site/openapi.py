@@ -30,7 +30,7 @@ class Problem(Struct, kw_only=True):
     status: int | UnsetType = UNSET
     detail: Annotated[str | UnsetType, Meta(description="what was wrong")] = UNSET
     hint: Annotated[str | UnsetType, Meta(description="what would work")] = UNSET
-    parameter: Annotated[str | UnsetType, Meta(description="the parameter or field that it is about")] = UNSET
+    parameter: Annotated[str | UnsetType, Meta(description="the parameter or field concerned")] = UNSET
     help: Annotated[str | UnsetType, Meta(description="address of a page that explains more")] = UNSET
 
 
@@ -99,10 +99,10 @@ def _answers(kind: str, schema: Schema, meaning: str, problems: Mapping[str, str
 
 
 _REFUSED = {
-    "400": "A parameter is unknown or wrong; the answer names it and gives an example.",
-    "503": "Too much at once; Retry-After says when to come back.",
+    "400": "A parameter is unknown or invalid; the response names it and gives an example.",
+    "503": "Too many requests at once; Retry-After says when to try again.",
 }
-_NO_DAY = "as_of is no day, or one of which nothing is known; the answer says which are."
+_NO_DAY = "as_of is not a date, or a day nothing is known about; the response says which days are known."
 
 
 def _prices() -> Schema:
@@ -114,8 +114,8 @@ def _prices() -> Schema:
         "responses": _answers(
             "application/json",
             {"$ref": "#/components/schemas/Prices"},
-            "The offers that answer the filters, in the asked order.",
-            {**_REFUSED, "422": _NO_DAY, "410": "The prices changed since the cursor was given; begin again."},
+            "The offers that match the filters, in the order asked for.",
+            {**_REFUSED, "422": _NO_DAY, "410": "The prices have changed since; start from the first page."},
             example=example,
         ),
     }
@@ -124,7 +124,7 @@ def _prices() -> Schema:
 def _prices_csv() -> Schema:
     return {
         "operationId": "pricesCsv",
-        "summary": "Every offer that answers the filters, as CSV (RFC 4180)",
+        "summary": "Every offer that matches the filters, as CSV (RFC 4180)",
         "parameters": parameters(PriceFilters) + parameters(AsOf),
         "responses": _answers(
             "text/csv",
@@ -138,12 +138,12 @@ def _prices_csv() -> Schema:
 def _bill() -> Schema:
     return {
         "operationId": "bill",
-        "summary": "Offers by what a month costs with host, disk and traffic out, and what is in each price",
+        "summary": "Offers by monthly cost with host, disk and egress, and what each price includes",
         "parameters": parameters(BillFilters),
         "responses": _answers(
             "application/json",
             {"$ref": "#/components/schemas/Bills"},
-            "The cheapest months first; current prices before stale ones.",
+            "Cheapest month first; current prices before stale ones.",
             _REFUSED,
         ),
     }
@@ -152,12 +152,12 @@ def _bill() -> Schema:
 def _lasting() -> Schema:
     return {
         "operationId": "lasting",
-        "summary": "How long prices last, and the chance that each still stands on a day",
+        "summary": "How long prices last, and the probability that each still holds on a day",
         "parameters": parameters(On) + parameters(PriceFilters)[:-2],
         "responses": _answers(
             "application/json",
             {"$ref": "#/components/schemas/LastingPrices"},
-            "The curves by provider and tier, and each provider's lowest price of a GPU and tier, the cheapest first.",
+            "The curves by provider and tier, and each provider's lowest price for a GPU and tier, cheapest first.",
             _REFUSED,
         ),
     }
@@ -166,7 +166,7 @@ def _lasting() -> Schema:
 def _watch() -> Schema:
     return {
         "operationId": "watch",
-        "summary": "A watch of what filters leave, as a feed: new lowest prices, stock that came back, changes of 5%",
+        "summary": "A feed of what happens to a search: new lowest prices, restocks, changes of 5% or more",
         "description": "A lowest price is one under every price of the 30 days before; the newest 100 entries of 90 "
         "days. A watch that needs no account: put its address into any feed reader.",
         "parameters": parameters(PriceFilters)[:-2],
@@ -208,7 +208,7 @@ def _first(example: Any) -> Any:
 def _estimate(answer: Schema) -> Schema:
     return {
         "operationId": "estimate",
-        "summary": "Predict one set-up; inputs are sent to the server, never stored or logged",
+        "summary": "Predict one set-up; inputs are sent to the server and are never stored or logged",
         "requestBody": {
             "required": True,
             "content": {
@@ -218,11 +218,11 @@ def _estimate(answer: Schema) -> Schema:
         "responses": _answers(
             "application/json",
             answer,
-            "Times in milliseconds with their 80% ranges, memory in bytes, what limits.",
+            "Times in milliseconds with their 80% ranges, memory in bytes, and the limiting resource.",
             {
-                "400": "The body is not a JSON object, or it was cut off.",
-                "413": "The body is larger than this address takes.",
-                "422": "A field can't be; the answer names it and says what would work.",
+                "400": "The body is not a JSON object, or is incomplete.",
+                "413": "The body is larger than this address accepts.",
+                "422": "A field has an impossible value; the response names it and says what would work.",
             },
         ),
     }
@@ -251,7 +251,7 @@ def description(settings: Settings) -> Schema:
             "title": "InferenceBench prices",
             "version": __version__,
             "summary": "GPU prices per GPU-hour, each with its source and date.",
-            "description": "No key. Answers are cached at the edge for a minute and carry an ETag: ask with "
+            "description": "No key. Responses may be cached for a minute and carry an ETag; send it back in "
             "If-None-Match.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },

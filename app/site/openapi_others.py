@@ -37,7 +37,7 @@ class BadgeFilters(Struct, kw_only=True):
     )
 
 
-_WRONG = {"400": "A parameter is unknown or wrong; the answer names it and gives an example."}
+_WRONG = {"400": "A parameter is unknown or invalid; the response names it and gives an example."}
 
 
 def _get(name: str, summary: str, kind: str, meaning: str, problems: Mapping[str, str] = _WRONG, **more: Any) -> Schema:
@@ -57,33 +57,34 @@ def operations() -> dict[str, tuple[str, Schema, type[Struct] | None]]:
             f"Columns: {', '.join(INDEX_COLUMNS)}; of every GPU in the last quarter, of one in the last two years."),
             IndexFilters),
         "/index.atom": ("get", _get(
-            "indexFeed", "The price index at each week's end, as a feed", ATOM, "The newest 100 entries."),
+            "indexFeed", "The price index at the end of each week, as a feed", ATOM, "The newest 100 entries."),
             IndexFilters),
         "/badge/{gpu}.svg": ("get", _get(
             "badge", "An image for other pages: a GPU's lowest price and the day it was seen", SVG,
-            "An SVG image without script. On which page it was seen is not noted.",
+            "An SVG image without script. The page that embeds it is not logged.",
             {**_WRONG, "404": "No GPU has that name."}), BadgeFilters),
         "/calculator/sheet.json": ("get", _get(
             "sheet", "What the calculator computes with: models, GPUs, best offers, constants", JSON,
-            "Compact lists in the order that static/calculator.js names; their form may change with its version."),
+            "Compact lists in the order that static/calculator.js names; the format may change with a release."),
             None),
         "/policies/changes.atom": ("get", _get(
             "policyChanges", "Changes of the policies, as a feed", ATOM, "Every version, the newest first."), None),
         "/llms.txt": ("get", _get(
-            "llms", "What there is and where programs read it, for assistants", TEXT, "Markdown (llmstxt.org)."), None),
+            "llms", "What the site holds and where to read it, for AI assistants", TEXT,
+            "Markdown (llmstxt.org)."), None),
         "/api/openapi.json": ("get", _get(
             "openapi", "This description", JSON, "OpenAPI 3.1."), None),
         "/mcp": ("post", {
             "operationId": "mcp",
             "summary": "The Model Context Protocol for assistants: search_prices, estimate, compare",
-            "description": "Streamable HTTP without sessions; read only; what is asked is never stored or logged. An "
-            "address may ask 600 times an hour.",
+            "description": "Streamable HTTP without sessions; read only; requests are never stored or logged. At "
+            "most 600 requests per hour from one address.",
             "requestBody": {"required": True,
                             "content": {JSON: {"schema": {"type": "object"}, "example": MCP_EXAMPLE}}},
             "kind": JSON, "schema": {"type": "object"}, "meaning": "The JSON-RPC 2.0 answer.",
-            "problems": {"403": "A page of another site asked.", "413": "Over 64,000 bytes.",
-                         "429": "Asked too often; Retry-After says when to come back.",
-                         "503": "Too much at once; Retry-After says when to come back."}}, None),
+            "problems": {"403": "The request came from another site's page.", "413": "Over 64,000 bytes.",
+                         "429": "Too many requests; Retry-After says when to try again.",
+                         "503": "Too many requests at once; Retry-After says when to try again."}}, None),
     }  # fmt: skip
 
 

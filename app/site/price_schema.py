@@ -49,10 +49,10 @@ class Paging(Struct, kw_only=True):
     """The parameters of an address that answers one page at a time."""
 
     limit: Annotated[
-        int, Meta(description=f"rows an answer, from 1 to {MAX_LIMIT:,}", ge=1, le=MAX_LIMIT, examples=[100])
+        int, Meta(description=f"rows per response, from 1 to {MAX_LIMIT:,}", ge=1, le=MAX_LIMIT, examples=[100])
     ] = MAX_LIMIT
     cursor: Annotated[
-        str | None, Meta(description="where to go on: take it from the field next of the answer before")
+        str | None, Meta(description="where this page of rows starts: from the field next of the previous response")
     ] = None
 
 
@@ -73,59 +73,59 @@ class AsOf(Struct, kw_only=True):
 class Offer(Struct, kw_only=True):
     """One row, in the order of the CSV's columns. Null, and an empty cell in CSV, means "not known"."""
 
-    provider: Annotated[str, Meta(description="Slug of who rents it out.")]
+    provider: Annotated[str, Meta(description="Slug of the provider.")]
     gpu: Annotated[str, Meta(description="Slug of the GPU.")]
     gpu_count: Annotated[Decimal | None, Meta(description="GPUs in the instance; may be a fraction of a card.")]
     tier: Annotated[str, Meta(description="on-demand, spot or reserved.", extra_json_schema=_one_of(Tier))]
     region: Annotated[str | None, Meta(description="The provider's own region name.")]
-    usd_per_gpu_hour: Annotated[Decimal, Meta(description="US dollars for one GPU and hour.")]
-    usd_per_instance_hour: Annotated[Decimal | None, Meta(description="US dollars for the instance and hour.")]
+    usd_per_gpu_hour: Annotated[Decimal, Meta(description="US dollars per GPU-hour.")]
+    usd_per_instance_hour: Annotated[Decimal | None, Meta(description="US dollars per instance-hour.")]
     fetched_at: Annotated[
         str, Meta(description="When it was last confirmed (UTC).", extra_json_schema={"format": "date-time"})
     ]
     stale: Annotated[bool, Meta(description="True once it is older than its source's freshness limit.")]
-    source: Annotated[str, Meta(description="What said so; history where a past price is kept without it.")]
+    source: Annotated[str, Meta(description="Name of the source; history for a past price kept without one.")]
     commitment_months: Annotated[int | None, Meta(description="Months of commitment of a reserved price.")]
-    price_includes: Annotated[str | None, Meta(description="Parts that the price holds: gpu, host, disk, traffic.")]
+    price_includes: Annotated[
+        str | None, Meta(description="What the price includes: gpu, host, disk, traffic, joined by +.")
+    ]
     currency: Annotated[str | None, Meta(description="Currency it was quoted in.")]
     quoted_amount: Annotated[Decimal | None, Meta(description="The quoted amount, in that currency.")]
     quoted_per: Annotated[str | None, Meta(description="What the quoted amount buys: gpu-hour or instance-hour.")]
     exchange_rate_date: Annotated[str | None, Meta(description="Day of the exchange rate, where one was used.")]
-    price_since: Annotated[
-        str | None, Meta(description="The day since when it has been this price, as far as was seen.")
-    ]
+    price_since: Annotated[str | None, Meta(description="The day since which this price has been observed.")]
     country: Annotated[str | None, Meta(description="ISO 3166 code of the region's country, in lower case.")]
     gpu_memory_gb: Annotated[int | None, Meta(description="Memory of one GPU in GB.")]
     provider_tier: Annotated[str | None, Meta(description="The provider's own name of the tier.")]
-    price_excludes: Annotated[str | None, Meta(description="Parts that are billed on top.")]
+    price_excludes: Annotated[str | None, Meta(description="What is billed on top, in the same form.")]
     product: Annotated[str | None, Meta(description="The provider's own name of the product.")]
     interconnect: Annotated[str | None, Meta(description="Interconnect, as the source states it.")]
     vcpus: Annotated[int | None, Meta(description="Virtual CPUs of the instance.")]
     ram_gb: Annotated[int | None, Meta(description="Memory of the instance in GB.")]
     derived: Annotated[
-        str | None, Meta(description="Which of the two prices was computed from the other and the count.")
+        str | None, Meta(description="Which of the two prices was computed from the other and the number of GPUs.")
     ]
-    remark: Annotated[str | None, Meta(description="What else the source says of the price.")]
-    source_url: Annotated[str | None, Meta(description="Where it can be read.")]
+    remark: Annotated[str | None, Meta(description="The source's other remarks on the price.")]
+    source_url: Annotated[str | None, Meta(description="Address of the page or API that states it.")]
     stock: Annotated[str | None, Meta(description="in or out, if the source states it.")]
-    disk_gb: Annotated[int | None, Meta(description="GB of disk that the price holds, where stated.")]
+    disk_gb: Annotated[int | None, Meta(description="GB of disk included in the price, where stated.")]
     disk_usd_per_gb_month: Annotated[
-        Decimal | None, Meta(description="US dollars for a further GB of disk and month, where stated.")
+        Decimal | None, Meta(description="US dollars per additional GB-month of disk, where stated.")
     ]
-    traffic_usd_per_gb: Annotated[Decimal | None, Meta(description="US dollars for a GB of traffic out, where stated.")]
+    traffic_usd_per_gb: Annotated[Decimal | None, Meta(description="US dollars per GB of egress, where stated.")]
     min_nodes: Annotated[int | None, Meta(description="The smallest number of instances sold together, where stated.")]
-    id: Annotated[str, Meta(description="Identity of the offer.")]
+    id: Annotated[str, Meta(description="Identifier of the offer.")]
     reclaim_low: Annotated[
-        int | None, Meta(description="Of spot: at least so many per cent of such machines are reclaimed, if stated.")
+        int | None, Meta(description="Spot: lower end, in percent, of the published band of such machines reclaimed.")
     ]
     reclaim_high: Annotated[
-        int | None, Meta(description="At most so many per cent are taken back; null where the band has no end.")
+        int | None, Meta(description="Spot: upper end of that band, in percent; null where it is open.")
     ]
     reclaim_hours: Annotated[
-        int | None, Meta(description="Within so many hours they are taken back: 730 for a month, 1 for an hour.")
+        int | None, Meta(description="Spot: the period of that band in hours: 730 for a month, 1 for an hour.")
     ]
     reliability: Annotated[
-        float | None, Meta(description="Share of time, 0 to 1, for which the host was reachable, if stated.")
+        float | None, Meta(description="Fraction of time, 0 to 1, for which the host was reachable, where stated.")
     ]
     still_stands: Annotated[
         float | None,
@@ -139,14 +139,14 @@ class Offer(Struct, kw_only=True):
 class Prices(Struct, kw_only=True):
     """A page of offers, and the address of the next page."""
 
-    count: Annotated[int, Meta(description="Offers that answer the filters, on all pages.")]
+    count: Annotated[int, Meta(description="Number of offers that match the filters, over all pages.")]
     offers: list[Offer]
     next: Annotated[str | None, Meta(description="Address of the following rows; null at the end.")]
     as_of: Annotated[
         str | UnsetType,
-        Meta(description="The day whose end these rows are of: they are historical. Left out of the present market."),
+        Meta(description="The past day whose end these rows describe; absent for the current market."),
     ] = UNSET
-    note: Annotated[str | UnsetType, Meta(description="What a historical answer holds.")] = UNSET
+    note: Annotated[str | UnsetType, Meta(description="What a historical response contains.")] = UNSET
 
 
 COLUMNS = Offer.__struct_fields__

@@ -22,8 +22,8 @@ class On(Struct, kw_only=True):
     on: Annotated[
         str | None,
         Meta(
-            description="a day from tomorrow on (UTC): the chance that each price still stands then; left out, that it "
-            "stands today",
+            description="a future day (UTC): the probability that each price still holds then; if left out, "
+            "that it holds today",
             examples=["2027-01-31"],
             extra_json_schema={"format": "date"},
         ),
@@ -39,43 +39,46 @@ class SurvivalCurve(Struct, kw_only=True):
         Meta(description="Whose prices are pooled: all providers, hyperscalers, or GPU clouds and marketplaces."),
     ]
     tier: Annotated[str, Meta(description="on-demand, spot or reserved.")]
-    prices: Annotated[int, Meta(description="Prices that it rests on.")]
-    changes: Annotated[int, Meta(description="How many of those were seen to change.")]
-    watched_days: Annotated[float, Meta(description="The age to which it is claimed.")]
+    prices: Annotated[int, Meta(description="Number of prices the curve rests on.")]
+    changes: Annotated[int, Meta(description="How many of them were observed to change.")]
+    watched_days: Annotated[float, Meta(description="The age in days up to which the curve is given.")]
     after_days: Annotated[
         dict[str, float | None],
-        Meta(description="Days → the share, 0 to 1, that still stands; null past what was watched."),
+        Meta(description="Days → the share, 0 to 1, that still holds; null beyond what was observed."),
     ]
 
 
 class LastingOffer(Struct, kw_only=True):
-    """A provider's lowest price of a GPU and tier, and the chance that it still stands."""
+    """A provider's lowest price for a GPU and tier, and the probability that it still holds."""
 
-    id: Annotated[str, Meta(description="Identity of the offer, as in /api/prices.")]
+    id: Annotated[str, Meta(description="Identifier of the offer, as in /api/prices.")]
     provider: str
     gpu: str
     tier: str
     region: str | None
-    usd_per_gpu_hour: Annotated[Decimal, Meta(description="US dollars for one GPU and hour.")]
+    usd_per_gpu_hour: Annotated[Decimal, Meta(description="US dollars per GPU-hour.")]
     fetched_at: Annotated[str, Meta(description="When it was last confirmed (UTC).")]
-    price_since: Annotated[str | None, Meta(description="Since when it has been this price, as far as was seen.")]
+    price_since: Annotated[str | None, Meta(description="The day since which this price has been observed.")]
     still_stands: Annotated[
         float | None,
-        Meta(description="The chance, 0 to 1, that the price still holds on that day; null: not known."),
+        Meta(description="Probability, 0 to 1, that the price still holds on that day; null if not known."),
     ]
-    at_most: Annotated[bool, Meta(description="True past what was observed: an upper bound.")]
+    at_most: Annotated[bool, Meta(description="True beyond what was observed: the probability is an upper bound.")]
     rests_on: Annotated[
-        str | None, Meta(description="Whose prices it rests on: provider for its own, or a pool; null: nothing.")
+        str | None,
+        Meta(description="Whose prices the probability rests on: provider for its own, or a pool; null for none."),
     ]
 
 
 class LastingPrices(Struct, kw_only=True):
-    """How long prices last, and of each offer the chance that it does."""
+    """How long prices last, and for each offer the probability that it still holds."""
 
-    on: Annotated[str, Meta(description="The day the chances are for.")]
+    on: Annotated[str, Meta(description="The day the probabilities are for.")]
     curves: list[SurvivalCurve]
-    count: Annotated[int, Meta(description="Offers that answer the filters: each provider's lowest of a GPU and tier.")]
-    offers: Annotated[list[LastingOffer], Meta(description="The cheapest of them, 1,000 at most.")]
+    count: Annotated[
+        int, Meta(description="Number of matching offers: each provider's lowest price for a GPU and tier.")
+    ]
+    offers: Annotated[list[LastingOffer], Meta(description="The cheapest of them, at most 1,000.")]
 
 
 def curve_of(provider: str, tier: str, curve: Curve) -> SurvivalCurve:

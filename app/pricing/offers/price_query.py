@@ -51,12 +51,13 @@ MEANINGS = {
     "provider": Meaning("one or more providers, by slug", "verda"),
     "region": Meaning("countries (ISO code), continents, a provider's own region name, europe-or-not-stated", "us"),
     "tier": Meaning("on-demand, spot or reserved", "spot"),
-    "stock": Meaning("in or out of stock, where the source says; most don't", "in"),
-    "min_memory_gb": Meaning("memory of one GPU, at least, in GB", "80"),
-    "max_usd": Meaning("USD per GPU-hour, at most", "2.50"),
-    "gpu_count": Meaning("GPUs in the instance; a fraction for a part of a card", "8"),
+    "stock": Meaning("in or out of stock, where the source states it; most don't", "in"),
+    "min_memory_gb": Meaning("minimum memory of one GPU, GB", "80"),
+    "max_usd": Meaning("maximum price, USD per GPU-hour", "2.50"),
+    "gpu_count": Meaning("GPUs in the instance; a fraction for part of a card", "8"),
     "q": Meaning(
-        "words; those that name a GPU, a tier, a memory or a price limit become filters", "h100 80gb spot under 2"
+        "free text; words that name a GPU, tier, region, memory size or price limit become filters",
+        "h100 80gb spot under 2",
     ),
     "unit": Meaning("hour, month (730 h) or year (8,760 h)", "hour"),
     "sort": Meaning(", ".join(SORTS), "price"),

@@ -95,7 +95,7 @@ def acknowledgement(reference: str, kind: str, law: str, due: int, code: str, le
     if left_out:
         lines += [
             "",
-            f"Not everything of your message could be kept ({left_out}). Please send what matters as plain text.",
+            f"Part of your message could not be kept ({left_out}). Please send what matters as plain text.",
         ]
     return "\n".join(lines)
 
@@ -112,18 +112,18 @@ def quoted_only(reference: str) -> str:
     """The letter after a reply with the code in quoted text only."""
     return (
         f"Your reply about {reference} has arrived. The code stands only in the text that your mail program quoted, "
-        "which may happen without your doing. If the request is yours, please reply once more and write the code "
-        "itself above the quoted text. If not, do nothing."
+        "which can happen without you doing anything. If the request is yours, please reply once more and write the "
+        "code itself above the quoted text. If not, do nothing."
     )
 
 
 def reminder(rows: list[tuple[str, str, int, int]], now: int) -> str:
     """The reminder to the operator; rows are (reference, kind, deadline in seconds, days left)."""
-    lines = ["These privacy requests wait for an answer:", ""]
+    lines = ["These privacy requests are waiting for an answer:", ""]
     for reference, kind, due, left in rows:
         when = "overdue" if due < now else "due today" if left == 0 else f"{left} days left"
         lines.append(f"  {reference}  {kind}  due {day(due)}: {when}")
-    return "\n".join([*lines, "", "inferencebench privacy show REFERENCE tells more."])
+    return "\n".join([*lines, "", "inferencebench privacy show REFERENCE shows more."])
 
 
 def certificate(reference: str, counts: list[tuple[str, int]], kept: list[str], at: int) -> str:

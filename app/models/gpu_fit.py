@@ -17,6 +17,8 @@ CONTEXTS = (4_096, 32_768, 131_072, 1_048_576)
 CACHE_BYTES = {"16 bit": 2, "8 bit": 1}
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 GRID = (1, 2, 4, 8)
+LARGE_GB = 16
+"""A page shows what fits on GPUs with this much memory or more, and folds the others."""
 LIGHTER = ("fp8", "int4")
 LEAST_TOKENS = 1_024
 ROOM_TOKENS = 8_192
@@ -79,6 +81,28 @@ def grid(architecture: Architecture, gpus: Iterable[Gpu]) -> list[tuple[Gpu, lis
         return [_held(architecture, memory_gb, count, has_fp8) for count in GRID]
 
     return [(gpu, held(gpu.memory_gb or 0, (gpu.vendor, gpu.architecture) in fp8)) for gpu in known]
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """``gpus`` on which the same fits in each of :data:`GRID`, each with from ``least_gb`` to ``most_gb`` of memory."""
+
+    least_gb: float
+    most_gb: float
+    gpus: tuple[Gpu, ...]
+    cells: tuple[Held | None, ...]
+
+
+def alike(grid: Iterable[tuple[Gpu, list[Held | None]]]) -> list[Alike]:
+    """The rows of a :func:`grid` with the GPUs of equal cells together, those of the most memory first."""
+    together: dict[tuple[Held | None, ...], list[Gpu]] = {}
+    for gpu, cells in grid:
+        together.setdefault(tuple(cells), []).append(gpu)
+    found = []
+    for held, members in together.items():
+        sizes = [gpu.memory_gb or 0 for gpu in members]
+        found.append(Alike(min(sizes), max(sizes), tuple(members), held))
+    return sorted(found, key=lambda row: (-row.most_gb, [-(cell.tokens if cell else 0) for cell in row.cells]))
 
 
 def _held(architecture: Architecture, memory_gb: float, count: int, has_fp8: bool) -> Held | None:

@@ -101,7 +101,9 @@ def _reach(provider: str) -> str:
         return "static list, not refreshed"
     best = SOURCES[names[0]]
     key = ", with a key" if best.needs_key else ""
-    return f"{best.title}, checked every {best.every_minutes} minutes{key}"
+    hours, minutes = divmod(best.every_minutes, 60)
+    pace = f"{best.every_minutes} minutes" if minutes or not hours else "hour" if hours == 1 else f"{hours} hours"
+    return f"{best.title}, checked every {pace}{key}"
 
 
 def known_thing(slug: str, things: dict[str, Any], what: str, page: str) -> Any:

@@ -18,6 +18,9 @@ from app.web.answers import Answer, Ask, MovedError
 from app.web.front import public
 
 SHOWN_FITS = 15
+UNFOLDED_FITS = 8
+UNFOLDED = 50
+"""Models of a list that are shown at once; the others are folded below them."""
 _HEADINGS = (("name", "Model"), ("family", "Family"), ("size", "Parameters"), ("active", "Active"),
              ("context", "Context"),
              ("licence", "Licence"))  # fmt: skip
@@ -36,7 +39,7 @@ async def model_list(ask: Ask) -> Answer:
     relative = nearest_relative(query.q, rows) if query.q and not found else None
     body = render(
         "models/list.html", relative=relative, settings=ask.settings, path="/models",
-        canonical=query.address(), query=query, models=found,
+        canonical=query.address(), query=query, models=found, unfolded=UNFOLDED,
         total=len(rows), families=families, scores=[(key, _label(key), n) for key, n in keys.items()], words=describe,
         score_label=_label(query.score) if query.score else "", headings=_HEADINGS, title="AI models",
         description=f"{len(rows)} language models: size, active parameters, context, licence and evaluation scores, "
@@ -71,8 +74,9 @@ async def model_page(ask: Ask) -> Answer:
         marked = {key: {**offer, "stale": offer["stale_at"] <= ask.now} for key, offer in best.items()}
         memory = {
             "weights": gpu_fit.weight_table(architecture), "cache": gpu_fit.cache_table(architecture),
-            "grid": gpu_fit.grid(architecture, [gpu for gpu in gpus().values() if not gpu.is_open_variant
-                                                and ((gpu.slug, "on-demand") in best or (gpu.slug, "spot") in best)]),
+            "grid": gpu_fit.alike(gpu_fit.grid(architecture, [
+                gpu for gpu in gpus().values() if not gpu.is_open_variant
+                and ((gpu.slug, "on-demand") in best or (gpu.slug, "spot") in best)])),
             "fits": gpu_fit.fits(architecture, gpus().values(), marked)[:SHOWN_FITS],
             "need": gpu_fit.needed_bytes(architecture),
         }  # fmt: skip
@@ -81,6 +85,7 @@ async def model_page(ask: Ask) -> Answer:
         now=ask.now,
         architecture=architecture, sentences=describe.sentences(architecture) if architecture else [], words=describe,
         evaluations=await store.evaluations_of(row["slug"]), speeds=await store.speeds_of(row["slug"]), fitting=gpu_fit,
+        shown_fits=UNFOLDED_FITS,
         title=row["name"], description=_describe(row), **memory, **await choices.for_model(row, ask.now),
     )  # fmt: skip
     return Answer(body, valid_until=await prices.next_stale(ask.now))

@@ -18,6 +18,8 @@ from app.web.front import public
 MOST = 200
 SHOWN = 120
 """Changes shown on the page; the feed contains up to :data:`MOST`."""
+UNFOLDED = 50
+"""Those shown at once; the others are folded below them."""
 NEVER_S = 1_767_225_600
 """When a feed without entries was last changed if no price is known either: the beginning of 2026, in seconds."""
 
@@ -53,6 +55,7 @@ async def page(ask: Ask) -> Answer:
         gpu=gpu,
         changes=found[:SHOWN],
         most=SHOWN,
+        unfolded=UNFOLDED,
         span=span,
         title=f"{name} price changes",
         description=f"{name} prices that moved by five per cent or more, newest first, with a feed to follow.",

@@ -1,14 +1,18 @@
 """The first five minutes: no dead end, and no figure that contradicts the one beside it."""
 
 import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests import plain
-from tests.conftest import Site
+from tests.conftest import Site, free_port, serve
 
 EMPTY = re.compile("Nothing matches all of that|No model matches all of that|No measurement matches all of that|"
                    "No prices are recorded in this window|Nobody is known to offer this accelerator")  # fmt: skip
@@ -31,6 +35,66 @@ def test_each_example_on_the_front_page_finds_offers(page: Page) -> None:
         page.locator("main input[name=q]").press("Enter")
         expect(page.locator(".head p").first).to_contain_text("Understood")
         expect(page.locator("main tbody tr").first).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def american(tmp_path_factory: pytest.TempPathFactory, prepared_data: Path) -> Iterator[str]:
+    """The address of a site that knows only on-demand offers in the United States, of GPUs under 80 GB, and one of
+    whose sources fails."""
+    data, port = tmp_path_factory.mktemp("american") / "data", free_port()
+    shutil.copytree(prepared_data, data)
+    with sqlite3.connect(data / "inferencebench.sqlite") as database:
+        for table in ("offer", "offer_tally"):
+            database.execute(f"DELETE FROM {table} WHERE country <> 'us' OR tier <> 'on-demand' OR gpu_memory_gb >= 80")
+        (left,) = database.execute("SELECT count(*) FROM offer").fetchone()
+        database.execute(
+            "UPDATE loaded_source SET error = ?, error_at = 1780000000, live = 1 WHERE name = 'price-feed'",
+            ("refused: [Errno 111] Connect call failed ('203.0.113.9', 443)",),
+        )
+    database.close()
+    assert left > 20
+    process = serve(data, port)
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(15)
+
+
+def test_examples_are_those_that_find_something_whatever_is_offered(browser: Browser, american: str) -> None:
+    """In the shipped prices all of them do; here Europe, spot and 80 GB have nothing, and none is offered."""
+    page = browser.new_page(base_url=american)
+    for start, links, left_out in (("/", ".try a[href^='/prices']", "in Europe"),
+                                   ("/search", ".asks a", "h100 spot europe")):  # fmt: skip
+        page.goto(start)
+        shown = page.locator(links)
+        addresses = [link.get_attribute("href") or "" for link in shown.all()]
+        assert len(addresses) >= 2, start
+        assert left_out not in shown.all_inner_texts()
+        for address in addresses:
+            page.goto(address)
+            leads = page.locator("#board tbody tr, main tbody tr, main .plainlist a")
+            expect(leads.first, address).to_be_visible()
+    page.close()
+
+
+def test_a_failing_source_has_plain_words_and_its_technical_text_is_folded(browser: Browser, american: str) -> None:
+    page = browser.new_page(base_url=american)
+    page.goto("/status")
+    row = page.locator("table.sources tr", has_text="price-feed").first
+    expect(row.locator("summary")).to_be_visible()
+    assert not re.search(r"Errno|\b443\b|refused:", page.locator("main").inner_text())
+    row.locator("summary").click()
+    expect(row.locator("code")).to_contain_text("Errno 111")
+    page.close()
+
+
+def test_each_search_that_is_suggested_leads_somewhere(page: Page) -> None:
+    page.goto("/search?q=qwertzuiop")
+    expect(page.locator(".head p").first).to_contain_text("Nothing here goes by that name")
+    addresses = [link.get_attribute("href") or "" for link in page.locator(".asks a").all()]
+    assert len(addresses) > 12
+    for address in addresses:
+        page.goto(address)
+        expect(page.locator("main tbody tr, main .plainlist a").first, address).to_be_visible()
 
 
 def test_no_link_of_a_page_that_people_start_from_leads_to_an_empty_one(site: Site) -> None:
@@ -59,7 +123,7 @@ def test_each_example_of_the_api_finds_offers_or_says_that_none_has_it(site: Sit
         if name in ("gpu", "provider", "region", "tier", "stock", "min_memory_gb", "max_usd", "gpu_count", "q"):
             found = plain.get(f"{site.url}/api/prices", params={name: value}, follow_redirects=True).json()
             assert found["offers"], (name, value)
-    assert "no offer has it now" in text  # in the shipped prices nobody tells of stock
+    assert "no offer states it at present" in text  # in the shipped prices nobody tells of stock
 
 
 @pytest.mark.parametrize(
@@ -105,7 +169,9 @@ def test_errors_are_told_of_both_times(page: Page) -> None:
 
 def test_the_methodology_shows_no_markup_and_keeps_numbers_whole(page: Page) -> None:
     page.goto("/methodology")
+    page.eval_on_selector_all("main details", "(all) => all.forEach((part) => { part.open = true; })")
     text = page.inner_text("main")
+    assert "Distinct experts" in text
     assert not re.search(r":[a-z]+:`|``|`", text)
     assert re.findall(r"(?<![\d.,/-])(?!(?:19|20)\d\d )\d{4,}(?= [a-z])", text) == []
     for cell in page.locator("main td.num").all()[:200]:

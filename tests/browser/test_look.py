@@ -29,7 +29,13 @@ FIRST = ("/", "/prices", "/gpus", "/gpus/h100-sxm-80gb")
 ABOVE = [("/", 16, 4), ("/prices", 20, 6), ("/gpus/h100-sxm-80gb", 12, 0), ("/benchmarks", 12, 0)]
 """Page, rows wholly above the fold at 1280 × 900, and at 390 × 844."""
 NARROW = ("/", "/prices", "/gpus/l4-24gb", "/providers/gcp", "/benchmarks", "/status", "/search?q=h100+spot+europe",
-          "/submit/benchmark", "/privacy/rights", "/nothing")  # fmt: skip
+          "/submit/benchmark", "/privacy/rights", "/nothing", "/methodology", "/methodology/errors",
+          "/methodology/constants",
+          "/models", "/models/meta-llama--llama-3.3-70b-instruct", "/search", "/bill", "/prices/changes", "/compare",
+          "/api", "/prices/lasting", "/index")  # fmt: skip
+BEFORE = [("/gpus", 26_470), ("/gpus/h100-sxm-80gb", 26_185), ("/methodology", 15_700), ("/models", 14_200),
+          ("/models/meta-llama--llama-3.3-70b-instruct", 12_500), ("/methodology/constants", 16_249)]  # fmt: skip
+"""Page, and its height at 390 before long parts were folded or laid out in fewer lines."""
 RAW = 60_000
 """Bytes of a page as it is written."""
 PACKED_FIRST_VIEW = 14_000
@@ -98,11 +104,29 @@ def test_the_front_page_has_the_best_price_of_every_gpu_that_is_offered(http: ht
 
 
 def test_a_phone_needs_half_of_the_scrolling_of_before(view: Page) -> None:
-    """Heights of the pages before this look, in pixels at 390: 26,470 and 26,185."""
+    """Heights of the pages before they were folded, in pixels at 390."""
     view.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    for path, before in (("/gpus", 26_470), ("/gpus/h100-sxm-80gb", 26_185)):
+    for path, before in BEFORE:
         view.goto(path)
         assert view.evaluate("document.documentElement.scrollHeight") <= before / 2, path
+
+
+def test_what_is_folded_is_there_without_a_script_and_on_paper(browser: Browser, site: Site) -> None:
+    context = browser.new_context(base_url=site.url, java_script_enabled=False)
+    page = context.new_page()
+    for path, words in (("/methodology", "Distinct experts"), ("/models", "gpt2"),
+                        ("/models/meta-llama--llama-3.3-70b-instruct", "GeForce GTX 1080")):  # fmt: skip
+        page.emulate_media(media="screen")
+        page.goto(path)
+        folded = page.locator("details.more", has_text=words).last
+        inside = folded.locator("> :not(summary)").first
+        expect(inside).not_to_be_visible()
+        page.emulate_media(media="print")
+        assert inside.evaluate("(part) => part.checkVisibility() && part.getBoundingClientRect().height > 20"), path
+        page.emulate_media(media="screen")
+        folded.locator("summary").first.click()
+        expect(inside).to_be_visible()
+    context.close()
 
 
 @pytest.mark.parametrize("path", OWN)
@@ -123,6 +147,23 @@ def test_where_every_price_is_stale_one_sentence_says_so(http: httpx.Client) -> 
         rows = http.get(path).text.partition("<tbody>")[2].partition('id="runs"')[0]
         assert http.get(path).text.count('class="stale"') >= 1, path
         assert 'class="stale"' not in rows, path
+
+
+def test_providers_with_a_price_come_first_and_the_others_are_folded(view: Page) -> None:
+    view.goto("/providers")
+    shown = view.locator("main table").first
+    assert set(shown.locator("tbody td.n:nth-child(3)").all_inner_texts()).isdisjoint({"0"})
+    assert set(view.locator("details.more td.n:nth-child(3)").all_text_contents()) == {"0"}
+    view.locator("details.more summary").click()
+    expect(view.get_by_role("link", name="Alibaba Cloud")).to_be_visible()
+    assert "every 6 hours" in view.content()
+
+
+def test_a_change_shows_what_the_price_was_on_a_phone_too(view: Page) -> None:
+    view.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    view.goto("/prices/changes")
+    for cell in view.locator("main tbody tr").first.locator("td").all():
+        expect(cell).to_be_visible()
 
 
 def test_a_strip_is_told_in_words_too(view: Page) -> None:
@@ -159,6 +200,19 @@ def test_a_tick_on_any_page_puts_a_gpu_into_one_comparison_of_at_most_six(view: 
     view.get_by_role("button", name="Compare", exact=True).click()
     view.wait_for_url(re.compile(r"/compare\?gpu="))
     assert view.locator("thead th").count() == 6
+
+
+def test_a_highlighted_value_of_a_comparison_can_be_read_on_a_phone_in_both_schemes(view: Page) -> None:
+    """The label of a cell is made by the style sheet there, where axe does not look."""
+    view.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    for scheme in ("light", "dark"):
+        view.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        view.goto("/compare?gpu=h100-sxm-80gb&gpu=l40s-48gb")
+        label = "(cell) => [getComputedStyle(cell, '::before').color, getComputedStyle(cell).color]"
+        for cell in view.locator("td.best").all():
+            shown, value = cell.evaluate(label)
+            assert shown == value, scheme
+    view.emulate_media(color_scheme="light")
 
 
 def test_a_comparison_is_chosen_without_javascript_too(browser: Browser, site: Site) -> None:

@@ -20,7 +20,9 @@ PAGES = ["/", "/prices", "/prices?tier=reserved", "/prices?gpu=h100-sxm-80gb", "
          "/models?q=zzz", "/models/deepseek-ai--deepseek-v3", "/providers", "/providers/gcp",
          "/compare", "/compare?gpu=b200-sxm-180gb&gpu=h100-sxm-80gb&gpu=mi300x-192gb", "/status", "/api", "/calculator",
          "/calculator/hardware/deepseek-ai--deepseek-r1", "/benchmarks", "/benchmarks?engine=llama.cpp&sort=error",
-         "/methodology", "/policies", "/policies/privacy", "/policies/terms/2026-03-27", "/privacy/rights", "/submit",
+         "/methodology", "/methodology/errors", "/methodology/constants", "/methodology/traffic", "/status/rejected",
+         "/models/meta-llama--llama-3.3-70b-instruct", "/gpus/nothing", "/prices?max_usd=abc",
+         "/policies", "/policies/privacy", "/policies/terms/2026-03-27", "/privacy/rights", "/submit",
          "/submit/price", "/submit/benchmark", "/submit/experience", "/submissions", "/nothing"]  # fmt: skip
 
 LARGE = [offer for offer in files.offers() if (gpus()[offer.gpu].memory_gb or 0) >= 24]

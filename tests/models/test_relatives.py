@@ -75,6 +75,17 @@ def test_a_grid_says_what_fits_on_two_cards() -> None:
     assert eight.precision == "bf16"
 
 
+def test_gpus_on_which_the_same_fits_share_a_row_and_none_is_left_out() -> None:
+    grid = gpu_fit.grid(ARCHITECTURES["meta-llama/Llama-3.3-70B-Instruct"], gpus().values())
+    rows = gpu_fit.alike(grid)
+    assert sorted(gpu.slug for row in rows for gpu in row.gpus) == sorted(gpu.slug for gpu, _ in grid)
+    alone = {gpu.slug: tuple(cells) for gpu, cells in grid}
+    assert all(alone[gpu.slug] == row.cells for row in rows for gpu in row.gpus)
+    assert len({row.cells for row in rows}) == len(rows) < len(grid) / 3
+    assert [row.most_gb for row in rows] == sorted((row.most_gb for row in rows), reverse=True)
+    assert all(row.least_gb <= (gpu.memory_gb or 0) <= row.most_gb for row in rows for gpu in row.gpus)
+
+
 @pytest.mark.parametrize("model", ["openai/gpt-oss-20b", "meta-llama/Llama-3.1-8B-Instruct", "deepseek-ai/DeepSeek-R1",
                                    "openai-community/gpt2", "google/gemma-3-1b-it"])  # fmt: skip
 def test_what_a_cell_of_the_grid_says_is_in_the_memory_and_one_token_more_is_not(model: str) -> None:

@@ -9,6 +9,8 @@ from app.submissions.forms import FORMS, Field, Known
 from app.submissions.store import Submission
 
 STATES = {"waiting": "awaiting review", "approved": "published", "rejected": "rejected", "withdrawn": "withdrawn"}
+ONE = {"months": "month", "tokens": "token", "requests": "request"}
+"""Units of which one has another form."""
 
 
 def labels(report: Submission, known: Known) -> list[tuple[str, str, str]]:
@@ -25,7 +27,8 @@ def _shown(field: Field, value: str, known: Known) -> str:
     if field.kind == "choice":
         return dict(known.of(field)).get(value, value)
     if field.kind in ("whole", "number"):
-        return f"{Decimal(value):,} {field.unit}".strip()
+        unit = ONE.get(field.unit, field.unit) if Decimal(value) == 1 else field.unit
+        return f"{Decimal(value):,} {unit}".strip()
     return value
 
 

@@ -94,7 +94,7 @@ CONTACT = Field(
 PRICE = Form("price", "A price you saw", "What a provider asks for a GPU, where and when you saw it.", (
     Field("provider", "Provider", "choice", choices_of="providers"),
     Field("gpu", "GPU", "choice", choices_of="gpus"),
-    _number("gpu_count", "GPUs in the instance", "1", "1024", unit="GPUs", whole=True, example="8"),
+    _number("gpu_count", "GPUs in the instance", "1", "1024", whole=True, example="8"),
     Field("tier", "Sold as", "choice", choices=TIERS),
     _number("commitment_months", "Term, if reserved", "1", "60", whole=True, required=False, unit="months",
             example="12"),

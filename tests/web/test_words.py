@@ -13,7 +13,8 @@ from app.models.architecture import describe
 from app.pricing.refresh.source_status import SourceState
 from app.site.render import environment
 from app.site.search_actions import errands, report_values
-from app.submissions.forms import FORMS
+from app.submissions import export
+from app.submissions.forms import FORMS, Known
 from tests.conftest import ROOT
 
 TEMPLATES = sorted((ROOT / "templates").rglob("*.*"))
@@ -103,6 +104,17 @@ def test_a_search_for_a_report_makes_the_choices_that_its_words_name(http: httpx
     assert re.findall(r'<option value="([^"]+)" selected>', page) == ["coreweave", "l4-24gb", "spot"]
     moved = http.get("/submit/price?gpu=l4-24gb&gpu_count=8&tier=nonsense&x=1")
     assert (moved.status_code, moved.headers["location"]) == (308, "/submit/price?gpu=l4-24gb")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "said"),
+    [("price", "gpu_count", "1", "1"), ("price", "gpu_count", "8", "8"), ("price", "commitment_months", "1", "1 month"),
+     ("price", "commitment_months", "12", "12 months"), ("benchmark", "input_tokens", "1024", "1,024 tokens"),
+     ("benchmark", "concurrency", "1", "1 request")],
+)  # fmt: skip
+def test_one_of_a_unit_is_said_in_the_singular(kind: str, name: str, value: str, said: str) -> None:
+    field = next(field for field in FORMS[kind].fields if field.name == name)
+    assert export._shown(field, value, Known({}, {}, {})) == said
 
 
 def test_forms_and_architectures_are_told_in_the_fields_terms() -> None:

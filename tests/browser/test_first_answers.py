@@ -1,10 +1,8 @@
 """The first five minutes: no dead end, and no figure that contradicts the one beside it."""
 
 import re
-import shutil
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -38,11 +36,13 @@ def test_each_example_on_the_front_page_finds_offers(page: Page) -> None:
 
 
 @pytest.fixture(scope="module")
-def american(tmp_path_factory: pytest.TempPathFactory, prepared_data: Path) -> Iterator[str]:
+def american(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a site that knows only on-demand offers in the United States, of GPUs under 80 GB, and one of
     whose sources fails."""
-    data, port = tmp_path_factory.mktemp("american") / "data", free_port()
-    shutil.copytree(prepared_data, data)
+    data, port = tmp_path_factory.mktemp("american"), free_port()
+    loading = serve(data, port)  # it loads the shipped prices
+    loading.terminate()
+    loading.wait(15)
     with sqlite3.connect(data / "inferencebench.sqlite") as database:
         for table in ("offer", "offer_tally"):
             database.execute(f"DELETE FROM {table} WHERE country <> 'us' OR tier <> 'on-demand' OR gpu_memory_gb >= 80")

@@ -18,7 +18,9 @@ from app.web.answers import Answer, Ask, MovedError
 from app.web.front import public
 
 SHOWN_FITS = 15
+"""GPUs that a model fits on, the cheapest first, on its page."""
 UNFOLDED_FITS = 8
+"""Of these, those shown at once."""
 UNFOLDED = 50
 """Models of a list that are shown at once; the others are folded below them."""
 _HEADINGS = (("name", "Model"), ("family", "Family"), ("size", "Parameters"), ("active", "Active"),

@@ -25,7 +25,7 @@ longer to import than everything else they need at start."""
 COMMANDS = (
     ("up", "processes:up", "Serve the pages and keep the prices fresh: web, worker and queue."),
     ("serve", "processes:serve", "Run the web process alone."),
-    ("work", "processes:work", "Run the worker alone, with a queue of its own where none is set."),
+    ("work", "processes:work", "Run the worker alone, with a queue of its own unless one is configured."),
     ("doctor", "processes:doctor", "Say in plain words what is misconfigured."),
     ("backup", "processes:backup", "Write everything that must survive into one file, while the site runs."),
     ("restore", "processes:restore", "Put a backup into the data folder; what was erased since stays erased."),
@@ -34,9 +34,9 @@ COMMANDS = (
     ("estimate", "processes:estimate", "Predict time to first token and time per output token for each row of a file."),
     ("policy", "policies:app", "List, check and begin versions of the policies."),
     ("retention", "retention:app", "Show what is kept, how long, and what is due for deletion; delete it."),
-    ("abuse", "retention:abuse", "Show who asks most and whose requests fail in bursts, from the access log."),
+    ("abuse", "retention:abuse", "Show the addresses with most requests, or bursts of failures, from the access log."),
     ("nodes", "nodes:app", "List the nodes that share the work, or forget one that will not come back."),
-    ("submissions", "submissions:app", "Look at the community's reports and decide."),
+    ("submissions", "submissions:app", "Review the community's reports: list, approve, reject."),
     ("ledger", "ledger:app", "Check what was predicted of reported measurements before they were published."),
     ("privacy", "privacy:app", "Handle privacy requests: read, verify, carry out, answer in time."),
 )

@@ -25,10 +25,10 @@ from app.storage.engine import transaction
 app = group("privacy")
 Reference = Annotated[str, Parameter(help="the case, such as PR-7K3M9QXT")]
 FULFILMENT = (
-    ("verify", "Confirm identity with a code or a recorded proof, send a new code, or put kind and law right."),
-    ("export", "Gather all that is held into a zip, as a file or as the answer by mail."),
+    ("verify", "Confirm identity with a code or a recorded proof, send a new code, or correct kind and law."),
+    ("export", "Collect everything held into a zip, as a file or as the answer by mail."),
     ("restrict", "Freeze what is held."),
-    ("erase", "Say what would be erased, or with --yes erase it and send the certificate."),
+    ("erase", "Print what would be erased, or with --yes erase it and send the certificate."),
 )
 """(command of :mod:`app.cli.privacy_fulfilment`, what it does)."""
 for _name, _help in FULFILMENT:
@@ -63,7 +63,7 @@ def record(
     text: str = "",
     settings: Settings,
 ) -> int:
-    """Enter a request that arrived in another way; it has the same deadlines and limits.
+    """Record a request that did not arrive by mail; the same deadlines and limits apply.
 
     Args:
         address: the e-mail address for answers, if known

@@ -32,8 +32,8 @@ def verify(
     code: str = "",
     proof: str = "",
     send_code: bool = False,
-    kind: Annotated[str, one_of(request.KINDS, "put the kind right", optional=True)] = "",
-    law: Annotated[str, one_of(request.LAWS, "put the law right", optional=True)] = "",
+    kind: Annotated[str, one_of(request.KINDS, "correct the kind", optional=True)] = "",
+    law: Annotated[str, one_of(request.LAWS, "correct the law", optional=True)] = "",
     settings: Settings,
 ) -> int:
     """Confirm identity with a code or a recorded proof, send a new code, or correct the kind and law of a request.

@@ -210,7 +210,7 @@ def test_a_highlighted_value_of_a_comparison_can_be_read_on_a_phone_in_both_sche
     """The label of a cell is made by the style sheet there, where axe does not look."""
     view.set_viewport_size(PHONE)  # type: ignore[arg-type]
     for scheme in ("light", "dark"):
-        view.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        view.emulate_media(color_scheme=scheme)
         view.goto("/compare?gpu=h100-sxm-80gb&gpu=l40s-48gb")
         label = "(cell) => [getComputedStyle(cell, '::before').color, getComputedStyle(cell).color]"
         for cell in view.locator("td.best").all():

@@ -32,7 +32,7 @@ def list_(*, settings: Settings) -> int:
     for node in found:
         heard = f"{clock.from_timestamp(node.seen_at):%Y-%m-%d %H:%M:%S}"
         table.add_row(node.name, node.role or "-", node.version or "-", heard, "yes" if node.there else "no")
-    Console().print(table)
+    Console(markup=False).print(table)
     return 0 if all(node.there for node in found) else 1
 
 

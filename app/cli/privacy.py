@@ -13,6 +13,7 @@ from app.cli.options import group, one_of
 from app.cli.retention import instant
 from app.core import clock
 from app.core.errors import InferenceBenchError
+from app.core.plain_text import visible
 from app.core.settings import Settings
 from app.core.units import DAY_S
 from app.privacy.mail import identifiers, queue, sync, templates
@@ -138,7 +139,7 @@ def listing(*, all: bool = False, settings: Settings) -> int:  # noqa: A002 -- t
             "-" if case.resolved_at else "OVERDUE" if case.deadline_at < now else f"{left} days",
         )
     if found:
-        Console().print(table)
+        Console(markup=False).print(table)
     print(f"{len(found)} {'case' if len(found) == 1 else 'cases'}")
     return 0
 
@@ -158,20 +159,23 @@ def show(reference: Reference, /, *, settings: Settings) -> int:
     open_database(settings)
 
     case, letters, history, waiting = engine.run(_all_of(reference))
-    print(f"{case.reference}  {case.kind} ({case.law})  {case.state}\nfrom {case.address or 'nobody known'} by "
-          f"{case.way}\ndue {templates.day(case.deadline_at)}"
+    sender = visible(case.address) or "nobody known"
+    print(f"{case.reference}  {case.kind} ({case.law})  {case.state}\nfrom {sender} by {visible(case.way)}\n"
+          f"due {templates.day(case.deadline_at)}"
           + (f", extended: {case.extended}" if case.extended else ""))  # fmt: skip
     print(f"identity: {case.proof or 'not shown'}")
     for letter in letters:
         print(
-            f"\n--- {_moment(letter['at'])} {letter['direction']} {letter['sender']}  {letter['checks']}  "
-            f"{letter['note']}\n{letter['subject']}\n\n{letter['body']}"
+            visible(
+                f"\n--- {_moment(letter['at'])} {letter['direction']} {letter['sender']}  {letter['checks']}  "
+                f"{letter['note']}\n{letter['subject']}\n\n{letter['body']}"
+            )
         )
     for at, tries in waiting:
         print(f"\nnot sent yet: the letter of {_moment(at)}" + (f", tried {tries} times" if tries else ""))
     print("\nhistory:")
     for at, what in history:
-        print(f"  {_moment(at)}  {what}")
+        print(f"  {_moment(at)}  {visible(what)}")
     return 0
 
 

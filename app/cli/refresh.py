@@ -86,7 +86,7 @@ async def _all(settings: Settings, names: list[str], accept: Sequence[str]) -> l
             console.print(f"{outcome.source}: {outcome.note}", highlight=False, markup=False)
     keys = set().union(*(outcome.keys for outcome in outcomes))
     if fault := await cdn_purge.purge(settings, keys):
-        console.print(f"the edge could not be told: {fault}")
+        console.print(f"the edge could not be told: {fault}", markup=False)
     return outcomes
 
 

@@ -52,7 +52,7 @@ def status(*, now: str = "", settings: Settings) -> int:
             state.kind.name, state.kind.kept, f"{state.held:,}" if state.kind.ages else "-", _day(state.oldest),
             f"{state.due:,}" if state.kind.ages else "-", _moment(state.next_at), _moment(state.ran_at),
         )  # fmt: skip
-    Console().print(table)
+    Console(markup=False).print(table)
     return 0
 
 

@@ -52,7 +52,7 @@ def listing(
             _line(report),
         )
     if found:
-        Console().print(table)
+        Console(markup=False).print(table)
     print(f"{len(found)} {'report' if len(found) == 1 else 'reports'}")
     return 0
 

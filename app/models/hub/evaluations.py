@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.plain_text import one_line
+
 MOST = 300
 """The most results kept of one model."""
 
@@ -32,7 +34,7 @@ def clean(text: Any, limit: int) -> str:
     """One printable line of at most ``limit`` characters."""
     if not isinstance(text, str | int | float):
         return ""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())[:limit]
+    return one_line(text, limit)
 
 
 def number(value: Any) -> float | None:

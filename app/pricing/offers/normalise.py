@@ -13,6 +13,7 @@ from fractions import Fraction
 from app.catalog.aliases import Unresolved, resolve
 from app.catalog.facts import place, provider_spellings, providers
 from app.core.money import parse_decimal, to_micro
+from app.core.plain_text import one_line
 from app.core.units import HOUR_S
 from app.pricing.offers.gpu_slices import of_whole_cards
 from app.pricing.offers.offer import Offer, Per, Rate, RawOffer, Reason, SetAside, Tier
@@ -89,7 +90,7 @@ def _offer(
     price: _Price,
 ) -> Offer:
     """The offer, from what was normalised (provider, GPU, count, tier, price) and what is taken as stated."""
-    where = place(provider, _clean(raw.region, 80))
+    where = place(provider, one_line(raw.region, 80))
     facts = providers()[provider]
     return Offer(
         id=_identity(raw, provider, gpu, count, tier, months),
@@ -98,7 +99,7 @@ def _offer(
         gpu=gpu,
         gpu_count=count,
         tier=tier,
-        provider_tier=_clean(raw.tier, 60),
+        provider_tier=one_line(raw.tier, 60),
         commitment_months=months,
         region=where.region[:80],
         country=where.country,
@@ -112,11 +113,11 @@ def _offer(
         exchange_rate_date=price.rate_day,
         price_includes=raw.price_includes or facts.price_includes,
         price_excludes=raw.price_excludes or ("" if raw.price_includes else facts.price_excludes),
-        product=_clean(raw.product, 160),
-        interconnect=_clean(raw.interconnect, 40),
+        product=one_line(raw.product, 160),
+        interconnect=one_line(raw.interconnect, 40),
         vcpus=_optional_whole(raw.vcpus),
         ram_gb=_optional_whole(raw.ram_gb),
-        remark=_clean(raw.remark, 300),
+        remark=one_line(raw.remark, 300),
         source_url=raw.source_url if raw.source_url.startswith("https://") else facts.pricing_page,
         fetched_at=raw.fetched_at,
         price_since=raw.price_since,
@@ -128,10 +129,6 @@ def _offer(
         min_nodes=_optional_whole(raw.min_nodes),
         reliability=_share(raw.reliability),
     )
-
-
-def _clean(text: str, limit: int) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())[:limit]
 
 
 def _optional_number(value: object) -> Decimal | None:

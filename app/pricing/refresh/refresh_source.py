@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from app.core import clock, logs
 from app.core.http_client import Fault, FetchError
+from app.core.plain_text import one_line
 from app.core.settings import Settings
 from app.pricing import sources
 from app.pricing.offers.normalise_batch import normalise_batch
@@ -29,6 +30,8 @@ from app.storage import scopes
 from app.storage.engine import held, transaction
 from app.upstream.outcome import Outcome, as_fault, counted, failed, place_of
 
+LONGEST_SAID = 300
+"""The most characters that are kept of what a row that is set aside says."""
 FETCH_S = 480
 """The most seconds that fetching one source may take."""
 
@@ -176,15 +179,8 @@ async def _hold(name: str, offers: list[Offer], accept: bool) -> tuple[list[Offe
 def _aside_row(item: SetAside) -> tuple[str, ...]:
     raw = item.raw
     price = raw.amount_per_gpu_hour if raw.amount_per_gpu_hour not in (None, "") else raw.amount_per_instance_hour
-    return (
-        raw.reference or raw.product,
-        raw.provider,
-        raw.gpu,
-        raw.tier,
-        str("" if price is None else price),
-        item.reason.value,
-        item.detail,
-    )
+    said = (raw.reference or raw.product, raw.provider, raw.gpu, raw.tier, "" if price is None else price)
+    return (*(one_line(text, LONGEST_SAID) for text in said), item.reason.value, one_line(item.detail, LONGEST_SAID))
 
 
 async def refresh_many(

@@ -24,6 +24,14 @@ class Relative:
     how: str
 
 
+def named_alike(asked: str, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The one tracked model that has the name ``asked`` (a slug or a repository's name, in any case) without its
+    owner; ``None`` if there is none, or if several owners have one."""
+    name = asked.casefold().rsplit("--", maxsplit=1)[-1].rsplit("/", maxsplit=1)[-1]
+    found = [row for row in rows if short_name(row["model"]).casefold() == name]
+    return found[0] if len(found) == 1 else None
+
+
 def nearest_relative(asked: str, rows: Sequence[Mapping[str, Any]]) -> Relative | None:
     """The tracked model nearest to ``asked`` (a repository, a slug or words): a variant with the same architecture, or
     one of the same family with the nearest size and generation; ``None`` if no family matches."""
@@ -35,7 +43,8 @@ def nearest_relative(asked: str, rows: Sequence[Mapping[str, Any]]) -> Relative 
     bases = [base] + [base_name("-".join(words[first:])) for first in range(1, len(words))]
     same = next((kept for b in bases if (kept := [row for row in rows if base_name(row["model"]) == b])), [])
     if same:
-        return Relative(min(same, key=lambda row: (len(row["model"]), row["model"])), "the same architecture")
+        exact = named_alike(name, same)
+        return Relative(exact or min(same, key=lambda row: (len(row["model"]), row["model"])), "the same architecture")
     family = family_of(named)
     stem = _stem(named)
     kin = [

@@ -58,7 +58,7 @@ async def sheet_json(ask: Ask) -> Answer:
 @public("/calculator/hardware/{model:str}", shows=(model_key("{model}"), OFFERS_KEY))
 async def model_hardware(ask: Ask) -> Answer:
     """The cheapest hardware for one model and each preset, as a page of its own."""
-    row = await known_model(ask.parts["model"])
+    row = await known_model(ask.parts["model"], "/calculator/hardware")
     found = await choices.for_model(row, ask.now)
     here = f"/calculator/hardware/{row['slug']}"
     ask.redirect_to_canonical(here)

@@ -9,8 +9,9 @@ from app.core.errors import NotFoundError
 from app.core.version_keys import MODELS_KEY, OFFERS_KEY, model_key
 from app.models import gpu_fit, store
 from app.models.architecture import describe
+from app.models.architecture.naming import slug_of
 from app.models.query import SEPARATOR, parse, select
-from app.models.relatives import nearest_relative
+from app.models.relatives import named_alike, nearest_relative
 from app.pricing.offers import best as best_prices
 from app.pricing.offers import store as prices
 from app.site.render import render
@@ -93,6 +94,13 @@ async def model_page(ask: Ask) -> Answer:
     return Answer(body, valid_until=await prices.next_stale(ask.now))
 
 
+@public("/models/{owner:str}/{model:str}", shows=(MODELS_KEY,))
+async def model_by_repository(ask: Ask) -> Answer:
+    """The name of a repository as the Hub writes it, with a slash: redirected to the model's page."""
+    row = await known_model(slug_of(f"{ask.parts['owner']}/{ask.parts['model']}"))
+    raise MovedError(f"/models/{row['slug']}")
+
+
 def _describe(row: store.Row) -> str:
     size = describe.billions(row["parameters"])
     active = (
@@ -106,15 +114,18 @@ def _describe(row: store.Row) -> str:
     )
 
 
-async def known_model(slug: str) -> store.Row:
-    """The model with that slug; another spelling of the case is redirected, a near miss gets suggestions."""
+async def known_model(slug: str, page: str = "/models") -> store.Row:
+    """The model with that slug. In another case, or without its owner, it is redirected to its address under ``page``;
+    a near miss gets suggestions."""
     found = await store.one_model(slug)
     if found is not None:
         return found
     folded = slug.casefold()[:160]
     if await store.one_model(folded) is not None:
-        raise MovedError(f"/models/{folded}")
+        raise MovedError(f"{page}/{folded}")
     rows = await store.every_model()
+    if "--" not in folded and (meant := named_alike(folded, rows)):
+        raise MovedError(f"{page}/{meant['slug']}")
     names = {row["slug"]: row["name"] for row in rows}
     near = difflib.get_close_matches(folded, list(names), n=4, cutoff=0.4) or [s for s in names if folded in s][:4]
     relative = nearest_relative(folded, rows)

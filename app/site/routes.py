@@ -58,6 +58,7 @@ HANDLERS = [
     catalog.provider_page,
     models.model_list,
     models.model_page,
+    models.model_by_repository,
     benchmarks.benchmarks,
     benchmarks.methodology,
     benchmarks.constants,

@@ -108,6 +108,30 @@ def test_an_unknown_model_is_a_404_with_near_ones(site: Site) -> None:
     assert "/models/meta-llama--llama-3.1-8b-instruct" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("asked", "leads"),
+    [("/models/gpt-oss-120b", "/models/openai--gpt-oss-120b"),
+     ("/models/DeepSeek-R1", "/models/deepseek-ai--deepseek-r1"),
+     ("/models/qwen2.5-7b-instruct", "/models/qwen--qwen2.5-7b-instruct"),
+     ("/models/llama-3.1-8b-instruct", "/models/meta-llama--llama-3.1-8b-instruct"),
+     ("/models/OpenAI--gpt-oss-120b", "/models/openai--gpt-oss-120b"),
+     ("/models/meta-llama/Llama-3.1-8B-Instruct", "/models/meta-llama--llama-3.1-8b-instruct"),
+     ("/calculator/hardware/gpt-oss-120b", "/calculator/hardware/openai--gpt-oss-120b")],
+)  # fmt: skip
+def test_a_tracked_model_without_its_owner_or_in_another_case_is_redirected(
+    site: Site, asked: str, leads: str
+) -> None:
+    answer = httpx.get(f"{site.url}{asked}", follow_redirects=False)
+    assert (answer.status_code, answer.headers.get("location")) == (308, leads)
+    assert get(site, leads).status_code == 200
+
+
+@pytest.mark.parametrize("page", ["/models", "/calculator/hardware"])
+def test_no_tracked_model_is_called_its_own_relative(site: Site, page: str) -> None:
+    text = unescape(get(site, f"{page}/somebody--llama-3.1-8b-instruct").text)
+    assert "'somebody--llama-3.1-8b-instruct' is not tracked. Its nearest relative here is Llama-3.1-8B-Instruct" in text
+
+
 def test_model_and_gpu_pages_show_what_the_estimator_says(site: Site) -> None:
     model = get(site, "/models/openai--gpt-oss-120b").text
     assert "Cheapest hardware for common traffic" in model

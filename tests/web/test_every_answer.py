@@ -27,6 +27,7 @@ IN_PATH = {
     "provider": ["lambda", "nobody"],
     "model": ["meta-llama--llama-3.1-8b-instruct", "no-such-model"],
     "kind": ["price", "nothing"],
+    "owner": ["meta-llama", "nobody"],
     "policy": ["privacy", "no-policy"],
     "version": ["2026-03-27", "1999-01-01", "x"],
     "receipt": ["ib-nothing"],

@@ -17,6 +17,7 @@ from app.estimate.inputs import (
     EstimateError,
     Layout,
     Traffic,
+    UnknownError,
     check_card,
     check_layout,
     check_traffic,
@@ -79,7 +80,7 @@ def question(row: Mapping[str, str | None], shapes: Mapping[str, Shape]) -> Ques
     model = (row.get("model") or "").strip()
     shape = shapes.get(model.lower()) or shapes.get(same_architecture(model, shapes))
     if shape is None:
-        raise EstimateError(
+        raise UnknownError(
             "model",
             f"can't estimate, because the model {model[:80]!r} is not known; name it as the Hugging Face Hub does",
         )
@@ -163,7 +164,7 @@ def gpu_slug(spelled: str) -> str:
         found = resolve("", name, memory)
         if isinstance(found, Resolved):
             return found.gpu
-    raise EstimateError("gpu", f"can't estimate, because no accelerator is known by the name {spelled[:80]!r}")
+    raise UnknownError("gpu", f"can't estimate, because no accelerator is known by the name {spelled[:80]!r}")
 
 
 def _number(row: Mapping[str, str | None], field: str) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from app.catalog.facts import Gpu
 from app.core.units import GIB
-from app.estimate.inputs import Card, EstimateError
+from app.estimate.inputs import Card, UnknownError
 
 SWITCHED = ("NVLink", "NVSwitch", "Infinity Fabric", "ICI", "RoCE")
 STAND_INS = {"b200-180gb": "b200-sxm-180gb", "h200-141gb": "h200-sxm-141gb", "h100-80gb": "h100-sxm-80gb",
@@ -36,7 +36,7 @@ WEIGHT_ONLY_FP8 = ("Ampere",)
 
 
 def card_of(gpu: Gpu) -> Card:
-    """The figures of one GPU. Raises :class:`EstimateError` where the catalogue lacks what an estimate needs."""
+    """The figures of one GPU. Raises :class:`UnknownError` where the catalogue lacks what an estimate needs."""
     if not (gpu.memory_gb and gpu.bandwidth_gb_s and gpu.fp16_tflops):
         missing = [
             word
@@ -47,7 +47,7 @@ def card_of(gpu: Gpu) -> Card:
             )
             if not value
         ]
-        raise EstimateError(
+        raise UnknownError(
             "gpu",
             f"can't estimate {gpu.name}, because its {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
             f"not known",

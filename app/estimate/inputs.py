@@ -26,6 +26,10 @@ class EstimateError(InferenceBenchError):
         self.message = message
 
 
+class UnknownError(EstimateError):
+    """An estimate can't be made because a fact about the model or the GPU is not known: it may well run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """One GPU: bytes, bytes/s and FLOP/s, dense. ``tflops8`` and ``tflops4`` are 0 where it has no such units.

@@ -69,7 +69,7 @@ def _number(
 
 TIERS = (("on-demand", "On demand"), ("spot", "Spot, may be interrupted"), ("reserved", "Reserved for a term"))
 ENGINES = (("vllm", "vLLM"), ("sglang", "SGLang"), ("trtllm", "TensorRT-LLM"), ("llama.cpp", "llama.cpp"))
-PRECISIONS = (("bf16", "BF16 or FP16"), ("fp8", "FP8"), ("fp4", "FP4"), ("int8", "INT8"), ("int4", "INT4"))
+PRECISIONS = (("bf16", "BF16"), ("fp16", "FP16"), ("fp8", "FP8"), ("fp4", "FP4"), ("int8", "INT8"), ("int4", "INT4"))
 TOPICS = (("availability", "Getting a GPU"), ("performance", "Speed as promised"), ("reliability", "Staying up"),
           ("billing", "Billing"), ("support", "Support"), ("other", "Something else"))  # fmt: skip
 _LINK = Field(

@@ -7,7 +7,7 @@ from app.benchmarks.measured import measured_rows, shipped_shapes
 from app.benchmarks.predict import predict
 from app.benchmarks.rows import gpu_slug, question
 from app.core.money import show, to_micro
-from app.estimate.inputs import EstimateError
+from app.estimate.inputs import EstimateError, UnknownError
 from app.pricing.offers.market_store import known_prices
 from app.submissions.forms import Values
 from app.submissions.publish import as_row
@@ -57,6 +57,8 @@ def _benchmark(values: Values) -> dict[str, str]:
     try:
         asked = question(row, shipped_shapes())
         guess = predict(asked).speed.tpot * 1000
+    except UnknownError:  # what we lack says nothing about what was measured
+        return {}
     except EstimateError as error:
         return {"gpu": f"By our estimate this does not run so: {error.message}. Please check."}
     mine = float(row["tpot_ms"])

@@ -1,5 +1,6 @@
 """Reports end to end: sent, approved, shown, corrected, exported, withdrawn, erased, and gone from every file."""
 
+import asyncio
 import csv
 import io
 import json
@@ -19,6 +20,7 @@ import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.catalog.facts import gpus
 from app.cli import submissions
 from app.core import clock
 from app.core.errors import InferenceBenchError
@@ -30,8 +32,8 @@ from app.process import prepare
 from app.process.tables import APP_CONFIG
 from app.site import reports
 from app.storage import engine
-from app.submissions import erasure_journal, publish, store
-from app.submissions.forms import FORMS
+from app.submissions import erasure_journal, plausible, publish, store
+from app.submissions.forms import FORMS, PRECISIONS
 from app.submissions.receipts import hash_of, looks_right, new_receipt
 from app.submissions.tables import ContactRow, SubmissionRow
 from tests.conftest import Inside, Site, examples
@@ -618,6 +620,21 @@ def test_odd_values_are_asked_about_and_can_be_confirmed(house: Inside) -> None:
         assert len(await store.listed()) == 1
 
     house.run(work)
+
+
+def test_a_doubt_advises_what_the_form_offers_and_nothing_unknown_is_doubted() -> None:
+    offered = [name for name, _ in PRECISIONS]
+    advised: set[str] = set()
+    for gpu in gpus():
+        for precision in offered:
+            values = {**BENCHMARK, "gpu": gpu, "precision": precision, "concurrency": "1", "input_tokens": "64"}
+            told = asyncio.run(plausible.doubts("benchmark", values)).get("gpu", "")
+            assert "not known" not in told, gpu
+            if " work" in told:
+                advised |= set(re.findall(r"[a-z]+\d+", told.partition(";")[2]))
+    assert {"fp16", "int4"} <= advised <= set(offered)
+    t4 = {**BENCHMARK, "gpu": "t4-16gb", "precision": "fp16"}
+    assert "work" not in asyncio.run(plausible.doubts("benchmark", t4)).get("gpu", "")
 
 
 @pytest.mark.parametrize(

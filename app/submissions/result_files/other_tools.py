@@ -22,7 +22,7 @@ READS = {
 AVERAGES = "the file gives averages of the times, not medians, so they are left for you to fill in"
 ENGINES = {"vllm": "vllm", "sglang": "sglang", "trt": "trtllm", "trtllm": "trtllm", "tensorrt-llm": "trtllm",
            "dynamo-trt": "trtllm", "dynamo-sglang": "sglang", "dynamo-vllm": "vllm"}  # fmt: skip
-PRECISIONS = {"bf16": "bf16", "fp16": "bf16", "fp8": "fp8", "fp4": "fp4", "int8": "int8", "int4": "int4"}
+PRECISIONS = {"bf16": "bf16", "fp16": "fp16", "fp8": "fp8", "fp4": "fp4", "int8": "int8", "int4": "int4"}
 
 
 def read(file: Document) -> list[Run]:

@@ -162,7 +162,7 @@ async def _past(gpu: str, window: str, below: int | None, now: int) -> dict[str,
     return {
         "drawn": await queries.charted_providers(gpu, since),
         "chart": drawn, "window": choice, "windows": await _windows(gpu, choice, now), "below": below, "by_day": by_day,
-        "step": step, "table": history.thinned(drawn.table) if drawn else [],
+        "step": step, "table": history.runs(drawn.table, step) if drawn else [],
         "spread": history.spread(levels, "spot", now, below),
         "rentable": {tier: history.rentable(levels, tier, now, below) for tier in ("on-demand", "spot")},
         "has_history": bool(drawn) or bool(await queries.levels(gpu)),

@@ -74,7 +74,16 @@ def test_a_chart_holds_a_row_for_each_day_and_carries_what_stands() -> None:
         6 * day,
     )
     assert [row[1] for row in rows] == [90, 90, 90, None, None, 80, 80]
-    assert len(history.thinned([chart.Day(f"d{n}", 1, 1, 1) for n in range(1000)])) <= history.MOST_ROWS
+
+
+def test_every_step_and_gap_of_a_chart_is_in_its_table_and_equal_ones_are_one_row() -> None:
+    lows = [300, 300, 300, 150, 300, 300, None, None, 300, 80]
+    rows = [chart.Day(f"2026-05-{1 + 3 * n:02}", low, 400, None) for n, low in enumerate(lows)]
+    told = history.runs(rows, 3)
+    assert [run.prices[0] for run in told] == [300, 150, 300, None, 300, 80]
+    assert [(run.first[-2:], run.last[-2:]) for run in told] == [
+        ("01", "09"), ("10", "12"), ("13", "18"), ("19", "24"), ("25", "27"), ("28", "30")
+    ]  # fmt: skip
 
 
 def test_a_long_chart_draws_no_more_points_than_can_be_told_apart() -> None:

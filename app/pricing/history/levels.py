@@ -6,8 +6,8 @@ median over providers and the lowest price in stock, in micro-dollars per GPU-ho
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from app.core.units import DAY_S
 from app.pricing.history.chart import Day
@@ -19,10 +19,17 @@ FINE_DAYS = 31
 """Windows up to this many days show every change; a longer one shows the lowest price of each day."""
 MOST_POINTS = 100
 """About the most points of a chart; in a longer window each point covers several days."""
-MOST_ROWS = 60
-"""The most rows of a chart's table; a longer window is thinned evenly."""
 
 Level = dict[str, Any]
+
+
+class Run(NamedTuple):
+    """The days (ISO dates) from ``first`` to ``last`` for which a chart shows the same ``prices``: lowest and
+    median on demand and lowest spot, in micro-dollars per GPU-hour, ``None`` where none is known."""
+
+    first: str
+    last: str
+    prices: tuple[int | None, int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +165,14 @@ def rentable(levels: Iterable[Level], tier: str, until: int, below_micro: int | 
     return Rentable(len(known), len(had)) if known else None
 
 
-def thinned(rows: Sequence[Day]) -> list[Day]:
-    """At most :data:`MOST_ROWS` of the ``rows`` that have a price, evenly spaced, always with the last."""
-    rows = [row for row in rows if row.prices != (None, None, None)]
-    step = -(-len(rows) // MOST_ROWS) or 1
-    return [row for at, row in enumerate(rows) if (len(rows) - 1 - at) % step == 0]
+def runs(rows: Sequence[Day], step: int) -> list[Run]:
+    """The ``rows`` of a chart, each of ``step`` days, with consecutive equal ones as one: every step of its lines, and
+    every gap."""
+    found: list[Run] = []
+    for row in rows:
+        last = (date.fromisoformat(row.day) + timedelta(days=step - 1)).isoformat()
+        if found and found[-1].prices == row.prices:
+            found[-1] = found[-1]._replace(last=last)
+        else:
+            found.append(Run(row.day, last, row.prices))
+    return found

@@ -194,6 +194,12 @@ def _regions() -> dict[tuple[str, str], str]:
     return {(row["provider"], row["region"].casefold()): row["country"].lower() for row in read_rows("regions.csv")}
 
 
+@cache
+def region_names() -> frozenset[str]:
+    """The regions of all providers that the catalogue can place, as providers write them."""
+    return frozenset(row["region"] for row in read_rows("regions.csv"))
+
+
 @lru_cache(maxsize=4096)
 def place(provider: str, region: str) -> Place:
     """The place that ``provider`` calls ``region``. An unknown region keeps its name and has no country."""

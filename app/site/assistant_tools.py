@@ -52,7 +52,7 @@ async def search_prices(given: Mapping[str, Any], settings: Settings) -> Any:
     limit = rest.pop("limit", ROWS)
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_ROWS:
         raise QueryError("limit", f"limit must be a whole number from 1 to {MOST_ROWS}.", "For example limit 10.")
-    query = data_query(_pairs(rest), also=("limit",))
+    query = await data_query(_pairs(rest), also=("limit",))
     now = clock.timestamp()
     rows = await store.rows_between(query, 0, limit)
     return {

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from app import __version__
 from app.core.addresses import encode
 from app.core.settings import Settings
+from app.pricing.offers.store import MOST_ROWS
 from app.site import estimate_schema as estimates
 from app.site.bill_schema import BillFilters, Bills
 from app.site.openapi_others import operations
@@ -102,7 +103,9 @@ _REFUSED = {
     "400": "A parameter is unknown or invalid; the response names it and gives an example.",
     "503": "Too many requests at once; Retry-After says when to try again.",
 }
-_NO_DAY = "as_of is not a date, or a day nothing is known about; the response says which days are known."
+_TOO_MANY = (
+    f"More than {MOST_ROWS:,} prices match, too many for a past day or a file; the response says how to narrow them."
+)
 
 
 def _prices() -> Schema:
@@ -115,7 +118,7 @@ def _prices() -> Schema:
             "application/json",
             {"$ref": "#/components/schemas/Prices"},
             "The offers that match the filters, in the order asked for.",
-            {**_REFUSED, "422": _NO_DAY, "410": "The prices have changed since; start from the first page."},
+            {**_REFUSED, "422": _TOO_MANY, "410": "The prices have changed since; start from the first page."},
             example=example,
         ),
     }
@@ -130,7 +133,7 @@ def _prices_csv() -> Schema:
             "text/csv",
             {"type": "string"},
             f"Columns: {', '.join(COLUMNS)}; of a past day as_of too.",
-            {**_REFUSED, "422": _NO_DAY},
+            {**_REFUSED, "422": _TOO_MANY},
         ),
     }
 

@@ -19,6 +19,7 @@ from app.pricing.offers import store
 from app.pricing.offers.price_query import PARAMETERS, PriceQuery
 from app.pricing.search.parse_query import parse, unknown_parameter
 from app.site.price_schema import COLUMNS, MAX_LIMIT, Prices, offer_of
+from app.site.region_check import refuse_unknown_regions
 from app.site.survival_note import until_midnight
 from app.web.answers import JSON, Answer, Ask
 from app.web.front import public
@@ -32,7 +33,7 @@ NOTE = ("Historical: the market as it was known at the end of that day (UTC), fr
 async def prices_csv(ask: Ask) -> Answer:
     """Every row that matches the filters, as CSV; for a past day with one more column, ``as_of``."""
     given, pairs = _taken(ask.pairs(), ("as_of",))
-    query = data_query(pairs, also=("as_of",))
+    query = await data_query(pairs, also=("as_of",))
     day = await _day(given, ask.now)
     _redirect_unless_search(ask, _with("/prices.csv", [*query.pairs(), *_said(day)]))
     name = f"prices-{day}.csv" if day else "prices.csv"
@@ -56,7 +57,7 @@ async def prices_csv(ask: Ask) -> Answer:
 async def prices_json(ask: Ask) -> Answer:
     """A page of the rows that match the filters, today or on a past day, as JSON, with a cursor to the next page."""
     given, pairs = _taken(ask.pairs(), ("limit", "cursor", "as_of"))
-    query = data_query(pairs, also=("limit", "cursor", "as_of"))
+    query = await data_query(pairs, also=("limit", "cursor", "as_of"))
     day, limit, cursor = await _day(given, ask.now), _limit(given), given.get("cursor", "")
     past: list[store.Row] = []
     if day:
@@ -86,22 +87,25 @@ def _redirect_unless_search(ask: Ask, address: str) -> None:
 
 
 async def _day(given: dict[str, str], now: int) -> date | None:
-    """The past day asked for, or ``None`` for the present. Status 422 if it is not a date, or nothing is known about
-    it."""
+    """The past day asked for, or ``None`` for the present. Raises :class:`QueryError` if it is not a date, is not over,
+    or nothing is known about it."""
     text = given.get("as_of", "")
     if not text:
         return None
     today = clock.from_timestamp(now).date()
     first = clock.from_timestamp((await history_extent())["first"] or now).date()
-    hint = f"For example as_of={today - timedelta(days=1)}; days from {first} to {today} are known."
+    yesterday = today - timedelta(days=1)
+    hint = f"For example as_of={yesterday}; days from {first} to {yesterday} are known."
     try:
         day = date.fromisoformat(text) if len(text) == len("2026-09-01") else None
     except ValueError:
         day = None
     if day is None:
-        raise QueryError("as_of", f"as_of={text[:20]!r} is not a day of the form 2026-09-01.", hint, status=422)
-    if not first <= day <= today:
-        raise QueryError("as_of", f"as_of={day}: of that day nothing is known.", hint, status=422)
+        raise QueryError("as_of", f"as_of={text[:20]!r} is not a day of the form 2026-09-01.", hint)
+    if day == today:  # at its end it may be another market than now
+        raise QueryError("as_of", f"as_of={day}: that day is not over. Leave as_of out for current prices.", hint)
+    if not first <= day < today:
+        raise QueryError("as_of", f"as_of={day}: of that day nothing is known.", hint)
     return day
 
 
@@ -116,8 +120,8 @@ def _end(day: date | None, now: int) -> int:
     return min(now, int(clock.parse_instant(str(day)).timestamp()) + DAY_S)
 
 
-def data_query(pairs: list[tuple[str, str]], also: tuple[str, ...] = ()) -> PriceQuery:
-    """The query in a data address: unknown names are refused, and so are those that only affect the page's layout.
+async def data_query(pairs: list[tuple[str, str]], also: tuple[str, ...] = ()) -> PriceQuery:
+    """The query in a data address: unknown names and regions are refused, and so is what is for the page alone.
 
     A name without a value filters nothing and is dropped, as on a page.
     """
@@ -132,7 +136,9 @@ def data_query(pairs: list[tuple[str, str]], also: tuple[str, ...] = ()) -> Pric
             raise QueryError(name, f"{name} is for the page, not for data.", why)
         if name not in PARAMETERS:
             raise unknown_parameter(name, (*(p for p in PARAMETERS if p not in ("page", "unit")), *also))
-    return parse(pairs, strict=True)
+    query = parse(pairs, strict=True)
+    await refuse_unknown_regions(query)
+    return query
 
 
 def _taken(pairs: list[tuple[str, str]], names: tuple[str, ...]) -> tuple[dict[str, str], list[tuple[str, str]]]:

@@ -62,8 +62,8 @@ class AsOf(Struct, kw_only=True):
     as_of: Annotated[
         str | None,
         Meta(
-            description="a past day (UTC): the market as known at the end of it; offers withdrawn since have only the "
-            "fields that the history keeps",
+            description="a past day (UTC), not the running one: the market as known at the end of it; offers withdrawn "
+            "since have only the fields that the history keeps",
             examples=["2026-09-01"],
             extra_json_schema={"format": "date"},
         ),

@@ -16,6 +16,7 @@ from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import FILTERS, PriceQuery
 from app.pricing.search.parse_query import parse
 from app.site.price_api import data_query, to_json
+from app.site.region_check import refuse_unknown_regions
 from app.site.render import render
 from app.site.survival_note import until_midnight
 from app.site.survival_schema import AGES, LastingPrices, curve_of, lasting_offer
@@ -38,6 +39,7 @@ async def page(ask: Ask) -> Answer:
     on, today = _on(ask.pairs(), ask.now), clock.from_timestamp(ask.now).date()
     canonical = _address("/prices/lasting", query, on)
     ask.redirect_to_canonical(canonical)
+    await refuse_unknown_regions(query)
     curves = await survival_curves.stored()
     rows = await _lowest(query, ask.now) if on or query.has_filters else []
     until = await survival_store.until()
@@ -64,7 +66,7 @@ async def page(ask: Ask) -> Answer:
 async def data(ask: Ask) -> Answer:
     """The curves, and the chance of each offer that answers the filters, as JSON."""
     on = _on(ask.pairs(), ask.now)
-    query = data_query([pair for pair in ask.pairs() if pair[0] != "on"], also=("on",))
+    query = await data_query([pair for pair in ask.pairs() if pair[0] != "on"], also=("on",))
     query = query.with_(sort="price", order="asc")
     ask.redirect_to_canonical(_address("/api/prices/lasting", query, on))
     curves = await survival_curves.stored()

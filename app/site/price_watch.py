@@ -31,7 +31,7 @@ MOST = 100
 async def feed(ask: Ask) -> Answer:
     """New lowest prices, stock that came back, and changes of 5%, among the offers that match the filters (RFC
     4287)."""
-    query = data_query(ask.pairs()).with_(sort="price", order="asc")
+    query = (await data_query(ask.pairs())).with_(sort="price", order="asc")
     ask.redirect_to_canonical(query.address("/prices.atom"))
     span = await queries.history_extent()
     last = span["last"] or NEVER_S

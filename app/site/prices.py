@@ -15,6 +15,7 @@ from app.pricing.offers import store
 from app.pricing.offers.price_query import FILTERS, NOWHERE, OR_NOT_STATED, PAGE_SIZE, RANKED, SORTS, UNITS, PriceQuery
 from app.pricing.search.parse_query import parse
 from app.site.offer_groups import group, tells_reclaims
+from app.site.region_check import refuse_unknown_regions
 from app.site.render import count_text, place_name, render
 from app.site.survival_note import SHOWN_KEYS, survival_note, until_midnight
 from app.web.answers import Answer, Ask
@@ -136,6 +137,7 @@ def shows(query: PriceQuery) -> tuple[str, ...]:
 
 
 async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int]:
+    await refuse_unknown_regions(query)
     page = await store.offer_page(query, ask.now)
     if query.page > page.pages:
         raise QueryError("page", f"There is no page {query.page}: {page.total:,} offers make {page.pages} pages.",

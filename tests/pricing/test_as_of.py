@@ -2,11 +2,12 @@
 
 import csv
 import io
-from datetime import date
+from datetime import date, timedelta
 
 import httpx
 import pytest
 
+from app.core import clock
 from app.core.clock import parse_instant
 from app.core.units import DAY_S
 from app.pricing.history import as_of
@@ -97,7 +98,7 @@ def test_csv_and_json_tell_the_same_day(http: httpx.Client) -> None:
 def test_a_day_of_which_nothing_is_known_is_refused_with_an_example(http: httpx.Client, text: str) -> None:
     for path in ("/api/prices", "/prices.csv"):
         answer = http.get(path, params={"as_of": text})
-        assert answer.status_code == 422
+        assert answer.status_code == 400
         assert answer.json()["parameter"] == "as_of"
         assert "as_of=2" in answer.json()["hint"]
 
@@ -134,3 +135,21 @@ def test_what_a_list_asked_is_known_until_it_is_read_again_and_then_said_to_be_s
     assert verda("2026-06-20") == [(2.29, "2026-05-24", True)]
     assert verda("2026-09-20") == []  # nobody looked for a quarter
     assert [price for price, _, _ in verda("2026-10-05")] == [3.7]
+
+
+def test_a_day_that_is_not_over_is_refused(http: httpx.Client) -> None:
+    for path in ("/api/prices", "/prices.csv"):
+        answer = http.get(path, params={"as_of": clock.now().date().isoformat()})
+        assert (answer.status_code, "not over" in answer.json()["detail"]) == (400, True)
+
+
+def test_a_list_read_again_with_regions_replaces_its_prices_without(http: httpx.Client) -> None:
+    """In the shipped prices RunPod's and Lambda's list of 3 October states no region, the one of 10 October does."""
+
+    def of(**query: str) -> list[str]:
+        told = csv.DictReader(io.StringIO(http.get("/prices.csv", params=query).text))
+        return sorted(row["id"] for row in told if row["price_since"] < "2026-11-01")
+
+    yesterday = (clock.now().date() - timedelta(days=1)).isoformat()
+    for provider in ("runpod", "lambda"):
+        assert of(provider=provider) == of(provider=provider, as_of=yesterday) != []

@@ -106,3 +106,13 @@ def test_words_for_a_place_find_offers_that_may_be_there_and_an_exact_region_onl
     assert not [row for row in found(q="h100 africa") if row["provider"] == "hot-aisle"]
     page = engine.run(store.offer_page(parse([("region", "europe-or-not-stated")])))
     assert page.facets["region"]["europe-or-not-stated"] == page.total > page.facets["region"]["europe"]
+
+
+@pytest.mark.parametrize(
+    ("region", "value"),
+    [("EU", "europe"), ("usa", "us"), ("UK", "gb"), ("Germany", "de"), ("deutschland", "de"),
+     ("South America", "south-america"), ("EU-or-not-stated", "europe-or-not-stated"), ("us-east-1", "us-east-1"),
+     ("FIN-01", "FIN-01"), ("Frankfurt", "Frankfurt")],
+)  # fmt: skip
+def test_other_names_of_a_place_are_understood_and_regions_stay_as_written(region: str, value: str) -> None:
+    assert parse([("region", region)]).region == (value,)

@@ -30,8 +30,7 @@ _MONEY_OF_TODAY = {"usd_per_instance_hour_micro": None, "quoted_amount": "", "qu
 
 
 async def market(query: PriceQuery, day: date, now: int) -> list[Row]:
-    """The offers that match ``query`` as they were at the end of ``day`` (UTC), or are ``now`` (seconds) if that is
-    today.
+    """The offers that match ``query`` as they were at the end of the past ``day`` (UTC); ``now`` in seconds.
 
     Rows have the columns of the price table. An offer that still exists keeps its description, and the details of its
     price if that has not changed; of one that is gone, only what history keeps is filled in: provider, GPU, tier, term,
@@ -69,7 +68,7 @@ def _rows(current: list[Span], offers: list[Row], before: list[Span], end: int) 
     ]
     described = {_kind(row) for row in rows if row["source"] != HISTORY}
     rows = [row for row in rows if row["source"] != HISTORY or _kind(row) not in described]
-    covered = {_kind(row) for row in rows}
+    covered = {_kind(row) for row in rows} | {(*_kind(row)[:-1], "") for row in rows}  # a list may state no region
     last = {span.kind: span for span in sorted(before, key=lambda span: span.end or 0)}
     carried = [_of_span(span, None, end) | _seen_until(span) for span in last.values()]
     return rows + [row for row in carried if _kind(row) not in covered]
@@ -97,7 +96,9 @@ def _of_span(span: Span, offer: Row | None, end: int) -> Row:
 
 
 def _kind(row: Row) -> tuple[Any, ...]:
-    return tuple(row[name] for name in ("provider", "gpu", "tier", "commitment_months", "region"))
+    """What a price is of. Of a machine anywhere a list may state ``global``, or no region at all."""
+    where = "" if row["region"] == "global" else row["region"]
+    return (*(row[name] for name in ("provider", "gpu", "tier", "commitment_months")), where)
 
 
 def _day(seconds: int) -> str:

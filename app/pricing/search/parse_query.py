@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TypeVar
 
-from app.catalog.facts import CONTINENTS, countries, gpus, providers
+from app.catalog.facts import gpus, providers
 from app.core.errors import QueryError
 from app.core.money import parse_decimal, to_micro
 from app.pricing.offers.offer import Tier
@@ -17,8 +17,6 @@ from app.pricing.offers.price_query import (
     MEANINGS,
     MOST_MEMORY_GB,
     MOST_USD,
-    NOWHERE,
-    OR_NOT_STATED,
     ORDERS,
     PARAMETERS,
     SORTS,
@@ -26,6 +24,7 @@ from app.pricing.offers.price_query import (
     UNITS,
     PriceQuery,
 )
+from app.pricing.search.places import value_of
 from app.pricing.search.search_words import understand
 
 T = TypeVar("T")
@@ -114,12 +113,10 @@ def _wrong(name: str, value: str, why: str) -> QueryError:
 
 
 def _region(value: str) -> str:
-    folded = value.casefold()
-    place = folded.removesuffix(OR_NOT_STATED)
-    if place != folded and (place in countries() or place in CONTINENTS):
-        return folded
-    if folded in countries() or folded in CONTINENTS or folded in (NOWHERE, "global"):
-        return folded
+    """The place that ``value`` names. A name that the catalogue lacks is kept: some source may state it, see
+    :func:`app.site.region_check.refuse_unknown_regions`."""
+    if known := value_of(value):
+        return known
     if len(value) > 80 or not re.fullmatch(r"\w[\w ,.()/'&+:-]*", value):
         raise _wrong("region", value, "is not a country code, a continent or a region's name")
     return value

@@ -17,6 +17,7 @@ from app.pricing.refresh.exchange_rates import rates
 from app.pricing.search.parse_query import parse, unknown_parameter
 from app.site.bill_schema import LIMITS, NEVER, BillFilters, Bills, Even, bill_of
 from app.site.price_api import to_json
+from app.site.region_check import refuse_unknown_regions
 from app.site.render import render
 from app.web.answers import JSON, Answer, Ask
 from app.web.front import public
@@ -25,6 +26,7 @@ SHOWN = 40
 MOST_ROWS = 5_000
 """Only this many offers, those with the lowest rent, are considered."""
 MOST_BILLS = 1_000
+USUAL = "h100-sxm-80gb"
 FILTERS = ("gpu", "provider", "region", "tier")
 WORDS = {"gpus": "cards", "disk": "disk per machine, GB", "traffic": "egress per month, GB"}
 
@@ -54,12 +56,14 @@ async def page(ask: Ask) -> Answer:
     ask.redirect_to_canonical(asked.address("/bill"))
     counts = await store.counts_by("gpu")
     offered = sorted((gpu for gpu in gpus().values() if counts.get(gpu.slug)), key=lambda gpu: gpu.name.casefold())
-    asked, bills = await _bills(asked, counts, ask.now)
+    await refuse_unknown_regions(asked.query)
+    was_chosen = bool(asked.query.gpu)
+    asked, bills, slices = await _bills(asked, counts, ask.now)
     gpu = gpus()[asked.query.gpu[0]] if asked.query.gpu else None
     body = render(
         "prices/bill.html", settings=ask.settings, path="/bill", canonical=asked.address("/bill"), now=ask.now,
         asked=asked, bills=bills[:SHOWN], total=len(bills), is_cut=len(bills) >= MOST_ROWS,
-        offered=offered, gpu=gpu, data=asked.address("/api/bill"),
+        offered=offered, gpu=gpu, was_chosen=was_chosen, slices=slices, data=asked.address("/api/bill"),
         currencies=sorted(known), rate=known[asked.currency], market=await market(ask.now), extras=published_extras(),
         even=_even(bills), cheapest=round(to_decimal(bills[0].total_micro)) if bills else 0,
         watts=(gpu.tdp_w or 0) * asked.wish.gpus if gpu else 0, title=f"{gpu.name if gpu else 'GPU'} monthly bill",
@@ -77,20 +81,28 @@ async def data(ask: Ask) -> Answer:
             raise unknown_parameter(name, BillFilters.__struct_fields__)
     asked = _asked(ask.pairs(), {"USD": Decimal(1)})
     ask.redirect_to_canonical(asked.address("/api/bill"))
-    asked, bills = await _bills(asked, await store.counts_by("gpu"), ask.now)
+    await refuse_unknown_regions(asked.query)
+    asked, bills, _ = await _bills(asked, await store.counts_by("gpu"), ask.now)
     even = _even(bills)
     rows = [bill_of(one, even.get(one.row["id"], NEVER), ask.now) for one in bills[:MOST_BILLS]]
     return Answer(to_json(Bills(count=len(bills), bills=rows)), JSON, await store.next_stale(ask.now))
 
 
-async def _bills(asked: Asked, counts: dict[str, int], now: int) -> tuple[Asked, list[bill.Bill]]:
-    """The question with a GPU (the most offered one if none is named), and its bills, the cheapest first."""
-    if not asked.query.gpu and counts:
-        most = max(sorted(slug for slug in counts if slug in gpus()), key=lambda slug: counts[slug])
-        asked = replace(asked, query=asked.query.with_(gpu=(most,)))
+async def _bills(asked: Asked, counts: dict[str, int], now: int) -> tuple[Asked, list[bill.Bill], int]:
+    """The question with a GPU (see :func:`_usual` if none is named), its bills, the cheapest first, and how many offers
+    are left out because they are of a slice of the GPU."""
+    if not asked.query.gpu and (usual := _usual(counts)):
+        asked = replace(asked, query=asked.query.with_(gpu=(usual,)))
     rows = await store.rows_between(asked.query, 0, MOST_ROWS)
     fit = [row for row in rows if row["source"] != COMMUNITY]
-    return asked, bill.ranked(fit, asked.wish, await market(now), now)
+    return asked, bill.ranked(fit, asked.wish, await market(now), now), sum(map(bill.is_slice, fit))
+
+
+def _usual(counts: dict[str, int]) -> str:
+    """The GPU of a question that names none: :data:`USUAL`, or the most offered one if nobody offers that; ``""``
+    without offers."""
+    offered = sorted(slug for slug in counts if slug in gpus())
+    return USUAL if USUAL in offered else max(offered, key=lambda slug: counts[slug], default="")
 
 
 def _even(bills: list[bill.Bill]) -> dict[str, Even]:

@@ -32,7 +32,7 @@ class BillFilters(Struct, kw_only=True):
     """The parameters of ``/api/bill``."""
 
     gpu: Annotated[
-        list[str], Meta(description="GPUs, by slug; the most offered one if none is named", examples=["h100-sxm-80gb"])
+        list[str], Meta(description="GPUs, by slug; H100 SXM if none is named", examples=["h100-sxm-80gb"])
     ] = []
     provider: Annotated[list[str], Meta(description="one or more providers, by slug", examples=["verda"])] = []
     region: Annotated[

@@ -47,10 +47,15 @@ def test_a_price_that_holds_everything_is_the_bill() -> None:
 def test_machines_are_bought_whole_and_never_fewer_than_are_sold_together() -> None:
     assert bill(offer(), Wish(9), MARKET).nodes == 2
     assert bill(offer(min_nodes=4), Wish(9), MARKET).nodes == 4
-    third = bill(offer(gpu_count="1/3", usd_per_instance_hour_micro=1_000_000), Wish(1), MARKET)
-    assert (third.nodes, third.gpus, third.rent_micro) == (3, Fraction(1), 3 * 730 * 10**6)
     unknown = bill(offer(gpu_count=None, usd_per_instance_hour_micro=None), Wish(2), MARKET)
     assert (unknown.nodes, unknown.rent_micro) == (2, 2 * 2 * 730 * 10**6)
+
+
+def test_slices_of_a_card_are_no_card() -> None:
+    slices = [offer(id=share, gpu_count=share, usd_per_instance_hour_micro=1) for share in ("1/8", "1/3", "1/2")]
+    assert ranked(slices, Wish(1), MARKET, 0) == []
+    whole = [offer(id=str(count), gpu_count=count) for count in ("1", "8", None)]
+    assert [found.row["id"] for found in ranked([*slices, *whole], Wish(8), MARKET, 0)] == ["8", "1", "None"]
 
 
 def test_what_comes_on_top_is_priced_as_the_offer_then_its_provider_then_the_market_says() -> None:
@@ -167,6 +172,10 @@ def test_page_and_data_say_the_same_and_refuse_in_words(inside: Inside) -> None:
         assert own
         assert len(cheapest) <= len(own)
         assert "against its own price on" in page.text
+        assert "No GPU chosen: this is the bill for H100 SXM" in (await client.get("/bill")).text
+        assert "No GPU chosen" not in page.text
+        sliced = (await client.get("/bill?gpu=b300-sxm-288gb")).text
+        assert "offers of part of a card are left out" in sliced
         for wrong in ("gpus=0", "disk=-1", "traffic=much", "currency=XAU", "gpus=1025", "gpu=nothing-such"):
             assert (await client.get(f"/bill?{wrong}")).status_code == 400, wrong
             assert (await client.get(f"/api/bill?{wrong}")).status_code == 400, wrong

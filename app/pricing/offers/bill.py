@@ -220,10 +220,16 @@ def _network(row: Row, wished_gb: int, extras: Extras, market: Market) -> Part:
     return Part("network", status, price * paid)
 
 
+def is_slice(row: Row) -> bool:
+    """True for an offer of less than a GPU."""
+    return bool(row["gpu_count"]) and Fraction(row["gpu_count"]) < 1
+
+
 def ranked(rows: Iterable[Row], wish: Wish, market: Market, now: int) -> list[Bill]:
     """The bills of ``rows``, the cheapest month first: current prices before all that are stale at ``now`` (seconds),
-    and within each of the two groups those without the price of a part last."""
-    bills = [bill(row, wish, market) for row in rows]
+    and within each of the two groups those without the price of a part last. Offers of a slice of a GPU are left out:
+    no number of them is the card that was wished for."""
+    bills = [bill(row, wish, market) for row in rows if not is_slice(row)]
     return sorted(bills, key=lambda b: (b.row["stale_at"] <= now, b.missing, b.total_micro, b.row["id"]))
 
 

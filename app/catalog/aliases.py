@@ -46,6 +46,17 @@ def fold(spelling: str) -> str:
     return re.sub(r"^(nvidia |amd |intel |google |geforce |tesla |instinct )+", "", text)
 
 
+@lru_cache(maxsize=4096)
+def other_cards(word: str) -> tuple[str, ...]:
+    """Beginnings of GPUs' names that ``word``, a designation of a GPU that is not in the catalogue, also begins, longer
+    by a digit: an ``h20`` is no ``h200``. Empty for any other word."""
+    named = {part for gpu in gpus().values() for part in re.findall(r"[a-z0-9]+", f"{fold(gpu.name)} {gpu.slug}")}
+    if word in named or not re.fullmatch(r"[a-z]{1,3}\d{1,3}", word):
+        return ()
+    longer = {part[: len(word) + 1] for part in named if part.startswith(word)}
+    return tuple(sorted(part for part in longer if part[-1].isdigit()))
+
+
 def resolve(provider: str, spelling: str, memory_gb: Decimal | None = None, product: str = "") -> Resolved | Unresolved:
     """The GPU that ``provider`` means by ``spelling``.
 

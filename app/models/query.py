@@ -64,8 +64,14 @@ def parse(pairs: Sequence[tuple[str, str]], families: Sequence[str], scores: Seq
     return query
 
 
-def _searched(row: dict[str, Any]) -> str:
-    return f"{row['model']} {row['family']} {row['licence']}".casefold()
+def _searched(row: dict[str, Any]) -> list[str]:
+    """What words are looked up in, each on its own: a word does not begin in a name and end in a licence."""
+    return [row[column].casefold() for column in ("model", "family", "licence")]
+
+
+def _is_in(word: str, row: dict[str, Any]) -> bool:
+    bare = _bare(word) or word
+    return any(word in text or bare in _bare(text) for text in _searched(row))
 
 
 def _bare(text: str) -> str:
@@ -79,7 +85,7 @@ def select(rows: Sequence[dict[str, Any]], query: ModelQuery) -> list[dict[str, 
     found = [
         row for row in rows
         if (not query.family or row["family"] == query.family)
-        and all(word in _searched(row) or (_bare(word) or word) in _bare(_searched(row)) for word in words)
+        and all(_is_in(word, row) for word in words)
     ]  # fmt: skip
     column = SORTS[query.sort].column
     known = [row for row in found if row[column] not in (None, "")]

@@ -5,24 +5,23 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from app.catalog.facts import Gpu, gpus, providers
+from app.catalog.facts import gpus, providers
 from app.core.addresses import encode
 from app.core.version_keys import MODELS_KEY, OFFERS_KEY
 from app.models import query as model_query
 from app.models import store as models
 from app.models.architecture import describe
 from app.models.relatives import Relative, nearest_relative
-from app.pricing.offers import best as best_prices
 from app.pricing.offers import store
 from app.pricing.offers.price_query import FILTERS, PriceQuery
+from app.pricing.search.names import names_of_one_word
 from app.pricing.search.parse_query import parse
-from app.pricing.search.search_words import gpu_names
 from app.site import examples
+from app.site.found_gpus import board_of
 from app.site.offer_groups import group, is_mixed
 from app.site.prices import chip_label
 from app.site.render import render
 from app.site.search_actions import Errand, errands, report_values
-from app.site.strips import strips_of
 from app.web.answers import Answer, Ask
 from app.web.front import public
 
@@ -34,14 +33,19 @@ _HOW_LIKE = 0.75
 """How similar to a name a word must be to count as a typing error (0 to 1, :func:`difflib.get_close_matches`)."""
 
 
+_CARD = re.compile(r"(?<![\w.-])(?:rtx|gtx|gh|gb|mi|[a-z])-?\d{2,4}[a-z]{0,2}(?![\w.-])")
+"""What looks like the designation of a GPU: ``h20``, ``mi308x``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Understood:
     """What the words of a search name: ``query`` for the prices, ``names`` for a reader, and ``rest``, the words that
-    name nothing here."""
+    are no filter; ``is_stated`` says that some offer has all of these."""
 
     query: PriceQuery
     names: tuple[str, ...]
     rest: str
+    is_stated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ class Found:
     understood: Understood
     models: list[dict[str, Any]]
     relative: Relative | None
+
+    @property
+    def is_named(self) -> bool:
+        """True if no word is left that names nothing."""
+        return bool(self.models or self.relative or self.understood.is_stated or not self.understood.rest)
 
 
 _GENERAL = (Errand("All prices, cheapest first", "/prices"), Errand("All GPUs and accelerators", "/gpus"),
@@ -64,10 +73,10 @@ async def search(ask: Ask) -> Answer:
     if ask.pairs() != ([("q", text)] if text else []):  # however its blanks are written: a form sends them as +
         ask.redirect_to_canonical(f"/search?{encode([('q', text)])}" if text else "/search")
     rows = await models.every_model()
-    found = asked = _found(read(text), rows)
-    guess = "" if found.models or found.relative else _guess(text, found.understood.rest, rows)
+    found = asked = _found(text, await read(text), rows)
+    guess = "" if found.is_named else _guess(text, found.understood.rest, rows)
     if guess and not found.understood.names:  # nothing else is known: what was probably meant is shown at once
-        found = _found(read(guess), rows)
+        found = _found(guess, await read(guess), rows)
     understood, query = found.understood, found.understood.query
     reported = model_query.select(rows, model_query.ModelQuery(q=report_values(text)[1])) if text else []
     total = await store.count(query) if query.has_filters else 0
@@ -76,7 +85,9 @@ async def search(ask: Ask) -> Answer:
         todo=errands(text, **({"model": reported[0]["model"]} if len(reported) == 1 else {})) or _begin(text, found),
         models=found.models[:SHOWN_MODELS], models_total=len(found.models), relative=found.relative,
         models_address=model_query.ModelQuery(q=understood.rest).address(),
-        words=describe, missed="" if asked.models or asked.relative else asked.understood.rest, guess=guess,
+        words=describe, missed="" if asked.is_named else asked.understood.rest, guess=guess,
+        untracked=[] if asked.is_named or found is not asked else _CARD.findall(asked.understood.rest),
+        named=[gpus()[slug] for slug in query.gpu],
         replaced=found is not asked,
         whose=[providers()[slug] for slug in query.provider], counts=await store.counts_by("provider"),
         total=total, tries=await _tries(rows), title=f"Search: {text}" if text else "Search",
@@ -92,12 +103,18 @@ def parse_words(pairs: list[tuple[str, str]]) -> str:
     return " ".join(given[0][1].split()) if given else ""
 
 
-def read(text: str) -> Understood:
-    """What ``text`` names."""
+async def read(text: str) -> Understood:
+    """What ``text`` names. Words that are no filter are understood where offers state them, as a machine's name or a
+    provider's region."""
     found = parse([("q", text)] if text else [])
-    query = found.with_(q="")
+    stated = _says_enough(found.q) and await store.count(found) > 0
+    query = found if stated else found.with_(q="")
     names = tuple(chip_label(name, value) for name, value in query.pairs() if name in FILTERS)
-    return Understood(query, names, found.q)
+    return Understood(query, names, found.q, stated)
+
+
+def _says_enough(words: str) -> bool:
+    return sum(char.isalnum() for char in words) >= _LEAST
 
 
 async def _tries(rows: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
@@ -115,22 +132,23 @@ async def _tries(rows: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
 
 async def _prices(query: PriceQuery, total: int, now: int) -> dict[str, Any]:
     """The GPUs that the words name with their best prices, and the first offers."""
-    named: list[Gpu] = [gpus()[slug] for slug in query.gpu]
     rows = await store.rows_between(query, 0, SHOWN_OFFERS, now) if total else []
     return {
-        "named": named, "best": await best_prices.best_by_gpu(now) if named else {},
-        "offer_counts": await store.counts_by("gpu"), "shown": len(rows), "offers_address": query.address("/prices"),
+        "board": await board_of(query, now), "shown": len(rows), "offers_address": query.address("/prices"),
         "found": group(rows, now, mixed=is_mixed(rows, now)), "all_stale": all(r["stale_at"] <= now for r in rows),
-        **strips_of(named, best_prices.prices_by_gpu([row for gpu in named for row in
-            await best_prices.asked_prices(gpu.slug)])),
     }  # fmt: skip
 
 
-def _found(understood: Understood, rows: list[dict[str, Any]]) -> Found:
-    """The models of ``rows`` that the words left over name, or the nearest relative of one that is not tracked."""
-    says = sum(char.isalnum() for char in understood.rest) >= _LEAST
-    named = model_query.select(rows, model_query.ModelQuery(q=understood.rest)) if says else []
-    relative = nearest_relative(understood.rest, rows) if says and not named else None
+def _found(text: str, understood: Understood, rows: list[dict[str, Any]]) -> Found:
+    """The models of ``rows`` that the words left over name, or that the one named makes, as with ``google``; or the
+    nearest relative of one that is not tracked."""
+    rest = understood.rest
+    if not _says_enough(rest):
+        return Found(
+            understood, [row for row in rows if row["model"].casefold().startswith(f"{text.casefold()}/")], None
+        )
+    named = model_query.select(rows, model_query.ModelQuery(q=rest))
+    relative = nearest_relative(rest, rows) if not named and not understood.is_stated else None
     return Found(understood, named, relative)
 
 
@@ -143,8 +161,15 @@ def _begin(text: str, found: Found) -> tuple[Errand, ...]:
 def _guess(text: str, rest: str, rows: list[dict[str, Any]]) -> str:
     """``text`` with the first word that matches no name replaced by the most similar name, if there is one."""
     names = {name.casefold() for p in providers().values() for name in (p.slug, p.name)} | {"spot", "europe", *gpus()}
-    names |= gpu_names() | {word for row in rows for word in re.findall(r"[a-z]{4,}", row["name"].casefold())}
+    names |= names_of_one_word() | {word for row in rows for word in re.findall(r"[a-z]{4,}", row["name"].casefold())}
     for word in rest.split():
+        if re.search(r"\d", word):  # another letter or number is another thing: an H20 is no H200, an H800 no A800
+            names = {name for name in names if _typed(name) == _typed(word)}
         for near in difflib.get_close_matches(word.casefold()[:40], sorted(names), n=1, cutoff=_HOW_LIKE):
             return " ".join(near if part.casefold() == word.casefold() else part for part in text.split())
     return ""
+
+
+def _typed(word: str) -> str:
+    """``word`` with digits for the letters that are typed for them: ``h10o`` → ``h100``."""
+    return word.casefold().translate(str.maketrans("oil", "011"))

@@ -32,7 +32,7 @@ def test_a_wrong_value_is_refused_with_what_would_work(http: httpx.Client, addre
 
 @pytest.mark.parametrize("name", ["gpu", "provider", "region", "tier", "gpu_count"])
 def test_what_the_page_offers_to_choose_is_never_refused(http: httpx.Client, name: str) -> None:
-    for row in http.get("/api/prices?limit=1000").json()["offers"][::40]:
+    for row in http.get("/api/prices").json()["offers"][::40]:
         if row[name] is not None:
             assert http.get("/api/prices", params={name: row[name], "limit": "1"}).json()["count"] > 0
 

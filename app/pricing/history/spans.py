@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import lru_cache
 
+from app.catalog.aliases import other_cards
 from app.catalog.facts import CONTINENTS, countries, gpus, place, providers
 from app.core.units import DAY_S
 from app.pricing.history import span_store
@@ -54,9 +55,16 @@ async def _finer(query: PriceQuery) -> Callable[[str, str, str, str], bool]:
             return False
         if current is None or offer in current:
             return True
-        return not bound and all(word in _names(provider, gpu, region) for word in words)
+        return not bound and all(_is_in(word, _names(provider, gpu, region)) for word in words)
 
     return answers
+
+
+def _is_in(word: str, text: str) -> bool:
+    """True if ``text`` has ``word``, by the price table's rules."""
+    for other in other_cards(word):
+        text = text.replace(other, "")
+    return word in text
 
 
 @lru_cache(maxsize=20_000)

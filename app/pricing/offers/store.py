@@ -8,11 +8,12 @@ from operator import and_, or_
 from typing import Any
 
 from piccolo.columns import Column
-from piccolo.columns.combination import CombinableMixin
+from piccolo.columns.combination import CombinableMixin, WhereRaw
 from piccolo.query.functions import Max, Min
 from piccolo.query.functions.aggregate import Count, Sum
 from piccolo.querystring import QueryString
 
+from app.catalog.aliases import other_cards
 from app.catalog.facts import CONTINENTS, countries, providers
 from app.core.errors import QueryError
 from app.core.units import HOUR_S
@@ -131,9 +132,9 @@ async def offers_of(column: Column, value: str, limit: int = 1000) -> list[Row]:
     return list(await select.order_by(OfferRow.id).limit(limit).run())
 
 
-async def counts_by(name: str) -> dict[str, int]:
-    """How many offers each value of the column ``name`` has."""
-    return (await _grouped([name], PriceQuery()))[name]
+async def counts_by(name: str, query: PriceQuery | None = None) -> dict[str, int]:
+    """How many offers each value of the column ``name`` has, among those that match ``query``."""
+    return (await _grouped([name], query or PriceQuery()))[name]
 
 
 async def next_stale(now: int) -> int | None:
@@ -211,13 +212,15 @@ def _conditions(query: PriceQuery, leave_out: str, of: type[OfferRow] | type[Off
     if query.max_usd_micro is not None:
         yield OfferRow.usd_per_gpu_hour_micro <= query.max_usd_micro
     for word in query.q.casefold().split():
-        yield OfferRow.search_text.like(f"%{word}%") if not set(word) & set("%_") else _holds(word)
+        yield _mentions(word)
 
 
-def _holds(word: str) -> CombinableMixin:
-    from piccolo.columns.combination import WhereRaw
-
-    return WhereRaw("search_text LIKE {} ESCAPE '!'", f"%{re.sub('[!%_]', lambda found: '!' + found[0], word)}%")
+def _mentions(word: str) -> CombinableMixin:
+    if not (others := other_cards(word)) and not set(word) & set("%_"):
+        return OfferRow.search_text.like(f"%{word}%")
+    text = f"{'replace(' * len(others)}search_text{', {}, {})' * len(others)}"
+    escaped = re.sub("[!%_]", lambda found: "!" + found[0], word)
+    return WhereRaw(f"{text} LIKE {{}} ESCAPE '!'", *(part for o in others for part in (o, "")), f"%{escaped}%")
 
 
 def _in_region(value: str, of: type[OfferRow] | type[OfferTally]) -> CombinableMixin:

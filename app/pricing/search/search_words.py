@@ -4,12 +4,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 
-from app.catalog.aliases import fold
-from app.catalog.facts import CONTINENTS, countries, gpus, place_spellings, provider_spellings
+from app.catalog.facts import gpus
 from app.core.money import parse_decimal, to_micro
-from app.pricing.offers.price_query import OR_NOT_STATED
+from app.pricing.search.names import gpu_names, groups, provider_names, region_names, spelled
 
 _TIERS = {
     "spot": "spot",
@@ -27,12 +25,21 @@ _LIMIT = re.compile(
 )
 _MEMORY = re.compile(r"(?<![\w.-])(\d{1,4}) ?(?:gb|gib|g)(?= |$)")
 _COUNT = re.compile(r"(?<![\w.-])(?:(\d{1,3}) ?x(?= |$)|x ?(\d{1,3})(?= |$)|(\d{1,3}) gpus?(?= |$))")
-_TIMES = re.compile(r"(?<![\w.-])(\d{1,3}) ?[x×*] ?(?=[a-z])")
-"""A count that is written before the name: ``8xh100``, ``8 × h100``."""
+_TIMES = re.compile(r"(?<![\w.-])(\d{1,3}) ?[x×*] ?(?=[a-z]|\d{4}(?![\d.]| ?gi?b?(?!\w)))")
+"""A count that is written before the name: ``8xh100``, ``8 × h100``, ``2x4090``."""
+_FORM = re.compile(r"(sxm|nvl)\d*|pcie|hgx|dgx")
+"""A form factor beside a GPU's name. Generations of SXM and sizes of NVLink domains are those of the GPU."""
+_GLUED_FORM = re.compile(r"(?<=\d)(?=(?:sxm\d?|pcie|nvl)(?!\w))")
+_IN_A_BASE_BOARD = {"hgx": "sxm", "dgx": "sxm"}
+_BRANDS = {"geforce", "tesla", "quadro", "instinct", "radeon", "oam"}
+"""Brands, and AMD's form factor, that add nothing to a GPU's name."""
 _MAKERS = {"nvidia": "NVIDIA", "amd": "AMD", "intel": "Intel"}
 _FEW_OF_A_MAKER = 40
 """A maker named alone means all its GPUs, if they are no more than that."""
-_FILLER = {"gpu", "gpus", "in", "with", "from", "on", "at", "the", "a", "an", "for", "per", "hour", "price", "prices",
+_MAKE_MODELS_TOO = {"google", "microsoft", "amazon", "alibaba", "ibm"}
+"""Providers whose name before words that name nothing here is probably a model's: ``google gemma``."""
+_FILLER = {"generation", "architecture",
+           "gpu", "gpus", "in", "with", "from", "on", "at", "the", "a", "an", "for", "per", "hour", "price", "prices",
            "pricing", "cheapest", "cheap", "cloud", "and", "or", "memory", "vram", "what", "which", "best", "how",
            "much", "is", "does", "do", "i", "my", "need", "to", "run", "rent", "rental", "hire", "cost", "costs",
            "server", "servers", "cluster", "instance", "vm", "of", "hourly", "lowest", "günstig", "günstigste",
@@ -60,25 +67,29 @@ def understand(text: str) -> Recognised:
     left, limit = _take(_LIMIT, left)
     left, memory = _take(_MEMORY, left)
     left, count = _take(_COUNT, left)
+    left = _GLUED_FORM.sub(" ", left)
     words, makers = [word for word in left.split() if word not in _MAKERS], _MAKERS.keys() & left.split()
     if not count:
-        count, words = _counted(words, _gpu_names())
-    families, words = _named(words, _gpu_names())
-    providers, words = _named(words, _provider_names())
+        count, words = _counted(words, gpu_names())
+    if not memory:
+        memory, words = _sized(words, gpu_names())
+    slugs, words = _gpus(words, int(memory) if memory else None)
+    named, words = _named_providers(words)
     tiers, words = _named(words, _TIERS)
-    regions, words = _named(words, _region_names())
-    if families and "google" in words:  # alone it is also who makes models
-        providers, words = [*providers, "gcp"], [word for word in words if word != "google"]
-    gpus_found = _fitting(families, int(memory) if memory else None) or _of_makers(makers)
+    regions, words = _named(words, region_names())
+    rest = [word for word in words if word not in _FILLER]
+    if rest and not slugs and (whose := [word for word, _ in named if word in _MAKE_MODELS_TOO]):
+        rest, named = [*whose, *rest], [(word, slug) for word, slug in named if word not in whose]
+    gpus_found = slugs or _of_makers(makers)
     return Recognised(
         gpu=gpus_found,
-        provider=tuple(sorted(set(providers))),
+        provider=tuple(sorted({slug for _, slug in named})),
         region=tuple(sorted(set(regions))),
         tier=tuple(sorted(set(tiers))),
         min_memory_gb=int(memory) if memory and not gpus_found and 1 <= int(memory) <= 10_000 else None,
         max_usd_micro=_micro(limit),
         gpu_count=Fraction(int(count)) if count and 0 < int(count) <= 1024 else None,
-        rest=" ".join(word for word in words if word not in _FILLER),
+        rest=" ".join(rest),
     )
 
 
@@ -103,16 +114,11 @@ def _counted(words: list[str], names: dict[str, str]) -> tuple[str, list[str]]:
         glued = re.fullmatch(r"(.+)x(\d{1,3})", word)
         if glued and word not in names and glued[1] in names:
             return glued[2], [*words[:at], glued[1], *words[at + 1 :]]
-        named = any(_spelled(run, names) for run in (words[max(at - 1, 0) : at + 1], words[at : at + 2]))
-        follows = any(_spelled(words[at + 1 : at + 1 + length], names) for length in range(1, 5))
+        named = any(spelled(run, names) for run in (words[max(at - 1, 0) : at + 1], words[at : at + 2]))
+        follows = any(spelled(words[at + 1 : at + 1 + length], names) for length in range(1, 5))
         if re.fullmatch(r"[1-9]\d{0,2}", word) and follows and not named:
             return word, [*words[:at], *words[at + 1 :]]
     return "", words
-
-
-def _spelled(run: list[str], names: dict[str, str]) -> str | None:
-    """What consecutive words name, also if they are written apart or with a hyphen: ``h-100``, ``run pod``."""
-    return names.get(" ".join(run)) or names.get(re.sub(r"[-_]", "", "".join(run)))
 
 
 def _named(words: list[str], names: dict[str, str]) -> tuple[list[str], list[str]]:
@@ -122,7 +128,7 @@ def _named(words: list[str], names: dict[str, str]) -> tuple[list[str], list[str
     at = 0
     while at < len(words):
         for length in range(min(4, len(words) - at), 0, -1):
-            if value := _spelled(words[at : at + length], names):
+            if value := spelled(words[at : at + length], names):
                 found.append(value)
                 at += length
                 break
@@ -132,54 +138,44 @@ def _named(words: list[str], names: dict[str, str]) -> tuple[list[str], list[str
     return found, left
 
 
-@cache
-def _gpu_names() -> dict[str, str]:
-    """Words → a family prefix of slugs: ``h100`` → ``h100``, ``rtx 4090`` → ``rtx-4090``, ``4090`` → ``rtx-4090``; what
-    ends in ``*`` is a beginning of a word: ``mi300`` → ``mi300*``."""
-    found: dict[str, str] = {"tpu": "tpu", "tpus": "tpu"}
-    for slug in gpus():
-        stem = re.sub(r"-\d+gb.*$", "", slug)
-        parts = stem.split("-")
-        for length in range(1, len(parts) + 1):
-            prefix = "-".join(parts[:length])
-            if re.search(r"\d", prefix):
-                found[prefix.replace("-", " ")] = prefix
-                found[prefix] = prefix
-                if model := re.fullmatch(r"(mi\d{3})[a-z]", prefix):
-                    found[model[1]] = f"{model[1]}*"
-                for brand in ("rtx-", "gtx-"):
-                    if prefix.startswith(brand):
-                        found[prefix.removeprefix(brand).replace("-", " ")] = prefix
-    found.update({slug: slug for slug in gpus()})
-    for gpu in gpus().values():
-        name = fold(gpu.name)
-        found[name] = gpu.slug
-        for brand in ("rtx ", "gtx "):
-            if name.startswith(brand):
-                found[name.removeprefix(brand)] = gpu.slug
-    apart = sorted(found, key=lambda name: " " in name)  # a name as it is written goes before a slug's beginning
-    return {re.sub(r"[-_ ]", "", name): found[name] for name in apart} | found
+def _sized(words: list[str], names: dict[str, str]) -> tuple[str, list[str]]:
+    """The memory in GB that a bare number behind a GPU's name states, as in ``a100 40``: one that some variant of it
+    has; ``""`` without one; and the words without it. A number of the name itself, as in ``h 100``, is none."""
+    for at, word in enumerate(words):
+        if not re.fullmatch(r"\d{2,3}", word):
+            continue
+        for begin in range(max(0, at - 4), at):
+            family = spelled(words[begin:at], names)
+            if family and not spelled(words[begin : at + 1], names):
+                if int(word) in {gpus()[slug].memory_gb for slug in _variants([family])}:
+                    return word, [*words[:at], *words[at + 1 :]]
+                break
+    return "", words
 
 
-def gpu_names() -> set[str]:
-    """Names of one word by which a search knows GPUs: ``h100``, ``4090``, ``mi300``."""
-    return {name for name in _gpu_names() if " " not in name}
+def _gpus(words: list[str], memory_gb: int | None) -> tuple[tuple[str, ...], list[str]]:
+    """Slugs of the GPUs that the words name, by name or as a group, narrowed by form factor and memory where any fits;
+    and the remaining words."""
+    families, left = _named(words, gpu_names())
+    together, left = _named(left, {name: name for name in groups()})
+    slugs = set(_variants(families))
+    grouped = {slug for name in together for slug in groups()[name]}
+    slugs = (slugs & grouped or slugs) if slugs else grouped
+    if not slugs:
+        return (), left
+    for word in [word for word in left if _FORM.fullmatch(word)]:
+        form = _IN_A_BASE_BOARD.get(word, re.sub(r"\d+$", "", word))
+        if fitting := {slug for slug in slugs if re.search(rf"-{form}\d*(?!\w)", slug)}:
+            slugs, left = fitting, [other for other in left if other != word]
+    exact = {slug for slug in slugs if memory_gb is not None and gpus()[slug].memory_gb == memory_gb}
+    return tuple(sorted(exact or slugs)), [word for word in left if word not in _BRANDS]
 
 
-@cache
-def _region_names() -> dict[str, str]:
-    """Names of countries and continents → the filter's value, which includes offers that state no region but may be
-    there: half of all offers state none, and pages mark them."""
-    found = {country.name.casefold(): code for code, country in countries().items()}
-    found.update(place_spellings())
-    found.update({name.casefold(): slug for slug, name in CONTINENTS.items()})
-    return {name: f"{place}{OR_NOT_STATED}" for name, place in found.items()}
-
-
-@cache
-def _provider_names() -> dict[str, str]:
-    """Spellings of providers, also written in one word: ``togetherai``."""
-    return {re.sub(r"[-_ ]", "", name): slug for name, slug in provider_spellings().items()} | provider_spellings()
+def _named_providers(words: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """(word, provider's slug) of the providers that the words name, and the remaining words."""
+    names = {name: f"{name}|{slug}" for name, slug in provider_names().items()}
+    found, left = _named(words, names)
+    return [(name, slug) for name, _, slug in (each.partition("|") for each in found)], left
 
 
 def _of_makers(makers: Iterable[str]) -> tuple[str, ...]:
@@ -188,9 +184,7 @@ def _of_makers(makers: Iterable[str]) -> tuple[str, ...]:
     return tuple(slugs) if len(slugs) <= _FEW_OF_A_MAKER else ()
 
 
-def _fitting(families: list[str], memory_gb: int | None) -> tuple[str, ...]:
-    """Slugs of the named families; with a memory, only the variants that have it, if any has."""
+def _variants(families: list[str]) -> list[str]:
+    """Slugs of the variants of the named families."""
     begun = [family.removesuffix("*") if family.endswith("*") else f"{family}-" for family in families]
-    slugs = [slug for slug in gpus() if slug in families or slug.startswith(tuple(begun))]
-    exact = [slug for slug in slugs if memory_gb is not None and gpus()[slug].memory_gb == memory_gb]
-    return tuple(sorted(set(exact or slugs)))
+    return [slug for slug in gpus() if slug in families or slug.startswith(tuple(begun))]

@@ -44,9 +44,8 @@ async def board_of(query: PriceQuery, now: int) -> GpuBoard:
         (gpu for gpu in named if any((gpu.slug, tier) in best for tier in tiers)),
         key=lambda gpu: min(_rank(best[gpu.slug, tier], now) for tier in tiers if (gpu.slug, tier) in best),
     )
-    return GpuBoard(
-        shown, tiers, best, await store.counts_by("gpu", query), strips_of(shown, best_prices.prices_by_gpu(rows))
-    )
+    drawn = best_prices.prices_by_gpu(row for row in rows if row["tier"] in _TIERS)
+    return GpuBoard(shown, tiers, best, await store.counts_by("gpu", query), strips_of(shown, drawn))
 
 
 def _best(rows: list[store.Row], now: int) -> dict[tuple[str, str], store.Row]:

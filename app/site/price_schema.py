@@ -11,7 +11,7 @@ from app.core import clock
 from app.core.money import to_decimal
 from app.pricing.history.survival_curves import UNKNOWN, Lasting
 from app.pricing.offers.offer import Tier
-from app.pricing.offers.price_query import MEANINGS, MOST_MEMORY_GB, MOST_USD, ORDERS, SORTS, STOCKS
+from app.pricing.offers.price_query import MEANINGS, MOST_MEMORY_GB, MOST_MONTHS, MOST_USD, ORDERS, SORTS, STOCKS
 from app.pricing.offers.store import Row
 
 MAX_LIMIT = 1000
@@ -36,6 +36,7 @@ class PriceFilters(Struct, kw_only=True):
     provider: Annotated[list[str], _filter("provider")] = []
     region: Annotated[list[str], _filter("region")] = []
     tier: Annotated[list[Annotated[str, Meta(extra_json_schema=_one_of(Tier))]], _filter("tier")] = []
+    commitment_months: Annotated[int, _filter("commitment_months", ge=1, le=MOST_MONTHS)] | None = None
     stock: Annotated[str | None, _filter("stock", extra_json_schema=_one_of(STOCKS))] = None
     min_memory_gb: Annotated[int, _filter("min_memory_gb", ge=1, le=MOST_MEMORY_GB)] | None = None
     max_usd: Annotated[float, _filter("max_usd", gt=0, le=MOST_USD)] | None = None

@@ -106,6 +106,9 @@ async def table(ask: Ask) -> Answer:
 def page_query(pairs: list[tuple[str, str]]) -> PriceQuery:
     """The query of the page. Without any filter it starts with GPUs of :data:`LARGE_GB` and more, as a filter that can
     be removed: with ``min_memory_gb=0``, or with words that name a GPU. Data addresses have no such default."""
+    if day := next((value.strip() for name, value in pairs if name == "as_of" and value.strip()), ""):
+        hint = f"/prices.csv?{encode([('as_of', day[:20])])} and /api/prices have past days."
+        raise QueryError("as_of", "This page has current prices alone.", hint)
     unlimited = [pair for pair in pairs if pair == ("min_memory_gb", "0")]
     query = parse([pair for pair in pairs if pair not in unlimited])
     worded = any(name == "q" and value.strip() for name, value in pairs)
@@ -218,6 +221,7 @@ def chip_label(name: str, value: str) -> str:
     """An active filter for a reader: ``at most $2 per GPU-hour``."""
     return {
         "min_memory_gb": f"at least {value} GB",
+        "commitment_months": f"committed for {value} month{'' if value == '1' else 's'}",
         "max_usd": f"at most ${value} per GPU-hour",
         "gpu_count": f"{value} GPU{'' if value == '1' else 's'}",
         "q": f"“{value}”",

@@ -27,6 +27,10 @@ from tests.pricing.conftest import Refreshing
         ("MI300X", "gpu=mi300x-192gb"), ("h100-sxm-80gb", "gpu=h100-sxm-80gb"), ("quantum flux", "q=quantum%20flux"),
         ("b200 below 4.50 usd", "gpu=b200-180gb&gpu=b200-sxm-180gb&max_usd=4.5"),
         ("in europe", "region=europe-or-not-stated"),
+        ("l4 1 year", "gpu=l4-24gb&tier=reserved&commitment_months=12"),
+        ("l4 36 months", "gpu=l4-24gb&tier=reserved&commitment_months=36"),
+        ("l4 three years aws", "gpu=l4-24gb&provider=aws&tier=reserved&commitment_months=36"),
+        ("l4 commitment", "gpu=l4-24gb&tier=reserved"),
     ],
 )  # fmt: skip
 def test_the_words_of_a_search_become_filters(words: str, canonical: str) -> None:
@@ -55,7 +59,9 @@ def test_parameters_have_one_order_values_are_sorted_and_defaults_are_left_out()
     [
         ("gpu", "h1000"), ("provider", "nobody"), ("tier", "gratis"), ("min_memory_gb", "much"),
         ("min_memory_gb", "-1"),
-        ("min_memory_gb", "1.5"), ("max_usd", "0"), ("max_usd", "NaN"), ("max_usd", "1e9"), ("gpu_count", "0"),
+        ("min_memory_gb", "1.5"), ("max_usd", "0"),
+        ("commitment_months", "0"), ("commitment_months", "121"), ("commitment_months", "1.5"),
+         ("max_usd", "NaN"), ("max_usd", "1e9"), ("gpu_count", "0"),
         ("gpu_count", "x"),
         ("unit", "day"), ("sort", "luck"), ("order", "up"), ("page", "0"), ("page", "-1"), ("page", "1e3"),
         ("page", "٣"),
@@ -116,3 +122,14 @@ def test_words_for_a_place_find_offers_that_may_be_there_and_an_exact_region_onl
 )  # fmt: skip
 def test_other_names_of_a_place_are_understood_and_regions_stay_as_written(region: str, value: str) -> None:
     assert parse([("region", region)]).region == (value,)
+
+
+def test_a_commitments_length_finds_the_prices_for_it_alone(refreshing: Refreshing) -> None:
+    every = engine.run(store.all_rows(parse([("tier", "reserved")])))
+    terms = {row["commitment_months"] for row in every} - {None}
+    assert len(terms) > 1
+    for months in terms:
+        asked = parse([("commitment_months", str(months))])
+        found = engine.run(store.all_rows(asked))
+        assert {row["commitment_months"] for row in found} == {months}
+        assert engine.run(store.count(asked)) == len(found) == sum(r["commitment_months"] == months for r in every)

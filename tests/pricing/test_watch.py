@@ -187,6 +187,7 @@ def test_a_place_of_the_past_is_found_as_one_of_today(value: str, wanted: bool) 
 def test_the_past_answers_filters_as_the_table_does(inside: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         for query in (PriceQuery(), PriceQuery(gpu=(GPU,)), PriceQuery(region=("us",)), PriceQuery(min_memory_gb=100),
+                      PriceQuery(commitment_months=12),
                       PriceQuery(q="oracle"), PriceQuery(gpu_count=Fraction(8), tier=("spot",))):  # fmt: skip
             from app.pricing.offers import store
 

@@ -5,12 +5,13 @@ import pytest
 
 from app.pricing.offers.price_query import MEANINGS
 
+TABLE = ("gpu", "provider", "region", "tier", "commitment_months", "stock", "min_memory_gb", "max_usd", "gpu_count",
+         "sort", "order")  # fmt: skip
 ADDRESSES = {
-    "/prices": ("gpu", "provider", "region", "tier", "stock", "min_memory_gb", "max_usd", "gpu_count", "unit", "sort",
-                "order", "page"),
+    "/prices": (*TABLE, "unit", "page"),
     "/prices/table": ("gpu", "provider", "region", "tier", "sort", "page"),
-    "/prices.csv": ("gpu", "provider", "region", "tier", "stock", "min_memory_gb", "max_usd", "gpu_count", "sort"),
-    "/api/prices": ("gpu", "provider", "region", "tier", "stock", "min_memory_gb", "max_usd", "gpu_count", "sort"),
+    "/prices.csv": TABLE,
+    "/api/prices": TABLE,
     "/prices.atom": ("gpu", "provider", "region", "tier"),
     "/prices/lasting": ("gpu", "provider", "region", "tier"),
     "/api/prices/lasting": ("gpu", "provider", "region", "tier"),

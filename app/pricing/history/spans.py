@@ -22,7 +22,11 @@ async def answering(query: PriceQuery, since: int, until: int | None = None) -> 
     """
     answers = await _finer(query)
     rows = await span_store.spans(_chosen(query), since, until)
-    return [span for span in rows if answers(span.offer, span.provider, span.gpu, span.region)]
+    return [
+        span
+        for span in rows
+        if answers(span.offer, span.provider, span.gpu, span.region) and _of_term(query, span.months)
+    ]
 
 
 async def returns(query: PriceQuery, since: int) -> list[Event]:
@@ -31,8 +35,12 @@ async def returns(query: PriceQuery, since: int) -> list[Event]:
     return [
         Event("stock", back.at, back.provider, back.gpu, back.tier, back.months, back.region, None, back.micro)
         for back in await span_store.returns(_chosen(query), since)
-        if answers(back.offer, back.provider, back.gpu, back.region)
+        if answers(back.offer, back.provider, back.gpu, back.region) and _of_term(query, back.months)
     ]
+
+
+def _of_term(query: PriceQuery, months: int | None) -> bool:
+    return query.commitment_months is None or months == query.commitment_months
 
 
 def _chosen(query: PriceQuery) -> span_store.Chosen:

@@ -31,10 +31,11 @@ NOWHERE = "not-stated"
 OR_NOT_STATED = "-or-not-stated"
 """Suffix of a country or continent: also match offers without a region whose provider has machines there."""
 
-FILTERS = ("gpu", "provider", "region", "tier", "stock", "min_memory_gb", "max_usd", "gpu_count", "q")
+FILTERS = ("gpu", "provider", "region", "tier", "commitment_months", "stock", "min_memory_gb", "max_usd", "gpu_count",
+           "q")  # fmt: skip
 STOCKS = ("in", "out")
-MOST_MEMORY_GB, MOST_USD = 10_000, 100_000
-"""The largest memory of one GPU and the highest price per GPU-hour that can be asked for."""
+MOST_MEMORY_GB, MOST_USD, MOST_MONTHS = 10_000, 100_000, 120
+"""The largest memory of one GPU, the highest price per GPU-hour and the longest commitment that can be asked for."""
 PARAMETERS = (*FILTERS, "unit", "sort", "order", "page")
 """Every parameter of ``/prices``, in the order of the canonical address."""
 
@@ -51,6 +52,7 @@ MEANINGS = {
     "provider": Meaning("one or more providers, by slug", "verda"),
     "region": Meaning("countries (ISO code), continents, a provider's own region name, europe-or-not-stated", "us"),
     "tier": Meaning("on-demand, spot or reserved", "spot"),
+    "commitment_months": Meaning("length of the commitment in months, of reserved prices", "12"),
     "stock": Meaning("in or out of stock, where the source states it; most don't", "in"),
     "min_memory_gb": Meaning("minimum memory of one GPU, GB", "80"),
     "max_usd": Meaning("maximum price, USD per GPU-hour", "2.50"),
@@ -75,6 +77,7 @@ class PriceQuery:
     provider: tuple[str, ...] = ()
     region: tuple[str, ...] = ()
     tier: tuple[str, ...] = ()
+    commitment_months: int | None = None
     stock: str = ""
     min_memory_gb: int | None = None
     max_usd_micro: int | None = None
@@ -92,6 +95,7 @@ class PriceQuery:
         for name in ("gpu", "provider", "region", "tier"):
             found += [(name, value) for value in getattr(self, name)]
         for name, value in (
+            ("commitment_months", self.commitment_months),
             ("stock", self.stock or None),
             ("min_memory_gb", self.min_memory_gb),
             ("max_usd", None if self.max_usd_micro is None else plain(self.max_usd_micro)),

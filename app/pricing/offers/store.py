@@ -163,12 +163,8 @@ async def freshness(now: int) -> Freshness:
     newest = await OfferRow.select(Max(OfferRow.fetched_at, alias="at")).first().run()
     offers = await count(PriceQuery())
     any_fresh = await OfferRow.exists().where(OfferRow.stale_at > now).run()
-    return Freshness(
-        offers=offers,
-        fresh=offers - int(await OfferRow.count().where(OfferRow.stale_at <= now).run()) if any_fresh else 0,
-        oldest=oldest["at"] if oldest else None,
-        newest=newest["at"] if newest else None,
-    )
+    stale = int(await OfferRow.count().where(OfferRow.stale_at <= now).run()) if any_fresh else offers
+    return Freshness(offers, offers - stale, oldest["at"] if oldest else None, newest["at"] if newest else None)
 
 
 async def sources() -> list[Row]:
@@ -209,6 +205,8 @@ def _conditions(query: PriceQuery, leave_out: str, of: type[OfferRow] | type[Off
         yield of.gpu_count == str(query.gpu_count)
     if query.min_memory_gb is not None:
         yield of.gpu_memory_gb >= query.min_memory_gb
+    if query.commitment_months is not None:
+        yield OfferRow.commitment_months == query.commitment_months
     if query.max_usd_micro is not None:
         yield OfferRow.usd_per_gpu_hour_micro <= query.max_usd_micro
     for word in query.q.casefold().split():
@@ -259,7 +257,7 @@ async def _facets(query: PriceQuery) -> dict[str, dict[str, int]]:
 
 def is_tallied(query: PriceQuery) -> bool:
     """True if ``query`` can be counted from the tally alone, without reading offers."""
-    return query.max_usd_micro is None and not query.q
+    return query.max_usd_micro is None and query.commitment_months is None and not query.q
 
 
 async def _grouped(names: list[str], query: PriceQuery, leave_out: str = "") -> dict[str, dict[str, int]]:

@@ -16,6 +16,7 @@ from app.pricing.offers.offer import Tier
 from app.pricing.offers.price_query import (
     MEANINGS,
     MOST_MEMORY_GB,
+    MOST_MONTHS,
     MOST_USD,
     ORDERS,
     PARAMETERS,
@@ -45,6 +46,7 @@ def parse(pairs: Sequence[tuple[str, str]], *, strict: bool = False) -> PriceQue
         provider=_slugs("provider", known, providers()),
         region=_values(known, "region", _region),
         tier=_values(known, "tier", _tier),
+        commitment_months=_one(known, "commitment_months", _months),
         stock=_one(known, "stock", _choice("stock", STOCKS)) or "",
         min_memory_gb=_one(known, "min_memory_gb", _memory),
         max_usd_micro=_one(known, "max_usd", _usd),
@@ -143,6 +145,12 @@ def _memory(value: str) -> int:
     return int(number)
 
 
+def _months(value: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", value, re.ASCII) or int(value) > MOST_MONTHS:
+        raise _wrong("commitment_months", value, f"is not a whole number of months from 1 to {MOST_MONTHS}")
+    return int(value)
+
+
 def _usd(value: str) -> int:
     number = _number("max_usd", value.removeprefix("$"))
     if not 0 < number <= MOST_USD or to_micro(number) == 0:
@@ -198,6 +206,7 @@ def _with_words(query: PriceQuery, text: str) -> PriceQuery:
             provider=tuple(sorted({*query.provider, *said.provider})),
             region=tuple(sorted({*query.region, *said.region})),
             tier=tuple(sorted({*query.tier, *said.tier})),
+            commitment_months=query.commitment_months or said.commitment_months,
             min_memory_gb=query.min_memory_gb if query.min_memory_gb is not None else said.min_memory_gb,
             max_usd_micro=query.max_usd_micro if query.max_usd_micro is not None else said.max_usd_micro,
             gpu_count=query.gpu_count if query.gpu_count is not None else said.gpu_count,

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from app.catalog.facts import gpus
 from app.core.money import parse_decimal, to_micro
+from app.pricing.offers.price_query import MOST_MONTHS
 from app.pricing.search.names import gpu_names, groups, provider_names, region_names, spelled
 
 _TIERS = {
@@ -18,6 +19,7 @@ _TIERS = {
     "on demand": "on-demand",
     "reserved": "reserved",
     "committed": "reserved",
+    "commitment": "reserved",
 }
 _LIMIT = re.compile(
     r"(?:(?:under|below|less than|at most|max|<=?) ?\$?|\$)(\d{1,6}(?:\.\d{1,6})?)(?: ?(?:usd|dollars?|/ "
@@ -33,6 +35,8 @@ _GLUED_FORM = re.compile(r"(?<=\d)(?=(?:sxm\d?|pcie|nvl)(?!\w))")
 _IN_A_BASE_BOARD = {"hgx": "sxm", "dgx": "sxm"}
 _BRANDS = {"geforce", "tesla", "quadro", "instinct", "radeon", "oam"}
 """Brands, and AMD's form factor, that add nothing to a GPU's name."""
+_TERM = re.compile(r"(?<![\w.-])(one|two|three|\d{1,2})[ -]?(years?|yrs?|y|months?|mo)(?= |$)")
+_SPELLED = {"one": 1, "two": 2, "three": 3}
 _MAKERS = {"nvidia": "NVIDIA", "amd": "AMD", "intel": "Intel"}
 _FEW_OF_A_MAKER = 40
 """A maker named alone means all its GPUs, if they are no more than that."""
@@ -56,6 +60,7 @@ class Recognised:
     region: tuple[str, ...] = ()
     tier: tuple[str, ...] = ()
     min_memory_gb: int | None = None
+    commitment_months: int | None = None
     max_usd_micro: int | None = None
     gpu_count: Fraction | None = None
     rest: str = ""
@@ -65,6 +70,7 @@ def understand(text: str) -> Recognised:
     """Read a search of at most a hundred characters. Words that are not recognised stay in ``rest``, in order."""
     left = _TIMES.sub(r"\1x ", " ".join(text.casefold().replace(",", " ").split()))
     left, limit = _take(_LIMIT, left)
+    left, months = _term(left)
     left, memory = _take(_MEMORY, left)
     left, count = _take(_COUNT, left)
     left = _GLUED_FORM.sub(" ", left)
@@ -85,7 +91,8 @@ def understand(text: str) -> Recognised:
         gpu=gpus_found,
         provider=tuple(sorted({slug for _, slug in named})),
         region=tuple(sorted(set(regions))),
-        tier=tuple(sorted(set(tiers))),
+        tier=tuple(sorted({*tiers, *(["reserved"] if months else [])})),
+        commitment_months=months,
         min_memory_gb=int(memory) if memory and not gpus_found and 1 <= int(memory) <= 10_000 else None,
         max_usd_micro=_micro(limit),
         gpu_count=Fraction(int(count)) if count and 0 < int(count) <= 1024 else None,
@@ -104,6 +111,18 @@ def _take(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
         return text, ""
     rest = f"{text[: match.start()]} {text[match.end() :]}"
     return " ".join(rest.split()), next(group for group in match.groups() if group)
+
+
+def _term(text: str) -> tuple[str, int | None]:
+    """The text without the length of a commitment, and that in months: ``1 year`` → 12."""
+    match = _TERM.search(text)
+    if not match:
+        return text, None
+    number = _SPELLED.get(match[1]) or int(match[1])
+    months = number * (12 if match[2].startswith("y") else 1)
+    if not 1 <= months <= MOST_MONTHS:
+        return text, None
+    return " ".join(f"{text[: match.start()]} {text[match.end() :]}".split()), months
 
 
 def _counted(words: list[str], names: dict[str, str]) -> tuple[str, list[str]]:

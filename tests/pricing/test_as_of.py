@@ -143,6 +143,12 @@ def test_a_day_that_is_not_over_is_refused(http: httpx.Client) -> None:
         assert (answer.status_code, "not over" in answer.json()["detail"]) == (400, True)
 
 
+def test_the_page_of_current_prices_shows_no_other_day_under_its_name(http: httpx.Client) -> None:
+    for path in ("/prices", "/prices/table"):
+        answer = http.get(f"{path}?gpu=l4-24gb&as_of={DAY}")
+        assert (answer.status_code, f"/prices.csv?as_of={DAY}" in answer.text) == (400, True)
+
+
 def test_a_list_read_again_with_regions_replaces_its_prices_without(http: httpx.Client) -> None:
     """In the shipped prices RunPod's and Lambda's list of 3 October states no region, the one of 10 October does."""
 

@@ -121,7 +121,7 @@ async def _tries(rows: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
     """Kinds of searches, each with the examples that find an offer or a model now, or lead to something to do."""
 
     async def leads(text: str) -> bool:
-        found = _found(read(text), rows)
+        found = _found(text, await read(text), rows)
         query = found.understood.query
         return bool(errands(text) or found.models or (query.has_filters and await store.count(query)))
 

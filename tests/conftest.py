@@ -128,12 +128,14 @@ RUNNING = os.environ.pop("SITE_UNDER_TEST", "")
 that."""
 
 
-LONGEST_FIRST = ("container/test_image", "workers/test_worker", "browser/test_prices", "pricing/test_refresh",
-                 "browser/test_calculator", "test_processes", "web/test_http", "test_serve", "test_kills",
-                 "test_backup", "browser/test_journeys", "web/test_abuse", "submissions/test_reports",
-                 "submissions/test_ledger", "browser/test_real_traffic", "edge/test_cluster", "edge/test_varnish",
-                 "edge/test_nginx", "benchmarks/test_accuracy", "telemetry/test_access", "pricing/test_level_machine",
-                 "browser/test_reports", "browser/test_look")  # fmt: skip
+LONGEST_FIRST = ("container/test_image", "workers/test_worker", "browser/test_prices", "test_processes",
+                 "edge/test_varnish", "pricing/test_refresh", "browser/test_calculator", "benchmarks/test_accuracy",
+                 "web/test_http", "edge/test_cluster", "privacy/test_requests", "edge/test_nginx",
+                 "browser/test_journeys", "privacy/test_mail_reading", "test_backup", "submissions/test_reports",
+                 "submissions/test_ledger", "browser/test_real_traffic", "web/test_abuse", "telemetry/test_access",
+                 "test_hostile_text", "pricing/test_authority", "pricing/test_as_of", "test_postgres_nodes",
+                 "test_serve", "test_kills", "privacy/test_clock_jumps", "browser/test_reports",
+                 "pricing/test_level_machine", "browser/test_look")  # fmt: skip
 """Files that take a third of a minute or more: begun last, one of them would keep all other processes waiting."""
 
 

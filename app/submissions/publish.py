@@ -63,7 +63,7 @@ def as_raw(report: Submission, agreeing: int) -> RawOffer:
     v = report.values
     amount = Decimal(v["price"])
     per_gpu = v["per"] == "gpu-hour"
-    others = "1 report" if agreeing == 1 else f"{agreeing} independent reports agree"
+    others = "1 report" if agreeing == 1 else f"{agreeing} reports agree"
     return RawOffer(
         source=SOURCE, provider=v["provider"], gpu=v["gpu"], gpu_count=v["gpu_count"], tier=v["tier"],
         region=v.get("region", ""),

@@ -318,7 +318,7 @@ def test_independent_benchmarks_of_the_same_set_up_are_counted(house: Inside) ->
     house.run(work)
 
 
-def test_independent_reports_of_the_same_price_are_counted(house: Inside) -> None:
+def test_reports_of_the_same_price_are_counted(house: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         ids = [
             (await send(client, "price", {**PRICE, "seen_where": f"place {n}", "price": price}, checked="yes"))[0]
@@ -326,7 +326,7 @@ def test_independent_reports_of_the_same_price_are_counted(house: Inside) -> Non
         ]
         await submissions._decide(house.settings, ids, "approve", "")
         rows = await tuples("SELECT remark FROM offer WHERE source = 'community'")
-        assert rows == [("community, 2 independent reports agree",)], "not the one that stands alone that day"
+        assert rows == [("community, 2 reports agree",)], "not the one that stands alone that day"
         assert len(publish.grouped(await store.published("price"))) == 1
 
     house.run(work)

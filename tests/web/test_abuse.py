@@ -2,6 +2,7 @@
 addresses."""
 
 import asyncio
+import ipaddress
 import re
 import resource
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.core import client_address
 from app.site.routes import HANDLERS
 from app.web import bodies, form_body, request_target
 from app.web.rate_limit import RateLimit
@@ -310,3 +312,26 @@ def test_an_estimate_asks_no_more_than_its_fields_need(http: httpx.Client) -> No
     answer = http.post("/api/estimate", content=b'{"model":"' + b"x" * 300_000 + b'"}')
     assert answer.status_code == 413
     assert "200,000" in answer.text
+
+
+@pytest.mark.parametrize("spelling", [
+    "2001:db8::7", "2001:DB8:0:0::7", "2001:0db8:0000:0000:0000:0000:0000:0007", "[2001:db8::7]:443", "[2001:db8::7]",
+    '"[2001:db8::7]:443"', "2001:db8::7%eth0", " 2001:db8::7 ", "2001:db8:0:0:ffff::9",
+])  # fmt: skip
+def test_however_an_address_is_spelt_it_is_one_sender(spelling: str) -> None:
+    limit = RateLimit(1, 3600)
+    trusted = (ipaddress.ip_network("10.0.0.0/8"),)
+    assert limit.allows(client_address.client("10.0.0.1", "2001:db8::7", trusted), 1)
+    assert not limit.allows(client_address.client("10.0.0.1", spelling, trusted), 1)
+
+
+@pytest.mark.parametrize("one", ["203.0.113.7", "::ffff:203.0.113.7", "::ffff:cb00:7107", "64:ff9b::203.0.113.7",
+                                 "64:FF9B::cb00:7107", "203.0.113.7:4711"])  # fmt: skip
+def test_an_ipv4_address_within_ipv6_is_that_sender_and_stops_no_other(one: str) -> None:
+    """A machine with IPv6 alone sees every visitor with IPv4 in one /64 (RFC 6052): each is a sender of its own."""
+    limit = RateLimit(1, 3600)
+    trusted = (ipaddress.ip_network("10.0.0.0/8"),)
+    assert limit.allows(client_address.client("10.0.0.1", one, trusted), 1)
+    assert not limit.allows(client_address.client("10.0.0.1", "203.0.113.7", trusted), 1)
+    other = one.replace("203.0.113.7", "203.0.113.8").replace("7107", "7108")
+    assert limit.allows(client_address.client("10.0.0.1", other, trusted), 1)

@@ -7,7 +7,8 @@ from app.calculator import choices
 from app.catalog.facts import gpus
 from app.core.errors import NotFoundError
 from app.core.version_keys import MODELS_KEY, OFFERS_KEY, model_key
-from app.models import gpu_fit, store
+from app.estimate import gpu_fit
+from app.models import store
 from app.models.architecture import describe
 from app.models.architecture.naming import slug_of
 from app.models.query import SEPARATOR, parse, select

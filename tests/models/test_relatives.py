@@ -1,11 +1,9 @@
-"""A model that is not tracked is answered by its nearest relative; and what of a model fits on how many GPUs."""
+"""A model that is not tracked is answered by its nearest relative."""
 
 from typing import Any
 
 import pytest
 
-from app.catalog.facts import gpus
-from app.models import gpu_fit
 from app.models.architecture.serialise import from_plain
 from app.models.hub.seed import shipped_models
 from app.models.query import ModelQuery, select
@@ -59,45 +57,3 @@ CARDS = {"Qwen/Qwen2.5-1.5B-Instruct": 1.54, "Qwen/Qwen2.5-3B-Instruct": 3.09, "
 @pytest.mark.parametrize("model", CARDS)
 def test_much_used_models_are_tracked_with_the_size_of_their_card(model: str) -> None:
     assert ARCHITECTURES[model].parameters / 1e9 == pytest.approx(CARDS[model], rel=0.015)
-
-
-def test_a_grid_says_what_fits_on_two_cards() -> None:
-    grid = {gpu.slug: cells for gpu, cells in gpu_fit.grid(ARCHITECTURES["meta-llama/Llama-3.3-70B-Instruct"],
-                                                           gpus().values())}  # fmt: skip
-    one, two, four, eight = grid["rtx-4090-24gb"]
-    assert one is None
-    # 35 GB of 4-bit layers and embeddings in 16 bits; of 43 GB some thousand tokens of 328 kB are left
-    assert two is not None
-    assert (two.precision, 5_000 < two.tokens < 12_000) == ("int4", True)
-    assert four is not None
-    assert four.precision == "fp8"
-    assert eight is not None
-    assert eight.precision == "bf16"
-
-
-def test_gpus_on_which_the_same_fits_share_a_row_and_none_is_left_out() -> None:
-    grid = gpu_fit.grid(ARCHITECTURES["meta-llama/Llama-3.3-70B-Instruct"], gpus().values())
-    rows = gpu_fit.alike(grid)
-    assert sorted(gpu.slug for row in rows for gpu in row.gpus) == sorted(gpu.slug for gpu, _ in grid)
-    alone = {gpu.slug: tuple(cells) for gpu, cells in grid}
-    assert all(alone[gpu.slug] == row.cells for row in rows for gpu in row.gpus)
-    assert len({row.cells for row in rows}) == len(rows) < len(grid) / 3
-    assert [row.most_gb for row in rows] == sorted((row.most_gb for row in rows), reverse=True)
-    assert all(row.least_gb <= (gpu.memory_gb or 0) <= row.most_gb for row in rows for gpu in row.gpus)
-
-
-@pytest.mark.parametrize("model", ["openai/gpt-oss-20b", "meta-llama/Llama-3.1-8B-Instruct", "deepseek-ai/DeepSeek-R1",
-                                   "openai-community/gpt2", "google/gemma-3-1b-it"])  # fmt: skip
-def test_what_a_cell_of_the_grid_says_is_in_the_memory_and_one_token_more_is_not(model: str) -> None:
-    architecture = ARCHITECTURES[model]
-    for gpu, cells in gpu_fit.grid(architecture, gpus().values()):
-        for held in cells:
-            if held is None:
-                continue
-            room = held.count * (gpu.memory_gb or 0) * 1e9 * gpu_fit.USABLE
-            taken = architecture.weight_bytes(held.precision) + architecture.kv_cache_bytes(held.tokens)
-            assert taken <= room
-            more = architecture.weight_bytes(held.precision) + architecture.kv_cache_bytes(held.tokens + 1)
-            assert held.tokens == architecture.context or more > room
-        sizes = [held.tokens if held else 0 for held in cells if held is None or held.precision == cells[-1].precision]  # type: ignore[union-attr]
-        assert sizes == sorted(sizes)

@@ -171,8 +171,9 @@ const tooSlow = (nearest, need, slack, qualifies) => {
   const key = nearest.tpot > need.tpot ? "tpot" : "ttft", value = nearest[key] * slack[key];
   const wanted = roundedUp(value), typed = String(+(wanted * 1e3).toPrecision(6));
   const enough = qualifies({ ...need, [key]: wanted / slack[key] });
-  return [`${key.toUpperCase()} ${ms(value)} ${slack[key] === 1 ? "" : "at the slow end of its range, "}with nothing `
-    + `else running; the target is ${ms(need[key] * slack[key])}`, enough && { key, value: typed, text: ms(wanted),
+  const [told, target] = R.apart(value, need[key] * slack[key]);
+  return [`${key.toUpperCase()} ${told} ${slack[key] === 1 ? "" : "at the slow end of its range, "}with nothing `
+    + `else running; the target is ${target}`, enough && { key, value: typed, text: ms(wanted),
     words: enough && ". It would qualify at", label: `Set the ${key.toUpperCase()} target to ${ms(wanted)}` },
     value / (need[key] * slack[key])];
 };
@@ -188,9 +189,11 @@ const lighter = (input, model, gpu, qualifies) => {
   return null;
 };
 
-// Every GPU with its cheapest way to meet the need, and for the others [name, reason, what would admit it, how far
+// Every GPU with its cheapest way to meet the need, its `speed` when fully loaded and what is `seen` at the traffic
+// that is asked for; and for the others [name, reason, what would admit it, how far
 // off].
-// Cost alone decides the order; of the others, those come first that come nearest.
+// Cost decides the order, but for offers of which it is not known whether a machine has enough GPUs: those come last;
+// of the others, those come first that come nearest.
 function* ranking(input, n, model, explain = true) {
   const rows = [], reasons = [];
   const owns = new Map(formats(input, model).map((precision) => [precision, ownOf(input, model, precision)]));
@@ -199,7 +202,7 @@ function* ranking(input, n, model, explain = true) {
     if (prices.length) rankOne(input, n, model, { gpu, prices, owns, explain }, rows, reasons);
     yield;
   }
-  rows.sort((a, b) => a.cost.usd_hour - b.cost.usd_hour || (a.key < b.key ? -1 : 1));
+  rows.sort((a, b) => R.unstated(a) - R.unstated(b) || a.cost.usd_hour - b.cost.usd_hour || (a.key < b.key ? -1 : 1));
   const far = ([, , wanted, off]) => (wanted ? 0 : 1e9) + (off ?? 1e6);
   reasons.sort((a, b) => far(a) - far(b) || (a[0] < b[0] ? -1 : 1));
   return [rows, reasons];
@@ -254,7 +257,10 @@ const rankOne = (input, n, model, { gpu, prices, owns, explain }, rows, reasons)
       month / n.budget]);
     } else {
       const precision = best.layout.precision, basis = basisOf(input, model, gpu, precision, owns.get(precision));
-      rows.push({ ...best, gpu, offer: offers[best.offer], key, basis });
+      const terms = E.terms(model.shape, gpu.card, best.layout, n.input, n.output, sheet.constants, sheet.bytes,
+        basis.factors);
+      rows.push({ ...best, gpu, offer: offers[best.offer], key, basis, terms, need,
+        seen: E.served(terms, need, best.cost, sheet.constants) });
     }
   }
 };

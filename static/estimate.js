@@ -345,15 +345,27 @@ export const ways = (s, c, options, engine, need, k, bytes) => {
   return [held, nearest];
 };
 
+// One GPU of an offer that does not state its size is certain, more are a guess: only where nothing else serves
 export const cheapest = (found, need, sold) => {
-  let best = null;
+  const best = [null, null];
   for (const way of found) {
     for (let i = 0; i < sold.length; i++) {
-      const price = cost(way, need, sold[i][0], sold[i][1]);
-      if (price && (!best || price.usd_hour < best.cost.usd_hour)) best = { ...way, cost: price, offer: i };
+      const price = cost(way, need, sold[i][0], sold[i][1]), l = way.layout;
+      const guessed = Number(!sold[i][0] && l.tensor * l.pipeline * l.data > 1);
+      if (price && (!best[guessed] || price.usd_hour < best[guessed].cost.usd_hour)) {
+        best[guessed] = { ...way, cost: price, offer: i };
+      }
     }
   }
-  return best;
+  return best[0] ?? best[1];
+};
+
+// A replica at its share of what arrives, and the factors on its time per token between which four measured ones of
+// five lie, from those on its steps: app/estimate/prediction_range.py
+export const served = (t, need, price, k) => at(t, 0, need.rate / (price.replicas - need.spare), k);
+export const widened = (t, need, price, k, [low, high]) => {
+  const tpot = (factor) => served({ ...t, offset: t.offset * factor }, need, price, k).tpot, now = tpot(1);
+  return now ? [Math.min(low, tpot(low) / now), Math.max(high, tpot(high) / now)] : [low, high];
 };
 
 const LONGEST = 700;

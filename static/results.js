@@ -4,9 +4,14 @@
 export const usd = (v) => v >= 1000 ? `$${Math.round(v).toLocaleString("en")}` : v >= 1 ? `$${v.toFixed(2)}`
   : `$${+v.toPrecision(3)}`;
 // Seconds for a reader, always in milliseconds, as the fields are: 32.5 ms, 1,290 ms
-export const ms = (s) => {
-  const rounded = +(s * 1e3).toPrecision(3);
+export const ms = (s, digits = 3) => {
+  const rounded = +(s * 1e3).toPrecision(digits);
   return `${rounded >= 100 ? rounded.toLocaleString("en") : rounded}\u00a0ms`;
+};
+// Two times that differ, written with as many digits as it takes to see that: 50.02 ms, 50 ms
+export const apart = (one, other) => {
+  const digits = [3, 4, 5, 6].find((n) => ms(one, n) !== ms(other, n)) ?? 7;
+  return [ms(one, digits), ms(other, digits)];
 };
 const gb = (b) => `${+(b / 1e9).toPrecision(3)}\u00a0GB`;
 export const many = (n, one, more = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
@@ -29,6 +34,8 @@ const split = (l) => [l.tensor > 1 && `TP ${l.tensor}`, l.data > 1 && `attention
   l.pipeline > 1 && `PP ${l.pipeline}`, l.experts_split && "expert parallel"].filter(Boolean);
 const whose = (o) => o.provider + (o.tier === "on-demand" || o.tier === "own" ? "" : o.tier === "spot" ? ", spot"
   + (o.reclaims > 1 ? ` with ${((o.reclaims - 1) * 100).toPrecision(2)}% for reclaims` : "") : `, ${o.months} months`);
+// A layout over several GPUs at an offer that does not say how many its machines have
+export const unstated = (row) => Number(!row.offer.size && row.cost.size > 1);
 export const hardware = (row) => `${row.cost.gpus} × ${row.gpu.name}`;
 const types = (rows) => new Set(rows.map((r) => r.gpu.slug)).size;
 const COLUMNS = 10, BARS_TO = 11;
@@ -54,8 +61,11 @@ export const nearest = (sheet, input, model, row, n) => {
 
 export const results = (E, P, sheet) => {
   const { html } = P;
-  const wide = (row) => ({ tpot: sheet.ranges[E.regime(row.speed)][row.basis.range].map((f) => f * row.speed.tpot),
-    ttft: sheet.ranges.ttft[row.basis.range].map((f) => f * row.speed.ttft) });
+  const wide = (row) => row.wide ??= { ttft: sheet.ranges.ttft[row.basis.range].map((f) => f * row.seen.ttft),
+    tpot: E.widened(row.terms, row.need, row.cost, sheet.constants, sheet.ranges[E.regime(row.seen)][row.basis.range])
+      .map((f) => f * row.seen.tpot) };
+  // With one output token all of the cost is the prompt's
+  const perMillion = (row) => row.speed.tpot ? usd(row.cost.usd_million_output) : "none";
 
   const table = (head, rows) => html("table", { class: "plain cards" },
     html("thead", {}, html("tr", {}, ...head.map(([name, num]) =>
@@ -68,8 +78,10 @@ export const results = (E, P, sheet) => {
     const { offer } = best, slow = wide(best).ttft[1];
     return [html("b", { class: "best" }, hardware(best)), " ",
       html("b", {}, `${usd(best.cost.usd_month)} a month`), " ",
-      html("span", {}, `${usd(best.cost.usd_million_output)} per million output tokens of ${model.name} · TTFT `
-        + `${ms(best.speed.ttft)} predicted, ${ms(slow)} at the slow end of the 80% range · ${whose(offer)}`
+      html("span", {}, `${best.speed.tpot ? `${usd(best.cost.usd_million_output)} per million output`
+        : `${usd(best.cost.usd_million_input)} per million input`} tokens of ${model.name} · at this traffic TTFT `
+        + `${ms(best.seen.ttft)} predicted, ${ms(slow)} at the slow end of the 80% range · ${whose(offer)}`
+        + `${unstated(best) ? ", machine size not stated" : ""}`
         + `${offer.seen ? `, ${day(offer.seen)}${offer.stale ? ", stale" : ""}` : ""} · `
         + `${many(types(rows), "GPU type")} ${types(rows) === 1 ? "qualifies" : "qualify"}, `,
       html("a", { href: "#excluded" }, `${excluded} ${excluded === 1 ? "doesn’t" : "don’t"}`))];
@@ -90,11 +102,12 @@ export const results = (E, P, sheet) => {
         html("small", {}, [...format, many(row.cost.replicas, "replica"), ...split(layout)].join(", "))),
       cell("USD a month", "num usd", html("b", {}, usd(row.cost.usd_month))),
       html("td", { class: "gauge cost" }, P.cost(row.cost.usd_month, end)),
-      cell("$ per million output tokens", "num out", usd(row.cost.usd_million_output)),
-      ...timed("TTFT", row.speed.ttft, wide(row).ttft, n.ttft / 1e3, 3),
-      ...timed("TPOT", row.speed.tpot, wide(row).tpot, n.tpot / 1e3, 2),
+      cell("$ per million output tokens", "num out", perMillion(row)),
+      ...timed("TTFT", row.seen.ttft, wide(row).ttft, n.ttft / 1e3, 3),
+      ...timed("TPOT", row.seen.tpot, wide(row).tpot, n.tpot / 1e3, 2),
       cell("Rests on", "basis", RESTS_ON[row.basis.rests_on]),
-      cell("Price from", "from", whose(offer), ...(offer.seen ? [`, ${day(offer.seen, false)} `,
+      cell("Price from", "from", whose(offer), ...(unstated(row) ? ["; machine size not stated"] : []),
+        ...(offer.seen ? [`, ${day(offer.seen, false)} `,
         ...(offer.stale ? [html("abbr", { class: "old", title: "stale" }, "○")] : [])] : [])));
   };
 
@@ -119,8 +132,8 @@ export const results = (E, P, sheet) => {
   };
 
   const front = (rows) => {
-    const points = rows.filter((r) => r.speed.tpot).map((r) => [r.cost.usd_month, 1 / r.speed.tpot,
-      `${hardware(r)}: ${usd(r.cost.usd_month)} a month, ${(1 / r.speed.tpot).toFixed(1)} tokens/s`]);
+    const points = rows.filter((r) => r.seen.tpot).map((r) => [r.cost.usd_month, 1 / r.seen.tpot,
+      `${hardware(r)}: ${usd(r.cost.usd_month)} a month, ${(1 / r.seen.tpot).toFixed(1)} tokens/s`]);
     const best = P.pareto(points);
     const drawn = P.scatter({ title: "Cost against speed", points, front: best, xLabel: "USD a month",
       yLabel: "tokens/s per user", xText: usd, yText: String });
@@ -141,22 +154,23 @@ export const results = (E, P, sheet) => {
   };
 
   const factsOf = (input, row, n) => {
-    const { speed, cost, layout: l } = row;
+    const { speed, seen, cost, layout: l } = row;
     const range = (name, key, limit) => { const [low, high] = wide(row)[key];
-      return [name, [`${ms(speed[key])} (${ms(low)} to ${ms(high)})`, P.range(low, speed[key], high, limit / 1e3)]]; };
+      return [name, [`${ms(seen[key])} (${ms(low)} to ${ms(high)})`, P.range(low, seen[key], high, limit / 1e3)]]; };
     return [range("TTFT (time to first token)", "ttft", n.ttft), range("TPOT (per output token)", "tpot", n.tpot),
-      ["Max concurrency per replica", [`${row.load} (${Math.floor(Math.min(speed.most, 1e6))} can run at once)`]],
-      ["Throughput", [(speed.tpot ? `${(1 / speed.tpot).toFixed(1)} tokens/s per user, ` : "")
-        + `${(speed.throughput / (l.tensor * l.data * l.pipeline)).toFixed(0)} per GPU, `
-        + `${(speed.throughput * cost.replicas).toFixed(0)} in total at full load`]],
+      ["Full load of a replica", [`${row.load} at a time (${Math.floor(Math.min(speed.most, 1e6))} fit): TTFT `
+        + `${ms(speed.ttft)}${speed.tpot ? `, TPOT ${ms(speed.tpot)}` : ""}, still within the targets`]],
+      ["Throughput", [(seen.tpot ? `${(1 / seen.tpot).toFixed(1)} tokens/s per user; at full load ` : "At full load ")
+        + `${short(speed.throughput / (l.tensor * l.data * l.pipeline))} per GPU, `
+        + `${short(speed.throughput * cost.replicas)} in total`]],
       ["Rests on", [`${RESTS_ON[row.basis.rests_on]}: ${WHY[row.basis.rests_on]}`]],
       ["Weights", [l.precision]],
       ["Cost", [`${usd(cost.usd_request)} a request, ${usd(cost.usd_million_input)} per million input tokens, `
-        + `${usd(cost.usd_million_output)} per million output tokens`]],
+        + `${perMillion(row)} per million output tokens`]],
       ["Bought as", [`${many(cost.instances, "instance")} of ${many(cost.size, "GPU")} at ${usd(row.offer.usd)} per `
         + `GPU-hour: ${usd(cost.usd_hour)} an hour${row.offer.size ? "" : "; instance size not stated"}`]],
       ["Power", [power(input, n, row)]],
-      ["Limited by", [E.limitedBy(speed)]]];
+      ["Limited by", [E.limitedBy(seen)]]];
   };
 
   const againstApi = (row, n, api) => {
@@ -183,7 +197,7 @@ export const results = (E, P, sheet) => {
   };
 
   const detail = (input, n, model, row) => {
-    const { speed } = row, p = speed.parts, used = speed.kv_sequence * Math.min(row.load, speed.most)
+    const { speed } = row, p = row.seen.parts, used = speed.kv_sequence * Math.min(row.load, speed.most)
       / (row.layout.data * row.layout.pipeline);
     return [html("h2", {}, html("a", { href: `/gpus/${row.gpu.slug}` }, hardware(row))),
       html("dl", { class: "facts" }, ...factsOf(input, row, n).map(([name, value]) =>
@@ -191,7 +205,7 @@ export const results = (E, P, sheet) => {
       html("div", {}, P.bar("Where the time of a token goes", [["weights", p[0]], ["KV cache", p[1]],
         ["arithmetic", p[2]], ["between GPUs", p[3]], ["layers and steps", p[4]], ["requests", p[5]],
         ["other requests’ prefill", p[6]]], ms),
-      P.bar("Where the memory of a GPU goes", [["weights", speed.weights], ["KV cache of running requests", used],
+      P.bar("Where the memory of a GPU goes", [["weights", speed.weights], ["KV cache at full load", used],
         ["free", Math.max(row.gpu.card.memory - speed.weights - used - 2e9, 0)], ["runtime", 2e9]], gb),
       html("h3", {}, "Nearest measurements"), table([["Measured"], ["Tokens", 1], ["Concurrency", 1], ["TTFT", 1],
         ["TPOT", 1]], nearest(sheet, input, model, row, n).map((r) => html("tr", {}, html("td", { class: "what" },
@@ -211,7 +225,7 @@ export const results = (E, P, sheet) => {
       html("td", { class: "what" }, html("button", { type: "button", class: "pick",
         onclick: () => choose(model.slug) }, model.name)),
       cell("Score", "num", value === null ? "not known" : String(value)), cell("Hardware", false, hardware(row)),
-      cell("USD a month", "num", usd(row.cost.usd_month)), cell("TPOT", "num", ms(row.speed.tpot)))))] : [])];
+      cell("USD a month", "num", usd(row.cost.usd_month)), cell("TPOT", "num", ms(row.seen.tpot)))))] : [])];
 
   const ASKED = [["rate", "Requests a second"], ["input", "Tokens in"], ["output", "Tokens out"],
     ["ttft", "TTFT target, ms"], ["tpot", "TPOT target, ms"]];
@@ -242,10 +256,10 @@ export const results = (E, P, sheet) => {
       ...ALSO.map(([key, label, none]) => lineOf(label, (c) => said(c[1][key], none))).filter(([differs]) => differs),
       lineOf("Hardware", of(hardware)), lineOf("USD a month", of((r) => usd(r.cost.usd_month)),
         (r) => r.cost.usd_month),
-      lineOf("$ per million output tokens", of((r) => usd(r.cost.usd_million_output)),
+      lineOf("$ per million output tokens", of(perMillion),
         (r) => r.cost.usd_million_output),
-      lineOf("TTFT", of((r) => ms(r.speed.ttft)), (r) => r.speed.ttft),
-      lineOf("TPOT", of((r) => ms(r.speed.tpot)), (r) => r.speed.tpot)];
+      lineOf("TTFT", of((r) => ms(r.seen.ttft)), (r) => r.seen.ttft),
+      lineOf("TPOT", of((r) => ms(r.seen.tpot)), (r) => r.seen.tpot)];
     return [html("table", { class: "plain compare" }, html("thead", {}, html("tr", {}, html("td", {}),
       ...columns.map(([name]) => html("th", { scope: "col" }, name)))),
     html("tbody", {}, ...lines.map(([, row]) => row))),

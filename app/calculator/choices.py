@@ -33,8 +33,8 @@ async def for_model(row: models.Row, now: int) -> dict[str, Any]:
     return {"choices": found, "near": near, "reason": ""}
 
 
-async def for_gpu(gpu: Gpu, now: int) -> list[tuple[Mapping[str, Any], hardware.Choice]]:
-    """The models that a GPU serves well for its price."""
+async def for_gpu(gpu: Gpu, now: int, most: int) -> list[tuple[Mapping[str, Any], hardware.Choice]]:
+    """The first ``most`` models that a GPU serves well for its price."""
     cards = known_cards()
     if gpu.slug not in cards:
         return []
@@ -42,4 +42,4 @@ async def for_gpu(gpu: Gpu, now: int) -> list[tuple[Mapping[str, Any], hardware.
     if gpu.slug not in offers:
         return []
     known = [(row, shape_of(found)) for row in await models.every_model() if (found := models.architecture_of(row))]
-    return await asyncio.to_thread(hardware.for_gpu, *cards[gpu.slug], offers[gpu.slug], known)
+    return await asyncio.to_thread(hardware.for_gpu, *cards[gpu.slug], offers[gpu.slug], known, most)

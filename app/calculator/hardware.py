@@ -14,8 +14,11 @@ from app.calculator.presets import PRESETS, Preset
 from app.catalog.facts import Gpu
 from app.estimate.constants import fitted
 from app.estimate.inputs import Card, EstimateError, check_card, kv_bytes
-from app.estimate.plan import Cost, Found, Need, cheapest, ways
+from app.estimate.offsets import Basis
+from app.estimate.plan import Cost, Found, Need, cheapest, served, ways
+from app.estimate.prediction_range import stretch
 from app.estimate.shape import Shape
+from app.estimate.speed import estimate
 from app.estimate.terms import NO_OFFSET
 
 ENGINE = "vllm"
@@ -27,9 +30,9 @@ Offers = Mapping[str, Sequence[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A GPU, laid out and bought so that it holds a preset's limits.
+    """A GPU, laid out and bought so that it holds a preset's limits even when fully loaded.
 
-    ``tpot`` and ``ttft`` are in seconds with their 80% ranges.
+    ``tpot`` and ``ttft`` are what its traffic then sees, in seconds with their 80% ranges.
     """
 
     gpu: Gpu
@@ -50,6 +53,34 @@ class Choice:
         words += [f"PP {layout.pipeline}"] if layout.pipeline > 1 else []
         words += ["expert parallel"] if layout.experts_split else []
         return ", ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A GPU as it is bought, before the times that its traffic sees are computed."""
+
+    gpu: Gpu
+    card: Card
+    found: Found
+    cost: Cost
+    offer: Mapping[str, Any]
+    rests: Basis
+
+    @property
+    def guessed(self) -> bool:
+        """True if a replica needs several GPUs in one machine and the offer does not state how many those have."""
+        return not self.offer["gpu_count_number"] and self.found.layout.gpus > 1
+
+    def choice(self, shape: Shape, need: Need) -> Choice:
+        """With the times of a replica at its share of what arrives."""
+        layout, k, load = self.found.layout, fitted()["constants"], served(need, self.cost)
+        speed = estimate(shape, self.card, layout, load, k, self.rests.factors)
+        by = stretch(shape, self.card, layout, load, k, self.rests.factors)
+        wide = ranged(speed, self.rests.rests_on, by)
+        return Choice(
+            self.gpu, self.found, self.cost, self.offer, (speed.tpot, *wide.tpot), (speed.ttft, *wide.ttft),
+            self.rests.rests_on,
+        )  # fmt: skip
 
 
 def offers_by_gpu(rows: Iterable[Mapping[str, Any]]) -> Offers:
@@ -79,7 +110,7 @@ def held(
 
 def choose(
     model: str, shape: Shape, precision: str, gpu: Gpu, card: Card, sold: Sequence[Mapping[str, Any]], need: Need
-) -> Choice | None:
+) -> Bought | None:
     """The cheapest way to hold ``need`` on one GPU, or ``None``."""
     try:
         check_card(card, precision, gpu.name)
@@ -91,24 +122,23 @@ def choose(
     if best is None:
         return None
     way, price, index = best
-    wide = ranged(way.speed, known.rests_on)
-    times = ((way.speed.tpot, *wide.tpot), (way.speed.ttft, *wide.ttft))
-    return Choice(gpu, way, price, sold[index], *times, known.rests_on)
+    return Bought(gpu, card, way, price, sold[index], known)
 
 
 def for_model(
     model: str, shape: Shape, precision: str, cards: Mapping[str, tuple[Gpu, Card]], offers: Offers
 ) -> list[tuple[Preset, list[Choice]]]:
-    """For every preset the GPUs that meet its targets, the cheapest first, however old a price is: its age is shown."""
+    """For every preset the GPUs that meet its targets, the cheapest first, however old a price is: its age is shown.
+    Last are those that may not be sold in large enough machines."""
     found = []
     for preset in PRESETS:
         need = preset.need()
-        choices = [
-            choice for slug, sold in offers.items() if slug in cards
-            if (choice := choose(model, shape, precision, *cards[slug], sold, need)) is not None
+        bought = [
+            one for slug, sold in offers.items() if slug in cards
+            if (one := choose(model, shape, precision, *cards[slug], sold, need)) is not None
         ]  # fmt: skip
-        choices.sort(key=lambda choice: (choice.cost.usd_hour, choice.gpu.slug))
-        found.append((preset, choices[:SHOWN]))
+        bought.sort(key=lambda one: (one.guessed, one.cost.usd_hour, one.gpu.slug))
+        found.append((preset, [one.choice(shape, need) for one in bought[:SHOWN]]))
     return found
 
 
@@ -127,14 +157,15 @@ def _near(model: str, preset: Preset, choice: Choice) -> tuple[Row, ...]:
 
 
 def for_gpu(
-    gpu: Gpu, card: Card, sold: Sequence[Mapping[str, Any]], known: Iterable[tuple[Mapping[str, Any], Shape]]
+    gpu: Gpu, card: Card, sold: Sequence[Mapping[str, Any]], known: Iterable[tuple[Mapping[str, Any], Shape]], most: int
 ) -> list[tuple[Mapping[str, Any], Choice]]:
-    """The models that a GPU serves at the first preset, those with the most parameters for the money first."""
+    """The first ``most`` models that a GPU serves at the first preset, those with the most parameters for the money
+    first."""
     need = PRESETS[0].need()
     found = [
-        (row, choice)
+        (row, shape, one)
         for row, shape in known
-        if (choice := choose(row["model"], shape, row["precision"], gpu, card, sold, need)) is not None
+        if (one := choose(row["model"], shape, row["precision"], gpu, card, sold, need)) is not None
     ]
-    found.sort(key=lambda pair: (-pair[0]["parameters"] / pair[1].cost.usd_hour, pair[0]["slug"]))
-    return found
+    found.sort(key=lambda each: (each[2].guessed, -each[0]["parameters"] / each[2].cost.usd_hour, each[0]["slug"]))
+    return [(row, one.choice(shape, need)) for row, shape, one in found[:most]]

@@ -165,11 +165,20 @@ def ways(
 
 def cheapest(found: Iterable[Found], need: Need, sold: Sequence[tuple[int, float]]) -> tuple[Found, Cost, int] | None:
     """The cheapest of the layouts on what is ``sold``, (GPUs of an instance, USD per GPU-hour): layout, cost, index
-    of the offer."""
-    best: tuple[Found, Cost, int] | None = None
+    of the offer.
+
+    Where an offer does not state its size, one GPU is certain and more are a guess: it serves a replica of several
+    only if no offer that states its size serves at all.
+    """
+    best: dict[bool, tuple[Found, Cost, int]] = {}
     for way in found:
         for i, (size, usd) in enumerate(sold):
-            price = cost(way, need, size, usd)
-            if price is not None and (best is None or price.usd_hour < best[1].usd_hour):
-                best = (way, price, i)
-    return best
+            price, guessed = cost(way, need, size, usd), not size and way.layout.gpus > 1
+            if price is not None and (guessed not in best or price.usd_hour < best[guessed][1].usd_hour):
+                best[guessed] = (way, price, i)
+    return best.get(False) or best.get(True)
+
+
+def served(need: Need, price: Cost) -> Traffic:
+    """The load of one replica that is not in reserve: its share of what arrives."""
+    return Traffic(need.prompt, need.output, rate=need.rate / (price.replicas - need.spare))

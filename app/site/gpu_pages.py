@@ -53,7 +53,7 @@ async def gpu_page(ask: Ask) -> Answer:
         **past, charted=whose_prices(past["drawn"], offers), kin=_kin(gpu),
         stock=_stock(offers), second=checks.compared(gpu), variants=checks.variants_of(gpu),
         preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
-        description=_describe(gpu, offers, ask.now), runs=(await choices.for_gpu(gpu, ask.now))[:SHOWN_MODELS],
+        description=_describe(gpu, offers, ask.now), runs=await choices.for_gpu(gpu, ask.now, SHOWN_MODELS),
     )  # fmt: skip
     return Answer(body, valid_until=until_midnight(ask.now, await store.next_stale(ask.now)), shows=SHOWN_KEYS)
 

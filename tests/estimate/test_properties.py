@@ -10,7 +10,7 @@ from app.benchmarks.measured import shipped_shapes
 from app.calculator.sheet import known_cards
 from app.estimate.constants import fitted
 from app.estimate.inputs import Card, Layout, Traffic
-from app.estimate.plan import Found, Need, cost, hold, ways
+from app.estimate.plan import Found, Need, cheapest, cost, hold, ways
 from app.estimate.shape import Shape
 from app.estimate.speed import Speed, at, estimate
 from app.estimate.terms import terms
@@ -246,3 +246,22 @@ def test_instances_are_bought_whole_as_they_are_sold(shape: Shape, card: Card, u
         assert size >= way.layout.gpus or size * way.layout.pipeline == way.layout.gpus
         assert price.usd_hour == price.instances * size * usd
         assert price.instances * size >= price.replicas * way.layout.gpus or way.layout.gpus > size
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 1, 2, 4, 8]), st.floats(0.01, 20)), min_size=1, max_size=6))
+def test_a_machine_of_unknown_size_is_taken_for_a_large_one_only_where_nothing_else_serves(
+    sold: list[tuple[int, float]],
+) -> None:
+    shape = shipped_shapes()["meta-llama/llama-3.1-70b-instruct"]
+    card = known_cards()["a100-sxm-40gb"][1]
+    need = Need(1000, 300, 1.0, 5.0, 0.08)
+    found, _ = ways(shape, card, [("bf16", 2.0, (1.0, 1.0))], "vllm", need, K)
+    assert min(way.layout.gpus for way in found) > 1
+    best = cheapest(found, need, sold)
+    stated = cheapest(found, need, [(size, usd) for size, usd in sold if size])
+    if stated is None:
+        assert best is None or sold[best[2]][0] == 0
+        assert (best is None) == all(size for size, _ in sold)
+    else:
+        assert best is not None
+        assert (best[1], sold[best[2]][0] > 0) == (stated[1], True)

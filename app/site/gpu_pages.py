@@ -191,18 +191,23 @@ def whose_prices(drawn: set[str], offers: Iterable[store.Row]) -> str:
     offering = {
         row["provider"] for row in offers if row["tier"] in ("on-demand", "spot") and row["source"] != COMMUNITY
     }
-    if offering == drawn:
+    if not drawn:
+        return ""
+    since = "each from the day it was first seen, a price until it was next seen"
+    gone = _names(drawn - offering)
+    ended = f" {gone} no longer offer{'' if len(drawn - offering) > 1 else 's'} it." if gone else ""
+    if missing := len(offering - drawn):
         return (
-            f"The chart covers {'the one provider' if len(drawn) == 1 else f'all {len(drawn)} providers'} with offers."
+            f"The lines cover {_names(drawn)}, {since}; of {missing} {'other' if missing == 1 else 'others'} with "
+            f"offers no history is recorded.{ended}"
         )
-    names = sorted(providers()[slug].name if slug in providers() else slug for slug in drawn)
-    listed = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else "none"
-    missing, gone = len(offering - drawn), len(drawn - offering)
-    rest = (
-        [f"of {missing} {'other' if missing == 1 else 'others'} with offers no history is recorded"] if missing else []
-    )
-    rest += [f"{gone} of them {'has' if gone == 1 else 'have'} no offer now"] if gone else []
-    return f"Only {listed}: {'; '.join(rest)}."
+    covered = f"all {len(drawn)} providers" if len(drawn) > 1 else _names(drawn)
+    return f"The lines cover {covered}, {since}.{ended}"
+
+
+def _names(slugs: set[str]) -> str:
+    names = sorted(providers()[slug].name if slug in providers() else slug for slug in slugs)
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _stock(offers: list[store.Row]) -> dict[str, Any] | None:

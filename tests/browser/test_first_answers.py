@@ -146,8 +146,21 @@ def test_what_a_newcomer_types_leads_somewhere(http: httpx.Client, words: str, l
 def test_a_chart_says_whose_prices_it_shows_where_the_cards_speak_of_more(page: Page) -> None:
     page.goto("/gpus/h100-sxm-80gb")
     caption = page.locator(".chart figcaption")
-    whose = r"Only AWS EC2, .+: (of \d+ others|\d+ of them ha(s|ve) no offer)|The chart covers all \d+ providers"
-    expect(caption).to_contain_text(re.compile(whose))
+    expect(caption).to_contain_text(
+        re.compile(r"The lines cover (all \d+ providers|[A-Z].+ and .+), each from the day")
+    )
+
+
+@pytest.mark.parametrize("gpu", ["h100-sxm-80gb", "a100-sxm-80gb", "h200-sxm-141gb", "l40s-48gb"])
+def test_the_chart_ends_at_the_prices_of_the_cards(page: Page, gpu: str) -> None:
+    page.goto(f"/gpus/{gpu}")
+    cards = page.locator(".figures").inner_text()
+    page.goto(f"/gpus/{gpu}/history?days=all")
+    _, low, _, spot, *_ = page.locator("main tbody tr").first.locator("th, td").all_inner_texts()
+    for label, price in (("on demand", low), ("spot", spot)):
+        card = re.search(rf"cheapest {label}\s+\$([\d.]+)", cards, re.IGNORECASE)
+        assert card
+        assert price.lstrip("$") == card[1]
 
 
 def test_a_model_that_is_not_tracked_is_answered_by_a_relative(page: Page) -> None:

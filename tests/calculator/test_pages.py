@@ -135,8 +135,8 @@ def test_model_and_gpu_pages_show_what_the_estimator_says(site: Site) -> None:
     assert "Cheapest hardware for common traffic" in model
     assert "/calculator/hardware/openai--gpt-oss-120b" in model
     gpu = get(site, "/gpus/h100-sxm-80gb").text
-    assert "What it runs best" in gpu
-    assert "What it runs best" not in get(site, "/gpus/gtx-1050-ti-4gb").text
+    assert "The largest models it runs" in gpu
+    assert "The largest models it runs" not in get(site, "/gpus/gtx-1050-ti-4gb").text
 
 
 def test_measurements_can_be_filtered_and_sorted_and_have_one_address(site: Site) -> None:

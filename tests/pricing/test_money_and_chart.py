@@ -37,17 +37,6 @@ def test_rounding_is_half_to_even_for_fractions_too() -> None:
     assert money.to_micro(Decimal("0.0000015")) == 2
 
 
-def point(day: str, provider: str, tier: str, micro: int) -> dict[str, object]:
-    return {"day": day, "provider": provider, "tier": tier, "usd_per_gpu_hour_micro": micro}
-
-
-def test_the_median_counts_each_provider_once_at_its_lowest() -> None:
-    rows = chart.daily([point("2026-06-01", "a", "on-demand", 9), point("2026-06-01", "a", "on-demand", 1),
-                        point("2026-06-01", "b", "on-demand", 3), point("2026-06-01", "c", "on-demand", 8),
-                        point("2026-06-01", "c", "spot", 2), point("2026-06-01", "c", "reserved", 1)])  # fmt: skip
-    assert rows == (("2026-06-01", 1, 3, 2),)
-
-
 def test_a_chart_needs_two_days_and_breaks_its_line_over_a_gap() -> None:
     assert chart.draw((chart.Day("2026-06-01", 1, 1, None),)) is None
     drawn = chart.draw(

@@ -1,11 +1,9 @@
 """A price chart as geometry: from daily prices to lines and ticks. Pure; the template draws it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from itertools import pairwise
-from statistics import median
 from typing import Any, NamedTuple
 
 WIDTH, HEIGHT = 720, 240
@@ -66,27 +64,8 @@ class Chart:
 _SERIES = (("low", "lowest"), ("mid", "median"), ("spot", "spot"))
 
 
-def daily(points: Iterable[dict[str, Any]]) -> tuple[Day, ...]:
-    """Per day, in micro-dollars per GPU-hour: lowest and median over providers on demand, and lowest spot.
-
-    The median is of each provider's lowest, so that a provider with many machine types counts once.
-    """
-    days: dict[str, dict[str, dict[str, int]]] = {}
-    for point in points:
-        if point["tier"] in ("on-demand", "spot"):
-            lowest = days.setdefault(point["day"], {}).setdefault(point["tier"], {})
-            price = point["usd_per_gpu_hour_micro"]
-            lowest[point["provider"]] = min(price, lowest.get(point["provider"], price))
-    rows = []
-    for day in sorted(days):
-        demand, spot = days[day].get("on-demand", {}), days[day].get("spot", {})
-        middle = int(median(demand.values())) if demand else None
-        rows.append(Day(day, min(demand.values(), default=None), middle, min(spot.values(), default=None)))
-    return tuple(rows)
-
-
 def draw(rows: tuple[Day, ...], series: tuple[tuple[str, str], ...] = _SERIES) -> Chart | None:
-    """The chart of :func:`daily` rows; ``None`` if fewer than two days have a price. The axis begins at zero, so that
+    """The chart of days; ``None`` if fewer than two days have a price. The axis begins at zero, so that
     heights can be compared.
 
     ``series`` gives key and label of each of a row's three columns.

@@ -1,17 +1,16 @@
 """Loading the shipped snapshot into the database: the offers, and the history that it begins with."""
 
 import hashlib
-from collections.abc import Iterator
 from functools import lru_cache
 
 from app.core import clock
 from app.core.clock import parse_instant
 from app.core.units import DAY_S
 from app.core.version_keys import HISTORY_KEY, gpu_key
-from app.pricing.history import chart, record, store, survival_curves
+from app.pricing.history import record, store, survival_curves
 from app.pricing.history.price_moves import price_moves
 from app.pricing.refresh.replace_offers import replace_source
-from app.pricing.snapshot import files
+from app.pricing.snapshot import files, past_levels
 from app.pricing.snapshot.files import PriceSpan
 from app.storage import scopes
 from app.storage.engine import transaction
@@ -55,11 +54,22 @@ async def _load_history() -> None:
         await _load_offer_spans()
         firsts = [_at(span.begin, span) for span in spans]
         await record.record_known_moves(price_moves([*firsts, *await _later(spans)]), _midnight)
-        gpus: dict[str, list[PriceSpan]] = {}
-        for span in spans:
-            gpus.setdefault(span.gpu, []).append(span)
-        levels = [level for gpu in sorted(gpus) for level in _levels(gpu, gpus[gpu])]
-        await store.insert_levels(levels)
+        await store.insert_levels(await _levels(spans))
+
+
+async def _levels(spans: list[PriceSpan]) -> list[tuple[object, ...]]:
+    """Rows of (gpu, tier, second, lowest, median)."""
+    past: dict[str, list[PriceSpan]] = {}
+    for span in spans:
+        past.setdefault(span.gpu, []).append(span)
+    listed: dict[str, list[store.ShippedOffer]] = {}
+    for offer in await store.shipped_offers():
+        listed.setdefault(offer.gpu, []).append(offer)
+    return [
+        (gpu, tier, _midnight(day), low, middle)
+        for gpu in sorted({*past, *listed})
+        for day, tier, low, middle in past_levels.levels(past_levels.carried(past.get(gpu, ()), listed.get(gpu, ())))
+    ]
 
 
 NAMED_BY_MACHINE = ("aws", "azure", "gcp")
@@ -122,20 +132,6 @@ async def _load_offer_spans() -> None:
         begin = min(_midnight(offer.price_since), seen)
         spans.append((series[offer.id], begin, seen + DAY_S, offer.usd_per_gpu_hour_micro))
     await store.insert_spans(spans)
-
-
-def _levels(gpu: str, spans: list[PriceSpan]) -> Iterator[tuple[object, ...]]:
-    """(gpu, tier, second, lowest, median) for each day on which one of the prices differs from the day before."""
-    edges = sorted({day for span in spans for day in (span.begin, span.until)})
-    valid = [_at(day, span) for day in edges for span in spans if span.begin <= day < span.until]
-    days = {row.day: row for row in chart.daily(valid)}
-    written: dict[str, tuple[int | None, int | None]] = {}
-    for day in edges:
-        _, low, mid, spot = days.get(day, chart.Day(day, None, None, None))
-        for tier, level in (("on-demand", (low, mid)), ("spot", (spot, spot))):
-            if written.get(tier, (None, None)) != level:
-                yield gpu, tier, _midnight(day), *level
-                written[tier] = level
 
 
 @lru_cache(maxsize=4096)

@@ -78,6 +78,8 @@ def record(
     if address and not identifiers.address(address):
         raise InferenceBenchError(f"--address {address[:60]!r} is no address; for example person@example.org")
     way = " ".join(way.split())[:80]
+    if not way:
+        raise InferenceBenchError("--way says how the request arrived; for example --way 'letter of 2026-11-20'")
     words = _text(text)
     open_database(settings)
 
@@ -159,23 +161,20 @@ def show(reference: Reference, /, *, settings: Settings) -> int:
     open_database(settings)
 
     case, letters, history, waiting = engine.run(_all_of(reference))
-    sender = visible(case.address) or "nobody known"
-    print(f"{case.reference}  {case.kind} ({case.law})  {case.state}\nfrom {sender} by {visible(case.way)}\n"
-          f"due {templates.day(case.deadline_at)}"
-          + (f", extended: {case.extended}" if case.extended else ""))  # fmt: skip
-    print(f"identity: {case.proof or 'not shown'}")
+    extended = f", extended: {case.extended}" if case.extended else ""
+    lines = [
+        f"{case.reference}  {case.kind} ({case.law})  {case.state}",
+        f"from {case.address or 'nobody known'} by {case.way}",
+        f"due {templates.day(case.deadline_at)}{extended}",
+        f"identity: {case.proof or 'not shown'}",
+    ]
     for letter in letters:
-        print(
-            visible(
-                f"\n--- {_moment(letter['at'])} {letter['direction']} {letter['sender']}  {letter['checks']}  "
-                f"{letter['note']}\n{letter['subject']}\n\n{letter['body']}"
-            )
-        )
+        about = f"{letter['direction']} {letter['sender']}  {letter['checks']}  {letter['note']}"
+        lines += [f"\n--- {_moment(letter['at'])} {about}", f"{letter['subject']}\n\n{letter['body']}"]
     for at, tries in waiting:
-        print(f"\nnot sent yet: the letter of {_moment(at)}" + (f", tried {tries} times" if tries else ""))
-    print("\nhistory:")
-    for at, what in history:
-        print(f"  {_moment(at)}  {visible(what)}")
+        lines.append(f"\nnot sent yet: the letter of {_moment(at)}" + (f", tried {tries} times" if tries else ""))
+    lines += ["\nhistory:", *(f"  {_moment(at)}  {what}" for at, what in history)]
+    print(visible("\n".join(lines)))
     return 0
 
 
@@ -197,39 +196,66 @@ def resolve(
     """Answer, extend, refuse or close a case.
 
     Args:
+        state: answered sends the text of --answer; refused sends the reason, below that text if there is one
         answer: a file with the text to send
         extend: extend the deadline, once
         reason: why it is extended or refused; the person gets it in the answer
     """
-    if state == request.REFUSED and not reason:
-        raise InferenceBenchError("a refusal needs its --reason: the person has a right to it")
-    text = _text(answer)
+    reason = " ".join(reason.split())
+    text = _text(answer).strip()
+    _check_decision(state, answer, text, reason, extend=extend)
     open_database(settings)
 
     async def go() -> str:
-        case = await cases.known(reference)
-        if extend:
-            return await _extend(settings, case, reason)
-        if text:
-            await queue.answer(settings, case.reference, text)
-        if state == request.ANSWERED:
-            return "answered; it resolves itself after 60 days of silence"
-        await cases.close(case.reference, state, reason)
-        return state
+        async with transaction(cases.CASES_KEY):
+            case = await cases.known(reference)
+            return await (_extend(settings, case, reason) if extend else _decide(settings, case, state, text, reason))
 
     print(engine.run(go()))
     return 0
+
+
+def _check_decision(state: str, answer: str, text: str, reason: str, *, extend: bool) -> None:
+    """Refuse options of ``resolve`` that would do less than they say."""
+    if answer and not text:
+        raise InferenceBenchError(f"{answer} holds no text, so there is no answer to send")
+    if extend and (text or state != request.RESOLVED):
+        raise InferenceBenchError("--extend stands alone with its --reason: extend first, then answer")
+    if state == request.REFUSED and not reason:
+        raise InferenceBenchError("a refusal needs its --reason: the person has a right to it")
+    if state == request.ANSWERED and not text:
+        raise InferenceBenchError("an answer needs its text; for example --state answered --answer letter.txt")
+    if state == request.SPAM and text:
+        raise InferenceBenchError("spam is not answered; leave out --answer")
+
+
+async def _decide(settings: Settings, case: cases.Case, state: str, text: str, reason: str) -> str:
+    """Answer, refuse or end a case, inside the running transaction. Returns the line to print."""
+    if case.state == state and state != request.ANSWERED:
+        raise InferenceBenchError(f"{case.reference} is {state} already; nothing was sent or changed")
+    if state == request.REFUSED:
+        if await queue.refuse(settings, case.reference, reason, text):
+            return "refused; the letter with the reason waits to be sent"
+        return "refused; no address is known, so tell the person the reason another way"
+    if text:
+        await queue.answer(settings, case.reference, text)
+    if state == request.ANSWERED:
+        return "answered; it resolves itself after 60 days of silence"
+    await cases.close(case.reference, state, reason)
+    return state
 
 
 async def _extend(settings: Settings, case: cases.Case, reason: str) -> str:
     """Extend a case's deadline and queue the letter that explains why. Returns the line to print."""
     if case.extended or not reason:
         raise InferenceBenchError("a deadline is extended once, with a --reason that the person is told")
+    if case.state not in request.OPEN:
+        raise InferenceBenchError(f"{case.reference} is {case.state}: only an open request is extended")
     due = request.extended(case.received_at, case.deadline_at, case.law)
     day = templates.day(due)
     letter = f"Your request {case.reference} takes longer: you get the answer by {day}. The reason: {reason}"
     async with transaction(cases.CASES_KEY):
         await cases.set_values(case.reference, deadline_at=due, extended=reason[:300])
         await cases.note(case.reference, f"extended to {day}: {reason}")
-        await queue.write(settings, case, letter, automatic=False, now=clock.timestamp())
-    return f"due {day}; the notice waits to be sent"
+        told = await queue.write(settings, case, letter, automatic=False, now=clock.timestamp())
+    return f"due {day}; {'the notice waits to be sent' if told else 'no address is known: tell the person'}"

@@ -1,11 +1,11 @@
 """The commands of ``inferencebench privacy`` that verify a person's identity and carry out their request."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from app.cli import new_file
 from app.cli.database import open_database
 from app.cli.options import one_of
 from app.cli.retention import instant
@@ -43,6 +43,7 @@ def verify(
         proof: what else shows who they are; recorded
         send_code: send a new code to the address on record
     """
+    proof = " ".join(proof.split())
     open_database(settings)
 
     async def go() -> str:
@@ -77,6 +78,7 @@ async def _file_as(case: cases.Case, kind: str, law: str) -> str:
 
 async def _record_proof(case: cases.Case, proof: str) -> str:
     now = clock.timestamp()
+    await cases.drop_automatic(case.reference)  # it asks for a code
     await cases.move(case.reference, request.VERIFIED, now, verified_at=now, code_hash="", proof=proof[:300])
     await cases.note(case.reference, f"identity shown: {proof}")
     return "identity recorded as shown"
@@ -91,6 +93,7 @@ async def _try_code(settings: Settings, case: cases.Case, code: str) -> str:
 
 async def _send_code(settings: Settings, case: cases.Case) -> str:
     now, code = clock.timestamp(), request.new_code()
+    await cases.drop_automatic(case.reference)  # the code in it ends now
     text = templates.acknowledgement(case.reference, case.kind, case.law, case.deadline_at, code, "")
     if not await queue.write(settings, case, text, automatic=False, now=now):
         raise InferenceBenchError("no address is known for this case")
@@ -114,13 +117,14 @@ def export(
     """Collect everything stored about a person into a zip, as a file or as the answer by mail.
 
     Args:
-        output: the file to write
+        output: the new file to write
         send: send it as the answer
         ip: also rows of the server log with this address
         ip_proof: what shows that the address was theirs; recorded
         since: rows of the log from this date or instant on
         until: rows of the log up to this date or instant
     """
+    path = new_file.check(output) if output else None
     open_database(settings)
 
     async def go() -> tuple[bytes, dict[str, int]]:
@@ -139,8 +143,8 @@ def export(
         return bundle, counts
 
     bundle, counts = engine.run(go())
-    if output:
-        Path(output).write_bytes(bundle)
+    if path:
+        new_file.write(path, bundle)
     print(_listed(counts) + (f"; in {output}" if output else "") + ("; waits to be sent" if send else ""))
     return 0
 
@@ -176,6 +180,8 @@ def erase(reference: Reference, /, *, yes: bool = False, receipts: Receipts = ()
     open_database(settings)
 
     async def go() -> tuple[list[tuple[str, int]], list[str]]:
+        if yes:
+            await fulfil.refuse_twice(reference)
         counts, kept = await fulfil.erase(settings, reference, list(receipts), dry=not yes)
         if yes:
             await fulfil.conclude(settings, reference.upper(), counts, kept)

@@ -181,11 +181,28 @@ def _where_left(things: Iterable[Thing]) -> str:
     return f" (in {', '.join(places)}; a mailbox that is no longer set must be set for this)" if places else ""
 
 
+CERTIFIED = "the certificate of erasure was made"
+
+
+async def refuse_twice(reference: str) -> None:
+    """Raise :class:`InferenceBenchError` if the case was certified and the person has not written since: a second run
+    would send the certificate again, and erase the copy of the first that may lie in the outbox."""
+    case = await cases.known(reference)
+    happened = [event for event in await cases.events(case.reference) if event.what in (CERTIFIED, cases.WOKEN)]
+    if case.state not in request.OPEN and happened and happened[-1].what == CERTIFIED:
+        raise InferenceBenchError(
+            f"{case.reference} was carried out and certified on {templates.day(happened[-1].at)}, and nobody has "
+            "written since: nothing is erased or sent again"
+        )
+
+
 async def conclude(settings: Settings, reference: str, counts: list[tuple[str, int]], kept: list[str]) -> None:
     """Send the certificate and mark the request as answered."""
     text = templates.certificate(reference, counts, kept, clock.timestamp())
-    case = await cases.known(reference)
-    if case.address:
-        await queue.answer(settings, reference, text)
-    else:
-        await cases.close(reference, request.RESOLVED, "erased; the certificate is to be told another way")
+    async with transaction(cases.CASES_KEY):
+        case = await cases.known(reference)
+        if case.address:
+            await queue.answer(settings, reference, text)
+        else:
+            await cases.close(reference, request.RESOLVED, "erased; the certificate is to be told another way")
+        await cases.note(reference, CERTIFIED)

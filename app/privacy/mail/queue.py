@@ -132,7 +132,7 @@ async def _continue_case(settings: Settings, case: cases.Case, message: Read) ->
     """Handle a further message of a case: it may confirm identity, and it reopens a case that was answered."""
     if case.state in (request.ANSWERED, RESOLVED):
         await cases.move(case.reference, VERIFIED if case.verified_at else RECEIVED, clock.timestamp())
-        await cases.note(case.reference, "written to again after our answer: open once more")
+        await cases.note(case.reference, cases.WOKEN)
     found = request.codes_written(message.subject, message.text)
     if not case.code_hash or message.automatic:
         return
@@ -165,6 +165,7 @@ async def try_codes(settings: Settings, case: cases.Case, codes: list[str], answ
     wrong ones is limited."""
     if any(secrets.compare_digest(request.hash_of(code), case.code_hash) for code in codes):
         now = clock.timestamp()
+        await cases.drop_automatic(case.reference)  # it asks for the code that has just come
         await cases.move(
             case.reference,
             VERIFIED,
@@ -237,6 +238,19 @@ async def write(
         f"with {attachment[0]}" if attachment else "",
     )
     return True
+
+
+async def refuse(settings: Settings, reference: str, reason: str, text: str = "") -> bool:
+    """Refuse a request and queue the letter that tells the person why, with the operator's ``text`` above it. False if
+    no address is known, so that the person has to be told another way."""
+    async with transaction(cases.CASES_KEY, scope=scopes.CASES):
+        case, now = await cases.known(reference), clock.timestamp()
+        words = templates.refused(case.reference, reason)
+        told = await write(
+            settings, case, f"{text.strip()}\n\n{words}" if text else words, automatic=False, now=now
+        )  # fmt: skip
+        await cases.close(case.reference, request.REFUSED, reason[:300])
+    return told
 
 
 async def answer(settings: Settings, reference: str, text: str, attachment: tuple[str, bytes] | None = None) -> None:

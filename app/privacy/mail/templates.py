@@ -117,6 +117,15 @@ def quoted_only(reference: str) -> str:
     )
 
 
+def refused(reference: str, reason: str) -> str:
+    """The letter of a refusal: its reason, and where the person may turn (GDPR Art. 12(4))."""
+    return (
+        f"We do not do what your request {reference} asks for. The reason: {reason}\n\n"
+        "You may complain to the supervisory authority where you live or work, or seek a judicial remedy. Should the "
+        "reason be mistaken, reply to this mail and say why."
+    )
+
+
 def reminder(rows: list[tuple[str, str, int, int]], now: int) -> str:
     """The reminder to the operator; rows are (reference, kind, deadline in seconds, days left)."""
     lines = ["These privacy requests are waiting for an answer:", ""]

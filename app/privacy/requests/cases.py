@@ -9,16 +9,27 @@ from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.units import DAY_S
 from app.privacy.requests import request, store
-from app.privacy.requests.request import CLOSED, OPEN, RECEIVED, REFUSED, RESOLVED, SPAM
-from app.privacy.requests.store import Case, by_address, correspondence, events, find, note, set_values
+from app.privacy.requests.request import ANSWERED, CLOSED, OPEN, RECEIVED, REFUSED, RESOLVED, SPAM
+from app.privacy.requests.store import (
+    Case,
+    by_address,
+    correspondence,
+    drop_automatic,
+    events,
+    find,
+    note,
+    set_values,
+)
 from app.storage import scopes
 from app.storage.engine import transaction
 
 __all__ = [
-    "CASES_KEY", "Case", "by_address", "close", "close_silent", "correspondence", "events", "every", "figures", "find",
-    "known", "move", "note", "open_case", "set_values",
+    "CASES_KEY", "WOKEN", "Case", "by_address", "close", "close_silent", "correspondence", "drop_automatic", "events",
+    "every", "figures", "find", "known", "move", "note", "open_case", "set_values",
 ]  # fmt: skip
 CASES_KEY = "cases"
+WOKEN = "written to again after our answer: open once more"
+"""The line of a case's history for a message that reopened it."""
 
 
 async def known(reference: str) -> Case:
@@ -36,10 +47,13 @@ async def every(*, closed: bool) -> list[Case]:
 
 async def move(reference: str, state: str, now: int, **values: Any) -> None:
     """Put a case into another state, inside the running transaction, with the second of its end. A reopened case loses
-    its end, or it would be purged while somebody waits for an answer."""
+    its end, or it would be purged while somebody waits for an answer. Automatic letters that were not sent yet are
+    dropped once the case is answered or ended: "we now carry out your request" must not follow its certificate."""
     ended: dict[str, Any] = {"resolved_at": now if state in (RESOLVED, REFUSED) else None}
     if state in CLOSED:
         ended["code_hash"] = ""  # whoever writes again confirms anew
+    if state in CLOSED or state == ANSWERED:
+        await drop_automatic(reference)
     await set_values(reference, state=state, **{**ended, **values})
 
 
@@ -68,8 +82,6 @@ async def close(reference: str, state: str, reason: str) -> None:
         case, now = await known(reference), clock.timestamp()
         answered = {} if case.answered_at or state == SPAM else {"answered_at": now}
         await move(reference, state, now, reason=reason, **answered)
-        if state == SPAM:
-            await store.unhold(reference)  # an answer that would still go out
         await note(reference, f"{state}{': ' + reason if reason else ''}")
 
 

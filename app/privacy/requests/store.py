@@ -157,6 +157,16 @@ async def timings() -> list[Timing]:
     )
 
 
-async def unhold(reference: str) -> None:
-    """Delete the held automatic letters of a case, inside the running transaction."""
+async def drop_automatic(reference: str) -> None:
+    """Drop the automatic letters of a case that are held back or wait to be sent, inside the running transaction. The
+    correspondence says that they were not sent."""
+    await execute(
+        "UPDATE correspondence SET note = 'not sent: out of date before its turn came' WHERE reference = {} "
+        "AND direction = 'out' AND (message_key IN (SELECT id FROM mail_held WHERE reference = {}) OR message_key IN "
+        "(SELECT id FROM mail_out WHERE reference = {} AND automatic AND sent_at IS NULL AND length(message) > 0))",
+        reference, reference, reference,
+    )  # fmt: skip
     await execute("DELETE FROM mail_held WHERE reference = {}", reference)
+    await execute(
+        "UPDATE mail_out SET message = {} WHERE reference = {} AND automatic AND sent_at IS NULL", b"", reference
+    )

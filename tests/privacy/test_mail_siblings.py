@@ -20,7 +20,7 @@ from app.core.settings import Settings
 from app.privacy.fulfilment import fulfil
 from app.privacy.mail import automatic_limits, delivery, queue, store, sync
 from app.privacy.mail.mailbox import Imap
-from app.privacy.mail.parser import read
+from app.privacy.mail.parser import read, read_beginning
 from app.privacy.requests import cases, request
 from app.storage import engine
 from tests.privacy.test_requests import all_cases, arrive, code_in, letters, mail, office, polled, waiting  # noqa: F401
@@ -330,12 +330,16 @@ def test_a_structure_that_no_library_takes_apart_loses_neither_sender_nor_text()
         "See below.\n\n\t{letter}", "PI> {letter}",
         "You said: write the code below into your reply. {code} I wonder.",
         "{code}" + " and many further words of somebody" * 12,
+        "This is spam, unsubscribe! {code}", "{code} is phishing. Leave me alone.", "Qui êtes-vous ? {code}",
+        "> {code}", ">> {code}\n>", "On Mon, 30 Nov 2026, InferenceBench wrote:\n    {code}\n",
+        "Am 30. November 2026 schrieb InferenceBench:\n\n> Guten Tag\n> {code}", "{quote}", "\n\n{quote}\n\n",
+        "    {code}\n\nUntil then nothing personal is sent, changed or erased.",
     ],
 )  # fmt: skip
 def test_further_words_or_a_copy_of_our_letter_confirm_nothing(office: Settings, reply: str, promise: str) -> None:
     case, code = waiting(office)
     letter = letters(office)[0]
-    body = reply.format(code=code, letter=letter.get_content())
+    body = reply.format(code=code, letter=letter.get_content(), quote=quoted(letter))
     arrive(office, raw(body, f"Re: {letter['Subject']}", f"In-Reply-To: {letter['Message-ID']}\n", "r"), "reply")
     polled(office)
     assert not verified(office, case.reference)
@@ -348,7 +352,9 @@ def test_further_words_or_a_copy_of_our_letter_confirm_nothing(office: Settings,
     [
         ("Re: {reference}", "コードは{code}です。"), ("Re: {reference}", "{bare}"), ("Re: {reference}", "{minus}"),
         ("Re: {reference}, {code}", "see the subject"), ("Re: {reference}", "{letter}\n\n{code}"),
-        ("{reference}", "{letter}"), ("Re: {reference}", "Here you are: {code}\n\nBest regards\nAna\n-- \nnever mind"),
+        ("Re: {reference}", "On Mon, 30 Nov 2026, InferenceBench wrote:\n{letter}\n\n{code}\n\nAna"),
+        ("Re: {reference}", "{code}\n\nAm 30. November 2026 schrieb InferenceBench:\n{letter}"),
+        ("Re: {reference}", "Here you are: {code}\n\nBest regards\nAna\n-- \nnever mind"),
     ],
 )  # fmt: skip
 def test_a_code_that_stands_alone_confirms_wherever_it_stands(
@@ -363,6 +369,88 @@ def test_a_code_that_stands_alone_confirms_wherever_it_stands(
     arrive(office, raw(body.format(**given), subject.format(**given), name="r"), "reply")
     polled(office)
     assert verified(office, case.reference)
+
+
+def guesses(first: int, last: int) -> list[str]:
+    """Codes of the right form that were sent to nobody."""
+    letters_of_codes = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+    return [f"IB-22{letters_of_codes[n // 31]}{letters_of_codes[n % 31]}-2222" for n in range(first, last)]
+
+
+@pytest.mark.parametrize("promise", ["P-9.4"])
+@pytest.mark.parametrize("form", ["with the letters IB", "bare", "without naming the case", "a code a mail"])
+def test_one_mail_holds_no_more_guesses_than_five_mails(office: Settings, form: str, promise: str) -> None:
+    case, code = waiting(office)
+    many = [*guesses(0, {"bare": 20, "a code a mail": 6}.get(form, 900)), code]
+    written = [one.removeprefix("IB-") for one in many] if form == "bare" else many
+    subject = "hello" if form == "without naming the case" else case.reference
+    for number, text in enumerate(written if form == "a code a mail" else ["\n".join(written)]):
+        arrive(office, raw(text, subject, name=f"g{number}"), f"guess{number}")
+        polled(office)
+    assert not verified(office, case.reference)
+    found = engine.run(cases.known(case.reference))
+    assert (found.wrong_codes, found.code_hash) == (request.WRONG_CODES, "")
+
+
+def test_who_mistypes_once_and_adds_the_right_code_is_believed(office: Settings) -> None:
+    case, code = waiting(office)
+    arrive(office, raw(f"IB-2222-2222, no: {code}", case.reference, name="r"), "reply")
+    polled(office)
+    assert verified(office, case.reference)
+
+
+UNREAD = {
+    "a letter beyond ASCII": ("From: üwe@example.org", "üwe@example.org"),
+    "a number as the host": ("From: Kim <kim@[127.0.0.1]>", "kim@[127.0.0.1]"),
+    "two senders": ("From: a@example.org, b@example.org", "a@example.org, b@example.org"),
+    "two headers": ("From: a@example.org\nFrom: b@example.org", "a@example.org and b@example.org"),
+    "a long local part": ("From: " + "x" * 300 + "@example.org", "x@example.org"),
+    "a control character": ("From: kim\x1b[31m@[127.0.0.1]", "kim [31m@[127.0.0.1]"),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_a_sender_that_cannot_be_read_is_kept_for_the_operator_and_not_written_to(
+    office: Settings, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head, stood = UNREAD[name]
+    message = raw().replace(b"From: Per Son <person@example.org>", head.encode())
+    arrive(office, message, "unread")
+    polled(office)
+    (case,) = all_cases()
+    assert privacy.show(case.reference, settings=office) == 0
+    shown = capsys.readouterr().out
+    assert "nobody known" in shown
+    assert stood in shown
+    assert len(engine.run(cases.correspondence(case.reference))[0]["note"]) <= 300
+    assert letters(office) == []
+
+
+def test_the_beginning_of_a_mail_says_who_stood_in_its_head() -> None:
+    message = raw().replace(b"From: Per Son <person@example.org>", b"From: kim@[127.0.0.1]")
+    assert "kim@[127.0.0.1]" in read_beginning(message, len(message), frozenset(), "memory").note
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ("please export my data", "portability", "It was filed as: portability."),
+        ("I want to download all my data.", "portability", "It was filed as: portability."),
+        ("Bitte exportieren Sie meine Daten.", "portability", "It was filed as: portability."),
+        ("Could you give me my data?", "access", "It was filed as: access."),
+        ("How do I export the price table?", "question", "It was filed as: question."),
+        ("As per GDPR, proceed.", "unsure", "We are not sure what you ask for"),
+    ],
+)
+def test_a_plain_request_for_ones_data_is_understood_and_what_is_not_is_asked_about(
+    office: Settings, text: str, kind: str, said: str
+) -> None:
+    arrive(office, raw(text), "ask")
+    polled(office)
+    assert [case.kind for case in all_cases()] == [kind]
+    letter = " ".join(letters(office)[0].get_content().split())
+    assert said in letter
+    assert "unsure" not in letter
 
 
 class Refusing:

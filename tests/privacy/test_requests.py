@@ -312,7 +312,7 @@ def test_a_code_confirms_once_from_the_address_on_record_only(office: Settings, 
     assert engine.run(cases.known(case.reference)).verified_at is None
     arrive(
         office,
-        mail(f"> the code\r\n> {code.lower()}\r\n", subject="Re: yours", In_Reply_To=first),
+        mail(f"{code.lower()}\r\n> the code\r\n", subject="Re: yours", In_Reply_To=first),
         "reply",
     )
     polled(office)

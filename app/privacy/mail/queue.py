@@ -136,19 +136,19 @@ async def _continue_case(settings: Settings, case: cases.Case, message: Read) ->
     found = request.codes_written(message.subject, message.text)
     if not case.code_hash or message.automatic:
         return
-    right = [code for code in found.maybe if secrets.compare_digest(request.hash_of(code), case.code_hash)]
-    codes = found.codes or right
-    if codes and found.denied:
+    if found.codes and found.denied:
         await cases.note(
             case.reference,
             "the reply holds a code, and further words that may take the request back: read it, then confirm with "
             f"inferencebench privacy verify {case.reference} --code",
         )
-    elif codes:
-        await try_codes(settings, case, codes, message.message_id)
+    elif found.codes:
+        await try_codes(settings, case, found.codes, message.message_id)
     elif found.quoted:
         await cases.note(
-            case.reference, "the code stands only in what the reply quotes: identity is not confirmed by it"
+            case.reference,
+            "the code stands only in what the reply quotes: identity is not confirmed by it, unless you do so with "
+            f"inferencebench privacy verify {case.reference} --code",
         )
         await write(
             settings,
@@ -161,9 +161,10 @@ async def _continue_case(settings: Settings, case: cases.Case, message: Read) ->
 
 
 async def try_codes(settings: Settings, case: cases.Case, codes: list[str], answers: str = "") -> bool:
-    """Check codes against the one that was sent, inside the running transaction; True if one is right. The number of
-    wrong ones is limited."""
-    if any(secrets.compare_digest(request.hash_of(code), case.code_hash) for code in codes):
+    """Check codes against the one that was sent, in their order and inside the running transaction; True if one is
+    right. The number of wrong ones is limited, however many come in one message."""
+    tried = list(dict.fromkeys(codes))[: request.WRONG_CODES - case.wrong_codes]
+    if any(secrets.compare_digest(request.hash_of(code), case.code_hash) for code in tried):
         now = clock.timestamp()
         await cases.drop_automatic(case.reference)  # it asks for the code that has just come
         await cases.move(
@@ -184,12 +185,13 @@ async def try_codes(settings: Settings, case: cases.Case, codes: list[str], answ
             now=clock.timestamp(),
         )
         return True
-    wrong = case.wrong_codes + 1
+    wrong = case.wrong_codes + len(tried)
     ended = wrong >= request.WRONG_CODES
     await cases.set_values(case.reference, wrong_codes=wrong, **({"code_hash": ""} if ended else {}))
     await cases.note(
         case.reference,
-        f"a wrong code, the {wrong}. of {request.WRONG_CODES}" + ("; the code has ended" if ended else ""),
+        f"{len(tried)} wrong {'code' if len(tried) == 1 else 'codes'}, {wrong} of {request.WRONG_CODES} so far"
+        + ("; the code has ended" if ended else ""),
     )
     return False
 

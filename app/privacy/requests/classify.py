@@ -82,6 +82,19 @@ def own_words(text: str) -> str:
     return "\n".join(kept)
 
 
+def words_below(text: str) -> str:
+    """What stands below a quotation of marked lines that a line such as "On Monday Ana wrote:" introduces."""
+    lines = text[:MOST].splitlines()
+    begin = next(
+        (at for at, line in enumerate(lines) if QUOTE_BEGINS.match(line) and not line.lstrip().startswith(">")),
+        len(lines),
+    )
+    rest = [line for line in lines[begin + 1 :] if line.strip()]
+    if not rest or not rest[0].lstrip().startswith(">"):
+        return ""
+    return "\n".join(line for line in rest if not line.lstrip().startswith(">"))
+
+
 def _is_head(lines: list[str]) -> bool:
     """True if ``lines`` begin with the head of a quoted message: the sender's line, followed by more such lines."""
     first = _HEAD_LINE.match(lines[0])

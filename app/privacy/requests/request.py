@@ -48,8 +48,9 @@ _MARK = r"[\s\u00ad\u200b\u2010-\u2015\u2212_.=-]{0,4}"
 _FOUR = r"([2-9A-HJKMNP-Z]{4})"
 _TYPED = re.compile(rf"(?<![A-Z0-9])IB{_MARK}{_FOUR}{_MARK}{_FOUR}(?![A-Z0-9])", re.IGNORECASE)
 """A code as people type it: without its dashes, with longer ones, with spaces."""
-_BARE = re.compile(rf"(?<![A-Z0-9-]){_FOUR}[ \u2010-\u2015\u2212-]{_FOUR}(?![A-Z0-9-])", re.IGNORECASE)
-"""A code without the letters IB: accepted if it is right, and not counted as a wrong try if it is not."""
+_BARE = re.compile(rf"(?<![A-Z0-9-])(?={_FOUR}[ \u2010-\u2015\u2212-]{_FOUR}(?![A-Z0-9-]))", re.IGNORECASE)
+"""A code without the letters IB, and any two words of four letters: it is taken for a code if it is in capitals or has
+a digit."""
 
 
 class Guess(NamedTuple):
@@ -104,12 +105,11 @@ def codes_in(text: str) -> list[str]:
 class Written(NamedTuple):
     """The codes in a reply.
 
-    ``codes`` were written by the person; ``maybe`` look like codes and count only if they are right; ``quoted`` is True
-    if there are codes in quoted text; ``denied`` if the person's other words may deny the request.
+    ``codes`` were written by the person, each once; ``quoted`` is True if there are codes in quoted text; ``denied`` if
+    the person's other words may deny the request.
     """
 
     codes: list[str]
-    maybe: list[str]
     quoted: bool
     denied: bool
 
@@ -122,24 +122,28 @@ def codes_written(subject: str, text: str) -> Written:
     """The codes that the person wrote.
 
     Our own letter, sent back, contains its code, and "I did not ask for this" above it confirms nothing: codes in a
-    copy of our letter don't count, marked as quoted or not. Nor does a reply without own words. If there are further
-    words that may deny the request, in whatever language, the operator decides.
+    copy of our letter don't count, marked as quoted or not, nor if there is nothing else in the reply: mail programs
+    send such replies by themselves. If there are further words that may deny the request, in whatever language, the
+    operator decides.
     """
-    own = _without_our_letter(classify.own_words(text))
+    own = _without_our_letter(f"{classify.own_words(text)}\n{classify.words_below(text)}")
     said = f"{subject}\n{own}"
     written, every = codes_in(said), codes_in(f"{subject}\n{text}")
-    if not written and not own.strip():
-        return Written(every, [], quoted=False, denied=False)
-    maybe = [f"IB-{a}-{b}".upper() for a, b in _BARE.findall(unicodedata.normalize("NFKC", said))]
-    around = classify.folded(re.split(r"(?m)^-- ?$", _TYPED.sub(" ", own))[0])
+    bare = [
+        f"IB-{a}-{b}".upper()
+        for a, b in _BARE.findall(unicodedata.normalize("NFKC", said))
+        if (a + b).isupper() or re.search(r"\d", a + b)
+    ]
+    around = classify.folded(re.split(r"(?m)^-- ?$", _TYPED.sub(" ", said))[0])
     denied = any(word in f" {around} " for word in classify.vocabulary()["denials"]) or len(around.split()) > MOST_WORDS
-    return Written(written, maybe, bool(set(every) - set(written)), denied)
+    return Written(list(dict.fromkeys((*written, *bare))), bool(set(every) - set(written)), denied)
 
 
 OUR_LETTER = re.compile(
     r"your message has arrived\. its reference is|so that nobody else does this in your name|write the code below "
     r"into your"
-    r"|until then nothing personal is sent|so we know that this address is yours|you get an answer by",
+    r"|(?:IB-\w{4}-\w{4}\s+)?until then nothing personal is sent|so we know that this address is yours"
+    r"|you get an answer by",
     re.IGNORECASE,
 )
 """Sentences of our letters: from the first of them on, a reply is a copy of the letter, marked as quoted or not."""

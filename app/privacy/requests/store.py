@@ -87,6 +87,15 @@ async def by_code(address: str, code_hashes: list[str]) -> str | None:
     return found[0] if found else None
 
 
+async def newest_waiting_for_code(address: str) -> str | None:
+    """The reference of the newest case of an address whose code is not used up."""
+    found = await fetch_column(
+        "SELECT reference FROM privacy_case WHERE address = {} AND code_hash <> '' ORDER BY received_at DESC LIMIT 1",
+        address,
+    )
+    return found[0] if found else None
+
+
 async def correspondence(reference: str) -> list[dict[str, Any]]:
     """The messages of a case, in order."""
     return await fetch_rows(

@@ -89,7 +89,8 @@ def read_plain(data: bytes) -> list[Any]:
 def read_beginning(raw: bytes, size: int, ours: frozenset[str], why: str) -> Read:
     """A message that exceeded a limit: its head and the beginning of its text, with the reason ``why`` in its note."""
     found = read(_unstructured(raw), len(raw[:BEGINNING_BYTES]), ours)
-    return replace(found, note=f"could not be read whole ({why}): this is its beginning"[:300])
+    note = "; ".join(filter(None, (f"could not be read whole ({why}): this is its beginning", found.note)))
+    return replace(found, note=note[:300])
 
 
 def _unstructured(raw: bytes) -> bytes:
@@ -129,6 +130,7 @@ def read(raw: bytes, size: int, ours: frozenset[str] = frozenset()) -> Read:
         notes.append("its structure could not be read: this is its beginning")
     if size > len(raw):
         notes.append(f"{size / 1e6:.0f} MB: only the beginning was read")
+    notes += [] if sender else _unread_sender(message)
     message_id = identifiers.message_id(_raw(message, "message-id"))
     kept = text[:MOST_TEXT]
     whose = sender or _raw(message, "from")  # of two senders that can't be read, neither is the other
@@ -210,6 +212,19 @@ def _sender(message: Message) -> str:
         if len(values) > 1:
             return ""
     return ""
+
+
+MOST_FROM = 150
+
+
+def _unread_sender(message: Message) -> list[str]:
+    """What stood in From although it is no single address, for the operator; nothing is sent there automatically. Of a
+    long one the middle is left out, since its end has the domain."""
+    stood = [_sound(_plain(str(found))) for key, found in message.raw_items() if key.casefold() == "from"]
+    text = _SPACE.sub(" ", " and ".join(stood)).strip()
+    if len(text) > MOST_FROM:
+        text = f"{text[: MOST_FROM // 2]} … {text[-MOST_FROM // 2 + 3 :]}"
+    return [f"no single address to answer to; From: {text}"] if text else []
 
 
 def _plain(value: str) -> str:

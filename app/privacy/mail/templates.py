@@ -7,7 +7,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from app.privacy.mail import identifiers
-from app.privacy.requests.request import IDENTITY, OTHER
+from app.privacy.requests.request import IDENTITY, OTHER, UNSURE
 from app.privacy.requests.rights import CCPA
 
 SUBJECT = "Your privacy request"
@@ -78,10 +78,7 @@ def acknowledgement(reference: str, kind: str, law: str, due: int, code: str, le
             "about it."
         ),
         "",
-        (
-            f"You get an answer by {day(due)}, which is within {days} of its arrival. It was filed as: {kind}. Should "
-            "that be wrong, just reply and say so."
-        ),
+        (f"You get an answer by {day(due)}, which is within {days} of its arrival. {_filed(kind)}"),
     ]
     if code:
         lines += [
@@ -98,6 +95,16 @@ def acknowledgement(reference: str, kind: str, law: str, due: int, code: str, le
             f"Part of your message could not be kept ({left_out}). Please send what matters as plain text.",
         ]
     return "\n".join(lines)
+
+
+def _filed(kind: str) -> str:
+    """What we take the message to ask for, and what to do should it be something else."""
+    if kind == UNSURE:
+        return (
+            "We are not sure what you ask for: somebody reads it. It helps if you reply and say it in one sentence, "
+            "such as: please send me what you hold about me."
+        )
+    return f"It was filed as: {kind}. Should that be wrong, just reply and say so."
 
 
 def confirmed(reference: str, due: int) -> str:

@@ -15,18 +15,25 @@ from stdnum.us import ssn
 
 ZERO_WIDTH_JOINER = "\u200d"
 _RUN = re.compile(r"(?<![\w.,])(?:\d[ -]{0,2}){11,18}\d(?!\w|[.,]\d)", re.ASCII)
-_GROUP = re.compile(r"(?<![^\W\d_])\d+(?![^\W\d_])")
-"""Digits with no letter next to them."""
-_BETWEEN = re.compile(r" ?[^\w\n,;|] ?|[_|]| {1,2}")
-"""What may separate the groups of one number: a single mark. A comma, a table's bar or a new line separates numbers."""
+_GROUP = re.compile(r"\d+", re.ASCII)
+_BETWEEN = re.compile(r" ?[^\w\n|] ?|[^\W\d]|[_|]| {1,2}")
+"""What may separate the groups of one number: a single mark or letter. A new line separates numbers."""
+_LISTING = re.compile(r"[,;]|[^\W\d]")
+"""What separates the groups of a number or the figures of a list."""
+ROUND = (16, 10)
+"""Counts of tokens and requests are multiples of one of these; four groups of a card are so once in 2,000 cards."""
 _CARD_GROUPS = ((4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4), (8, 8))
 """Digits of each group, as cards are printed and typed."""
 MOST_FIGURES = 6
 """More consecutive groups of four digits than this are taken for the figures of a table."""
+MOST_LISTED = 5
+"""The same between commas: a card and the month of its end."""
 _FRACTION_BEGINS = re.compile(r"\d\.$|(?:^|[^\d/.-])\d{1,3},$")
 _FRACTION_FOLLOWS = re.compile(r"\.\d")
 _NAMED_SSN = re.compile(r"(?i)(?:ssn|soc\w{0,9}\W{0,3}sec)\D{0,20}(\d{9})(?!\d)", re.ASCII)
-_SSN = re.compile(r"(?<![\d.-])\d{3}( ?- ?|[ ./_\u00b7])\d{2}\1\d{4}(?![^\W_]|-|\.\d)", re.ASCII)
+_SSN = re.compile(r"(?<![\d.-])\d{3}( ?- ?|[ ./_\u00b7])\d{2}\1\d{4}(?!\d|-|\.\d)", re.ASCII)
+_LISTED_SSN = re.compile(r"(?<!\d)(?<!\d[.,;-])(\d{3})([,;])(\d{2})\2(\d{4})(?!\d|[.,;-]\d)", re.ASCII)
+"""Separated as figures of a list: only the whole list, which may consist of round figures instead."""
 _IBAN = re.compile(r"(?<!\w)(?=([A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}))", re.ASCII)
 """Text that may begin with an IBAN, even if words follow it directly."""
 _LETTERS_AS_DIGITS = {ord(letter): str(number) for number, letter in enumerate(ascii_uppercase, 10)}
@@ -88,8 +95,7 @@ def refuse_numbers_of_people(text: str) -> None:
         raise TextError("holds what looks like the number of a payment card; take it out, we must not keep it")
     if any(_begins_with_iban(match[1]) for match in _IBAN.finditer(folded)):
         raise TextError("holds what looks like the number of a bank account (IBAN); take it out, we must not keep it")
-    named = [match[1] for match in _NAMED_SSN.finditer(folded)]
-    if any(ssn.is_valid(number) for number in (*named, *(re.sub(r"\D", "", m[0]) for m in _SSN.finditer(folded)))):
+    if any(ssn.is_valid(number) for number in _like_ssn(folded)):
         raise TextError("holds what looks like a social security number; take it out, we must not keep it")
     if any(_is_government_number(match[0]) for match in _GOVERNMENT.finditer(folded)):
         raise TextError(
@@ -142,21 +148,27 @@ def _stand_alone(folded: str) -> Iterator[str]:
         if found and (found == mark or len(chain) == 1):
             chain.append(match[0])
         else:
-            yield from _cards_of(chain)
+            yield from _cards_of(chain, mark)
             chain = [chain[-1], match[0]] if found else [match[0]]
         mark = found
-    yield from _cards_of(chain)
+    yield from _cards_of(chain, mark)
 
 
-def _cards_of(chain: list[str]) -> Iterator[str]:
-    """The digits of neighbouring groups in the sizes that payment cards use."""
-    if sum(len(group) == 4 for group in chain) > MOST_FIGURES:
+def _cards_of(chain: list[str], mark: str) -> Iterator[str]:
+    """The digits of neighbouring groups in the sizes that payment cards use; ``mark`` stood between them. Round figures
+    between commas, such as ``1024, 2048, 4096, 8192``, are a list."""
+    listing = bool(_LISTING.fullmatch(mark))
+    if sum(len(group) == 4 for group in chain) > (MOST_LISTED if listing else MOST_FIGURES):
         return
     for at in range(len(chain)):
         for sizes in _CARD_GROUPS:
             groups = chain[at : at + len(sizes)]
-            if tuple(map(len, groups)) == sizes:
+            if tuple(map(len, groups)) == sizes and not (listing and all(map(_is_round, groups))):
                 yield "".join(groups)
+
+
+def _is_round(figure: str) -> bool:
+    return any(int(figure) % step == 0 for step in ROUND)
 
 
 def _in_decimal(folded: str, start: int, end: int) -> bool:
@@ -180,6 +192,15 @@ def _iban_length(country: str) -> int:
     """Characters of a country's account numbers; 4 where it has none."""
     structure = numdb.get("iban").info(f"{country}00")[0][1].get("bban", "")
     return 4 + sum(map(int, re.findall(r"\d+", structure)))
+
+
+def _like_ssn(folded: str) -> Iterator[str]:
+    """The digits of what is written as a social security number is."""
+    yield from (match[1] for match in _NAMED_SSN.finditer(folded))
+    yield from (re.sub(r"\D", "", match[0]) for match in _SSN.finditer(folded))
+    for match in _LISTED_SSN.finditer(folded):
+        if not all(map(_is_round, match.group(1, 3, 4))):
+            yield "".join(match.group(1, 3, 4))
 
 
 def _is_card(digits: str) -> bool:

@@ -9,6 +9,7 @@ from app.submissions.forms import FORMS, Field, Known
 from app.submissions.store import Submission
 
 STATES = {"waiting": "awaiting review", "approved": "published", "rejected": "rejected", "withdrawn": "withdrawn"}
+"""State of a report → the words for it on pages, at the command line and in every file."""
 ONE = {"months": "month", "tokens": "token", "requests": "request"}
 """Units of which one has another form."""
 
@@ -50,7 +51,7 @@ def as_csv(reports: list[Submission]) -> str:
     return csv_text.table(
         ("id", "kind", "sent_on", "state", "field", "value"),
         (
-            (report.id, report.kind, report.day, report.state, name, value)
+            (report.id, report.kind, report.day, STATES[report.state], name, value)
             for report in reports
             for name, value in (report.values | _present(report)).items()
         ),

@@ -2,6 +2,7 @@
 before identity."""
 
 import asyncio
+import csv
 import io
 import json
 import os
@@ -395,6 +396,9 @@ def test_a_report_is_sent_approved_shown_exported_by_mail_erased_and_gone_from_e
         assert {row["id"] for row in told} == set(numbers)
         assert "MARKERTEXT" in files.read("reports.csv").decode()
         readme = files.read("README.txt").decode()
+        rows = csv.DictReader(io.StringIO(files.read("reports.csv").decode()))
+        assert {row["state"] for row in rows} == {row["state"] for row in told} == {"published"}
+        assert "awaiting review, published, rejected or withdrawn" in readme
         for name in ("reports.json", "supervisory", "Who receives it"):
             assert name in readme
         correspondence = json.loads(files.read("correspondence.json"))

@@ -16,7 +16,7 @@ from app.privacy.mail import templates
 from app.privacy.processors import processors
 from app.privacy.requests import cases
 from app.privacy.requests.cases import Case
-from app.submissions.export import as_csv, as_json
+from app.submissions.export import STATES, as_csv, as_json
 from app.submissions.forms import FORMS
 from app.telemetry import nodes
 
@@ -122,7 +122,7 @@ async def _case_record(case: Case) -> dict[str, Any]:
 
 _REPORT = {
     "id": "its number", "kind": "price, benchmark or experience", "sent_on": "the UTC day it came",
-    "state": "waiting, published, rejected or withdrawn",
+    "state": ", ".join([*STATES.values()][:-1]) + f" or {[*STATES.values()][-1]}",
     "frozen": "true while it is kept and not shown", "contact": "the address for questions that you gave",
     "consent": "the sentence you agreed to",
     "privacy_policy": "the version of the privacy policy it names", "reason": "why it was rejected",

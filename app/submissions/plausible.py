@@ -47,13 +47,8 @@ async def _price(values: Values) -> dict[str, str]:
 def _benchmark(values: Values) -> dict[str, str]:
     row = as_row(Submission("", "benchmark", "", "", False, values, "", "", "", "", "", 1))
     field = "tpot_ms" if "tpot_ms" in values else "output_tokens_per_s"
-    if {"tpot_ms", "output_tokens_per_s"} <= values.keys():
-        most = Decimal(1000) * Decimal(values["concurrency"]) / Decimal(values["tpot_ms"])
-        if Decimal(values["output_tokens_per_s"]) > most * Decimal("1.1"):
-            return {
-                "output_tokens_per_s": f"{values['concurrency']} requests at {values['tpot_ms']} ms a token give at "
-                f"most {most:,.0f} tokens/s: please check."
-            }
+    if odd := _throughput(values):
+        return {"output_tokens_per_s": odd}
     try:
         asked = question(row, shipped_shapes())
         guess = predict(asked).speed.tpot * 1000
@@ -71,6 +66,27 @@ def _benchmark(values: Values) -> dict[str, str]:
     if mine * 3 < guess or mine > guess * 3:
         return {field: f"That is {mine:.1f} ms a token where {guess:.1f} ms is predicted: please check."}
     return {}
+
+
+LITTLE, LITTLE_WITHOUT_TTFT = 10, 100
+"""A throughput lower than the times allow by more than this raises a doubt: load that comes in waves, and a time to
+first token that is not told, make it lower, but not by that much."""
+
+
+def _throughput(values: Values) -> str:
+    """What is odd about a throughput beside the number of requests and their times, ``""`` if nothing is."""
+    if not {"tpot_ms", "output_tokens_per_s"} <= values.keys():
+        return ""
+    told, load, tpot = (Decimal(values[name]) for name in ("output_tokens_per_s", "concurrency", "tpot_ms"))
+    most, requests = 1000 * load / tpot, f"{values['concurrency']} requests at {values['tpot_ms']} ms a token"
+    if told > most * Decimal("1.1"):
+        return f"{requests} give at most {most:,.0f} tokens/s: please check."
+    tokens, ttft = Decimal(values["output_tokens"]), Decimal(values.get("ttft_ms", 0))
+    about = 1000 * load * tokens / (ttft + tokens * tpot)
+    if told * (LITTLE if ttft else LITTLE_WITHOUT_TTFT) < about:
+        first = f", with {values['ttft_ms']} ms to the first," if ttft else ""
+        return f"{requests}{first} give about {about:,.0f} tokens/s: please check."
+    return ""
 
 
 def _same(measured: dict[str, str], row: dict[str, str]) -> bool:

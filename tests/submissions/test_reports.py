@@ -609,6 +609,8 @@ def test_odd_values_are_asked_about_and_can_be_confirmed(house: Inside) -> None:
             ("benchmark", {**BENCHMARK, "tpot_ms": "0.9"}, "as quick as the fastest measured"),
             ("benchmark", {**BENCHMARK, "tpot_ms": "400"}, "is predicted"),
             ("benchmark", {**BENCHMARK, "output_tokens_per_s": "99999"}, "give at most"),
+            ("benchmark", {**BENCHMARK, "output_tokens_per_s": "1"}, "give about"),
+            ("benchmark", {**BENCHMARK, "output_tokens_per_s": "1", "ttft_ms": ""}, "give about"),
             ("benchmark", {**BENCHMARK, "model": "deepseek-ai/DeepSeek-R1", "gpu": "l4-24gb"}, "does not run so"),
         ]
         for kind, values, words in odd:

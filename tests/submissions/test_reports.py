@@ -507,11 +507,16 @@ def test_without_consent_age_or_with_a_filled_trap_nothing_is_kept(house: Inside
             box = re.search(rf'<input type="checkbox" id="{name}"[^>]*>', form)
             assert box
             assert "checked" not in box[0], "consent is never ticked beforehand"
-        for change in ({"consent": ""}, {"age": ""}, {"website": "http://spam"}, {"policy": "2020-01-01"}):
+        for change, ticked in (
+            ({"consent": ""}, {"age"}), ({"age": ""}, {"consent"}), ({"website": "http://spam"}, {"age", "consent"}),
+            ({"policy": "2020-01-01"}, {"age"}),  # what was agreed to is another text
+        ):  # fmt: skip
             answer = await client.post("/submit/price", data=agreed(client, PRICE, **change))
             assert answer.status_code == 422
             assert 'class="wrong"' in answer.text
             assert "us-marker-1" in answer.text, "nothing typed is lost"
+            boxes = re.findall(r'<input type="checkbox" id="(\w+)"[^>]*? checked', answer.text)
+            assert set(boxes) == ticked, "what was agreed to stays so"
         assert await store.listed() == []
 
     house.run(work)

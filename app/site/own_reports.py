@@ -122,7 +122,7 @@ async def _save(settings: Any, report: Submission, receipt: str, typed: dict[str
                 settings,
                 form,
                 typed,
-                notice="Another report says exactly this already.",
+                notice="Another report that says exactly this is published already.",
                 receipt=receipt,
                 action="/submissions",
             ),

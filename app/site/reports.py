@@ -184,7 +184,7 @@ async def _keep(
             "submissions/received.html",
             settings=settings,
             path="/submit",
-            title="Report received",
+            title="Report received" if kept else "Already published",
             kept=kept,
             form=found,
             description="",

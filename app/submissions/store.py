@@ -1,7 +1,6 @@
 """Reports in the database: sending, finding by receipt, correcting, ending, erasing. No HTTP, no HTML."""
 
 import asyncio
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from app.core.version_keys import QUEUE_KEY, gpu_key, provider_key
 from app.pricing.offers.offer import COMMUNITY
 from app.storage import scopes
 from app.storage.engine import execute, fetch, fetch_column, fetch_one, fetch_value, transaction
-from app.submissions import erasure_journal, ledger_store, transitions, version_store
+from app.submissions import alike_store, erasure_journal, ledger_store, transitions, version_store
 from app.submissions.forms import CONTACT, FORMS, Values
 from app.submissions.receipts import hash_of, new_id, new_receipt
 from app.submissions.soundness import is_sound
@@ -110,26 +109,20 @@ def _without_contact(values: Values) -> Values:
     return {name: value for name, value in values.items() if name != CONTACT.name}
 
 
-def fingerprint(kind: str, values: Values) -> str:
-    """A hash that is the same for identical reports."""
-    body = _without_contact(values)
-    return hashlib.sha256(json.dumps([kind, body], sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
 async def send(kind: str, values: Values, policy: str, consent: str) -> tuple[str, str] | None:
-    """Store a report; (id, receipt), or None if an identical report is already stored. Raises :class:`FullError`."""
+    """Store a report; (id, receipt), or None if an identical report is published. Raises :class:`FullError`."""
     receipt, one, contact = new_receipt(), new_id(), values.get(CONTACT.name, "")
-    body = _without_contact(values)
+    body = json.dumps(_without_contact(values), ensure_ascii=False)
     async with transaction(QUEUE_KEY, scope=scopes.REPORTS):
-        if await fetch_column("SELECT 1 FROM submission WHERE fingerprint = {}", fingerprint(kind, values)):
+        if await alike_store.published_alike(one, kind, body):
             return None
         if await fetch_value("SELECT count(*) FROM submission WHERE state = 'waiting'") >= MOST_WAITING:
             raise FullError
         await execute(
             "INSERT INTO submission (id, kind, day, receipt_hash, state, body, fingerprint, policy, consent) "
             "VALUES ({}, {}, {}, {}, 'waiting', {}, {}, {}, {})",
-            one, kind, f"{clock.now():%Y-%m-%d}", hash_of(receipt), json.dumps(body, ensure_ascii=False),
-            fingerprint(kind, values), policy, consent,
+            one, kind, f"{clock.now():%Y-%m-%d}", hash_of(receipt), body, alike_store.fingerprint(one, kind, body),
+            policy, consent,
         )  # fmt: skip
         if contact:
             await _keep_contact(one, contact)
@@ -208,18 +201,17 @@ async def has_contact(one: str) -> bool:
 
 
 async def correct(report: Submission, values: Values) -> bool:
-    """Replace a report's values; it waits for moderation again. False if another report already has the same values.
+    """Replace a report's values; it waits for moderation again. False if another one with these values is published.
     Raises :class:`ConflictError` if the report may not be corrected."""
-    body = _without_contact(values)
+    body = json.dumps(_without_contact(values), ensure_ascii=False)
     async with transaction(QUEUE_KEY, *report.keys, scope=scopes.REPORTS):
-        mark = fingerprint(report.kind, values)
-        if await fetch_column("SELECT 1 FROM submission WHERE fingerprint = {} AND id <> {}", mark, report.id):
+        if await alike_store.published_alike(report.id, report.kind, body):
             return False
         state = await _moved(report.id, "correct")
         await ledger_store.forget(report.id)
         await execute("UPDATE submission SET body = {}, fingerprint = {}, state = {}, ended_on = NULL, reason = '' "
                       "WHERE id = {}",
-                      json.dumps(body, ensure_ascii=False), mark, state, report.id)  # fmt: skip
+                      body, alike_store.fingerprint(report.id, report.kind, body), state, report.id)  # fmt: skip
         await version_store.raise_version(report.id)
         await _forget_contact(report.id)
         if values.get(CONTACT.name):
@@ -272,6 +264,9 @@ async def decide(report: Submission, action: str, reason: str, version: int | No
         state = await _moved(report.id, action)
         if action == "approve" and not report.sound:
             raise ConflictError(f"What is stored of {report.id} can't be read; it can only be erased.")
+        body = json.dumps(report.values, ensure_ascii=False)
+        if action == "approve" and (twin := await alike_store.published_alike(report.id, report.kind, body)):
+            raise ConflictError(f"{report.id} says exactly what {twin} says, which is published; reject it")
         now, seen = await version_store.version_of(report.id)
         looked = version or (seen or 1 if action == "approve" else report.version)
         if not looked == report.version == now:

@@ -7,8 +7,8 @@ from app.storage.engine import ENGINE
 
 
 class SubmissionRow(Table, db=ENGINE, tablename="submission"):
-    """A report: its values as JSON and the text of the consent; its receipt, as a hash only; and a fingerprint of the
-    values."""
+    """A report: its values as JSON and the text of the consent; its receipt, as a hash only; and a fingerprint,
+    another for each report."""
 
     id = Varchar(length=16, primary_key=True)
     kind = Varchar(length=12)

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from app.catalog.facts import gpus
 from app.cli import submissions
 from app.core import clock
-from app.core.errors import InferenceBenchError
+from app.core.errors import ConflictError, InferenceBenchError
 from app.core.settings import load
 from app.pricing.history import record
 from app.pricing.refresh.refresh_source import refresh
@@ -159,9 +159,6 @@ def test_what_people_send_is_what_is_kept_and_nothing_else(house: Inside, kind: 
 def test_the_receipt_is_shown_once_and_only_its_hash_is_kept(house: Inside) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         number, receipt = await send(client, "price", PRICE)
-        again = await client.post("/submit/price", data=agreed(client, PRICE))
-        assert "Already received" in again.text
-        assert "ib-" not in again.text
         shown = await client.post("/submissions", data={"receipt": f"  {receipt.upper().replace('-', ' ')} "})
         assert f"Report {number}" in shown.text
         assert "awaiting review" in shown.text
@@ -467,9 +464,10 @@ def test_the_same_text_typed_on_another_keyboard_is_the_same_text(house: Inside)
     )
 
     async def work(client: httpx.AsyncClient) -> None:
-        await send(client, "experience", {**EXPERIENCE, "text": apart})
+        number, _ = await send(client, "experience", {**EXPERIENCE, "text": apart})
+        await submissions._decide(house.settings, [number], "approve", "")
         again = await client.post("/submit/experience", data=agreed(client, {**EXPERIENCE, "text": composed}))
-        assert "already received" in again.text.casefold()
+        assert "Already published" in again.text
         assert [report.values["text"] for report in await store.listed()] == [composed]
 
     house.run(work)
@@ -604,6 +602,30 @@ def test_figures_of_benchmarks_are_no_card_numbers() -> None:
                  "took 1234567890123456789012 ns", "id 123-45-67890", "v4.111111111111111", "2026-11-20 12:30:45",
                  "+49 30 123456", "000-12-3456", "8.4532167890123, 9.3321456789012"):  # fmt: skip
         refuse_numbers_of_people(fine)
+
+
+def test_only_what_is_published_is_said_to_be_there_already(house: Inside) -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        async def said(receipt: str = "", do: str = "") -> str:
+            if do:
+                await client.post("/submissions", data={"receipt": receipt, "do": do})
+            answer = await client.post("/submit/price", data=agreed(client, PRICE))
+            return " ".join(re.findall(r"<h1>([^<]+)</h1>", answer.text))
+
+        number, receipt = await send(client, "price", PRICE)
+        assert await said() == "Thank you", "nobody learns of what waits"
+        await submissions._decide(house.settings, [number], "reject", "no such price")
+        assert await said() == "Thank you"
+        assert await said(receipt, "withdraw") == "Thank you", "who took it back may send it again"
+        numbers = [row.id for row in await store.listed("waiting")]
+        assert len(numbers) == 3
+        await submissions._decide(house.settings, numbers[:1], "approve", "")
+        assert await said() == "Already published"
+        with pytest.raises(ConflictError, match="which is published"):
+            await submissions._decide(house.settings, numbers[1:2], "approve", "")
+        assert len(await store.published("price")) == 1, "one report never counts as two that agree"
+
+    house.run(work)
 
 
 def test_odd_values_are_asked_about_and_can_be_confirmed(house: Inside) -> None:

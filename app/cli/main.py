@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import app as software
 from app.core import data_folder
 from app.core.errors import InferenceBenchError
+from app.core.plain_text import visible
 from app.core.settings import load
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bound.arguments["settings"] = load()
         return _despite_damage(command, bound)
     except InferenceBenchError as error:
-        print(f"inferencebench: {error}", file=sys.stderr)
+        print(f"inferencebench: {visible(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -30,12 +30,16 @@ def one_of(choices: Sequence[str], text: str = "", *, optional: bool = False) ->
     return Parameter(validator=check, help=f"{text + '; ' if text else ''}one of {', '.join(choices)}")
 
 
-def whole() -> Parameter:
-    """A parameter that takes a whole number in decimal digits; nothing is rounded."""
+def whole(least: int | None = None, most: int | None = None) -> Parameter:
+    """A parameter that takes a whole number in decimal digits, from ``least`` to ``most``; nothing is rounded."""
 
     def convert(_: Any, tokens: Sequence[Token]) -> int:
         if not _WHOLE.fullmatch(tokens[0].value):
             raise ValueError(f"{tokens[0].value!r} is no whole number; for example 60.")
-        return int(tokens[0].value)
+        found = int(tokens[0].value)
+        if (least is not None and found < least) or (most is not None and found > most):
+            upper = "on" if most is None else f"to {most:,}"
+            raise ValueError(f"{found} is out of range; use a whole number from {least} {upper}.")
+        return found
 
     return Parameter(converter=convert)

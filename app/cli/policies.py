@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from app.cli import new_file
 from app.cli.options import group
 from app.core import clock
 from app.core.settings import Settings
@@ -52,7 +53,10 @@ def new(policy: Annotated[str, Parameter(help=f"one of {', '.join(POLICIES)}")],
     path = settings.policies_dir / policy / f"{name}.md"
     if path.exists():
         raise DocumentError(f"{path} is there already; edit it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DocumentError(f"{path.parent} can't be made: {(error.strerror or str(error)).lower()}") from None
+    new_file.write(path, text.encode())
     print(f"{path}: announced today, effective {name}; say what changes and write it")
     return 0

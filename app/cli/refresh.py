@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from app.core import logs
 from app.core.errors import SettingError
+from app.core.plain_text import visible
 from app.core.settings import Settings
 from app.models.hub import refresh as models
 from app.pricing.sources import EVERY
@@ -83,10 +84,10 @@ async def _all(settings: Settings, names: list[str], accept: Sequence[str]) -> l
     console.print(_table(outcomes))
     for outcome in outcomes:
         if outcome.note:
-            console.print(f"{outcome.source}: {outcome.note}", highlight=False, markup=False)
+            console.print(visible(f"{outcome.source}: {outcome.note}"), highlight=False, markup=False)
     keys = set().union(*(outcome.keys for outcome in outcomes))
     if fault := await cdn_purge.purge(settings, keys):
-        console.print(f"the edge could not be told: {fault}", markup=False)
+        console.print(visible(f"the edge could not be told: {fault}"), markup=False)
     return outcomes
 
 

@@ -9,6 +9,7 @@ from app.cli.options import group, whole
 from app.core import clock
 from app.core.errors import InferenceBenchError
 from app.core.number_format import percent
+from app.core.plain_text import visible
 from app.core.settings import Settings
 from app.core.units import DAY_S, HOUR_S
 from app.privacy.retention import canary as canaries
@@ -78,20 +79,18 @@ def run(*, now: str = "", dry_run: bool = False, settings: Settings) -> int:
 
 
 @app.command
-def canary(*, wait: Annotated[int, whole()] = 0, settings: Settings) -> int:
+def canary(*, wait: Annotated[int, whole(1, HOUR_S)] = canaries.LEAST_WAIT_S, settings: Settings) -> int:
     """Plant artificial rows of every kind shortly before their limit, wait for it, and check that they are gone.
 
     The exit status is 1 if one is still there one second past its limit.
 
     Args:
-        wait: seconds until the limit, from 1 to 3600; 65 if not given
+        wait: seconds until the limit, from 1 to 3600
     """
     from rich.progress import track
 
-    if wait and not 1 <= wait <= HOUR_S:
-        raise InferenceBenchError("--wait is a number of seconds from 1 to 3600; for example --wait 65")
     open_database(settings)
-    one = engine.run(canaries.plant(settings, wait or canaries.LEAST_WAIT_S))
+    one = engine.run(canaries.plant(settings, wait))
     print(
         f"planted {sum(one.rows.values())} artificial rows of {len(one.rows)} kinds; the last limit is at "
         f"{_moment(one.due_at)}"
@@ -109,7 +108,7 @@ def canary(*, wait: Annotated[int, whole()] = 0, settings: Settings) -> int:
 
 
 def abuse(
-    *, since: str = "", until: str = "", address: str = "", top: Annotated[int, whole()] = 10, settings: Settings
+    *, since: str = "", until: str = "", address: str = "", top: Annotated[int, whole(1)] = 10, settings: Settings
 ) -> int:
     """Print the busiest addresses and those whose requests failed in bursts, or every row of one address.
 
@@ -142,10 +141,11 @@ async def _of_address(asked: "nodes.Asked") -> None:
     rows = [access_log_reader.LogRow(**row) async for part in asked.parts() for row in part]
     for row in sorted(rows, key=attrgetter("at")):
         took = "" if row.ms is None else f"{row.ms:.1f} ms"
-        print(
+        line = (
             f"{_moment(row.at)}  {row.status}  {row.method} {row.path if row.path != '-' else row.route} "
             f" {row.browser}, {row.system}  {row.referrer}  {took}"
         )
+        print(visible(line))
     print(f"{len(rows):,} rows")
 
 
@@ -159,7 +159,7 @@ async def _of_all(asked: "nodes.Asked", top: int) -> None:
     for address, count in tally.asked.most_common(top):
         route, most = tally.routes[address].most_common(1)[0]
         share = percent(tally.failed[address] / count)
-        print(f"  {count:>9,}  {address}  {share} failed, most of all {route} ({most:,})")
+        print(visible(f"  {count:>9,}  {address}  {share} failed, most of all {route} ({most:,})"))
     worst = tally.bursts(top)
     if worst:
         print("bursts of failed requests, a minute each:")

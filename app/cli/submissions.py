@@ -1,21 +1,23 @@
 """``inferencebench submissions``: the queue, a report next to what is known, decisions in batches."""
 
 import csv
+import io
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from app.benchmarks.predict import added
 from app.benchmarks.rows import COLUMNS
+from app.cli import new_file
 from app.cli.database import open_database
 from app.cli.options import group, one_of
 from app.core import csv_text, money
 from app.core.errors import InferenceBenchError
 from app.core.number_format import percent
+from app.core.plain_text import visible
 from app.core.settings import Settings
 from app.pricing.offers.market_store import offers_like
 from app.storage import engine
@@ -49,7 +51,7 @@ def listing(
             report.day,
             report.kind,
             STATES[report.state] + (", frozen" if report.restricted else ""),
-            _line(report),
+            visible(_line(report)),
         )
     if found:
         Console(markup=False).print(table)
@@ -96,10 +98,10 @@ async def _show(number: str) -> int:
         return 0
     for field in FORMS[report.kind].fields:
         if field.name in report.values:
-            print(f"  {field.label}: {report.values[field.name]}")
+            print(visible(f"  {field.label}: {report.values[field.name]}"))
     print(f"  E-mail for questions: {'given' if report.contact else 'none'}")
     for line in await _beside(report):
-        print(line)
+        print(visible(line))
     return 0
 
 
@@ -220,13 +222,15 @@ def benchmarks(output: str, /, *, settings: Settings) -> int:
     """Write the approved benchmarks in the columns of the measured rows, for make calibrate COMMUNITY=FILE.csv.
 
     Args:
-        output: the CSV file to write
+        output: the new CSV file to write
     """
+    path = new_file.check(output)
     open_database(settings)
     rows = [publish.as_row(report) for report in engine.run(store.published("benchmark"))]
-    with Path(output).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: csv_text.cell(value) for name, value in row.items()} for row in rows)
+    file = io.StringIO(newline="")
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: csv_text.cell(value) for name, value in row.items()} for row in rows)
+    new_file.write(path, file.getvalue().encode())
     print(f"{len(rows)} rows", file=sys.stderr)
     return 0

@@ -42,6 +42,11 @@ def backup(settings: Settings, target: Path) -> int:
         raise BackupError(
             f"{target} exists already; name a new file, for example {target.stem}-{clock.now():%Y%m%d}.tar"
         )
+    if target.resolve().is_relative_to(settings.data_dir.resolve()):
+        raise BackupError(
+            f"{target} lies in the data folder {settings.data_dir}: what loses the one loses the other; name a file "
+            "elsewhere"
+        )
     if not settings.database_url and not settings.database_path.exists():
         raise BackupError(
             f"there is nothing to back up in {settings.data_dir}; INFERENCEBENCH_DATA_DIR names the folder"

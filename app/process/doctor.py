@@ -4,9 +4,12 @@ import asyncio
 import importlib.util
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from app.core.errors import DatabaseError
+from app.core.plain_text import visible
 from app.core.retention import LOG_COPY_DAYS
 from app.core.setting_readers import is_loopback
 from app.core.settings import PREFIX, Settings
@@ -27,7 +30,7 @@ def run(settings: Settings) -> int:
     for kind, text in findings:
         style = {"ok": "green", "note": "yellow", "fault": "bold red"}[kind]
         console.print(f"[{style}]{kind:>5}[/]  ", end="")
-        console.print(text, markup=False)
+        console.print(visible(text), markup=False)
     return 1 if any(kind == "fault" for kind, _ in findings) else 0
 
 
@@ -168,10 +171,26 @@ def _sources(settings: Settings) -> Iterator[Finding]:
         yield "note", f"not configured, for want of {PREFIX}SOURCE_{{NAME}}_KEY: {', '.join(missing)}"
 
 
+def _folder_to_come(folder: Path) -> Iterator[Finding]:
+    """Whether the first start can make the data folder, tried out where it would begin."""
+    above = next((path for path in folder.absolute().parents if path.exists()), Path("/"))
+    try:
+        with tempfile.TemporaryDirectory(dir=above):
+            pass
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        yield (
+            "fault",
+            f"the data folder {folder} can't be made in {above} ({why}); set {PREFIX}DATA_DIR",
+        )
+    else:
+        yield "note", f"the data folder {folder} does not exist yet; the first start makes it"
+
+
 def _folder(settings: Settings) -> Iterator[Finding]:
     folder = settings.data_dir
     if not folder.exists():
-        yield "note", f"the data folder {folder} does not exist yet; the first start makes it"
+        yield from _folder_to_come(folder)
     elif not os.access(folder, os.W_OK):
         yield "fault", f"the data folder {folder} can't be written; give it to this user or set {PREFIX}DATA_DIR"
     else:

@@ -72,14 +72,7 @@ def record(
         received: the date or instant it arrived; now if not given
         text: a file with its text
     """
-    received_at = instant(received, "received") if received else clock.timestamp()
-    if received_at > clock.timestamp():
-        raise InferenceBenchError(f"--received {received!r} lies in the future")
-    if address and not identifiers.address(address):
-        raise InferenceBenchError(f"--address {address[:60]!r} is no address; for example person@example.org")
-    way = " ".join(way.split())[:80]
-    if not way:
-        raise InferenceBenchError("--way says how the request arrived; for example --way 'letter of 2026-11-20'")
+    received_at, way = _arrival(received, address, way)
     words = _text(text)
     open_database(settings)
 
@@ -105,6 +98,19 @@ def record(
     case = engine.run(cases.known(reference))
     print(f"{reference}: {case.kind} ({case.law}), due {templates.day(case.deadline_at)}")
     return 0
+
+
+def _arrival(received: str, address: str, way: str) -> tuple[int, str]:
+    """When a request arrived (seconds), and how, from the options of ``record``, which are checked."""
+    received_at = instant(received, "received") if received else clock.timestamp()
+    if received_at > clock.timestamp():
+        raise InferenceBenchError(f"--received {received!r} lies in the future")
+    if address and not identifiers.address(address):
+        raise InferenceBenchError(f"--address {address[:60]!r} is no address; for example person@example.org")
+    way = " ".join(way.split())[:80]
+    if not way:
+        raise InferenceBenchError("--way says how the request arrived; for example --way 'letter of 2026-11-20'")
+    return received_at, way
 
 
 def _text(path: str) -> str:

@@ -12,6 +12,7 @@ from app.pricing.offers.disagreements import disagreements
 from app.pricing.offers.tables import OfferRow
 from app.pricing.refresh import source_status
 from app.pricing.refresh.store import set_aside_of
+from app.pricing.search.search_words import understand
 from app.pricing.snapshot import files
 from app.site.offer_groups import first_of
 from app.site.price_survival import claims
@@ -24,6 +25,8 @@ from app.web.front import public
 
 SEGMENTS = {"data-centre": "Data centre", "workstation": "Workstation", "gaming": "Gaming"}
 SHOWN_OFFERS = 50
+MOST_MEANT = 8
+"""The most suggestions for a name that several things have."""
 """Offers shown on the page of a GPU or provider; the price table has the rest."""
 SHOWN_DIFFERING = 25
 
@@ -107,12 +110,17 @@ def _reach(provider: str) -> str:
 
 
 def known_thing(slug: str, things: dict[str, Any], what: str, page: str) -> Any:
-    """The thing with that slug; another spelling of the case is redirected, a near miss gets suggestions."""
+    """The thing with that slug. In another case, or by a name that the search knows it by, it is redirected; a name of
+    several things, or a near miss, gets suggestions."""
     if slug in things:
         return things[slug]
     folded = slug.casefold()[:80]
     if folded in things:
         raise MovedError(f"{page}/{folded}")
-    close = difflib.get_close_matches(folded, list(things), n=4, cutoff=0.4)
+    said = understand(folded.replace("-", " "))
+    meant = () if said.rest else said.gpu if what == "GPU" else said.provider
+    if len(meant) == 1:
+        raise MovedError(f"{page}/{meant[0]}")
+    close = meant[:MOST_MEANT] or difflib.get_close_matches(folded, list(things), n=4, cutoff=0.4)
     links = tuple((things[name].name, f"{page}/{name}") for name in close)
     raise NotFoundError(f"There is no {what} called {slug[:60]!r}.", (*links, (f"All {what}s", page)))

@@ -27,6 +27,8 @@ from app.web.front import public
 
 SHOWN_OFFERS = 20
 SHOWN_MODELS = 20
+MOST_NAMED = 10
+"""The most GPUs that are named one by one where the page says what it understood."""
 _LEAST = 2
 """The fewest letters and digits that are searched for among models; a single one is in almost every name."""
 _HOW_LIKE = 0.75
@@ -80,17 +82,20 @@ async def search(ask: Ask) -> Answer:
     understood, query = found.understood, found.understood.query
     reported = model_query.select(rows, model_query.ModelQuery(q=report_values(text)[1])) if text else []
     total = await store.count(query) if query.has_filters else 0
+    todo = errands(text, **({"model": reported[0]["model"]} if len(reported) == 1 else {})) or _begin(text, found)
+    leads = bool(total or found.models or found.relative or query.gpu or query.provider or todo)
     body = render(
         "site/search.html", settings=ask.settings, path="/search", now=ask.now, text=text, understood=understood,
-        todo=errands(text, **({"model": reported[0]["model"]} if len(reported) == 1 else {})) or _begin(text, found),
-        models=found.models[:SHOWN_MODELS], models_total=len(found.models), relative=found.relative,
-        models_address=model_query.ModelQuery(q=understood.rest).address(),
+        todo=todo, models=found.models[:SHOWN_MODELS], models_total=len(found.models), relative=found.relative,
+        models_address=model_query.ModelQuery(q=understood.rest or text).address(),
         words=describe, missed="" if asked.is_named else asked.understood.rest, guess=guess,
         untracked=[] if asked.is_named or found is not asked else _CARD.findall(asked.understood.rest),
         named=[gpus()[slug] for slug in query.gpu],
         replaced=found is not asked,
         whose=[providers()[slug] for slug in query.provider], counts=await store.counts_by("provider"),
-        total=total, tries=await _tries(rows), title=f"Search: {text}" if text else "Search",
+        only_gpus=bool(query.gpu) and not query.with_(gpu=()).has_filters,
+        total=total, leads=leads, tries=[] if leads else await _tries(rows),
+        title=f"Search: {text}" if text else "Search",
         description="GPUs, models and providers by words.", **await _prices(query, total, ask.now),
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
@@ -109,8 +114,10 @@ async def read(text: str) -> Understood:
     found = parse([("q", text)] if text else [])
     stated = _says_enough(found.q) and await store.count(found) > 0
     query = found if stated else found.with_(q="")
-    names = tuple(chip_label(name, value) for name, value in query.pairs() if name in FILTERS)
-    return Understood(query, names, found.q, stated)
+    said = [chip_label(name, value) for name, value in query.pairs() if name in FILTERS]
+    cards = len(query.gpu) if len(query.gpu) > MOST_NAMED else 0
+    names = [*said[: MOST_NAMED - 1], f"{cards - MOST_NAMED + 1} more GPUs", *said[cards:]] if cards else said
+    return Understood(query, tuple(names), found.q, stated)
 
 
 def _says_enough(words: str) -> bool:

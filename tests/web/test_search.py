@@ -70,3 +70,22 @@ def test_a_house_that_rents_and_makes_models_is_found_as_both(http: httpx.Client
     text = main_of(http, "google")
     assert "Google Cloud : " in text
     assert "gemma" in text
+
+
+@pytest.mark.parametrize(
+    ("asked", "leads"),
+    [("/gpus/h100-sxm", "/gpus/h100-sxm-80gb"), ("/gpus/RTX-4090", "/gpus/rtx-4090-24gb"),
+     ("/gpus/4090", "/gpus/rtx-4090-24gb"),
+     ("/providers/google", "/providers/gcp"), ("/providers/Amazon", "/providers/aws")],
+)  # fmt: skip
+def test_a_name_that_the_search_knows_leads_to_the_page(http: httpx.Client, asked: str, leads: str) -> None:
+    answer = http.get(asked)
+    assert (answer.status_code, answer.headers.get("location")) == (308, leads)
+
+
+def test_a_name_of_several_gpus_offers_them(http: httpx.Client) -> None:
+    answer = http.get("/gpus/h100")
+    assert answer.status_code == 404
+    assert {"/gpus/h100-sxm-80gb", "/gpus/h100-pcie-80gb", "/gpus/h100-nvl-94gb"} <= set(
+        re.findall(r'href="(/gpus/[^"]+)"', answer.text)
+    )

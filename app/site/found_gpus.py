@@ -36,7 +36,7 @@ async def board_of(query: PriceQuery, now: int) -> GpuBoard:
         best = await best_prices.best_by_gpu(now) if named else {}
         strips = strips_of(named, best_prices.prices_by_gpu(rows))
         return GpuBoard(named, _TIERS, best, await store.counts_by("gpu"), strips)
-    tiers = query.tier or _TIERS
+    tiers = query.tier if 0 < len(query.tier) <= len(_TIERS) else _TIERS  # a row has room for two prices
     found = await store.rows_between(query, 0, MOST_OFFERS, now) if named else []
     rows = [row for row in found if row["source"] != COMMUNITY and row["tier"] in tiers]
     best = _best(rows, now)

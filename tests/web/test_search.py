@@ -46,6 +46,10 @@ def test_the_table_of_gpus_holds_what_was_understood(http: httpx.Client) -> None
     assert first, spot
     assert float(first[1]) == pytest.approx(cheapest, abs=0.005)
     assert "On demand" not in spot
+    page = (
+        http.get("/search", params={"q": "h100 spot"}).text.partition('class="line best"')[2].partition("</table>")[0]
+    )
+    assert set(re.findall(r'<td class="n p m"([^>]*)>', page)) == {' data-tier="spot"'}, "a phone has no headings"
 
 
 @pytest.mark.parametrize("words", ["h20", "h800", "l20", "mi308x", "b100"])

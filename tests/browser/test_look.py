@@ -170,6 +170,27 @@ def test_a_change_shows_what_the_price_was_on_a_phone_too(view: Page) -> None:
         expect(cell).to_be_visible()
 
 
+def test_a_measurement_on_a_phone_has_its_tokens_and_a_throughput_is_no_tpot(view: Page) -> None:
+    view.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    view.goto("/benchmarks?engine=trtllm")
+    label = "(cell) => getComputedStyle(cell, '::before').content"
+    throughputs = view.locator(".bench td.o1", has_text="tok/s")
+    assert throughputs.count() > 0
+    assert {cell.evaluate(label) for cell in throughputs.all()} == {"none"}
+    times = view.locator(".bench td.o1", has_text="ms")
+    assert {cell.evaluate(label) for cell in times.all()} == {'"TPOT "'}
+    for cell in view.locator(".bench tbody tr").first.locator("td:not(:empty)").all():
+        expect(cell).to_be_visible()
+
+
+def test_prices_on_a_phone_are_not_broken_into_two_lines(view: Page) -> None:
+    view.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    view.goto("/gpus")
+    lines = """(cells) => cells.filter((cell) => { const words = document.createRange();
+        words.selectNodeContents(cell); return words.getBoundingClientRect().height > 30; }).map((cell) => cell.innerText)"""
+    assert view.eval_on_selector_all(".gpus tbody td:is(:nth-child(8), :nth-child(9))", lines) == []
+
+
 def test_a_strip_is_told_in_words_too(view: Page) -> None:
     view.goto("/gpus/h100-sxm-80gb")
     words = r"\d+ on demand from \$[\d.]+ to \$[\d.]+, median .*; \d+ spot from"

@@ -29,6 +29,8 @@ MOST_MEANT = 8
 """The most suggestions for a name that several things have."""
 """Offers shown on the page of a GPU or provider; the price table has the rest."""
 SHOWN_DIFFERING = 25
+SHOWN_ASIDE = 100
+"""Rejected rows on the page of a provider."""
 
 
 @public("/gpus", shows=(OFFERS_KEY,))
@@ -71,12 +73,14 @@ async def provider_page(ask: Ask) -> Answer:
     names = dict.fromkeys((*authorities, *sorted({row["source"] for row in offers})))
     reported = await experiences(provider.slug)
     note = await survival_note(ask.now)
-    aside = await set_aside_of({provider.slug, *(spelling.casefold() for spelling in provider.spellings)})
+    spellings = {provider.slug, *(spelling.casefold() for spelling in provider.spellings)}
+    aside = await set_aside_of(spellings, SHOWN_ASIDE + 1)
     body = render(
         "providers/page.html", settings=ask.settings, path="/providers", canonical=f"/providers/{provider.slug}",
         now=ask.now, provider=provider, aside=aside, survival=note, **first_of(offers, ask.now, SHOWN_OFFERS),
         reported=reported, topics=dict(TOPICS), sources=await source_status.of_sources(names, ask.settings),
         differing=await disagreements(ask.now, provider.slug), shown_differing=SHOWN_DIFFERING,
+        shown_aside=SHOWN_ASIDE,
         reach=_reach(provider.slug), lasting=claims(provider.slug, note.curves),
         preview=f"/previews/providers/{provider.slug}.png", title=f"{provider.name} GPU prices",
         description=f"{len(offers)} GPU offers of {provider.name}, with source, date and what the price includes.",

@@ -117,6 +117,15 @@ def test_one_of_a_unit_is_said_in_the_singular(kind: str, name: str, value: str,
     assert export._shown(field, value, Known({}, {}, {})) == said
 
 
+@pytest.mark.parametrize(
+    ("provider", "heading"), [("gcp", "The first 100 rejected rows"), ("lambda", "15 rejected rows")]
+)
+def test_a_list_that_is_cut_off_does_not_say_that_it_is_whole(http: httpx.Client, provider: str, heading: str) -> None:
+    part = http.get(f"/providers/{provider}").text.partition('<h2 id="aside">')[2].partition("</section>")[0]
+    assert part.startswith(heading)
+    assert part.count("<li>") == int(re.findall(r"\d+", heading)[0])
+
+
 def test_forms_and_architectures_are_told_in_the_fields_terms() -> None:
     labels = " ".join(field.label for form in FORMS.values() for field in form.fields)
     for term in ("Tensor parallel size (TP)", "Pipeline parallel size (PP)", "TTFT", "TPOT", "Concurrency"):

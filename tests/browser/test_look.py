@@ -187,7 +187,8 @@ def test_prices_on_a_phone_are_not_broken_into_two_lines(view: Page) -> None:
     view.set_viewport_size(PHONE)  # type: ignore[arg-type]
     view.goto("/gpus")
     lines = """(cells) => cells.filter((cell) => { const words = document.createRange();
-        words.selectNodeContents(cell); return words.getBoundingClientRect().height > 30; }).map((cell) => cell.innerText)"""
+        words.selectNodeContents(cell); return words.getBoundingClientRect().height > 30; })
+        .map((cell) => cell.innerText)"""
     assert view.eval_on_selector_all(".gpus tbody td:is(:nth-child(8), :nth-child(9))", lines) == []
 
 

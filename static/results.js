@@ -107,7 +107,7 @@ export const results = (E, P, sheet) => {
       ...timed("TPOT", row.seen.tpot, wide(row).tpot, n.tpot / 1e3, 2),
       cell("Rests on", "basis", RESTS_ON[row.basis.rests_on]),
       cell("Price from", "from", whose(offer), ...(unstated(row) ? ["; machine size not stated"] : []),
-        ...(offer.seen ? [`, ${day(offer.seen, false)} `,
+        ...(offer.seen ? [`, ${day(offer.seen, false).replace(" ", "\u00a0")}\u00a0`,
         ...(offer.stale ? [html("abbr", { class: "old", title: "stale" }, "○")] : [])] : [])));
   };
 

@@ -119,6 +119,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("METRICS_HOST", "127.0.0.1", readers.host, "10.0.0.5", "Address the metrics are served on."),
 )  # fmt: skip
 
+LONGEST_SHOWN = 200
+"""The most characters that are repeated of a wrong value."""
 _SOURCE = re.compile(rf"{PREFIX}SOURCE_([A-Z0-9_]+)_(KEY|URL)")
 
 
@@ -149,10 +151,12 @@ def _default_base_url(host: str, port: int) -> str:
 
 def _read(setting: Setting, text: str) -> Any:
     try:
+        if not text.isprintable() and not setting.name.endswith("_DIR"):  # a folder may be called anything
+            raise ValueError("holds a character that can't be printed")
         return setting.read(text)
     except ValueError as error:
         raise SettingError(
-            f"{setting.variable}: {readers.without_secret(text)!r} {error}; "
+            f"{setting.variable}: {readers.without_secret(text)[:LONGEST_SHOWN]!a} {error}; "
             f"for example {setting.variable}={setting.example}"
         ) from None
 

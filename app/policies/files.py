@@ -20,7 +20,7 @@ def read_versions(folder: Path) -> tuple[tuple[Version, ...], tuple[str, ...]]:
     versions, faults = [], []
     for path in sorted(folder.glob("*/*.md")):
         try:
-            versions.append(parse(path.parent.name, path.stem, path.read_text(encoding="utf-8")))
+            versions.append(parse(path.parent.name, path.stem, path.read_text(encoding="utf-8-sig")))
         except DocumentError as error:
             faults.append(str(error))
         except UnicodeDecodeError:

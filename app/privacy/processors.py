@@ -43,7 +43,7 @@ def processor_faults(settings: Settings) -> list[str]:
 
 
 def _is_said(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
 @lru_cache(maxsize=4)

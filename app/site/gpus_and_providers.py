@@ -1,6 +1,7 @@
 """The lists of GPUs and providers, and the page of each provider."""
 
 import difflib
+import re
 from typing import Any
 
 from app.catalog.facts import Provider, gpus, providers
@@ -123,7 +124,8 @@ def known_thing(slug: str, things: dict[str, Any], what: str, page: str) -> Any:
         raise MovedError(f"{page}/{folded}")
     said = understand(folded.replace("-", " "))
     meant = () if said.rest else said.gpu if what == "GPU" else said.provider
-    if len(meant) == 1:
+    sizes = re.findall(r"\d+gb", folded)  # a card of another size is another card
+    if len(meant) == 1 and all(size in meant[0] for size in sizes):
         raise MovedError(f"{page}/{meant[0]}")
     close = meant[:MOST_MEANT] or difflib.get_close_matches(folded, list(things), n=4, cutoff=0.4)
     links = tuple((things[name].name, f"{page}/{name}") for name in close)

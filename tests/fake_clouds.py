@@ -76,20 +76,7 @@ class Clouds:
                     self.command, parts.path, parse_qs(parts.query), dict(self.headers.items()), self.rfile.read(length)
                 )
                 outer.asked.append(asked)
-                answer = outer.answers.get(parts.path)
-                if answer is None:
-                    answer = next(
-                        (
-                            value
-                            for path, value in outer.answers.items()
-                            if path.endswith("*") and parts.path.startswith(path[:-1])
-                        ),
-                        None,
-                    )
-                if answer is None:
-                    answer = as_json({"message": "not found"}, 404)
-                reply = answer(asked) if callable(answer) else answer if isinstance(answer, Reply) else as_json(answer)
-                self._send(reply)
+                self._send(outer.reply_to(asked))
 
             def _send(self, reply: Reply) -> None:
                 try:
@@ -127,6 +114,22 @@ class Clouds:
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def reply_to(self, asked: Asked) -> Reply:
+        """The answer of the exact path, else of the first that ends in ``*`` and begins as it does, else 404."""
+        answer = self.answers.get(asked.path)
+        if answer is None:
+            answer = next(
+                (
+                    value
+                    for path, value in self.answers.items()
+                    if path.endswith("*") and asked.path.startswith(path[:-1])
+                ),
+                as_json({"message": "not found"}, 404),
+            )
+        if callable(answer):
+            answer = answer(asked)
+        return answer if isinstance(answer, Reply) else as_json(answer)
 
     def close(self) -> None:
         self._server.shutdown()

@@ -215,28 +215,39 @@ def test_the_compose_file_asks_an_engine_for_the_same(promise: str) -> None:
     assert all(place.startswith("/tmp:") for place in service["tmpfs"])
 
 
+WATCH = """
+import os, sys
+CHANGES = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.truncate", "os.utime", "os.chmod")
+
+
+def watch(event, arguments):
+    if event == "open" and not isinstance(arguments[0], int):
+        mode, flags = arguments[1] or "", arguments[2] or 0
+        if set(str(mode)) & set("wax+") or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            tell(arguments[0])
+    elif event in CHANGES or (event == "sqlite3.connect" and "mode=ro" not in str(arguments[0])):
+        tell(arguments[0])
+
+
+def tell(path):
+    line = os.fsdecode(path) + "\\n"
+    if not line.startswith(RECORD):
+        os.write(FILE, line.encode())
+
+
+FILE = os.open(RECORD, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+sys.addaudithook(watch)
+"""
+"""Run at the start of each process: an audit hook that notes every file opened for writing or changed."""
+
+
 @pytest.mark.parametrize("promise", ["P-10c"])
 def test_the_app_writes_nowhere_but_into_its_data_folder(tmp_path: Path, promise: str) -> None:
     """Every file that the processes open for writing is written down by an audit hook, while pages are asked for
     and prices refreshed."""
     hook, data, record = tmp_path / "hook", tmp_path / "data", tmp_path / "record.txt"
     hook.mkdir()
-    (hook / "sitecustomize.py").write_text(
-        "import os, sys\n"
-        "def watch(event, arguments):\n"
-        "    if event == 'open' and not isinstance(arguments[0], int):\n"
-        "        mode, flags = arguments[1] or '', arguments[2] or 0\n"
-        "        if set(str(mode)) & set('wax+') or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):\n            "
-        "tell(arguments[0])\n"
-        "    elif event in ('os.mkdir', 'os.rename', 'os.link', 'os.symlink', 'os.truncate', 'os.utime', "
-        "'os.chmod'):\n        tell(arguments[0])\n"
-        "    elif event == 'sqlite3.connect' and 'mode=ro' not in str(arguments[0]):\n        tell(arguments[0])\n"
-        "def tell(path):\n"
-        f"    line = os.fsdecode(path) + '\\n'\n    if not line.startswith({str(record)!r}):\n        os.write(FILE, "
-        f"line.encode())\n"
-        f"FILE = os.open({str(record)!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)\n"
-        "sys.addaudithook(watch)\n"
-    )
+    (hook / "sitecustomize.py").write_text(f"RECORD = {str(record)!r}\n{WATCH}")
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": str(hook), "INFERENCEBENCH_DATA_DIR": str(data),
                    "INFERENCEBENCH_PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1",

@@ -587,23 +587,7 @@ def waiting_letters(settings: Settings) -> int:
     return int(found)
 
 
-@pytest.fixture
-def dovecot() -> Iterator[tuple[str, Path]]:
-    """A real IMAP server on loopback; its address and its Maildir."""
-    program = shutil.which("dovecot", path=os.environ["PATH"] + ":/usr/sbin")
-    if program is None:
-        pytest.skip("no dovecot on this machine; install the package dovecot-imapd")
-    if os.geteuid() != 0:
-        pytest.skip("dovecot wants to be started as root here")
-    port, folder = free_port(), Path(tempfile.mkdtemp(prefix="ib-"))  # short: its sockets' addresses are bounded
-    folder.chmod(0o755)
-    (folder / "run").mkdir()
-    boxes = folder / "boxes"
-    boxes.mkdir()
-    boxes.chmod(0o777)
-    (folder / "users").write_text("privacy:{PLAIN}a/b c@d:65534:65534::" + str(boxes) + "\n")
-    (folder / "users").chmod(0o644)
-    (folder / "dovecot.conf").write_text(f"""
+DOVECOT = """
 base_dir = {folder}/run
 log_path = {folder}/log
 protocols = imap
@@ -640,7 +624,27 @@ userdb {{
   driver = passwd-file
   args = {folder}/users
 }}
-""")
+"""
+"""Its configuration: IMAP alone, without TLS, for the one user of a file."""
+
+
+@pytest.fixture
+def dovecot() -> Iterator[tuple[str, Path]]:
+    """A real IMAP server on loopback; its address and its Maildir."""
+    program = shutil.which("dovecot", path=os.environ["PATH"] + ":/usr/sbin")
+    if program is None:
+        pytest.skip("no dovecot on this machine; install the package dovecot-imapd")
+    if os.geteuid() != 0:
+        pytest.skip("dovecot wants to be started as root here")
+    port, folder = free_port(), Path(tempfile.mkdtemp(prefix="ib-"))  # short: its sockets' addresses are bounded
+    folder.chmod(0o755)
+    (folder / "run").mkdir()
+    boxes = folder / "boxes"
+    boxes.mkdir()
+    boxes.chmod(0o777)
+    (folder / "users").write_text("privacy:{PLAIN}a/b c@d:65534:65534::" + str(boxes) + "\n")
+    (folder / "users").chmod(0o644)
+    (folder / "dovecot.conf").write_text(DOVECOT.format(folder=folder, boxes=boxes, port=port))
     process = subprocess.Popen(
         [program, "-F", "-c", str(folder / "dovecot.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -19,7 +19,10 @@ import httpx
 
 from app.core import clock
 from app.core.settings import load
-from app.pricing.refresh import store as refresh_store
+from app.pricing.history import provider_lows
+from app.pricing.history import store as history_store
+from app.pricing.offers import summary_store
+from app.pricing.offers.offer import COMMUNITY
 from app.process import prepare
 from app.storage import engine
 from app.submissions import publish
@@ -107,7 +110,7 @@ async def _offers(count: int) -> None:
             "INSERT INTO loaded_source (name, title, fetched_at, offers, set_aside, error) VALUES "
             "('growth', 'Growth', {}, {}, 0, '') ON CONFLICT (name) DO NOTHING", seen, count,
         )  # fmt: skip
-        await refresh_store.tally()
+        await summary_store.rebuild()
 
 
 _NUMBERS = "WITH RECURSIVE n (n) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT n + 1 FROM n WHERE n < %N%)"
@@ -139,6 +142,8 @@ async def _levels() -> None:
             "INSERT INTO price_span (series, valid_from, valid_to, usd_per_gpu_hour_micro) "
             "SELECT id, 1780000000 + id % 1000000, NULL, 2000000 + id % 999983 FROM price_series"
         )
+        await provider_lows.rebuild()
+        await history_store.rebuild_days()
 
 
 async def _reports() -> None:
@@ -190,7 +195,7 @@ def _first_renders(environment: dict[str, str]) -> tuple[dict[str, float], float
 
 async def _ask(url: str) -> dict[str, float]:
     times: dict[str, list[float]] = {page: [] for page in PAGES}
-    keys = await engine.fetch_column("SELECT key FROM data_version")
+    keys = {*await engine.fetch_column("SELECT key FROM data_version"), COMMUNITY}
     async with httpx.AsyncClient(base_url=url, timeout=300, follow_redirects=True) as client:
         for page in PAGES:
             answer = await client.get(page)

@@ -11,6 +11,8 @@ from app.storage import database_file, inspection, migrations
 os.environ.setdefault("PICCOLO_CONF", "app.storage.piccolo_conf")
 
 MIGRATIONS = Path(migrations.__file__).parent
+_FILLED = ("loaded_source", "provider_low")
+"""Tables that a start fills; the second also from what an older version left."""
 
 
 def prepare(settings: Settings) -> bool:
@@ -71,11 +73,12 @@ async def _prepare() -> bool:
 
 
 def is_ready(database: Path | str) -> bool:
-    """True if every migration has run on the database and a source is loaded."""
+    """True if every migration has run on the database, a source is loaded, and the summaries include every offer."""
     try:
-        return (
-            migration_ids() <= inspection.migrations_done(database) and inspection.count(database, "loaded_source") > 0
-        )
+        if not migration_ids() <= inspection.migrations_done(database):
+            return False
+        offers, summed = inspection.count(database, "offer"), inspection.total(database, "offer_kind", "offers")
+        return offers == summed and all(inspection.count(database, table) > 0 for table in _FILLED)
     except database_file.UnreadableFileError:
         return False
 

@@ -15,8 +15,7 @@ from app.core import clock
 from app.core.errors import QueryError
 from app.core.settings import Settings
 from app.pricing.offers import best as best_prices
-from app.pricing.offers import store
-from app.pricing.offers.tables import OfferRow
+from app.pricing.offers import market_store, store, tally_store
 from app.pricing.search.parse_query import parse
 from app.site.estimate_api import estimated
 from app.site.estimate_schema import EstimateRequest
@@ -56,7 +55,7 @@ async def search_prices(given: Mapping[str, Any], settings: Settings) -> Any:
     now = clock.timestamp()
     rows = await store.rows_between(query, 0, limit)
     return {
-        "count": await store.count(query),
+        "count": await tally_store.count(query),
         "offers": [_tool_fields(row, now) for row in rows],
         "all_of_them": settings.base_url + query.address("/api/prices"),
         "page": settings.base_url + query.address("/prices"),
@@ -80,7 +79,7 @@ async def compare(given: Mapping[str, Any], settings: Settings) -> Any:
     now = clock.timestamp()
     found = []
     for slug in slugs:
-        best = best_prices.best_of(await store.offers_of(OfferRow.gpu, slug), now)
+        best = await best_prices.best_of(await market_store.kinds(gpu=slug), now)
         prices = [_tool_fields(row, now) for row in best.values()]
         facts = {name: getattr(gpus()[slug], name) for name in FACTS}
         found.append({"gpu": slug, **facts, "best_prices": prices, "page": f"{settings.base_url}/gpus/{slug}"})

@@ -7,8 +7,7 @@ from app.core.errors import NotFoundError, QueryError
 from app.core.money import show
 from app.core.version_keys import gpu_key
 from app.pricing.offers import best as best_prices
-from app.pricing.offers import store
-from app.pricing.offers.tables import OfferRow
+from app.pricing.offers import market_store, store
 from app.site.render import day, render
 from app.web.answers import Answer, Ask
 from app.web.front import public
@@ -32,8 +31,7 @@ async def badge(ask: Ask) -> Answer:
         raise NotFoundError("There is no such badge.", (("The GPUs; each page offers its own badge", "/gpus"),))
     tier = _tier(ask)
     ask.redirect_to_canonical(f"/badge/{gpu.slug}.svg" + ("" if tier == "on-demand" else f"?tier={tier}"))
-    offers = await store.offers_of(OfferRow.gpu, gpu.slug)
-    best = best_prices.best_of(offers, ask.now).get((tier, None))
+    best = (await best_prices.best_of(await market_store.kinds(gpu=gpu.slug), ask.now)).get((tier, None))
     body = render("site/badge.svg", settings=ask.settings, **texts(gpu.name, TIERS[tier], best))
     return Answer(body, SVG, valid_until=await store.next_stale(ask.now), shows=(gpu_key(gpu.slug),))
 

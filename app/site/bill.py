@@ -9,7 +9,7 @@ from app.core.addresses import encode
 from app.core.errors import QueryError
 from app.core.money import to_decimal
 from app.core.version_keys import OFFERS_KEY
-from app.pricing.offers import bill, store
+from app.pricing.offers import bill, store, tally_store
 from app.pricing.offers.market import market, published_extras
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import PriceQuery
@@ -23,8 +23,8 @@ from app.web.answers import JSON, Answer, Ask
 from app.web.front import public
 
 SHOWN = 40
-MOST_ROWS = 5_000
-"""Only this many offers, those with the lowest rent, are considered."""
+MOST_ROWS = {"on-demand": 500, "spot": 250, "reserved": 250}
+"""Tier → only this many offers, those with the lowest rent, are considered."""
 MOST_BILLS = 1_000
 USUAL = "h100-sxm-80gb"
 FILTERS = ("gpu", "provider", "region", "tier")
@@ -54,15 +54,15 @@ async def page(ask: Ask) -> Answer:
     known = await _currencies()
     asked = _asked(ask.pairs(), known)
     ask.redirect_to_canonical(asked.address("/bill"))
-    counts = await store.counts_by("gpu")
+    counts = await tally_store.counts_by("gpu")
     offered = sorted((gpu for gpu in gpus().values() if counts.get(gpu.slug)), key=lambda gpu: gpu.name.casefold())
     await refuse_unknown_regions(asked.query)
     was_chosen = bool(asked.query.gpu)
-    asked, bills, slices = await _bills(asked, counts, ask.now)
+    asked, bills, slices, is_cut = await _bills(asked, counts, ask.now)
     gpu = gpus()[asked.query.gpu[0]] if asked.query.gpu else None
     body = render(
         "prices/bill.html", settings=ask.settings, path="/bill", canonical=asked.address("/bill"), now=ask.now,
-        asked=asked, bills=bills[:SHOWN], total=len(bills), is_cut=len(bills) >= MOST_ROWS,
+        asked=asked, bills=bills[:SHOWN], total=len(bills), is_cut=is_cut,
         offered=offered, gpu=gpu, was_chosen=was_chosen, slices=slices, data=asked.address("/api/bill"),
         currencies=sorted(known), rate=known[asked.currency], market=await market(ask.now), extras=published_extras(),
         even=_even(bills), cheapest=round(to_decimal(bills[0].total_micro)) if bills else 0,
@@ -82,20 +82,24 @@ async def data(ask: Ask) -> Answer:
     asked = _asked(ask.pairs(), {"USD": Decimal(1)})
     ask.redirect_to_canonical(asked.address("/api/bill"))
     await refuse_unknown_regions(asked.query)
-    asked, bills, _ = await _bills(asked, await store.counts_by("gpu"), ask.now)
+    asked, bills, _, _ = await _bills(asked, await tally_store.counts_by("gpu"), ask.now)
     even = _even(bills)
     rows = [bill_of(one, even.get(one.row["id"], NEVER), ask.now) for one in bills[:MOST_BILLS]]
     return Answer(to_json(Bills(count=len(bills), bills=rows)), JSON, await store.next_stale(ask.now))
 
 
-async def _bills(asked: Asked, counts: dict[str, int], now: int) -> tuple[Asked, list[bill.Bill], int]:
-    """The question with a GPU (see :func:`_usual` if none is named), its bills, the cheapest first, and how many offers
-    are left out because they are of a slice of the GPU."""
+async def _bills(asked: Asked, counts: dict[str, int], now: int) -> tuple[Asked, list[bill.Bill], int, bool]:
+    """The question with a GPU (see :func:`_usual` if none is named), its bills, the cheapest first, how many offers
+    are left out because they are of a slice of the GPU, and whether there are more than were considered."""
     if not asked.query.gpu and (usual := _usual(counts)):
         asked = replace(asked, query=asked.query.with_(gpu=(usual,)))
-    rows = await store.rows_between(asked.query, 0, MOST_ROWS)
-    fit = [row for row in rows if row["source"] != COMMUNITY]
-    return asked, bill.ranked(fit, asked.wish, await market(now), now), sum(map(bill.is_slice, fit))
+    fit, is_cut = [], False
+    for tier, limit in MOST_ROWS.items():
+        if not asked.query.tier or tier in asked.query.tier:
+            rows = await store.rows_between(asked.query.with_(tier=(tier,)), 0, limit, now)
+            fit += [row for row in rows if row["source"] != COMMUNITY]
+            is_cut = is_cut or len(rows) == limit
+    return asked, bill.ranked(fit, asked.wish, await market(now), now), sum(map(bill.is_slice, fit)), is_cut
 
 
 def _usual(counts: dict[str, int]) -> str:

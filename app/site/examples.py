@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.pricing.offers import store
+from app.pricing.offers import tally_store
 from app.pricing.search.parse_query import parse
 
 MOST = 4
@@ -42,7 +42,7 @@ async def links() -> list[Example]:
     found: list[Example] = []
     for name, pairs in _LINKS:
         query = parse(pairs)
-        if len(found) < MOST and await store.count(query):
+        if len(found) < MOST and await tally_store.count_some(query, 1):
             found.append(Example(name, query.address("/prices")))
     return found
 
@@ -50,11 +50,11 @@ async def links() -> list[Example]:
 async def search_text() -> str:
     """The example in the search field: words that find an offer; ``""`` if there are no offers."""
     for text in _WORDS:
-        if await store.count(parse([("q", text)])):
+        if await tally_store.count_some(parse([("q", text)]), 1):
             return text
     return ""
 
 
 async def finds(name: str, value: str) -> bool:
     """True if the parameter ``name`` with the value ``value`` matches any offer."""
-    return bool(await store.count(parse([(name, value)])))
+    return bool(await tally_store.count_some(parse([(name, value)]), 1))

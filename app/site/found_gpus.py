@@ -1,13 +1,15 @@
 """The GPUs that a search names, with their best prices among the offers that match everything else it names."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from app.catalog.facts import Gpu, gpus
 from app.pricing.offers import best as best_prices
-from app.pricing.offers import store
+from app.pricing.offers import market_store, store, tally_store
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import PriceQuery
+from app.pricing.offers.price_strip import Spread, spread_of
 from app.site.strips import strips_of
 
 MOST_OFFERS = 2_000
@@ -32,10 +34,9 @@ async def board_of(query: PriceQuery, now: int) -> GpuBoard:
     first, with current prices before stale ones and whole GPUs before slices."""
     named = [gpus()[slug] for slug in query.gpu]
     if not query.with_(gpu=()).has_filters:
-        rows = [row for gpu in named for row in await best_prices.asked_prices(gpu.slug)]
         best = await best_prices.best_by_gpu(now) if named else {}
-        strips = strips_of(named, best_prices.prices_by_gpu(rows))
-        return GpuBoard(named, _TIERS, best, await store.counts_by("gpu"), strips)
+        strips = strips_of(named, await market_store.spreads(query.gpu) if named else {})
+        return GpuBoard(named, _TIERS, best, await tally_store.counts_by("gpu"), strips)
     tiers = query.tier if 0 < len(query.tier) <= len(_TIERS) else _TIERS  # a row has room for two prices
     found = await store.rows_between(query, 0, MOST_OFFERS, now) if named else []
     rows = [row for row in found if row["source"] != COMMUNITY and row["tier"] in tiers]
@@ -44,8 +45,17 @@ async def board_of(query: PriceQuery, now: int) -> GpuBoard:
         (gpu for gpu in named if any((gpu.slug, tier) in best for tier in tiers)),
         key=lambda gpu: min(_rank(best[gpu.slug, tier], now) for tier in tiers if (gpu.slug, tier) in best),
     )
-    drawn = best_prices.prices_by_gpu(row for row in rows if row["tier"] in _TIERS)
-    return GpuBoard(shown, tiers, best, await store.counts_by("gpu", query), strips_of(shown, drawn))
+    return GpuBoard(shown, tiers, best, await tally_store.counts_by("gpu", query), strips_of(shown, _spreads(rows)))
+
+
+def _spreads(rows: list[store.Row]) -> dict[str, dict[str, Spread]]:
+    """GPU → tier → the spread of the prices of ``rows``."""
+    found: dict[str, dict[str, Spread]] = {}
+    for gpu, tier in {(row["gpu"], row["tier"]) for row in rows if row["tier"] in _TIERS}:
+        prices = Counter(row["usd_per_gpu_hour_micro"] for row in rows if (row["gpu"], row["tier"]) == (gpu, tier))
+        if spread := spread_of(prices):
+            found.setdefault(gpu, {})[tier] = spread
+    return found
 
 
 def _best(rows: list[store.Row], now: int) -> dict[tuple[str, str], store.Row]:
@@ -55,7 +65,7 @@ def _best(rows: list[store.Row], now: int) -> dict[tuple[str, str], store.Row]:
         by_gpu.setdefault(row["gpu"], []).append(row)
     best: dict[tuple[str, str], store.Row] = {}
     for gpu, held in by_gpu.items():
-        for (tier, _), row in best_prices.best_of(held, now).items():
+        for (tier, _), row in best_prices.best_of_rows(held, now).items():
             best.setdefault((gpu, tier), row)
     return best
 

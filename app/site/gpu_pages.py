@@ -13,12 +13,13 @@ from app.core.errors import QueryError
 from app.core.money import parse_decimal, plain, show, to_micro
 from app.core.units import DAY_S
 from app.core.version_keys import MODELS_KEY, gpu_key
-from app.pricing.history import chart, queries
+from app.pricing.history import chart, provider_low_store, queries
 from app.pricing.history import levels as history
 from app.pricing.offers import best as best_prices
-from app.pricing.offers import store
+from app.pricing.offers import market_store, store
+from app.pricing.offers.market_store import Kind
 from app.pricing.offers.offer import COMMUNITY
-from app.pricing.offers.tables import OfferRow
+from app.pricing.offers.price_query import PriceQuery
 from app.site.gpus_and_providers import SHOWN_OFFERS, known_thing
 from app.site.offer_groups import first_of
 from app.site.render import day_text, figure, months_text, render
@@ -42,18 +43,20 @@ async def gpu_page(ask: Ask) -> Answer:
     """One GPU: its prices and offers, their history, what it can run, all facts."""
     gpu: Gpu = known_thing(ask.parts["gpu"], gpus(), "GPU", "/gpus")
     window, below = _asked(ask, gpu)
-    offers = await store.offers_of(OfferRow.gpu, gpu.slug)
+    kinds = await market_store.kinds(gpu=gpu.slug)
+    first = await store.rows_between(PriceQuery(gpu=(gpu.slug,)), 0, SHOWN_OFFERS, ask.now)
     past = await _past(gpu.slug, window, below, ask.now)
-    best, note = best_prices.best_of(offers, ask.now), await survival_note(ask.now)
+    best, note = await best_prices.best_of(kinds, ask.now), await survival_note(ask.now)
     body = render(
         "gpus/page.html", settings=ask.settings, path="/gpus", canonical=f"/gpus/{gpu.slug}", now=ask.now, gpu=gpu,
-        facts=FACTS, line=facts_line(gpu), figures=_figures(best, offers, note), best=best, survival=note,
-        **first_of(offers, ask.now, SHOWN_OFFERS),
-        **strips_of([gpu], best_prices.prices_by_gpu(row for row in offers if row["source"] != COMMUNITY)),
-        **past, charted=whose_prices(past["drawn"], offers), kin=_kin(gpu),
-        stock=_stock(offers), second=checks.compared(gpu), variants=checks.variants_of(gpu),
+        facts=FACTS, line=facts_line(gpu), figures=_figures(best, kinds, note), best=best, survival=note,
+        **first_of(first, kinds, ask.now),
+        **strips_of([gpu], await market_store.spreads([gpu.slug])),
+        **past, charted=whose_prices(past["drawn"], kinds), kin=_kin(gpu),
+        stock=await _stock(gpu.slug, kinds), second=checks.compared(gpu), variants=checks.variants_of(gpu),
         preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
-        description=_describe(gpu, offers, ask.now), runs=await choices.for_gpu(gpu, ask.now, SHOWN_MODELS),
+        description=_describe(gpu, best, sum(kind.offers for kind in kinds)),
+        runs=await choices.for_gpu(gpu, ask.now, SHOWN_MODELS),
     )  # fmt: skip
     return Answer(body, valid_until=until_midnight(ask.now, await store.next_stale(ask.now)), shows=SHOWN_KEYS)
 
@@ -87,7 +90,7 @@ def facts_line(gpu: Gpu) -> str:
 
 
 def _figures(
-    best: dict[tuple[str, int | None], store.Row], offers: list[store.Row], note: SurvivalNote
+    best: dict[tuple[str, int | None], store.Row], kinds: list[Kind], note: SurvivalNote
 ) -> list[tuple[str, int, str, bool, str]]:
     """Up to four (label, micro-dollars per GPU-hour, whose and when, whether stale, how many such prices still stood):
     the cheapest on demand, as spot and for the longest known term, and the median of providers' lowest on demand."""
@@ -99,15 +102,15 @@ def _figures(
         named.append((f"Reserved, {months_text(term)}", best["reserved", term]))
     found = [(label, row["usd_per_gpu_hour_micro"], _whose(row), row["stale_at"] <= now, note.words(row))
              for label, row in named]  # fmt: skip
-    asked = [row for row in offers if row["tier"] == "on-demand" and row["source"] != COMMUNITY]
-    asked = [row for row in asked if row["stale_at"] > now] or asked
-    lows: dict[str, store.Row] = {}
-    for row in sorted(asked, key=lambda row: (best_prices.is_part(row), row["usd_per_gpu_hour_micro"], row["id"])):
-        lows.setdefault(row["provider"], row)
+    asked = [kind for kind in kinds if kind.tier == "on-demand" and kind.source != COMMUNITY]
+    asked = [kind for kind in asked if kind.stale_at > now] or asked
+    lows: dict[str, Kind] = {}
+    for kind in sorted(asked, key=lambda kind: (kind.is_part, kind.low_micro, kind.cheapest)):
+        lows.setdefault(kind.provider, kind)
     if len(lows) > 1:
-        dearest = max(lows.values(), key=lambda row: row["usd_per_gpu_hour_micro"])
-        middle = int(median(row["usd_per_gpu_hour_micro"] for row in lows.values()))
-        top = f"{show(dearest['usd_per_gpu_hour_micro'])} at {providers()[dearest['provider']].name}"
+        dearest = max(lows.values(), key=lambda kind: kind.low_micro)
+        middle = int(median(kind.low_micro for kind in lows.values()))
+        top = f"{show(dearest.low_micro)} at {providers()[dearest.provider].name}"
         found.append(
             (f"Median of {len(lows)} providers, on demand", middle, f"each one's lowest, up to {top}", False, "")
         )
@@ -160,25 +163,29 @@ async def _past(gpu: str, window: str, below: int | None, now: int) -> dict[str,
         if drawn:
             break
     return {
-        "drawn": await queries.charted_providers(gpu, since),
+        "drawn": await provider_low_store.providers(gpu, since),
         "chart": drawn, "window": choice, "windows": await _windows(gpu, choice, now), "below": below, "by_day": by_day,
         "step": step, "table": history.runs(drawn.table, step) if drawn else [],
         "spread": history.spread(levels, "spot", now, below),
         "rentable": {tier: history.rentable(levels, tier, now, below) for tier in ("on-demand", "spot")},
-        "has_history": bool(drawn) or bool(await queries.levels(gpu)),
+        "has_history": bool(drawn) or bool(await queries.levels_by_day(gpu)),
     }  # fmt: skip
 
 
 async def _windows(gpu: str, chosen: str, now: int) -> dict[str, str]:
-    """The windows that contain two days with a price, so that no choice leads to an empty chart, and the chosen one."""
-    rows = history.days_of(await queries.levels_by_day(gpu), now, 1)
-    days = [row.day for row in rows if any(price is not None for price in row.prices)]
-    first = {key: days_ago(now, length) if length else "" for key, length in history.WINDOWS.items()}
-    return {
-        key: name
-        for key, name in history.WINDOW_NAMES.items()
-        if key == chosen or sum(day >= first[key] for day in days) > 1
-    }
+    """The windows that contain two days with a price, so that no choice leads to an empty chart, and the chosen one.
+
+    A longer window contains what a shorter one does: the first with two days is looked for, from the shortest on.
+    """
+    keys = list(history.WINDOWS)
+    shortest = len(keys)
+    for place, length in enumerate(history.WINDOWS.values()):
+        since, first = (now - length * DAY_S, days_ago(now, length)) if length else (0, "")
+        rows = history.days_of(await queries.levels_by_day(gpu, since), now, 1)
+        if sum(row.day >= first for row in rows if any(price is not None for price in row.prices)) > 1:
+            shortest = place
+            break
+    return {key: name for key, name in history.WINDOW_NAMES.items() if key == chosen or keys.index(key) >= shortest}
 
 
 def days_ago(now: int, days: int) -> str:
@@ -186,11 +193,9 @@ def days_ago(now: int, days: int) -> str:
     return f"{from_timestamp(now - days * DAY_S):%Y-%m-%d}"
 
 
-def whose_prices(drawn: set[str], offers: Iterable[store.Row]) -> str:
+def whose_prices(drawn: set[str], kinds: Iterable[Kind]) -> str:
     """Whose prices a chart shows, next to the figures above it, which cover every provider with an offer."""
-    offering = {
-        row["provider"] for row in offers if row["tier"] in ("on-demand", "spot") and row["source"] != COMMUNITY
-    }
+    offering = {kind.provider for kind in kinds if kind.tier in ("on-demand", "spot") and kind.source != COMMUNITY}
     if not drawn:
         return ""
     since = "each from the day it was first seen, a price until it was next seen"
@@ -210,24 +215,24 @@ def _names(slugs: set[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def _stock(offers: list[store.Row]) -> dict[str, Any] | None:
+async def _stock(gpu: str, kinds: list[Kind]) -> dict[str, Any] | None:
     """In how many regions it is in stock, of how many that report stock, and when that was seen; ``None`` if nobody
     reports it."""
-    rows_with_stock = [row for row in offers if row["stock"]]
-    if not rows_with_stock:
+    seen = [kind.last_seen_at for kind in kinds if kind.stock]
+    if not seen:
         return None
-    regions = {(row["provider"], row["region"]) for row in rows_with_stock}
-    stocked = {(row["provider"], row["region"]) for row in rows_with_stock if row["stock"] == "in"}
-    return {"regions": len(stocked), "stated": len(regions), "at": max(row["fetched_at"] for row in rows_with_stock)}
+    places = await market_store.places_with_stock(gpu)
+    regions = {(place.provider, place.region) for place in places}
+    stocked = {(place.provider, place.region) for place in places if place.stock == "in"}
+    return {"regions": len(stocked), "stated": len(regions), "at": max(seen)}
 
 
-def _describe(gpu: Gpu, offers: list[store.Row], now: int) -> str:
-    best = best_prices.best_of(offers, now).get(("on-demand", None))
+def _describe(gpu: Gpu, found: dict[tuple[str, int | None], store.Row], offers: int) -> str:
+    best = found.get(("on-demand", None))
     facts = f"{gpu.memory_gb} GB, " if gpu.memory_gb else ""
     if best is None:
-        return f"{gpu.name}: {facts}{gpu.architecture}. {len(offers)} offers."
+        return f"{gpu.name}: {facts}{gpu.architecture}. {offers} offers."
     price = show(best["usd_per_gpu_hour_micro"])
     return (
-        f"{gpu.name}: {facts}{gpu.architecture}. On demand from {price} an hour, {len(offers)} offers with source and"
-        " date."
+        f"{gpu.name}: {facts}{gpu.architecture}. On demand from {price} an hour, {offers} offers with source and date."
     )

@@ -8,9 +8,9 @@ from app.catalog.facts import Provider, gpus, providers
 from app.core.errors import NotFoundError
 from app.core.version_keys import OFFERS_KEY, SOURCES_KEY, provider_key, source_key
 from app.pricing.offers import best as best_prices
-from app.pricing.offers import store
+from app.pricing.offers import market_store, store, tally_store
 from app.pricing.offers.disagreements import disagreements
-from app.pricing.offers.tables import OfferRow
+from app.pricing.offers.price_query import PriceQuery
 from app.pricing.refresh import source_status
 from app.pricing.refresh.store import set_aside_of
 from app.pricing.search.search_words import understand
@@ -32,13 +32,14 @@ MOST_MEANT = 8
 SHOWN_DIFFERING = 25
 SHOWN_ASIDE = 100
 """Rejected rows on the page of a provider."""
+SHOWN_REPORTED = 20
 
 
 @public("/gpus", shows=(OFFERS_KEY,))
 async def gpu_list(ask: Ask) -> Answer:
     """Every GPU with its facts and best prices."""
     ask.redirect_to_canonical("/gpus")
-    counts = await store.counts_by("gpu")
+    counts = await tally_store.counts_by("gpu")
     groups = [(name, [gpu for gpu in gpus().values() if gpu.segment == segment]) for segment, name in SEGMENTS.items()]
     body = render(
         "gpus/list.html", settings=ask.settings, path="/gpus", canonical="/gpus", now=ask.now, groups=groups,
@@ -53,7 +54,7 @@ async def gpu_list(ask: Ask) -> Answer:
 async def provider_list(ask: Ask) -> Answer:
     """Every provider: its kind, how many offers, how fresh they are."""
     ask.redirect_to_canonical("/providers")
-    counts = await store.counts_by("provider")
+    counts = await tally_store.counts_by("provider")
     body = render(
         "providers/list.html", settings=ask.settings, path="/providers", canonical="/providers", now=ask.now,
         counts=counts, spans=await store.seen_spans(),
@@ -69,22 +70,24 @@ async def provider_page(ask: Ask) -> Answer:
     """One provider: its offers, their source, freshness and last error."""
     provider: Provider = known_thing(ask.parts["provider"], providers(), "provider", "/providers")
     ask.redirect_to_canonical(f"/providers/{provider.slug}")
-    offers = await store.offers_of(OfferRow.provider, provider.slug)
+    kinds = await market_store.kinds(provider=provider.slug)
+    first = await store.rows_between(PriceQuery(provider=(provider.slug,)), 0, SHOWN_OFFERS, ask.now)
     authorities = _authorities(provider.slug)
-    names = dict.fromkeys((*authorities, *sorted({row["source"] for row in offers})))
-    reported = await experiences(provider.slug)
+    names = dict.fromkeys((*authorities, *sorted({kind.source for kind in kinds})))
+    reported, offers = await experiences(provider.slug), sum(kind.offers for kind in kinds)
     note = await survival_note(ask.now)
     spellings = {provider.slug, *(spelling.casefold() for spelling in provider.spellings)}
     aside = await set_aside_of(spellings, SHOWN_ASIDE + 1)
     body = render(
         "providers/page.html", settings=ask.settings, path="/providers", canonical=f"/providers/{provider.slug}",
-        now=ask.now, provider=provider, aside=aside, survival=note, **first_of(offers, ask.now, SHOWN_OFFERS),
-        reported=reported, topics=dict(TOPICS), sources=await source_status.of_sources(names, ask.settings),
+        now=ask.now, provider=provider, aside=aside, survival=note, **first_of(first, kinds, ask.now),
+        reported=reported, shown_reported=SHOWN_REPORTED, topics=dict(TOPICS),
+        sources=await source_status.of_sources(names, ask.settings),
         differing=await disagreements(ask.now, provider.slug), shown_differing=SHOWN_DIFFERING,
         shown_aside=SHOWN_ASIDE,
         reach=_reach(provider.slug), lasting=claims(provider.slug, note.curves),
         preview=f"/previews/providers/{provider.slug}.png", title=f"{provider.name} GPU prices",
-        description=f"{len(offers)} GPU offers of {provider.name}, with source, date and what the price includes.",
+        description=f"{offers} GPU offers of {provider.name}, with source, date and what the price includes.",
     )  # fmt: skip
     until = until_midnight(ask.now, await store.next_stale(ask.now))
     if reported:  # one that is withdrawn is gone from every cache within a minute

@@ -11,7 +11,7 @@ from app.estimate.constants import fitted
 from app.policies.files import policies
 from app.pricing.history import queries
 from app.pricing.offers import best as best_prices
-from app.pricing.offers import store
+from app.pricing.offers import market_store, store, tally_store
 from app.pricing.offers.disagreements import disagreements
 from app.pricing.offers.offer import REASONS
 from app.pricing.refresh import source_status
@@ -45,7 +45,7 @@ WATCHED = {OFFERS_KEY: "prices", HISTORY_KEY: "price history", SOURCES_KEY: "sou
 async def home(ask: Ask) -> Answer:
     """The best current price of every GPU that somebody offers; of 24 GB and more, how far its prices spread too."""
     ask.redirect_to_canonical("/")
-    best, asked = await best_prices.best_by_gpu(ask.now), await best_prices.asked_prices()
+    best, asked = await best_prices.best_by_gpu(ask.now), await market_store.asked_on_demand()
     offered = [gpu for gpu in gpus().values() if (gpu.slug, "on-demand") in best or (gpu.slug, "spot") in best]
     large = [gpu for gpu in offered if (gpu.memory_gb or 0) >= LARGE_GB]
     small = [(gpu, best.get((gpu.slug, "on-demand")) or best[gpu.slug, "spot"]) for gpu in offered if gpu not in large]
@@ -53,10 +53,10 @@ async def home(ask: Ask) -> Answer:
     body = render(
         "site/home.html", settings=ask.settings, path="/", canonical="/", now=ask.now, best=best, groups=groups,
         fact=best_prices.widest_market(asked, {gpu.slug for gpu in large if not gpu.is_open_variant}, ask.now),
-        **strips_of(large, best_prices.prices_by_gpu(asked)), counts=await store.counts_by("gpu"),
+        **strips_of(large, await market_store.spreads()), counts=await tally_store.counts_by("gpu"),
         tries=await examples.links(), example=await examples.search_text(), small=small,
         large_gb=LARGE_GB,
-        extent=await store.freshness(ask.now), offered=await store.totals(),
+        extent=await store.freshness(ask.now), offered=await tally_store.totals(),
         title="What a GPU costs, and from whom",
         description="GPU cloud prices compared per GPU-hour: on demand, spot and reserved, each with its source and "
                     "date. "
@@ -77,12 +77,12 @@ async def status(ask: Ask) -> Answer:
         "site/status.html", settings=ask.settings, path="/status", canonical="/status", now=ask.now,
         title="Status", description="How fresh the prices are, where they come from, and every row that was "
                                     "rejected, with its reason.",
-        extent=await store.freshness(ask.now), offered=await store.totals(), sources=sources, aside=aside,
+        extent=await store.freshness(ask.now), offered=await tally_store.totals(), sources=sources, aside=aside,
         differing=await disagreements(ask.now), shown_differing=SHOWN_DIFFERING,
         left_out=[rows for source in sources for rows in source.left_out.values()],
         reasons=[(code, _why(code), n) for code, n in reasons.items()],
         aside_count=sum(reasons.values()),
-        history=await queries.history_extent(), counts=await report(ask.now),
+        history=await queries.history_extent(), prices_kept=await queries.kept_prices(), counts=await report(ask.now),
         kept=await purge.held_by_kind(ask.settings, ask.now),
         retained=kinds(on_server=bool(ask.settings.database_url)),
         canary_died=max((at for at in died if at), default=None),

@@ -2,7 +2,7 @@
 
 from app.catalog.facts import gpus, providers
 from app.core.version_keys import OFFERS_KEY
-from app.pricing.offers import store
+from app.pricing.offers import store, tally_store
 from app.pricing.offers.price_query import FILTERS, MEANINGS
 from app.site.render import render
 from app.web.answers import Answer, Ask
@@ -15,7 +15,7 @@ TEXT = "text/plain; charset=utf-8"
 async def llms_txt(ask: Ask) -> Answer:
     """What the site answers, the addresses for programs with their filters, and how prices are dated and sourced."""
     ask.redirect_to_canonical("/llms.txt")
-    offers, gpu_count, provider_count = await store.totals()
+    offers, gpu_count, provider_count = await tally_store.totals()
     body = render(
         "site/llms.txt", settings=ask.settings, base=ask.settings.base_url,
         filters={name: MEANINGS[name] for name in FILTERS}, offers=offers, gpu_count=gpu_count,

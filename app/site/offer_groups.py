@@ -5,6 +5,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from app.pricing.offers.market_store import Kind
 from app.pricing.offers.store import Row
 from app.site.render import months_text
 
@@ -21,22 +22,20 @@ def group(rows: Iterable[Row], now: int, *, mixed: bool) -> list[tuple[Markup, l
     return [(_heading(old, held[0], mixed), held) for (old, _), held in sorted(found.items(), key=lambda item: item[0])]
 
 
-def first_of(rows: Iterable[Row], now: int, most: int) -> dict[str, Any]:
-    """The first ``most`` of one GPU's or provider's offers for a page: ``found`` are their groups, ``shown`` of
-    ``total``; ``taken`` where spot tells of its reclaims; ``all_stale`` where one sentence says so for all,
-    ``stale_count`` of them else."""
-    held = list(rows)
-    mixed = is_mixed(held, now)
-    order = sorted(held, key=lambda row: (
-        mixed and row["stale_at"] <= now, row["rank_group"], row["usd_per_gpu_hour_micro"], row["id"]
-    ))[:most]  # fmt: skip
-    seen = [row["fetched_at"] for row in held]
+def first_of(first: Iterable[Row], kinds: Iterable[Kind], now: int) -> dict[str, Any]:
+    """The ``first`` of one GPU's or provider's offers, in order, for a page; ``kinds`` are all of them.
+
+    ``found`` are their groups, ``shown`` of ``total``; ``taken`` where spot tells of its reclaims; ``all_stale`` where
+    one sentence says so for all, ``stale_count`` of them else.
+    """
+    held, rows = list(kinds), list(first)
+    total, stale = sum(kind.offers for kind in held), sum(kind.offers for kind in held if kind.stale_at <= now)
+    mixed = 0 < stale < total
     return {
-        "found": group(order, now, mixed=mixed), "taken": tells_reclaims(order),
-        "shown": len(order), "total": len(held),
-        "all_stale": bool(held) and not mixed and held[0]["stale_at"] <= now,
-        "stale_count": sum(row["stale_at"] <= now for row in held) if mixed else 0,
-        "seen_from": min(seen, default=None), "seen_to": max(seen, default=None),
+        "found": group(rows, now, mixed=mixed), "taken": tells_reclaims(rows), "shown": len(rows), "total": total,
+        "all_stale": total > 0 and stale == total, "stale_count": stale if mixed else 0,
+        "seen_from": min((kind.first_seen_at for kind in held), default=None),
+        "seen_to": max((kind.last_seen_at for kind in held), default=None),
     }  # fmt: skip
 
 

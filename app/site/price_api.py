@@ -15,7 +15,7 @@ from app.pricing.history import survival_curves
 from app.pricing.history.as_of import market
 from app.pricing.history.queries import history_extent
 from app.pricing.history.survival_curves import UNKNOWN
-from app.pricing.offers import store
+from app.pricing.offers import store, tally_store
 from app.pricing.offers.price_query import PARAMETERS, PriceQuery
 from app.pricing.search.parse_query import parse, unknown_parameter
 from app.site.price_schema import COLUMNS, MAX_LIMIT, Prices, offer_of
@@ -63,7 +63,7 @@ async def prices_json(ask: Ask) -> Answer:
     if day:
         async with one_at_a_time():
             past = await market(query, day, ask.now)
-    total = len(past) if day else await store.count(query)
+    total = len(past) if day else await tally_store.count(query)
     offset = _offset(cursor, total)
     extra = [("limit", str(limit))] if limit != MAX_LIMIT else []
     here = [*query.pairs(), *_said(day), *extra]
@@ -93,7 +93,7 @@ async def _day(given: dict[str, str], now: int) -> date | None:
     if not text:
         return None
     today = clock.from_timestamp(now).date()
-    first = clock.from_timestamp((await history_extent())["first"] or now).date()
+    first = clock.from_timestamp((await history_extent()).first or now).date()
     yesterday = today - timedelta(days=1)
     hint = f"For example as_of={yesterday}; days from {first} to {yesterday} are known."
     try:

@@ -69,7 +69,7 @@ async def feed(ask: Ask) -> Answer:
     gpu, found = await _asked(ask, "/prices/changes.atom")
     suffix = f"?gpu={gpu}" if gpu else ""
     span = await queries.history_extent()
-    newest = found[0].day if found else day_of(span["last"] or NEVER_S)
+    newest = found[0].day if found else day_of(span.last or NEVER_S)
     name = gpus()[gpu].name if gpu else "GPU"
     feed = feeds.Feed(
         f"{name} price changes",

@@ -12,7 +12,7 @@ from app.core.money import show, to_decimal
 from app.core.number_format import percent
 from app.core.units import DAY_S
 from app.core.version_keys import TALLY_KEY
-from app.pricing.history import chart, spans
+from app.pricing.history import chart, provider_low_store, spans
 from app.pricing.history.index import CARRIED_DAYS, LEAST_PROVIDERS, TIERS, Point, points
 from app.pricing.history.price_span import Span, grouped
 from app.pricing.offers.price_query import PriceQuery
@@ -115,11 +115,10 @@ async def _series(query: PriceQuery, now: int) -> list[Series]:
     """The index up to the last complete day with a known price."""
     days = ONE_DAYS if query.gpu else ALL_DAYS
     last = await spans.last_day(now)
-    wanted = query if query.tier else query.with_(tier=TIERS)
+    since = (last - days - CARRIED_DAYS) * DAY_S
     async with one_at_a_time():
-        stood = await spans.answering(wanted, (last - days - CARRIED_DAYS) * DAY_S)
-        slices = await spans.slices()
-        return await asyncio.to_thread(_of, [span for span in stood if span.offer not in slices], last, days)
+        stood = await provider_low_store.lows(query.gpu[0] if query.gpu else "", query.tier or TIERS, since)
+        return await asyncio.to_thread(_of, stood, last, days)
 
 
 def _of(stood: list[Span], last: int, days: int) -> list[Series]:

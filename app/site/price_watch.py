@@ -34,7 +34,7 @@ async def feed(ask: Ask) -> Answer:
     query = (await data_query(ask.pairs())).with_(sort="price", order="asc")
     ask.redirect_to_canonical(query.address("/prices.atom"))
     span = await queries.history_extent()
-    last = span["last"] or NEVER_S
+    last = span.last or NEVER_S
     async with one_at_a_time():
         found = (await happened(query, last))[:MOST]
     title = titled(query)

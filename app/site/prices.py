@@ -11,7 +11,7 @@ from app.catalog.facts import CONTINENTS, countries, gpus, providers
 from app.core.addresses import encode
 from app.core.errors import QueryError
 from app.core.version_keys import OFFERS_KEY, TALLY_KEY, gpu_key
-from app.pricing.offers import store
+from app.pricing.offers import store, tally_store
 from app.pricing.offers.price_query import FILTERS, NOWHERE, OR_NOT_STATED, PAGE_SIZE, RANKED, SORTS, UNITS, PriceQuery
 from app.pricing.search.parse_query import parse
 from app.site.offer_groups import group, tells_reclaims
@@ -34,11 +34,12 @@ TIERS = {"on-demand": "On demand", "spot": "Spot (may be interrupted)", "reserve
 
 @dataclass(frozen=True, slots=True)
 class FilterChoice:
-    """One choice of a filter: its value and name, how many rows it leaves, whether it is chosen."""
+    """One choice of a filter: its value and name, how many rows it leaves (``None``: not counted), whether it is
+    chosen."""
 
     value: str
     label: str
-    count: int
+    count: int | None
     chosen: bool
 
     @property
@@ -82,7 +83,7 @@ async def prices(ask: Ask) -> Answer:
     query = page_query(ask.pairs())
     ask.redirect_to_canonical(address(query))
     values, valid_until = await _board(ask, query)
-    title, description = _title(query, values["page"].total)
+    title, description = _title(query, values["page"])
     body = render("prices/page.html", settings=ask.settings, path="/prices", title=title, description=description,
                   canonical=address(query.with_(unit="hour")), **values)  # fmt: skip
     return Answer(body, valid_until=valid_until, shows=shows(query))
@@ -134,7 +135,7 @@ def _filters(query: PriceQuery) -> list[tuple[str, str]]:
 
 def shows(query: PriceQuery) -> tuple[str, ...]:
     """What a board shows: the rows of the chosen GPUs and everybody's counts, or every row."""
-    if query.gpu and store.is_tallied(query):
+    if query.gpu and tally_store.is_tallied(query):
         return (TALLY_KEY, *(gpu_key(slug) for slug in query.gpu), *SHOWN_KEYS)
     return (OFFERS_KEY, *SHOWN_KEYS)
 
@@ -143,7 +144,8 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int]:
     await refuse_unknown_regions(query)
     page = await store.offer_page(query, ask.now)
     if query.page > page.pages:
-        raise QueryError("page", f"There is no page {query.page}: {page.total:,} offers make {page.pages} pages.",
+        count = f"{'the first ' if page.is_more else ''}{page.total:,} offers"
+        raise QueryError("page", f"There is no page {query.page}: {count} make {page.pages} pages.",
                          f"For example page={page.pages}.", status=404)  # fmt: skip
     extent = await store.freshness(ask.now)
     mixed = 0 < extent.fresh < extent.offers
@@ -157,10 +159,10 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int]:
         "mark": mixed and not ranked,
         "address": address,
         "asks": _filters(query) not in ([], _OPENING),
-        "has_stock": await store.has_stock(),
+        "has_stock": await tally_store.has_stock(),
         "first": (query.page - 1) * PAGE_SIZE + 1,
         "chips": _chips(query),
-        "facets": {name: _choices(query, name, page.facets[name]) for name in store.FACETS},
+        "facets": {name: _choices(query, name, page.facets[name]) for name in tally_store.FACETS},
         "taken": taken,
         "headings": [_heading(query, *column) for column in _COLUMNS if taken or column[0] != "reclaims"],
         "looser": await _looser(query) if page.total == 0 else [],
@@ -173,14 +175,14 @@ async def _board(ask: Ask, query: PriceQuery) -> tuple[dict[str, Any], int]:
     return values, until_midnight(ask.now, await store.next_stale(ask.now))
 
 
-def _choices(query: PriceQuery, name: str, counts: dict[str, int]) -> list[FilterChoice]:
+def _choices(query: PriceQuery, name: str, counts: tally_store.Choices) -> list[FilterChoice]:
     """The choices of a filter that leave rows, and the chosen ones even if they leave none."""
     held = getattr(query, name)
     chosen = {str(v) for v in (held if isinstance(held, tuple) else (held,) if held is not None else ())}
     if name == "region":
         own = [value for value in counts if _rank_of_place(value) == 2]
         counts = counts if len(own) <= MOST_PLACES else {v: n for v, n in counts.items() if v not in own}
-    values = {**dict.fromkeys(chosen, 0), **counts}
+    values: dict[str, int | None] = {**dict.fromkeys(chosen, 0), **counts}
     found = [FilterChoice(value, label_of(name, value), n, value in chosen) for value, n in values.items()]
     return sorted(found, key=lambda choice: _place_of(name, choice))
 
@@ -257,7 +259,7 @@ async def _looser(query: PriceQuery) -> list[tuple[Chip, int]]:
         rest = query
         for value in [v for n, v in query.pairs() if n == name]:
             rest = rest.without(name, value)
-        if count := await store.count(rest):
+        if count := await tally_store.count(rest):
             words = ", ".join(chip.label for chip in chips if chip.name == name)
             found.append((Chip(name, words, address(rest), address(rest, "/prices/table")), count))
     return sorted(found, key=lambda item: -item[1])
@@ -271,6 +273,7 @@ def titled(query: PriceQuery) -> str:
     return f"{what} prices{whose}{tier}"
 
 
-def _title(query: PriceQuery, total: int) -> tuple[str, str]:
+def _title(query: PriceQuery, page: store.OfferPage) -> tuple[str, str]:
     title = titled(query)
-    return title, f"{total:,} offers: {title}, in USD per GPU-hour, each with its source and date."
+    count = f"{'More than ' if page.is_more else ''}{page.total:,} offers"
+    return title, f"{count}: {title}, in USD per GPU-hour, each with its source and date."

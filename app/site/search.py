@@ -12,7 +12,7 @@ from app.models import query as model_query
 from app.models import store as models
 from app.models.architecture import describe
 from app.models.relatives import Relative, nearest_relative
-from app.pricing.offers import store
+from app.pricing.offers import store, tally_store
 from app.pricing.offers.price_query import FILTERS, PriceQuery
 from app.pricing.search.names import names_of_one_word
 from app.pricing.search.parse_query import parse
@@ -81,7 +81,8 @@ async def search(ask: Ask) -> Answer:
         found = _found(guess, await read(guess), rows)
     understood, query = found.understood, found.understood.query
     reported = model_query.select(rows, model_query.ModelQuery(q=report_values(text)[1])) if text else []
-    total = await store.count(query) if query.has_filters else 0
+    total = await tally_store.count_some(query) if query.has_filters else 0
+    is_more = query.max_usd_micro is not None and total > tally_store.MOST_COUNTED
     todo = errands(text, **({"model": reported[0]["model"]} if len(reported) == 1 else {})) or _begin(text, found)
     leads = bool(total or found.models or found.relative or query.gpu or query.provider or todo)
     body = render(
@@ -92,10 +93,10 @@ async def search(ask: Ask) -> Answer:
         untracked=[] if asked.is_named or found is not asked else _CARD.findall(asked.understood.rest),
         named=[gpus()[slug] for slug in query.gpu],
         replaced=found is not asked,
-        whose=[providers()[slug] for slug in query.provider], counts=await store.counts_by("provider"),
+        whose=[providers()[slug] for slug in query.provider], counts=await tally_store.counts_by("provider"),
         only_gpus=bool(query.gpu) and not query.with_(gpu=()).has_filters,
-        total=total, leads=leads, tries=[] if leads else await _tries(rows),
-        title=f"Search: {text}" if text else "Search",
+        total=min(total, tally_store.MOST_COUNTED) if is_more else total, is_more=is_more, leads=leads,
+        tries=[] if leads else await _tries(rows), title=f"Search: {text}" if text else "Search",
         description="GPUs, models and providers by words.", **await _prices(query, total, ask.now),
     )  # fmt: skip
     return Answer(body, valid_until=await store.next_stale(ask.now))
@@ -112,7 +113,7 @@ async def read(text: str) -> Understood:
     """What ``text`` names. Words that are no filter are understood where offers state them, as a machine's name or a
     provider's region."""
     found = parse([("q", text)] if text else [])
-    stated = _says_enough(found.q) and await store.count(found) > 0
+    stated = _says_enough(found.q) and await tally_store.count_some(found, 1) > 0
     query = found if stated else found.with_(q="")
     said = [chip_label(name, value) for name, value in query.pairs() if name in FILTERS]
     cards = len(query.gpu) if len(query.gpu) > MOST_NAMED else 0
@@ -130,7 +131,7 @@ async def _tries(rows: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
     async def leads(text: str) -> bool:
         found = _found(text, await read(text), rows)
         query = found.understood.query
-        return bool(errands(text) or found.models or (query.has_filters and await store.count(query)))
+        return bool(errands(text) or found.models or (query.has_filters and await tally_store.count_some(query, 1)))
 
     return [
         (kind, said) for kind, texts in examples.SEARCHES if (said := [text for text in texts if await leads(text)])

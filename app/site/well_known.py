@@ -17,7 +17,7 @@ from app.models.store import every_model
 from app.policies.documents import POLICIES
 from app.policies.files import policies
 from app.pricing.offers import best as best_prices
-from app.pricing.offers import store
+from app.pricing.offers import market_store, store, tally_store
 from app.pricing.offers.price_query import FILTERS, MEANINGS
 from app.pricing.offers.tables import OfferRow
 from app.privacy.mail import sync
@@ -140,7 +140,7 @@ async def favicon(ask: Ask) -> Answer:
 async def home_preview(ask: Ask) -> Answer:
     """The image beside a shared link to the site."""
     ask.redirect_to_canonical("/previews/home.png")
-    offers, gpu_count, provider_count = await store.totals()
+    offers, gpu_count, provider_count = await tally_store.totals()
     line = f"{offers:,} offers, {gpu_count} GPUs, {provider_count} providers"
     return Answer(await preview.draw("What a GPU costs, and from whom", line, ""), "image/png")
 
@@ -158,8 +158,7 @@ async def gpu_preview(ask: Ask) -> Answer:
     """The image of one GPU's page, with its best price."""
     gpu: Gpu = _pictured(ask.parts["name"], gpus())
     ask.redirect_to_canonical(f"/previews/gpus/{gpu.slug}.png")
-    offers = await store.offers_of(OfferRow.gpu, gpu.slug)
-    best = best_prices.best_of(offers, ask.now).get(("on-demand", None))
+    best = (await best_prices.best_of(await market_store.kinds(gpu=gpu.slug), ask.now)).get(("on-demand", None))
     price = (
         f"{show(best['usd_per_gpu_hour_micro'])} per hour on demand, {providers()[best['provider']].name}"
         if best
@@ -174,7 +173,7 @@ async def provider_preview(ask: Ask) -> Answer:
     """The image of one provider's page."""
     provider: Provider = _pictured(ask.parts["name"], providers())
     ask.redirect_to_canonical(f"/previews/providers/{provider.slug}.png")
-    offers = (await store.counts_by("provider")).get(provider.slug, 0)
+    offers = (await tally_store.counts_by("provider")).get(provider.slug, 0)
     line = f"{offers:,} GPU offers, each with its source and date"
     return Answer(await preview.draw(provider.name, line, ""), "image/png")
 

@@ -30,7 +30,9 @@ _OBJECTS = frozenset(
 """Columns that hold a JSON object."""
 _EMPTY_OBJECTS = frozenset(("model.architecture", "submission.body"))
 """Those of them that may hold nothing."""
-_NUMBERS = frozenset(("offer.gpu_count", "offer.quoted_amount", "exchange_rate.usd"))
+_NUMBERS = frozenset(
+    ("offer.gpu_count", "offer_tally.gpu_count", "offer_words.gpu_count", "offer.quoted_amount", "exchange_rate.usd")
+)
 """Columns that hold the text of a number, which may be a fraction."""
 _NUMBER = re.compile(r"\d{1,40}(\.\d{1,40})?(/[1-9]\d{0,8})?([eE][+-]?\d{1,3})?")
 _KEPT_OUT = frozenset(("migration",))

@@ -34,6 +34,12 @@ def count(path: Path, table: str) -> int:
         return int(connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])  # noqa: S608 -- names of ours
 
 
+def total(path: Path, table: str, column: str) -> int:
+    """The sum of a column of whole numbers."""
+    with _reading(path) as connection:
+        return int(connection.execute(f'SELECT total("{column}") FROM "{table}"').fetchone()[0])  # noqa: S608
+
+
 def values(path: Path, table: str, column: str, where: str = "", *given: str) -> set[str]:
     """The values of a column, of rows that match ``where``, with ``?`` for each of ``given``; empty if the file has no
     such table yet."""

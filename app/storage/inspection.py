@@ -25,6 +25,13 @@ def count(database: Path | str, table: str) -> int:
     return sum(number for (number,) in _ask(database, f'SELECT count(*) FROM "{table}"'))  # noqa: S608 -- names of ours
 
 
+def total(database: Path | str, table: str, column: str) -> int:
+    """The sum of a column of whole numbers."""
+    if isinstance(database, Path):
+        return database_file.total(database, table, column)
+    return sum(int(number or 0) for (number,) in _ask(database, f'SELECT sum("{column}") FROM "{table}"'))  # noqa: S608
+
+
 def values(database: Path | str, table: str, column: str, where: str = "", *given: str) -> set[str]:
     """The values of a column, of rows that match ``where``, with ``?`` for each of ``given``; empty if the database has
     no such table yet."""

@@ -148,5 +148,5 @@ async def benchmark_rows() -> list[dict[str, str]]:
 
 async def experiences(provider: str) -> list[Submission]:
     """Approved experiences with a provider, the newest first."""
-    rows = [row for row in await published("experience") if row.values["provider"] == provider]
+    rows = await published("experience", provider)
     return sorted(rows, key=lambda row: (date.fromisoformat(row.day), row.id), reverse=True)

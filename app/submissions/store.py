@@ -137,8 +137,7 @@ async def by_receipt(receipt: str) -> Submission | None:
 
 async def by_id(one: str) -> Submission | None:
     """The report of that number."""
-    row = await fetch_one(StoredReport, f"{_REPORTS} WHERE s.id = {{}}", one)
-    return _read(row) if row else None
+    return _read(row) if (row := await fetch_one(StoredReport, f"{_REPORTS} WHERE s.id = {{}}", one)) else None
 
 
 async def by_contact(address: str) -> list[Submission]:
@@ -147,17 +146,18 @@ async def by_contact(address: str) -> list[Submission]:
     return [_read(row) for row in found]
 
 
-async def listed(state: str = "", kind: str = "") -> list[Submission]:
-    """Reports by state and kind, the oldest first; "" is any."""
-    wanted = {name: value for name, value in (("s.state", state), ("s.kind", kind)) if value}
-    where = " AND ".join(f"{name} = {{}}" for name in wanted)
-    asked = f"{_REPORTS}{' WHERE ' if where else ''}{where} ORDER BY s.day, s.id"
-    return [_read(row) for row in await fetch(StoredReport, asked, *wanted.values())]
+async def listed(state: str = "", kind: str = "", provider: str = "") -> list[Submission]:
+    """Reports by state, kind and provider, the oldest first; "" is any."""
+    wanted = {"s.state = {}": state, "s.kind = {}": kind, "s.body LIKE {}": provider and f'%"{provider}"%'}
+    where = " AND ".join(name for name, value in wanted.items() if value) or "1 = 1"
+    asked = f"{_REPORTS} WHERE {where} ORDER BY s.day, s.id"
+    found = map(_read, await fetch(StoredReport, asked, *filter(None, wanted.values())))
+    return [row for row in found if not provider or row.values.get("provider") == provider]
 
 
-async def published(kind: str) -> list[Submission]:
-    """Approved reports that are not frozen, and can be read."""
-    found = [row for row in await listed("approved", kind) if not row.restricted]
+async def published(kind: str, provider: str = "") -> list[Submission]:
+    """Approved reports that are not frozen, and can be read; those about one provider if its slug is given."""
+    found = [row for row in await listed("approved", kind, provider) if not row.restricted]
     if broken := [row.id for row in found if not row.sound]:
         log.error("reports that can't be read are shown nowhere", extra={"reports": broken[:20], "count": len(broken)})
     return [row for row in found if row.sound]

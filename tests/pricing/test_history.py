@@ -14,7 +14,7 @@ import time_machine
 from app.core import clock
 from app.core.settings import load
 from app.core.units import DAY_S
-from app.pricing.history import chart, queries, record
+from app.pricing.history import chart, queries, record, store
 from app.pricing.history import levels as history
 from app.pricing.refresh.refresh_source import refresh
 from app.storage import engine
@@ -213,6 +213,7 @@ def test_an_unchanged_offer_writes_no_history_and_the_roll_up_keeps_what_a_chart
                 "VALUES (?, ?, ?, ?, ?, ?)",
                 minutes + gap,
             )
+            await store.rebuild_days()
             then = await levels("l4-24gb")
             gone = await record.roll_up(DAY_S * 100)
             return gone, then, await levels("l4-24gb")

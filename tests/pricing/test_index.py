@@ -97,14 +97,14 @@ def test_what_has_no_index_is_refused(http: httpx.Client, query: str, status: in
 
 
 def test_reported_and_sliced_prices_move_no_index(inside: Inside) -> None:
-    from app.pricing.history import spans
+    from app.pricing.history import span_store
     from app.pricing.offers import store
     from app.pricing.offers.price_query import PriceQuery
 
     async def work(client: httpx.AsyncClient) -> None:
         rows = await store.all_rows(PriceQuery())
         parts = {row["id"] for row in rows if row["gpu_count_number"] is not None and row["gpu_count_number"] < 1}
-        assert parts == await spans.slices()
+        assert parts == await span_store.slices()
         assert parts
 
     inside.run(work)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.catalog.facts import providers
 from app.core.errors import QueryError
-from app.pricing.offers import store
+from app.pricing.offers import store, tally_store
 from app.pricing.offers.price_query import MEANINGS, PARAMETERS
 from app.pricing.search.parse_query import parse
 from app.storage import engine
@@ -111,7 +111,7 @@ def test_words_for_a_place_find_offers_that_may_be_there_and_an_exact_region_onl
     assert {row["continent"] for row in exact} == {"europe"}
     assert not [row for row in found(q="h100 africa") if row["provider"] == "hot-aisle"]
     page = engine.run(store.offer_page(parse([("region", "europe-or-not-stated")])))
-    assert page.facets["region"]["europe-or-not-stated"] == page.total > page.facets["region"]["europe"]
+    assert page.facets["region"]["europe-or-not-stated"] == page.total > (page.facets["region"]["europe"] or 0) > 0
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,6 @@ def test_a_commitments_length_finds_the_prices_for_it_alone(refreshing: Refreshi
         asked = parse([("commitment_months", str(months))])
         found = engine.run(store.all_rows(asked))
         assert {row["commitment_months"] for row in found} == {months}
-        assert engine.run(store.count(asked)) == len(found) == sum(r["commitment_months"] == months for r in every)
+        assert (
+            engine.run(tally_store.count(asked)) == len(found) == sum(r["commitment_months"] == months for r in every)
+        )

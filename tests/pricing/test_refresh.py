@@ -427,7 +427,7 @@ def test_the_command_says_what_came_and_fails_if_any_source_did(refreshing: Refr
 
 
 def test_every_choice_of_a_filter_that_a_source_brings_leads_to_its_offers(refreshing: Refreshing) -> None:
-    from app.pricing.offers.store import count
+    from app.pricing.offers.tally_store import count
     from app.pricing.search.parse_query import parse
 
     for name in ("tensordock", "primeintellect", "vast", "scaleway"):

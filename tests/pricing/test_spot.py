@@ -35,6 +35,8 @@ def test_the_bands_of_machines_with_a_card_are_kept_and_written_on_spot_alone(re
                                       ("aws", "p4d.24xlarge", "us-east-1", 20, None, MONTH_HOURS)]  # fmt: skip
     assert refreshing.rows(SPOT, "aws") == [("aws", "p4d.24xlarge", 20, None, MONTH_HOURS)]
     assert refreshing.rows("SELECT count(*) FROM offer WHERE tier <> 'spot' AND reclaim_low IS NOT NULL") == [(0,)]
+    kinds = "SELECT reclaim_low, sum(offers) FROM offer_kind WHERE provider = 'aws' AND tier = 'spot' GROUP BY 1"
+    assert [(low, int(n)) for low, n in refreshing.rows(kinds)] == [(20, 1)], "a summary tells the band too"
     assert "offers" not in refreshing.raised(lambda: refreshing("spot_advisor")), "nothing changed"
     refreshing("skypilot")
     assert refreshing.rows(SPOT, "aws") == [("aws", "p4d.24xlarge", 20, None, MONTH_HOURS)], "new prices keep the band"
@@ -174,6 +176,7 @@ def test_the_price_table_and_its_data_tell_how_often_spot_is_taken(refreshing: R
 def test_the_sheet_keeps_dearer_spot_that_is_reclaimed_more_rarely(inside: Inside) -> None:
     from app.calculator.sheet import best_offers
     from app.core import clock
+    from app.pricing.offers import summary_store
     from app.storage import engine
 
     async def kept() -> tuple[list[str], set[str], set[str]]:
@@ -188,6 +191,7 @@ def test_the_sheet_keeps_dearer_spot_that_is_reclaimed_more_rarely(inside: Insid
                     *band,
                     name,
                 )
+            await summary_store.rebuild()
         now = clock.timestamp()
         each = [{row["id"] for row in await best_offers(now, rarer=rarer)} for rarer in (True, False)]
         return found, each[0], each[1]

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from app.core.errors import BusyError, DatabaseAwayError
-from app.pricing.offers import store
+from app.pricing.offers import market_store, store
 from app.site import assistant_tools, mcp
 from app.web.rate_limit import RateLimit
 from tests.conftest import ROOT, Inside, Site
@@ -131,10 +131,10 @@ def test_a_fault_of_our_data_is_told_as_ours_and_without_its_words(
     inside: Inside, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tool: str, fault: Exception,
     words: str,
 ) -> None:  # fmt: skip
-    async def fails(*_: object) -> object:
+    async def fails(*_: object, **__: object) -> object:
         raise fault
 
-    for module, name in ((store, "rows_between"), (store, "offers_of"), (assistant_tools, "estimated")):
+    for module, name in ((store, "rows_between"), (market_store, "kinds"), (assistant_tools, "estimated")):
         monkeypatch.setattr(module, name, fails)
     given = {"compare": {"gpu": ["l4-24gb"]}, "estimate": EXAMPLE}.get(tool, {})
 

@@ -5,7 +5,7 @@ types it sells; the median of an even number is the mean of the middle two.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -39,15 +39,34 @@ def points(spans: Iterable[Span], first: int, last: int, step: int = 1) -> list[
     last. A provider counts with its lowest price at the end of the day, or with its last one of the
     :data:`CARRIED_DAYS` before."""
     levels = [(who, _prices(found)) for who, found in grouped(spans, lambda span: span.provider)]
-    made = []
-    for day in range(last, first - 1, -step):
-        found = [(price, who) for who, series in levels if (price := _at(series, (day + 1) * DAY_S - 1)) is not None]
-        prices = sorted(price for price, _ in found)
-        if len(prices) >= LEAST_PROVIDERS:
-            made.append(
-                Point(day, len(prices), round(median(prices)), prices[0], prices[-1], tuple(who for _, who in found))
-            )
-    return made[::-1]
+    edges = sorted({day for _, prices in levels for day in _days_of_change(prices)})
+    made, passed, figures = [], 0, None
+    for day in range(last - (last - first) // step * step, last + 1, step):
+        before = passed
+        while passed < len(edges) and edges[passed] <= day:
+            passed += 1
+        if passed > before:  # on most days no price changes
+            end = (day + 1) * DAY_S - 1
+            figures = _figures([(price, who) for who, prices in levels if (price := _at(prices, end)) is not None])
+        if figures is not None:
+            made.append(Point(day, *figures))
+    return made
+
+
+def _days_of_change(prices: "Prices") -> Iterator[int]:
+    """The days at whose end a provider may have another price than the day before."""
+    for at, price in zip(*prices, strict=True):
+        yield at // DAY_S
+        if price is None:
+            yield at // DAY_S + CARRIED_DAYS
+
+
+def _figures(found: list[tuple[int, str]]) -> tuple[int, int, int, int, tuple[str, ...]] | None:
+    """What a :class:`Point` says of (price, provider) pairs, without the day; ``None`` for too few."""
+    if len(found) < LEAST_PROVIDERS:
+        return None
+    prices = sorted(price for price, _ in found)
+    return (len(prices), round(median(prices)), prices[0], prices[-1], tuple(who for _, who in found))
 
 
 Prices = tuple[list[int], list[int | None]]

@@ -1,11 +1,26 @@
 """Queries of the stored price history, for pages. Returns plain values; no HTML and no HTTP here."""
 
 from operator import itemgetter
+from typing import NamedTuple
 
 from app.core.units import DAY_S
 from app.pricing.offers.store import Row
 from app.pricing.offers.tables import MoveRow
-from app.storage.engine import fetch_column, fetch_rows
+from app.storage.engine import fetch_one, fetch_rows, fetch_value
+
+
+class Extent(NamedTuple):
+    """The first and the last second at which a price changed, ``None`` without history."""
+
+    first: int | None
+    last: int | None
+
+
+class _Ends(NamedTuple):
+    first: int | None
+    begun: int | None
+    ended: int | None
+
 
 _LEVEL = "at, tier, low_micro, median_micro, in_stock_micro"
 
@@ -31,13 +46,11 @@ async def levels_by_day(gpu: str, since: int = 0) -> list[Row]:
     """
     midnight = since - since % DAY_S
     found = await fetch_rows(
-        "SELECT d.day * {} AS at, d.tier AS tier, CASE WHEN p.low_micro IS NULL THEN NULL ELSE d.low END "
-        "AS low_micro, p.median_micro AS median_micro, coalesce(d.stocked, p.in_stock_micro) AS in_stock_micro "
-        "FROM (SELECT tier, at / {} AS day, min(low_micro) AS low, max(at) AS last, "
-        "min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END) AS stocked FROM price_level "
-        "WHERE gpu = {} AND tier IN ('on-demand', 'spot') AND at >= {} GROUP BY 1, 2) d "
-        "JOIN price_level p ON p.gpu = {} AND p.tier = d.tier AND p.at = d.last",
-        DAY_S, DAY_S, gpu, midnight, gpu,
+        "SELECT d.day * {} AS at, d.tier AS tier, CASE WHEN p.low_micro IS NULL THEN NULL ELSE d.low_micro END "
+        "AS low_micro, p.median_micro AS median_micro, coalesce(d.in_stock_micro, p.in_stock_micro) AS in_stock_micro "
+        "FROM price_level_day d JOIN price_level p ON p.gpu = d.gpu AND p.tier = d.tier AND p.at = d.last_at "
+        "WHERE d.gpu = {} AND d.tier IN ('on-demand', 'spot') AND d.day >= {}",
+        DAY_S, gpu, midnight // DAY_S,
     )  # fmt: skip
     if since:
         asked = (
@@ -48,17 +61,6 @@ async def levels_by_day(gpu: str, since: int = 0) -> list[Row]:
         before = await fetch_rows(f"{asked} UNION ALL {asked}", *given)
         found += [{**row, "at": midnight - 1} for row in before]
     return _in_order(found)
-
-
-async def charted_providers(gpu: str, since: int = 0) -> set[str]:
-    """The providers whose prices, on demand or spot, the levels of ``gpu`` are made of from the second ``since`` on."""
-    return set(
-        await fetch_column(
-            "SELECT DISTINCT s.provider FROM price_series s JOIN price_span p ON p.series = s.id "
-            "WHERE s.gpu = {} AND s.tier IN ('on-demand', 'spot') AND (p.valid_to IS NULL OR p.valid_to > {})",
-            gpu, since,
-        )
-    )  # fmt: skip
 
 
 def _in_order(found: list[Row]) -> list[Row]:
@@ -75,10 +77,17 @@ async def moves(gpu: str, limit: int) -> list[Row]:
     return list(await asked.order_by(MoveRow.at, ascending=False).order_by(MoveRow.id).limit(limit).run())
 
 
-async def history_extent() -> Row:
-    """``count`` of stored price spans, and the ``first`` and ``last`` second at which a price changed."""
-    found = await fetch_rows(
-        "SELECT count(*) AS count, min(valid_from) AS first, max(coalesce(valid_to, valid_from)) AS last "
-        "FROM price_span",
+async def history_extent() -> Extent:
+    """The first and the last second at which a price changed."""
+    found = await fetch_one(
+        _Ends,
+        "SELECT (SELECT min(valid_from) FROM price_span) AS first, (SELECT max(valid_from) FROM price_span) AS begun, "
+        "(SELECT max(valid_to) FROM price_span) AS ended",
     )
-    return found[0]
+    first, *last = found or _Ends(None, None, None)
+    return Extent(first, max((at for at in last if at is not None), default=None))
+
+
+async def kept_prices() -> int:
+    """How many prices the history holds, each with the time in which it was valid."""
+    return int(await fetch_value("SELECT count(*) FROM price_span"))

@@ -28,10 +28,10 @@ class StockReturn(NamedTuple):
 
 
 class LastKnown(NamedTuple):
-    """``still`` is 1 if any price is still valid, else 0; ``ended`` is the second at which the last ended one ended.
-    ``None`` without any."""
+    """``still`` is 1 if any price is still valid, else 0; ``ended`` is the second at which the last ended one ended,
+    ``None`` if none has."""
 
-    still: int | None
+    still: int
     ended: int | None
 
 
@@ -70,9 +70,10 @@ async def last_known() -> LastKnown:
     """The newest end of the price history."""
     found = await fetch_one(
         LastKnown,
-        "SELECT max(CASE WHEN valid_to IS NULL THEN 1 ELSE 0 END) AS still, max(valid_to) AS ended FROM price_span",
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM price_span WHERE valid_to IS NULL) THEN 1 ELSE 0 END AS still, "
+        "(SELECT max(valid_to) FROM price_span) AS ended",
     )
-    return found or LastKnown(None, None)
+    return found or LastKnown(0, None)
 
 
 async def slices() -> set[str]:

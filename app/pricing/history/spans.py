@@ -104,8 +104,3 @@ async def last_day(now: int) -> int:
     still, ended = await span_store.last_known()
     yesterday = now // DAY_S - 1
     return yesterday if still or not ended else min(yesterday, int(ended) // DAY_S - 1)
-
-
-async def slices() -> set[str]:
-    """The ids of offers of a fraction of a GPU: nobody can rent a whole one at their price."""
-    return await span_store.slices()

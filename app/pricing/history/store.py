@@ -24,6 +24,10 @@ Kind = tuple[str, str, str, int | None, str]
 """(provider, gpu, tier, months of commitment, region): offers of one kind are compared with each other."""
 SHIPPED = "shipped:"
 """Prefix of the names of series that belong to a shipped list and not to an offer."""
+_DAYS = (
+    "INSERT INTO price_level_day (gpu, tier, day, last_at, low_micro, in_stock_micro) SELECT gpu, tier, at / {}, "
+    "max(at), min(low_micro), min(CASE WHEN in_stock_micro >= 0 THEN in_stock_micro END) FROM price_level"
+)
 _KIND = ("provider", "gpu", "tier", "commitment_months", "region")
 
 
@@ -209,11 +213,29 @@ async def put_level(gpu: str, tier: str, at: int, level: LevelPrices) -> None:
         "median_micro = excluded.median_micro, in_stock_micro = excluded.in_stock_micro",
         gpu, tier, at, *level,
     )  # fmt: skip
+    await _sum_up_day(gpu, tier, at)
 
 
 async def insert_levels(rows: Iterable[tuple[Any, ...]]) -> None:
     """Insert levels into the empty table; rows are (gpu, tier, second, lowest, median)."""
     await insert_many(LevelRow, ("gpu", "tier", "at", "low_micro", "median_micro"), rows)
+    await rebuild_days()
+
+
+async def rebuild_days() -> None:
+    """Sum up the levels of each day anew."""
+    await execute("DELETE FROM price_level_day")
+    await execute(f"{_DAYS} GROUP BY 1, 2, 3", DAY_S)
+
+
+async def _sum_up_day(gpu: str, tier: str, at: int) -> None:
+    """Sum up the levels of the day of the second ``at``."""
+    day = at // DAY_S
+    await execute("DELETE FROM price_level_day WHERE gpu = {} AND tier = {} AND day = {}", gpu, tier, day)
+    await execute(
+        f"{_DAYS} WHERE gpu = {{}} AND tier = {{}} AND at >= {{}} AND at < {{}} GROUP BY 1, 2, 3",
+        DAY_S, gpu, tier, day * DAY_S, (day + 1) * DAY_S,
+    )  # fmt: skip
 
 
 async def has_levels() -> bool:

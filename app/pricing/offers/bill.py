@@ -108,20 +108,21 @@ def usually_included(stated: Iterable[tuple[str, str, str]]) -> frozenset[str]:
 
 
 def market_of(rows: Iterable[Row], extras: Mapping[str, Extras], usual: frozenset[str] = frozenset()) -> Market:
-    """The medians, over providers, of the prices that offers and providers state: each provider counts once."""
+    """The medians, over providers, of the prices that offers and providers state: each provider counts once. A row
+    stands for as many ``offers`` as it says, or one."""
     disk: dict[str, list[int]] = {}
     traffic: dict[str, list[int]] = {}
     vcpu: dict[str, list[int]] = {}
     ram: dict[str, list[int]] = {}
     hosts: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
-        who = row["provider"]
+        who, times = row["provider"], row.get("offers", 1)
         for column, found in (("disk_usd_per_gb_month_micro", disk), ("traffic_usd_per_gb_micro", traffic)):
             if row[column] is not None:
-                found.setdefault(who, []).append(row[column])
+                found.setdefault(who, []).extend([row[column]] * times)
         if rates := _host_rates(row):
-            vcpu.setdefault(who, []).append(rates[0])
-            ram.setdefault(who, []).append(rates[1])
+            vcpu.setdefault(who, []).extend([rates[0]] * times)
+            ram.setdefault(who, []).extend([rates[1]] * times)
         count = row["gpu_count_number"]
         if row["vcpus"] and row["ram_gb"] and count:
             hosts.setdefault(who, []).append((row["vcpus"] / count, row["ram_gb"] / count))

@@ -1,13 +1,16 @@
-"""Queries over all offers of a market: lowest prices by source, prices of extras. Money is micro-dollars."""
+"""Questions about all offers of a market, answered from their summaries: lowest prices by source, the spread of a GPU's
+prices, prices of extras. Money is micro-dollars."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from app.pricing.offers.offer import COMMUNITY
+from app.pricing.offers.price_strip import Spread
 from app.pricing.offers.tables import OfferRow
 from app.storage.engine import fetch, fetch_column, fetch_rows, marks
 
 _WHAT = "provider, gpu, tier, commitment_months, source"
+_WHOLE = "(gpu_count_number IS NULL OR gpu_count_number >= 1)"
 
 
 class SourceLow(NamedTuple):
@@ -32,36 +35,105 @@ class Parts(NamedTuple):
     price_excludes: str
 
 
-class Pair(NamedTuple):
-    """A card and a tier in which it is offered."""
+class Kind(NamedTuple):
+    """Offers of one kind: see :class:`app.pricing.offers.summary_tables.OfferKind`."""
 
+    source: str
+    provider: str
     gpu: str
     tier: str
+    commitment_months: int | None
+    gpu_count_number: float | None
+    stock: str
+    stale_at: int
+    offers: int
+    low_micro: int
+    cheapest: str
+    first_seen_at: int
+    last_seen_at: int
+
+    @property
+    def is_part(self) -> bool:
+        """True for slices of a GPU: nobody can rent a whole one at their price."""
+        return self.gpu_count_number is not None and self.gpu_count_number < 1
 
 
-async def offered_in(tiers: Sequence[str]) -> list[Pair]:
-    """Each card with each of ``tiers`` in which it is offered."""
-    return await fetch(Pair, f"SELECT DISTINCT gpu, tier FROM offer_tally WHERE tier IN ({marks(tiers)})", *tiers)  # noqa: S608
+class Asked(NamedTuple):
+    """What a provider asks for whole GPUs of a kind on demand, from its lowest to its highest price per GPU-hour, among
+    offers that turn stale at the second ``stale_at``."""
+
+    gpu: str
+    provider: str
+    stale_at: int
+    low_micro: int
+    high_micro: int
 
 
-async def cheapest(pairs: Sequence[Pair], now: int, *, fresh: bool, whole: bool) -> list[str]:
-    """The id of the cheapest offer of each pair among those that are fresh at ``now`` or not, and of whole cards or of
-    slices, without what visitors reported; of equal ones the first by id. Pairs without such an offer are left out.
+class Place(NamedTuple):
+    """A provider's region, and whether its stock of a GPU is ``in`` or ``out``."""
 
-    Each is found along an index, so that the time grows with the pairs and not with the offers.
-    """
-    if not pairs:
-        return []
-    age = "o.stale_at > {}" if fresh else "o.stale_at <= {}"
-    cards = "(o.gpu_count_number IS NULL OR o.gpu_count_number >= 1)" if whole else "o.gpu_count_number < 1"
-    names = [f"{pair.tier} {pair.gpu}" for pair in pairs]
-    found = await fetch_column(
-        f"SELECT (SELECT o.id FROM offer o WHERE o.tier = p.tier AND o.gpu = p.gpu AND o.source <> {{}} AND {age} "  # noqa: S608
-        f"AND {cards} ORDER BY o.usd_per_gpu_hour_micro, o.id LIMIT 1) AS id FROM (SELECT DISTINCT gpu, tier "
-        f"FROM offer_tally WHERE tier || ' ' || gpu IN ({marks(names)})) p",
-        COMMUNITY, now, *names,
+    provider: str
+    region: str
+    stock: str
+
+
+class _Strip(NamedTuple):
+    gpu: str
+    tier: str
+    offers: int
+    prices: int
+    low_micro: int
+    median_micro: int
+    high_micro: int
+    ticks: str
+
+
+async def cheapest(tiers: Sequence[str], now: int) -> list[str]:
+    """The id of the cheapest offer of each GPU and tier, without what visitors reported: whole GPUs go before slices,
+    then what is fresh at ``now`` before what is not; of equal ones the first by id."""
+    return await fetch_column(
+        "SELECT cheapest FROM (SELECT cheapest, row_number() OVER (PARTITION BY gpu, tier "  # noqa: S608
+        "ORDER BY CASE WHEN gpu_count_number < 1 THEN 1 ELSE 0 END, CASE WHEN stale_at > {} THEN 0 ELSE 1 END, "
+        f"low_micro, cheapest) AS turn FROM offer_kind WHERE source <> {{}} AND tier IN ({marks(tiers)})) k "
+        "WHERE turn = 1",
+        now, COMMUNITY, *tiers,
     )  # fmt: skip
-    return [one for one in found if one is not None]
+
+
+async def kinds(*, gpu: str = "", provider: str = "") -> list[Kind]:
+    """The kinds of offers of a GPU or of a provider, visitors' reports among them."""
+    column, value = ("gpu", gpu) if gpu else ("provider", provider)
+    asked = f"SELECT {', '.join(Kind._fields)} FROM offer_kind WHERE {column} = {{}}"  # noqa: S608 -- names of ours
+    return await fetch(Kind, asked, value)
+
+
+async def places_with_stock(gpu: str) -> list[Place]:
+    """Each place of a provider that states whether it has the GPU in stock, with what it states."""
+    asked = "SELECT DISTINCT provider, region, stock FROM offer_tally WHERE gpu = {} AND stock <> ''"
+    return await fetch(Place, asked, gpu)
+
+
+async def asked_on_demand() -> list[Asked]:
+    """What every provider asks for whole GPUs on demand."""
+    return await fetch(
+        Asked,
+        "SELECT gpu, provider, stale_at, min(low_micro) AS low_micro, max(high_micro) AS high_micro "  # noqa: S608
+        f"FROM offer_kind WHERE tier = 'on-demand' AND source <> {{}} AND {_WHOLE} GROUP BY gpu, provider, stale_at",
+        COMMUNITY,
+    )
+
+
+async def spreads(gpus: Sequence[str] = ()) -> dict[str, dict[str, Spread]]:
+    """GPU → tier → the spread of its prices, on demand and spot, without visitors' reports; of ``gpus``, or of all."""
+    among = f" WHERE gpu IN ({marks(gpus)})" if gpus else ""
+    found: dict[str, dict[str, Spread]] = {}
+    for row in await fetch(
+        _Strip, f"SELECT {', '.join(_Strip._fields)} FROM price_strip{among}", *gpus  # noqa: S608
+    ):  # fmt: skip
+        ticks = tuple(int(tick) for tick in row.ticks.split() if tick.isdecimal())
+        spread = Spread(row.offers, row.prices, row.low_micro, row.median_micro, row.high_micro, ticks)
+        found.setdefault(row.gpu, {})[row.tier] = spread
+    return found
 
 
 async def shown_lows(provider: str = "") -> list[SourceLow]:
@@ -69,9 +141,8 @@ async def shown_lows(provider: str = "") -> list[SourceLow]:
     where, values = ("AND provider = {} ", [provider]) if provider else ("", [])
     return await fetch(
         SourceLow,
-        f"SELECT {_WHAT}, min(usd_per_gpu_hour_micro) AS micro, max(fetched_at) AS seen_at, "  # noqa: S608
-        "max(stale_at) AS stale_at FROM offer WHERE source <> {} AND (gpu_count_number IS NULL "
-        f"OR gpu_count_number >= 1) {where}GROUP BY 1, 2, 3, 4, 5",
+        f"SELECT {_WHAT}, min(low_micro) AS micro, max(last_seen_at) AS seen_at, "  # noqa: S608
+        f"max(stale_at) AS stale_at FROM offer_kind WHERE source <> {{}} AND {_WHOLE} {where}GROUP BY 1, 2, 3, 4, 5",
         COMMUNITY, *values,
     )  # fmt: skip
 
@@ -89,12 +160,12 @@ async def claimed_lows(since: int, provider: str = "") -> list[SourceLow]:
 
 
 async def priced_extras() -> list[dict[str, Any]]:
-    """The prices of disk, traffic and host that offers state, as rows for :func:`app.pricing.offers.bill.market_of`."""
+    """The prices of disk, traffic and host that offers state, and how many ``offers`` state them, as rows for
+    :func:`app.pricing.offers.bill.market_of`."""
     return await fetch_rows(
-        "SELECT provider, disk_usd_per_gb_month_micro, traffic_usd_per_gb_micro, remark, NULL AS vcpus, "
-        "NULL AS ram_gb, NULL AS gpu_count_number FROM offer WHERE source <> {} "
-        "AND (disk_usd_per_gb_month_micro IS NOT NULL OR traffic_usd_per_gb_micro IS NOT NULL "
-        "OR remark LIKE 'vCPU $%')",
+        "SELECT provider, disk_usd_per_gb_month_micro, traffic_usd_per_gb_micro, remark, offers, NULL AS vcpus, "
+        "NULL AS ram_gb, NULL AS gpu_count_number FROM offer_extras WHERE source <> {} "
+        "AND (disk_usd_per_gb_month_micro IS NOT NULL OR traffic_usd_per_gb_micro IS NOT NULL OR remark <> '')",
         COMMUNITY,
     )
 
@@ -103,8 +174,8 @@ async def hosts() -> list[dict[str, Any]]:
     """The mean host of each provider's machines: vCPUs and GB of memory per GPU."""
     return await fetch_rows(
         "SELECT provider, NULL AS disk_usd_per_gb_month_micro, NULL AS traffic_usd_per_gb_micro, '' AS remark, "
-        "avg(vcpus / gpu_count_number) AS vcpus, avg(ram_gb / gpu_count_number) AS ram_gb, 1 AS gpu_count_number "
-        "FROM offer WHERE source <> {} AND vcpus > 0 AND ram_gb > 0 AND gpu_count_number > 0 GROUP BY provider",
+        "1 AS offers, sum(vcpus) / sum(hosts) AS vcpus, sum(ram_gb) / sum(hosts) AS ram_gb, 1 AS gpu_count_number "
+        "FROM offer_extras WHERE source <> {} AND hosts > 0 GROUP BY provider",
         COMMUNITY,
     )
 
@@ -112,7 +183,9 @@ async def hosts() -> list[dict[str, Any]]:
 async def parts() -> list[Parts]:
     """Which parts the prices of each provider include and exclude."""
     return await fetch(
-        Parts, "SELECT DISTINCT provider, price_includes, price_excludes FROM offer WHERE source <> {}", COMMUNITY
+        Parts,
+        "SELECT DISTINCT provider, price_includes, price_excludes FROM offer_extras WHERE source <> {}",
+        COMMUNITY,
     )
 
 
@@ -131,6 +204,7 @@ async def offers_like(provider: str, gpu: str, tier: str) -> list[dict[str, Any]
 
 
 _OF_A_KIND = "gpu, tier, commitment_months, gpu_count_number, reclaim_low, reclaim_high, reclaim_hours"
+_CALCULATED = (*_OF_A_KIND.split(", "), "provider", "country", "usd_per_gpu_hour_micro", "fetched_at", "stale_at", "id")
 
 
 async def cheapest_of_each_kind(now: int) -> list[dict[str, Any]]:
@@ -139,10 +213,10 @@ async def cheapest_of_each_kind(now: int) -> list[dict[str, Any]]:
 
     No two offers of a kind differ in anything but their price that the calculator goes by.
     """
-    columns = f"{_OF_A_KIND}, provider, country, usd_per_gpu_hour_micro, fetched_at, stale_at, id"
     return await fetch_rows(
-        f"SELECT {columns} FROM (SELECT {columns}, row_number() OVER (PARTITION BY {_OF_A_KIND}, stale_at <= {{}} "  # noqa: S608
-        "ORDER BY usd_per_gpu_hour_micro, id) AS turn FROM offer WHERE (tier <> 'reserved' "
-        "OR commitment_months IS NOT NULL) AND source <> {}) o WHERE turn = 1",
+        f"SELECT {', '.join(f'o.{name}' for name in _CALCULATED)} FROM (SELECT cheapest, row_number() OVER "  # noqa: S608
+        f"(PARTITION BY {_OF_A_KIND}, CASE WHEN stale_at > {{}} THEN 0 ELSE 1 END ORDER BY low_micro, cheapest) "
+        "AS turn FROM offer_kind WHERE (tier <> 'reserved' OR commitment_months IS NOT NULL) AND source <> {}) k "
+        "JOIN offer o ON o.id = k.cheapest WHERE turn = 1",
         now, COMMUNITY,
     )  # fmt: skip

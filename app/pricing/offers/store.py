@@ -1,25 +1,23 @@
 """Queries of the stored offers. Returns plain values; no HTML and no HTTP here."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import and_, or_
 from typing import Any
 
 from piccolo.columns import Column
-from piccolo.columns.combination import CombinableMixin, WhereRaw
-from piccolo.query.functions import Max, Min
-from piccolo.query.functions.aggregate import Count, Sum
+from piccolo.columns.combination import WhereRaw
+from piccolo.query.functions import Min
 from piccolo.querystring import QueryString
 
-from app.catalog.aliases import other_cards
-from app.catalog.facts import CONTINENTS, countries, providers
 from app.core.errors import QueryError
 from app.core.units import HOUR_S
+from app.pricing.offers import tally_store
+from app.pricing.offers.filter_store import narrowed
 from app.pricing.offers.offer import COMMUNITY
-from app.pricing.offers.price_query import NOWHERE, OR_NOT_STATED, PAGE_SIZE, RANKED, PriceQuery
-from app.pricing.offers.tables import OfferRow, OfferTally
+from app.pricing.offers.price_query import PAGE_SIZE, RANKED, PriceQuery
+from app.pricing.offers.tables import OfferRow
+from app.pricing.offers.tally_store import MOST_COUNTED, Choices
+from app.storage.engine import fetch_one, fetch_rows
 from app.upstream.tables import LoadedSource
 
 Row = dict[str, Any]
@@ -27,19 +25,12 @@ Row = dict[str, Any]
 CONFIRMATION_STEP_S = 6 * HOUR_S
 """Pages show when a price was confirmed, rounded down to this, so that confirming it again invalidates no cache."""
 
+MOST_MERGED, MERGED_ROWS = 12, 120
+"""Up to so many GPUs, and so many rows, the first rows of each are read along an index and merged: one statement would
+sort all of theirs."""
 MOST_ROWS = 100_000
 """Rows of one answer, some four kilobytes of memory each."""
 
-FACETS = ("gpu", "provider", "tier", "region", "gpu_count")
-"""Filters that show how many rows each of their choices would leave."""
-
-_FACET_COLUMNS: dict[str, tuple[str, ...]] = {
-    "gpu": ("gpu",),
-    "provider": ("provider",),
-    "tier": ("tier",),
-    "region": ("continent", "country", "region"),
-    "gpu_count": ("gpu_count",),
-}
 SORT_COLUMNS: dict[str, Column] = {
     "price": OfferRow.usd_per_gpu_hour_micro,
     "instance": OfferRow.usd_per_instance_hour_micro,
@@ -58,11 +49,15 @@ _TAKEN_AN_HOUR = '("reclaim_low" + coalesce("reclaim_high", "reclaim_low" + 10))
 
 @dataclass(frozen=True, slots=True)
 class OfferPage:
-    """One page of offers: its ``rows``, how many there are in ``total``, and each facet's counts."""
+    """One page of offers: its ``rows``, how many there are in ``total``, and each facet's choices.
+
+    With a price limit no more than :data:`tally_store.MOST_COUNTED` are counted: ``is_more`` if more match.
+    """
 
     rows: list[Row]
     total: int
-    facets: dict[str, dict[str, int]]
+    facets: Mapping[str, Choices]
+    is_more: bool = False
 
     @property
     def pages(self) -> int:
@@ -82,27 +77,46 @@ class Freshness:
 
 async def offer_page(query: PriceQuery, now: int | None = None) -> OfferPage:
     """The rows of the query's page, the number of all, and the facets."""
-    total = await count(query)
+    total = await tally_store.count_some(query)
+    is_more = query.max_usd_micro is not None and total > MOST_COUNTED
     rows = await rows_between(query, (query.page - 1) * PAGE_SIZE, PAGE_SIZE, now)
-    return OfferPage(rows, total, await _facets(query))
-
-
-async def count(query: PriceQuery) -> int:
-    """How many offers match ``query``."""
-    if not is_tallied(query):
-        return int(await _narrowed(OfferRow.count(), _where(query)).run())
-    found = (
-        await _narrowed(OfferTally.select(Sum(OfferTally.offers, alias="n")), _where(query, of=OfferTally))
-        .first()
-        .run()
-    )
-    return int(found["n"] or 0) if found else 0
+    facets = await tally_store.facets(query, is_more=is_more)
+    return OfferPage(rows, min(total, MOST_COUNTED) if is_more else total, facets, is_more)
 
 
 async def rows_between(query: PriceQuery, offset: int, limit: int, now: int | None = None) -> list[Row]:
     """At most ``limit`` offers from the ``offset``-th, in the query's order; with ``now`` (seconds), fresh before
     stale."""
-    return list(await _asked(query, now).limit(limit).offset(offset).run())
+    rare = await tally_store.is_rare(query)
+    if now is None or query.sort not in RANKED:
+        select = narrowed(OfferRow.select(), query, rare=rare)
+        return list(await _ordered(select, query).limit(limit).offset(offset).run())
+    most = offset + limit
+    if (query.sort, query.order) != ("price", "asc") or not 1 < len(query.gpu) <= MOST_MERGED or most > MERGED_ROWS:
+        return await _fresh_first(query, offset, limit, now, rare=rare)
+    each = [await _fresh_first(replace(query, gpu=(gpu,)), 0, most, now, rare=rare) for gpu in query.gpu]
+    rows = sorted(
+        (row for rows in each for row in rows),
+        key=lambda row: (row["stale_at"] <= now, row["rank_group"], row["usd_per_gpu_hour_micro"], row["id"]),
+    )
+    return rows[offset:most]
+
+
+async def _fresh_first(query: PriceQuery, offset: int, limit: int, now: int, *, rare: bool) -> list[Row]:
+    """Fresh offers, then stale ones. Each half is read along an index, which their union can't be."""
+    is_fresh, is_stale = WhereRaw("+stale_at > {}", now), WhereRaw("+stale_at <= {}", now)
+    found: list[Row] = []
+    before = 0
+    if await OfferRow.exists().where(OfferRow.stale_at > now).run():
+        fresh = narrowed(OfferRow.select(), query, rare=rare).where(is_fresh)
+        found = list(await _ordered(fresh, query).limit(limit).offset(offset).run())
+        before = offset + len(found)
+        if offset and not found:
+            before = int(await narrowed(OfferRow.count(), query, rare=rare).where(is_fresh).run())
+    if len(found) < limit:
+        stale = _ordered(narrowed(OfferRow.select(), query, rare=rare).where(is_stale), query)
+        found += list(await stale.limit(limit - len(found)).offset(max(0, offset - before)).run())
+    return found
 
 
 async def all_rows(query: PriceQuery) -> list[Row]:
@@ -110,31 +124,14 @@ async def all_rows(query: PriceQuery) -> list[Row]:
 
     Raises :class:`QueryError` (422) for more than :data:`MOST_ROWS`: a node's memory has to hold them.
     """
-    if await count(query) > MOST_ROWS:
+    if await tally_store.count(query) > MOST_ROWS:
         raise QueryError(
             "gpu", f"More than {MOST_ROWS:,} prices match, which is too many for one answer.",
             "Narrow them, for example with gpu=h100-sxm-80gb; /api/prices gives any number, a page at a time.",
             status=422,
         )  # fmt: skip
-    return list(await _asked(query).run())
-
-
-def _asked(query: PriceQuery, now: int | None = None) -> Any:
-    select = _narrowed(OfferRow.select(), _where(query))
-    if now is not None and query.sort in RANKED:
-        select = select.order_by(QueryString('"stale_at" <= {}', now))
-    return _ordered(select, query)
-
-
-async def offers_of(column: Column, value: str, limit: int = 1000) -> list[Row]:
-    """The offers of one GPU or provider, by rank group and price."""
-    select = OfferRow.select().where(column == value).order_by(OfferRow.rank_group, OfferRow.usd_per_gpu_hour_micro)
-    return list(await select.order_by(OfferRow.id).limit(limit).run())
-
-
-async def counts_by(name: str, query: PriceQuery | None = None) -> dict[str, int]:
-    """How many offers each value of the column ``name`` has, among those that match ``query``."""
-    return (await _grouped([name], query or PriceQuery()))[name]
+    select = narrowed(OfferRow.select(), query, rare=await tally_store.is_rare(query))
+    return list(await _ordered(select, query).run())
 
 
 async def next_stale(now: int) -> int | None:
@@ -155,25 +152,20 @@ async def next_stale(now: int) -> int | None:
 
 
 async def freshness(now: int) -> Freshness:
-    """How current what there is is, in all.
-
-    Stale offers are counted and not fresh ones: where prices are fetched they are few, however many there are.
-    """
-    oldest = await OfferRow.select(Min(OfferRow.fetched_at, alias="at")).first().run()
-    newest = await OfferRow.select(Max(OfferRow.fetched_at, alias="at")).first().run()
-    offers = await count(PriceQuery())
-    any_fresh = await OfferRow.exists().where(OfferRow.stale_at > now).run()
-    stale = int(await OfferRow.count().where(OfferRow.stale_at <= now).run()) if any_fresh else offers
-    return Freshness(offers, offers - stale, oldest["at"] if oldest else None, newest["at"] if newest else None)
+    """How current what there is is, in all."""
+    found = await fetch_one(
+        Freshness,
+        "SELECT CAST(coalesce(sum(offers), 0) AS BIGINT) AS offers, CAST(coalesce(sum(CASE WHEN stale_at > {} "
+        "THEN offers ELSE 0 END), 0) AS BIGINT) AS fresh, min(first_seen_at) AS oldest, max(last_seen_at) AS newest "
+        "FROM offer_kind",
+        now,
+    )
+    return found or Freshness(0, 0, None, None)
 
 
 async def sources() -> list[Row]:
     """Every source that has been loaded, by name."""
     return list(await LoadedSource.select().order_by(LoadedSource.name).run())
-
-
-def _narrowed(select: Any, where: CombinableMixin | None) -> Any:
-    return select if where is None else select.where(where)
 
 
 def _ordered(select: Any, query: PriceQuery) -> Any:
@@ -192,107 +184,9 @@ def _ordered(select: Any, query: PriceQuery) -> Any:
     return select.order_by(OfferRow.id)
 
 
-def _conditions(query: PriceQuery, leave_out: str, of: type[OfferRow] | type[OfferTally]) -> Iterator[CombinableMixin]:
-    for name, column in (("gpu", of.gpu), ("provider", of.provider), ("tier", of.tier)):
-        values = getattr(query, name)
-        if values and name != leave_out:
-            yield column == values[0] if len(values) == 1 else column.is_in(list(values))
-    if query.region and leave_out != "region":
-        yield reduce(or_, (_in_region(value, of) for value in query.region))
-    if query.stock:
-        yield of.stock == query.stock
-    if query.gpu_count is not None and leave_out != "gpu_count":
-        yield of.gpu_count == str(query.gpu_count)
-    if query.min_memory_gb is not None:
-        yield of.gpu_memory_gb >= query.min_memory_gb
-    if query.commitment_months is not None:
-        yield OfferRow.commitment_months == query.commitment_months
-    if query.max_usd_micro is not None:
-        yield OfferRow.usd_per_gpu_hour_micro <= query.max_usd_micro
-    for word in query.q.casefold().split():
-        yield _mentions(word)
-
-
-def _mentions(word: str) -> CombinableMixin:
-    if not (others := other_cards(word)) and not set(word) & set("%_"):
-        return OfferRow.search_text.like(f"%{word}%")
-    text = f"{'replace(' * len(others)}search_text{', {}, {})' * len(others)}"
-    escaped = re.sub("[!%_]", lambda found: "!" + found[0], word)
-    return WhereRaw(f"{text} LIKE {{}} ESCAPE '!'", *(part for o in others for part in (o, "")), f"%{escaped}%")
-
-
-def _in_region(value: str, of: type[OfferRow] | type[OfferTally]) -> CombinableMixin:
-    place = value.removesuffix(OR_NOT_STATED)
-    if place != value and (place in countries() or place in CONTINENTS):
-        may = [provider.slug for provider in providers().values() if provider.may_be_in(place)]
-        return _in_region(place, of) | ((of.country == "") & of.region.is_in(["", "global"]) & of.provider.is_in(may))
-    if value in countries():
-        return of.country == value
-    if value in CONTINENTS:
-        return of.continent == value
-    return of.region == ("" if value == NOWHERE else value)
-
-
-def _where(
-    query: PriceQuery, leave_out: str = "", of: type[OfferRow] | type[OfferTally] = OfferRow
-) -> CombinableMixin | None:
-    conditions = list(_conditions(query, leave_out, of))
-    return reduce(and_, conditions) if conditions else None
-
-
-async def _facets(query: PriceQuery) -> dict[str, dict[str, int]]:
-    """For each filter, how many rows each of its choices leaves with all other filters unchanged.
-
-    Filters that are not in use share one statement: they count the same rows.
-    """
-    used = [name for name in FACETS if getattr(query, name)]
-    found = await _grouped([name for name in FACETS if name not in used], query)
-    for name in used:
-        found |= await _grouped([name], query, leave_out=name)
-    for value in query.region:  # no column holds these
-        if value.endswith(OR_NOT_STATED):
-            found["region"][value] = await count(replace(query, region=(value,)))
-    return found
-
-
-def is_tallied(query: PriceQuery) -> bool:
-    """True if ``query`` can be counted from the tally alone, without reading offers."""
-    return query.max_usd_micro is None and query.commitment_months is None and not query.q
-
-
-async def _grouped(names: list[str], query: PriceQuery, leave_out: str = "") -> dict[str, dict[str, int]]:
-    of, number = (OfferTally, Sum(OfferTally.offers, alias="n")) if is_tallied(query) else (OfferRow, Count(alias="n"))
-    columns = [of._meta.get_column_by_name(column) for name in names for column in _FACET_COLUMNS[name]]
-    found: dict[str, dict[str, int]] = {name: {} for name in names}
-    if not columns:
-        return found
-    for row in await _narrowed(of.select(*columns, number), _where(query, leave_out, of)).group_by(*columns).run():
-        for name in names:
-            for key in _keys(row, name):
-                found[name][key] = found[name].get(key, 0) + row["n"]
-    return found
-
-
-def _keys(row: Row, name: str) -> set[str]:
-    """The choices of the filter ``name`` that a row belongs to; a region also belongs to its country and continent."""
-    if name == "region":
-        return {row["continent"], row["country"], row["region"] or NOWHERE} - {""}
-    return {row[name]} - {None}
-
-
-async def has_stock() -> bool:
-    """True if any offer states its stock."""
-    return bool(await OfferTally.exists().where(OfferTally.stock != "").run())
-
-
 async def seen_spans() -> dict[str, Row]:
     """Provider → the seconds at which the ``oldest`` and the ``newest`` of its prices were confirmed."""
-    oldest, newest = Min(OfferRow.fetched_at, alias="oldest"), Max(OfferRow.fetched_at, alias="newest")
-    rows = await OfferRow.select(OfferRow.provider, oldest, newest).group_by(OfferRow.provider).run()
+    rows = await fetch_rows(
+        "SELECT provider, min(first_seen_at) AS oldest, max(last_seen_at) AS newest FROM offer_kind GROUP BY provider"
+    )
     return {row["provider"]: row for row in rows}
-
-
-async def totals() -> tuple[int, int, int]:
-    """The numbers of offers, of GPUs offered and of providers offering."""
-    by_gpu = await counts_by("gpu")
-    return sum(by_gpu.values()), len(by_gpu), len(await counts_by("provider"))

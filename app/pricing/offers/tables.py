@@ -79,22 +79,6 @@ class ClaimRow(Table, db=ENGINE, tablename="source_claim"):
     seen_at = BigInt()
 
 
-class OfferTally(Table, db=ENGINE, tablename="offer_tally"):
-    """The number of offers with each combination of filter values; rewritten with every change of offers."""
-
-    id = Serial(primary_key=True)
-    gpu = Varchar(length=60)
-    gpu_memory_gb = Integer(null=True, default=None)
-    provider = Varchar(length=60)
-    tier = Varchar(length=12)
-    gpu_count = Varchar(length=12, null=True, default=None)
-    continent = Varchar(length=20)
-    country = Varchar(length=2)
-    region = Varchar(length=80)
-    stock = Varchar(length=3)
-    offers = Integer()
-
-
 class SetAsideRow(Table, db=ENGINE, tablename="set_aside"):
     """A row of a source's answer that is not shown, with the reason."""
 
@@ -159,6 +143,20 @@ class SpanRow(Table, db=ENGINE, tablename="price_span"):
     usd_per_gpu_hour_micro = BigInt()
 
 
+class ProviderLowRow(Table, db=ENGINE, tablename="provider_low"):
+    """A provider's lowest price of a GPU and tier over time, valid from one second until another; without an end it is
+    still valid. ``part`` is 1 for slices of a GPU, 0 for whole ones. Of a day, the last price is kept."""
+
+    id = Serial(primary_key=True)
+    gpu = Varchar(length=60)
+    tier = Varchar(length=12)
+    provider = Varchar(length=60)
+    part = Integer()
+    valid_from = BigInt()
+    valid_to = BigInt(null=True, default=None)
+    usd_per_gpu_hour_micro = BigInt()
+
+
 class MoveRow(Table, db=ENGINE, tablename="price_move"):
     """A provider's lowest price of a GPU, tier, term and region that moved by the threshold or more."""
 
@@ -198,6 +196,19 @@ class LevelRow(Table, db=ENGINE, tablename="price_level"):
     at = BigInt()
     low_micro = BigInt(null=True, default=None)
     median_micro = BigInt(null=True, default=None)
+    in_stock_micro = BigInt(null=True, default=None)
+
+
+class LevelDayRow(Table, db=ENGINE, tablename="price_level_day"):
+    """The levels of a GPU and tier on one UTC day, counted in days from 1970: when the last began, the lowest price,
+    and the lowest in stock."""
+
+    id = Serial(primary_key=True)
+    gpu = Varchar(length=60)
+    tier = Varchar(length=12)
+    day = Integer()
+    last_at = BigInt()
+    low_micro = BigInt(null=True, default=None)
     in_stock_micro = BigInt(null=True, default=None)
 
 

@@ -11,6 +11,7 @@ class SpotOffer(NamedTuple):
     """A spot offer and its band: per cent reclaimed within ``reclaim_hours``."""
 
     id: str
+    source: str
     gpu: str
     product: str
     region: str

@@ -11,11 +11,13 @@ from typing import Any
 from app.catalog.facts import gpus, providers
 from app.core.clock import from_timestamp, timestamp
 from app.core.version_keys import HISTORY_KEY, OFFERS_KEY, SOURCES_KEY, TALLY_KEY, gpu_key, provider_key, source_key
-from app.pricing.history import record
+from app.pricing.history import provider_lows, record
 from app.pricing.history.record import Priced
-from app.pricing.offers.offer import Offer
+from app.pricing.offers import summary_store
+from app.pricing.offers.offer import COMMUNITY, Offer
+from app.pricing.offers.summary_store import TALLIED
 from app.pricing.refresh import store
-from app.pricing.refresh.store import FIRST_DATE, TALLIED, AsideText, SourceRecord, StoredOffer
+from app.pricing.refresh.store import FIRST_DATE, AsideText, SourceRecord, StoredOffer
 from app.storage import scopes
 from app.storage.engine import raise_versions, transaction
 from app.upstream.written import Written
@@ -119,8 +121,7 @@ async def replace_source(
         if live:
             await _record(old, rows, difference, retired, now, written)
             written.keys |= {gpu_key(gpu) for gpu in await record.record_levels(touched, fresh_until, now)}
-        if TALLY_KEY in written.keys:
-            await store.tally()
+        await _summarise(name, difference, retired)
         written.keys |= await _describe(
             name, title, aside, fetched_at, live, error, retire or {}, retired, left_out or {}
         )
@@ -151,6 +152,16 @@ async def _store(difference: _Difference, retired: list[StoredOffer]) -> None:
     await store.delete_offers(row.id for row in leaving)
     await store.insert_offers((*difference.added, *(row for _, row in difference.changed)))
     await store.confirm_offers(row for _, row in difference.confirmed)
+
+
+async def _summarise(name: str, difference: _Difference, retired: list[StoredOffer]) -> None:
+    """Rewrite the summaries of the sources whose offers differ."""
+    moved = [*difference.gone, *retired, *difference.added, *(row for pair in difference.changed for row in pair)]
+    if not moved:
+        await summary_store.summarise([name] if difference.confirmed else (), summary_store.KINDS)
+        return
+    await summary_store.summarise([name, *(row.source for row in retired)])
+    await summary_store.summarise_strips({(row.gpu, row.tier) for row in moved if row.source != COMMUNITY})
 
 
 def _was_stale(pair: tuple[StoredOffer, StoredOffer], now: int) -> bool:
@@ -210,6 +221,8 @@ async def _record(
     moved = [(was, row) for was, row in difference.changed if was.usd_per_gpu_hour_micro != row.usd_per_gpu_hour_micro]
     await record.close_spans((row.id for row in (*difference.gone, *retired, *(was for was, _ in moved))), now)
     await record.open_spans((_priced(row) for row in (*difference.added, *(row for _, row in moved))), now)
+    differing = (*difference.gone, *retired, *difference.added, *(row for _, row in moved))
+    await provider_lows.record(((row.provider, row.gpu, row.tier) for row in differing), now)
     returned = [row for was, row in difference.changed if (was.stock, row.stock) == ("out", "in")]
     await record.record_returns((_priced(row) for row in returned), now)
     if returned:

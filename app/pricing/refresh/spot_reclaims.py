@@ -8,6 +8,7 @@ from app.core import clock
 from app.core.http_client import Fault, FetchError
 from app.core.settings import Settings
 from app.core.version_keys import OFFERS_KEY, SOURCES_KEY, gpu_key, provider_key, source_key
+from app.pricing.offers import summary_store
 from app.pricing.offers.offer import Offer, Tier
 from app.pricing.offers.reclaim import Reclaim
 from app.pricing.refresh import reclaim_store
@@ -54,6 +55,7 @@ async def _keep(name: str, title: str, bands: list[Reclaim]) -> Written:
     if changed:
         async with transaction(*sorted(keys), scope=scopes.PRICES):
             await reclaim_store.write_bands((*row.band, row.id) for row in changed)
+            await summary_store.summarise(sorted({row.source for row in changed}), summary_store.KINDS)
     return Written(changed=len(changed), keys={SOURCES_KEY, source_key(name), *(keys if changed else ())})
 
 
@@ -61,6 +63,7 @@ class Outdated(NamedTuple):
     """A spot offer whose band has changed."""
 
     id: str
+    source: str
     gpu: str
     provider: str
     band: tuple[int | None, int | None, int | None]
@@ -73,7 +76,7 @@ async def _outdated(provider: str, fresh: Mapping[tuple[str, str, str], Reclaim]
         reclaim = fresh.get((provider, offer.product, offer.region))
         band = (reclaim.low, reclaim.high, reclaim.hours) if reclaim else (None, None, None)
         if (offer.reclaim_low, offer.reclaim_high, offer.reclaim_hours) != band:
-            found.append(Outdated(offer.id, offer.gpu, provider, band))
+            found.append(Outdated(offer.id, offer.source, offer.gpu, provider, band))
     return found
 
 

@@ -7,10 +7,8 @@ from dataclasses import fields
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from piccolo.query.functions.aggregate import Count
-
 from app.pricing.offers.offer import COMMUNITY, Offer, Tier
-from app.pricing.offers.tables import OfferRow, OfferTally, SetAsideRow, SmallAnswerRow
+from app.pricing.offers.tables import OfferRow, SetAsideRow, SmallAnswerRow
 from app.pricing.refresh.answer_checks import Small
 from app.storage.engine import execute, execute_many, fetch, fetch_column, fetch_one, fetch_pairs, insert_many
 from app.upstream.tables import LoadedSource
@@ -65,7 +63,6 @@ class StoredOffer(NamedTuple):
 
 FIRST_DATE = StoredOffer._fields.index("fetched_at")
 """Index of the first column with a date; those before it are what an offer states."""
-TALLIED = ("gpu", "gpu_memory_gb", "provider", "tier", "gpu_count", "continent", "country", "region", "stock")
 
 
 class AsideText(NamedTuple):
@@ -140,14 +137,6 @@ async def confirm_offers(offers: Iterable[StoredOffer]) -> None:
         "UPDATE offer SET fetched_at = {}, stale_at = {} WHERE id = {}",
         ((offer.fetched_at, offer.stale_at, offer.id) for offer in offers),
     )
-
-
-async def tally() -> None:
-    """Rewrite the tally of offers, so that the counts of a filter's choices need no walk over every offer."""
-    columns = [OfferRow._meta.get_column_by_name(name) for name in TALLIED]
-    found = await OfferRow.select(*columns, Count(alias="n")).group_by(*columns).run()
-    await OfferTally.delete(force=True).run()
-    await insert_many(OfferTally, (*TALLIED, "offers"), (tuple(row.values()) for row in found))
 
 
 async def replace_set_aside(source: str, texts: list[AsideText]) -> bool:

@@ -7,8 +7,9 @@ from app.core import clock
 from app.core.clock import parse_instant
 from app.core.units import DAY_S
 from app.core.version_keys import HISTORY_KEY, gpu_key
-from app.pricing.history import record, store, survival_curves
+from app.pricing.history import provider_lows, record, store, survival_curves
 from app.pricing.history.price_moves import price_moves
+from app.pricing.offers import summary_store
 from app.pricing.refresh.replace_offers import replace_source
 from app.pricing.snapshot import files, past_levels
 from app.pricing.snapshot.files import PriceSpan
@@ -29,6 +30,8 @@ async def load_shipped() -> bool:
         if not await store.has_levels():
             await _load_history()
             await survival_curves.record(clock.timestamp())
+        await summary_store.fill()  # what an older version left has none
+        await provider_lows.fill()
     return fresh
 
 

@@ -263,7 +263,7 @@ def test_one_output_token_has_no_time_per_token_but_a_first_one(site: Site) -> N
 
 def test_rows_of_throughput_and_doubtful_ones_are_shown_as_what_they_are(site: Site) -> None:
     offline = get(site, "/benchmarks?gpu=gb200-nvl-186gb").text
-    assert re.search(r'class="n o1">[\d,]+ tok/s', offline)
+    assert re.search(r'class="n o1 rate">[\d,]+ tok/s', offline)
     assert re.search(r'class="n l">all\b', offline)
     doubtful = get(
         site, "/benchmarks?model=deepseek-ai/DeepSeek-R1&gpu=h200-sxm-141gb&engine=trtllm&precision=fp8"

@@ -113,14 +113,30 @@ def prepared_server(tmp_path_factory: pytest.TempPathFactory) -> str:
     return url.rsplit("/", 1)[1]
 
 
-def own_copy(data: Path, prepared: Path, engine_name: str, request: pytest.FixtureRequest) -> dict[str, str]:
-    """A copy of the shipped data in ``data`` and, on PostgreSQL, in a database of its own; as settings."""
-    shutil.copytree(prepared, data, ignore=None if engine_name == "sqlite" else shutil.ignore_patterns("*.sqlite*"))
-    settings = {"INFERENCEBENCH_DATA_DIR": str(data)}
-    if engine_name == "postgres":
-        template = request.getfixturevalue("prepared_server")
-        settings["INFERENCEBENCH_DATABASE_URL"] = postgres.server().database(template)
-    return settings
+def database_of(settings: Settings, **more: str) -> dict[str, str]:
+    """The settings of another process or site on the same data folder and database, and ``more``."""
+    return {"INFERENCEBENCH_DATA_DIR": str(settings.data_dir), "INFERENCEBENCH_DATABASE_URL": settings.database_url,
+            **more}  # fmt: skip
+
+
+Shipped = Callable[[Path], dict[str, str]]
+"""Makes a copy of the shipped data in a folder and, on PostgreSQL, in a database of its own; returns settings."""
+
+
+@pytest.fixture(scope="session")
+def shipped(prepared_data: Path, database_engine: str, request: pytest.FixtureRequest) -> Shipped:
+    """Copies of the shipped data, with the engine under test."""
+
+    def copied(data: Path) -> dict[str, str]:
+        aside = None if database_engine == "sqlite" else shutil.ignore_patterns("*.sqlite*")
+        shutil.copytree(prepared_data, data, ignore=aside)
+        settings = {"INFERENCEBENCH_DATA_DIR": str(data)}
+        if database_engine == "postgres":
+            template = request.getfixturevalue("prepared_server")
+            settings["INFERENCEBENCH_DATABASE_URL"] = postgres.server().database(template)
+        return settings
+
+    return copied
 
 
 RUNNING = os.environ.pop("SITE_UNDER_TEST", "")
@@ -239,11 +255,9 @@ class Inside:
 
 
 @pytest.fixture
-def inside(
-    tmp_path: Path, prepared_data: Path, database_engine: str, request: pytest.FixtureRequest
-) -> Iterator[Inside]:
+def inside(tmp_path: Path, shipped: Shipped) -> Iterator[Inside]:
     """The application in this process on its own copy of the shipped data."""
-    made = Inside(load(own_copy(tmp_path / "data", prepared_data, database_engine, request)))
+    made = Inside(load(shipped(tmp_path / "data")))
     yield made
     made.app._prepared._watch.close()
 

@@ -111,12 +111,32 @@ class Server:
             check=True, capture_output=True, text=True,
         ).stdout.strip()  # fmt: skip
 
+    def dump(self, database: str) -> bytes:
+        """What ``pg_dump`` writes of a database, as text."""
+        tool = program("pg_dump")
+        assert tool
+        return subprocess.run([tool, "--dbname", self.url(database)], check=True, capture_output=True).stdout
+
     def database(self, template: str = "template0") -> str:
         """The URL of a new database, a copy of ``template``."""
         self.number += 1
         name = f"test_{os.getpid()}_{self.number}"
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return self.url(name)
+
+    def close(self, name: str) -> None:
+        """Nobody can connect to the database called ``name``, and whoever was connected is no more."""
+        self.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        self.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+
+    def reopen(self, name: str) -> None:
+        """Let everybody connect again to what :meth:`close` closed."""
+        self.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+    def replace(self, name: str, template: str) -> None:
+        """Make the database called ``name`` a copy of ``template``."""
+        self.sql(f"DROP DATABASE {name} WITH (FORCE)")
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
 
 
 @functools.cache

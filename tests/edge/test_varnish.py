@@ -16,7 +16,7 @@ import pytest
 
 from app.web import security
 from tests import fake_clouds
-from tests.conftest import ROOT, free_port, serve
+from tests.conftest import ROOT, Shipped, free_port, serve
 from tests.fake_clouds import Clouds, clouds
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
@@ -30,13 +30,13 @@ class Edge:
     app: subprocess.Popen[bytes]
     client: httpx.Client
     server: Clouds
-    data: Path
+    own: dict[str, str]
 
     def refresh(self, *names: str) -> None:
         environment = {
             **os.environ,
             **self.server.environment(),
-            "INFERENCEBENCH_DATA_DIR": str(self.data),
+            **self.own,
             "INFERENCEBENCH_EDGE_PURGE_URL": self.url,
         }
         subprocess.run(
@@ -53,14 +53,14 @@ class Edge:
 
 
 @pytest.fixture
-def edge(tmp_path: Path, prepared_data: Path) -> Iterator[Edge]:
+def edge(tmp_path: Path, shipped: Shipped) -> Iterator[Edge]:
     program = shutil.which("varnishd", path=PATH)
     if program is None:
         pytest.skip("no varnishd on this machine")
     data = tmp_path / "data"
-    shutil.copytree(prepared_data, data)
+    own = shipped(data)
     app_port, port = free_port(), free_port()
-    app = serve(data, app_port)
+    app = serve(data, app_port, **own)
     text, found = re.subn(r'\.port = "8000";', f'.port = "{app_port}";', (ROOT / "deploy" / "varnish.vcl").read_text())
     assert found == 1
     (tmp_path / "edge.vcl").write_text(text)
@@ -77,7 +77,7 @@ def edge(tmp_path: Path, prepared_data: Path) -> Iterator[Edge]:
                     break
             except httpx.TransportError:
                 time.sleep(0.1)
-        yield Edge(url, app, client, server, data)
+        yield Edge(url, app, client, server, own)
     process.terminate()
     process.wait(10)
     app.terminate()

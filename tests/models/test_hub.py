@@ -11,7 +11,7 @@ from app.core.settings import load
 from app.models.hub.refresh import refresh_models
 from app.models.hub.seed import shipped_models
 from app.storage import engine
-from tests.conftest import Inside
+from tests.conftest import Inside, database_of
 from tests.database import tuples
 from tests.fake_clouds import Clouds, Reply, as_json, bomb, clouds
 from tests.fake_hub import HubAnswers, result
@@ -45,9 +45,7 @@ def hubbed(inside: Inside) -> Iterator[Hubbed]:
     with clouds() as server:
         hub = HubAnswers()
         hub.install(server)
-        inside.settings = load(
-            {"INFERENCEBENCH_DATA_DIR": str(inside.settings.data_dir), "INFERENCEBENCH_HF_ENDPOINT": server.url}
-        )
+        inside.settings = load(database_of(inside.settings, INFERENCEBENCH_HF_ENDPOINT=server.url))
         yield Hubbed(inside, server, hub)
 
 
@@ -63,7 +61,7 @@ def test_every_tracked_model_is_asked_for_and_understood_or_says_why_not(hubbed:
     assert "no such model" in faults["openai/gpt-oss-20b"]
     assert "does not state" in faults["zai-org/GLM-5"]
     assert hubbed.rows("SELECT count(*) FROM model WHERE parameters IS NULL") == [(0,)], "what was known stays"
-    assert hubbed.rows("SELECT DISTINCT licence, downloads FROM model WHERE from_hub = 1") == [("apache-2.0", 12345)]
+    assert hubbed.rows("SELECT DISTINCT licence, downloads FROM model WHERE from_hub") == [("apache-2.0", 12345)]
     assert "Gated: its files" in hubbed.page("/models/meta-llama--meta-llama-3.1-8b")
     for asked in hubbed.server.asked:
         assert {name.lower() for name in asked.headers} <= {

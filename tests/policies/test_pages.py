@@ -15,7 +15,7 @@ import time_machine
 from app.core.settings import load
 from app.policies import files
 from tests import plain
-from tests.conftest import ROOT, Inside, Site
+from tests.conftest import ROOT, Inside, Site, database_of
 from tests.policies.test_documents import text
 
 SAID = {
@@ -84,11 +84,11 @@ def test_everyone_who_is_asked_is_named_with_a_privacy_policy(site: Site, promis
 
 def test_controller_and_contact_are_configuration(inside: Inside) -> None:
     settings = load(
-        {
-            "INFERENCEBENCH_DATA_DIR": str(inside.settings.data_dir),
-            "INFERENCEBENCH_CONTROLLER_NAME": "Somebody Else",
-            "INFERENCEBENCH_CONTACT_EMAIL": "dpo@example.org",
-        }
+        database_of(
+            inside.settings,
+            INFERENCEBENCH_CONTROLLER_NAME="Somebody Else",
+            INFERENCEBENCH_CONTACT_EMAIL="dpo@example.org",
+        )
     )
     other = Inside(settings)
 
@@ -136,9 +136,7 @@ def changing(inside: Inside, tmp_path: Path) -> Iterator[Inside]:
         .replace("at most 90 days and", "at most 60 days and")
     )
     (folder / "privacy" / "2027-01-05.md").write_text(text("2027-01-05", "2026-12-01", "true", "2", body))
-    settings = load(
-        {"INFERENCEBENCH_DATA_DIR": str(inside.settings.data_dir), "INFERENCEBENCH_POLICIES_DIR": str(folder)}
-    )
+    settings = load(database_of(inside.settings, INFERENCEBENCH_POLICIES_DIR=str(folder)))
     files._known.clear()
     with time_machine.travel(datetime(2026, 11, 30, 12, tzinfo=UTC), tick=False):
         made = Inside(settings)
@@ -192,9 +190,7 @@ def test_old_versions_stay_and_the_difference_is_shown(changing: Inside, promise
 def test_a_late_version_is_told_to_the_operator_and_not_to_visitors(inside: Inside, tmp_path: Path) -> None:
     folder = shutil.copytree(ROOT / "policies", tmp_path / "policies")
     (folder / "privacy" / "2027-01-05.md").write_text(text("2027-01-05", "2026-12-01", "true", "2"))
-    settings = load(
-        {"INFERENCEBENCH_DATA_DIR": str(inside.settings.data_dir), "INFERENCEBENCH_POLICIES_DIR": str(folder)}
-    )
+    settings = load(database_of(inside.settings, INFERENCEBENCH_POLICIES_DIR=str(folder)))
     files._known.clear()
     with time_machine.travel(datetime(2026, 12, 20, tzinfo=UTC), tick=False):
         late = Inside(settings)

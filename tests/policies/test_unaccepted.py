@@ -10,7 +10,7 @@ import time_machine
 from app.core import clock
 from app.core.settings import load
 from app.policies import files
-from tests.conftest import ROOT, Inside
+from tests.conftest import ROOT, Inside, Shipped
 
 WORDS = "UNACCEPTED WORDS that nobody may read yet"
 NOW = "2026-11-25T12:00:00Z"
@@ -21,11 +21,8 @@ ACCEPTED = {"announced later": ("2026-12-01", "2027-02-01", "true"),
             "before the first": ("2020-01-01", "2019-12-31", "true")}  # fmt: skip
 
 
-def site(tmp_path: Path, prepared_data: Path, announced: str, effective: str, material: str) -> Inside:
-    data, folder = (
-        shutil.copytree(prepared_data, tmp_path / "data"),
-        shutil.copytree(ROOT / "policies", tmp_path / "policies"),
-    )
+def site(tmp_path: Path, shipped: Shipped, announced: str, effective: str, material: str) -> Inside:
+    folder = shutil.copytree(ROOT / "policies", tmp_path / "policies")
     text = (folder / "privacy/2026-03-27.md").read_text()
     head, body = text.split("\n---\n", 1)
     lines = dict(line.split(": ", 1) for line in head.split("\n")[1:])
@@ -33,14 +30,14 @@ def site(tmp_path: Path, prepared_data: Path, announced: str, effective: str, ma
     front = "".join(f"{key}: {value}\n" for key, value in lines.items())
     (folder / f"privacy/{effective}.md").write_text(f"---\n{front}---\n{body}\n\n{WORDS}\n")
     files._known.clear()
-    return Inside(load({"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_POLICIES_DIR": str(folder)}))
+    return Inside(load({**shipped(tmp_path / "data"), "INFERENCEBENCH_POLICIES_DIR": str(folder)}))
 
 
 @pytest.mark.parametrize("case", ACCEPTED)
-def test_no_page_tells_of_it(tmp_path: Path, prepared_data: Path, case: str) -> None:
+def test_no_page_tells_of_it(tmp_path: Path, shipped: Shipped, case: str) -> None:
     announced, effective, material = ACCEPTED[case]
     with time_machine.travel(clock.parse_instant(NOW), tick=False):
-        inside = site(tmp_path, prepared_data, announced, effective, material)
+        inside = site(tmp_path, shipped, announced, effective, material)
 
         async def work(client: httpx.AsyncClient) -> None:
             for path in (
@@ -69,9 +66,9 @@ def test_no_page_tells_of_it(tmp_path: Path, prepared_data: Path, case: str) -> 
         inside.app._prepared._watch.close()
 
 
-def test_it_is_read_once_it_is_announced_and_for_ever_after(tmp_path: Path, prepared_data: Path) -> None:
+def test_it_is_read_once_it_is_announced_and_for_ever_after(tmp_path: Path, shipped: Shipped) -> None:
     with time_machine.travel(clock.parse_instant(NOW), tick=False) as traveller:
-        inside = site(tmp_path, prepared_data, "2026-12-01", "2027-02-01", "true")
+        inside = site(tmp_path, shipped, "2026-12-01", "2027-02-01", "true")
 
         async def status(client: httpx.AsyncClient) -> int:
             return (await client.get("/policies/privacy/2027-02-01")).status_code

@@ -11,7 +11,7 @@ from app.core.settings import Settings, load
 from app.pricing.refresh.refresh_source import refresh
 from app.storage import engine
 from app.upstream.outcome import Outcome
-from tests.conftest import own_copy
+from tests.conftest import Shipped
 from tests.database import tuples
 from tests.fake_clouds import Clouds, clouds
 
@@ -44,11 +44,8 @@ class Refreshing:
 
 
 @pytest.fixture
-def refreshing(
-    tmp_path: Path, prepared_data: Path, database_engine: str, request: pytest.FixtureRequest
-) -> Iterator[Refreshing]:
-    own = own_copy(tmp_path / "data", prepared_data, database_engine, request)
+def refreshing(tmp_path: Path, shipped: Shipped) -> Iterator[Refreshing]:
     with clouds() as server:
-        settings = load({**server.environment(), **own})
+        settings = load({**server.environment(), **shipped(tmp_path / "data")})
         engine.use(settings.database)
         yield Refreshing(server, settings)

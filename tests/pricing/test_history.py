@@ -1,7 +1,6 @@
 """History as changes: a month of simulated clock, gaps, spot's spread, and what an unchanged price costs."""
 
 import copy
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ from app.pricing.history import levels as history
 from app.pricing.refresh.refresh_source import refresh
 from app.storage import engine
 from tests import fake_clouds
-from tests.conftest import Inside
+from tests.conftest import Inside, Shipped, database_of
 from tests.database import tuples, write
 from tests.fake_clouds import Clouds, Reply, clouds
 
@@ -101,7 +100,7 @@ def test_a_long_chart_draws_no_more_points_than_can_be_told_apart() -> None:
 @pytest.fixture
 def month(inside: Inside) -> Iterator[tuple[Inside, Clouds]]:
     with clouds() as server:
-        inside.settings = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(inside.settings.data_dir)})
+        inside.settings = load(database_of(inside.settings, **server.environment()))
         yield inside, server
 
 
@@ -185,11 +184,10 @@ def test_a_window_or_price_that_makes_no_sense_is_a_clear_error(http: httpx.Clie
 
 
 def test_an_unchanged_offer_writes_no_history_and_the_roll_up_keeps_what_a_chart_shows(
-    tmp_path: Path, prepared_data: Path
+    tmp_path: Path, shipped: Shipped
 ) -> None:
-    shutil.copytree(prepared_data, tmp_path / "d")
     with clouds() as server:
-        settings = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(tmp_path / "d")})
+        settings = load({**server.environment(), **shipped(tmp_path / "d")})
         engine.use(settings.database)
         engine.run(refresh("verda", settings))
         before = rows("SELECT count(*) FROM price_span") + rows("SELECT count(*) FROM price_level")

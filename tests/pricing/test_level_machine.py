@@ -23,6 +23,7 @@ from app.core.units import DAY_S, HOUR_S
 from app.pricing.history import record
 from app.pricing.refresh.refresh_source import refresh
 from app.storage import engine
+from tests.conftest import Shipped
 from tests.database import tuples
 from tests.fake_clouds import Clouds, Reply, clouds, lambda_type, verda_type
 from tests.rule_machines import rule_machine_settings
@@ -36,14 +37,13 @@ CENTS = st.integers(150, 450)
 class Prices(RuleBasedStateMachine):
     """Two clouds that rent out one GPU, the site that reads them, and a model of what each last said."""
 
-    prepared: Path
+    shipped: Shipped
     server: Clouds
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        shutil.copytree(self.prepared, self.folder / "data")
-        self.settings = load({**self.server.environment(), "INFERENCEBENCH_DATA_DIR": str(self.folder / "data")})
+        self.settings = load({**self.server.environment(), **Prices.shipped(self.folder / "data")})
         engine.use(self.settings.database)
         self.travel = time_machine.travel(clock.parse_instant(BEGIN), tick=False)
         self.clock = self.travel.start()
@@ -188,7 +188,7 @@ class Prices(RuleBasedStateMachine):
         assert all(before != after for *_, before, after in rows)
 
 
-def test_prices_and_their_history_agree_whatever_happens(prepared_data: Path) -> None:
+def test_prices_and_their_history_agree_whatever_happens(shipped: Shipped) -> None:
     with clouds() as server:
-        Prices.prepared, Prices.server = prepared_data, server
+        Prices.shipped, Prices.server = staticmethod(shipped), server
         run_state_machine_as_test(Prices, settings=rule_machine_settings(6, 25))

@@ -16,7 +16,7 @@ import time_machine
 from app.pricing.refresh.refresh_source import refresh_many
 from app.storage import engine
 from tests import fake_clouds
-from tests.conftest import ROOT
+from tests.conftest import ROOT, database_of
 from tests.fake_clouds import Reply, as_json, bomb
 from tests.pricing.conftest import Refreshing
 
@@ -394,7 +394,7 @@ def command(refreshing: Refreshing, *arguments: str, **more: str) -> subprocess.
     environment = {
         **os.environ,
         **refreshing.server.environment(),
-        "INFERENCEBENCH_DATA_DIR": str(refreshing.settings.data_dir),
+        **database_of(refreshing.settings),
         "COLUMNS": "120",
         **more,
     }

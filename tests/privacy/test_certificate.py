@@ -2,7 +2,7 @@
 
 import asyncio
 import imaplib
-import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from app.privacy.fulfilment import fulfil
 from app.privacy.mail import mailbox, sync
 from app.privacy.mail.copy_store import Copy
 from app.privacy.requests import cases
-from app.storage import engine, sqlite, write_ahead_log
+from app.storage import engine, write_ahead_log
 from app.submissions import store
+from tests.conftest import Shipped, database_of
 from tests.database import tuples
 from tests.privacy.test_requests import arrive, dovecot, letters, mail, office, polled, waiting  # noqa: F401
 from tests.submissions.test_reports import EXPERIENCE
@@ -43,7 +44,7 @@ def held(settings: Settings) -> str:
     case = next(case for case in engine.run(cases.every(closed=False)) if case.kind == "erasure")
 
     async def verified() -> None:
-        async with sqlite.transaction():
+        async with engine.transaction():
             await cases.set_values(case.reference, verified_at=1)
 
     engine.run(verified())
@@ -113,15 +114,14 @@ def test_a_copy_that_stays_is_not_certified(office: Settings, monkeypatch: pytes
 
 def test_a_mailbox_that_fails_or_is_another_is_not_certified(office: Settings) -> None:
     reference = held(office)
-    other = load({"INFERENCEBENCH_DATA_DIR": str(office.data_dir), "INFERENCEBENCH_IMAP_URL": "imap://u:p@127.0.0.1:9"})
+    other = load(database_of(office, INFERENCEBENCH_IMAP_URL="imap://u:p@127.0.0.1:9"))
     with pytest.raises(InferenceBenchError, match=r"no certificate is sent.*mail/inbox"):
         erased(other, reference)
     assert erased(office, reference)["copies of mail"] > 0
 
 
+@pytest.mark.sqlite_only
 def test_a_log_that_cannot_be_emptied_is_not_certified(office: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sqlite3
-
     reference = held(office)
     monkeypatch.setattr(write_ahead_log, "WAIT_S", 0.001)
     reader = sqlite3.connect(office.database_path, isolation_level=None)
@@ -137,15 +137,14 @@ def test_a_log_that_cannot_be_emptied_is_not_certified(office: Settings, monkeyp
 def test_a_servers_no_is_no_deletion(
     dovecot: tuple[str, Path],
     tmp_path: Path,
-    prepared_data: Path,
+    shipped: Shipped,
     monkeypatch: pytest.MonkeyPatch,
     command: str,
 ) -> None:
     """A mailbox that may be read and not changed, as a real server enforces it, and one that says NO to one command."""
     url, maildir = dovecot
-    data = shutil.copytree(prepared_data, tmp_path / "data")
-    settings = load({"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_IMAP_URL": url})
-    sqlite.use(settings.database_path)
+    settings = load({**shipped(tmp_path / "data"), "INFERENCEBENCH_IMAP_URL": url})
+    engine.use(settings.database)
     (maildir / "new" / "one").write_bytes(mail("please delete me", subject="[erasure]"))
     polled(settings)
     names = [name for (name,) in engine.run(tuples("SELECT name FROM mail_copy WHERE place LIKE 'imap%'"))]

@@ -2,8 +2,8 @@
 messages."""
 
 import json
+import os
 import re
-import sqlite3
 import time
 from email import message_from_bytes, policy
 
@@ -19,7 +19,8 @@ from app.privacy.mail.html_text import html_text
 from app.privacy.mail.parser import read
 from app.privacy.requests import cases, request
 from app.storage import engine
-from tests.conftest import DATA
+from tests.conftest import DATA, database_of
+from tests.database import rows
 from tests.privacy.test_requests import DAY, all_cases, arrive, letters, mail, office, polled  # noqa: F401
 
 FOLDER = DATA / "mail"
@@ -194,10 +195,8 @@ def test_a_large_mail_is_read_within_limits_and_past_them_its_beginning_is_kept(
     assert (counts["read"], counts["failed"], counts["cases"]) == (1, 0, 1)
     assert all(bounds.cpu_s <= 2 and bounds.memory <= 200 * 2**20 and bounds.wall_s <= 10 for bounds in given)
     assert len(given) == 1
-    with sqlite3.connect(office.database_path) as connection:
-        notes = [note for (note,) in connection.execute("SELECT note FROM correspondence WHERE direction = 'in'")]
-    connection.close()
-    assert "beginning" in notes[0]
+    ((note,),) = rows(office, "SELECT note FROM correspondence WHERE direction = 'in'")
+    assert "beginning" in note
 
 
 def test_reading_takes_time_in_proportion_to_length() -> None:
@@ -300,7 +299,7 @@ def test_two_polls_at_once_send_each_letter_once(office: Settings, monkeypatch: 
         "import sys; from app.core.settings import load; from app.storage import engine; from app.privacy.mail import"
         " delivery; s = load(); engine.use(s.database); print(engine.run(delivery.deliver(s)))"
     )
-    env = {**__import__("os").environ, "INFERENCEBENCH_DATA_DIR": str(office.data_dir)}
+    env = {**os.environ, **database_of(office)}
     both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, stdout=subprocess.PIPE) for _ in range(3)]
     sent = [int(process.communicate()[0]) for process in both]
     assert sum(sent) == 20, sent
@@ -389,4 +388,3 @@ def test_the_mailboxes_are_there_from_the_first_start(tmp_path: object, office: 
     shutil.rmtree(office.data_dir / "mail", ignore_errors=True)
     prepare.prepare(office)
     assert all((office.data_dir / "mail/inbox" / part).is_dir() for part in ("new", "cur", "tmp"))
-    sqlite3.connect(office.database_path).close()

@@ -9,7 +9,6 @@ import os
 import random
 import re
 import shutil
-import sqlite3
 import subprocess
 import tempfile
 import time
@@ -41,7 +40,8 @@ from app.privacy.retention import purge
 from app.process import prepare
 from app.storage import engine
 from app.submissions import store
-from tests.conftest import Inside, free_port, own_copy
+from tests.conftest import Inside, Shipped, database_of, free_port
+from tests.database import Copy, dump, rows
 from tests.lives import Lives
 from tests.privacy.corpus import CORPUS, Entry, plain
 from tests.submissions.test_reports import EXPERIENCE, PRICE, everything, send
@@ -54,10 +54,9 @@ def at(text: str) -> int:
 
 
 @pytest.fixture
-def office(tmp_path: Path, prepared_data: Path, database_engine: str, request: pytest.FixtureRequest) -> Settings:
+def office(tmp_path: Path, shipped: Shipped) -> Settings:
     """A data folder with the Maildirs of an office that nobody configured a server for."""
-    own = own_copy(tmp_path / "data", prepared_data, database_engine, request)
-    settings = load({**own, "INFERENCEBENCH_OPERATOR_EMAIL": "operator@example.net"})
+    settings = load({**shipped(tmp_path / "data"), "INFERENCEBENCH_OPERATOR_EMAIL": "operator@example.net"})
     engine.use(settings.database)
     return settings
 
@@ -154,7 +153,8 @@ def test_what_is_too_large_is_answered_politely_and_its_attachment_not_kept(offi
     assert "see the scan" in kept[0]["body"]
     assert "only the beginning was read" in kept[0]["note"]
     assert "could be kept" in letters(office)[0].get_content()
-    assert office.database_path.stat().st_size < 20_000_000
+    stored = sum(map(len, dump(office))) or office.database_path.stat().st_size
+    assert stored < 20_000_000
     assert HEAD_BYTES < MOST_BYTES
 
 
@@ -415,10 +415,10 @@ def test_a_report_is_sent_approved_shown_exported_by_mail_erased_and_gone_from_e
     inside.run(_not_shown)
     assert privacy_fulfilment.erase(case.reference, settings=settings) == 0
     assert "dry run" in capsys.readouterr().out
-    assert b"markertext" in everything(settings.data_dir)
+    assert b"markertext" in everything(settings)
     assert privacy_fulfilment.erase(case.reference, yes=True, settings=settings) == 0
     polled(settings)
-    assert b"marker" not in everything(settings.data_dir)
+    assert b"marker" not in everything(settings)
     final = letters(settings)[-1].get_content()
     assert "reports: 2" in final
     assert "Kept:" in final
@@ -446,7 +446,7 @@ def test_correspondence_goes_twelve_calendar_months_after_it_was_resolved(office
     with time_machine.travel(end, tick=False):
         assert engine.run(purge.run(office, end))["requests"] == 1
     assert all_cases() == []
-    assert b"markerquestion" not in everything(office.data_dir)
+    assert b"markerquestion" not in everything(office)
 
 
 @pytest.mark.both_engines
@@ -466,7 +466,7 @@ def test_spam_goes_after_thirty_days_and_copies_after_seven(office: Settings, pr
     assert not list(inbox.glob("*/*"))
     assert engine.run(purge.run(office, began + 30 * DAY - 1))["requests"] == 0
     assert engine.run(purge.run(office, began + 30 * DAY))["requests"] == 1
-    assert b"markerpills" not in everything(office.data_dir)
+    assert b"markerpills" not in everything(office)
 
 
 @pytest.mark.parametrize("promise", ["P-8c P-9.3"])
@@ -541,9 +541,8 @@ def test_a_request_that_came_another_way_has_the_same_deadline(
 # Kills, servers
 
 
-def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: Path, prepared_data: Path) -> None:
-    data = shutil.copytree(prepared_data, tmp_path / "data")
-    settings = load({"INFERENCEBENCH_DATA_DIR": str(data)})
+def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: Path, shipped: Shipped) -> None:
+    settings = load(shipped(tmp_path / "data"))
     engine.use(settings.database)
     total, randomly = 400, random.Random(7)
     for number in range(total):
@@ -558,7 +557,7 @@ def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: 
         " load()\nengine.use(settings.database)"
     )
     life = "while True:\n    engine.run(sync.poll(settings))\n    time.sleep(0.01)"
-    with Lives(before, life, {"INFERENCEBENCH_DATA_DIR": str(data)}) as lives:
+    with Lives(before, life, database_of(settings)) as lives:
         for _ in range(50):
             with lives.cut_short():
                 time.sleep(randomly.uniform(0.0, 0.25))
@@ -573,18 +572,13 @@ def test_killed_at_fifty_random_moments_no_message_is_lost_or_doubled(tmp_path: 
         desk.AUTOMATIC_AN_HOUR, delivery.AGAIN_S = limit, again
     found = all_cases()
     assert sorted(case.address for case in found) == sorted(f"p{n}@example.org" for n in range(total))
-    with sqlite3.connect(settings.database_path) as connection:
-        assert connection.execute("SELECT count(*) FROM correspondence WHERE direction = 'in'").fetchone() == (total,)
-    connection.close()
+    assert rows(settings, "SELECT count(*) FROM correspondence WHERE direction = 'in'") == [(total,)]
     assert sorted(letter["To"] for letter in letters(settings)) == sorted(f"p{n}@example.org" for n in range(total))
 
 
 def waiting_letters(settings: Settings) -> int:
     """How many letters are held in the queue, with their text."""
-    with sqlite3.connect(settings.database_path) as connection:
-        found = connection.execute("SELECT count(*) FROM mail_out WHERE length(message) > 0").fetchone()[0]
-    connection.close()
-    return int(found)
+    return int(rows(settings, "SELECT count(*) FROM mail_out WHERE length(message) > 0")[0][0])
 
 
 DOVECOT = """
@@ -691,16 +685,14 @@ def smtp() -> Iterator[tuple[str, Sink]]:
 
 def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
     tmp_path: Path,
-    prepared_data: Path,
+    shipped: Shipped,
     dovecot: tuple[str, Path],
     smtp: tuple[str, Sink],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (imap_url, maildir), (smtp_url, sink) = dovecot, smtp
-    data = shutil.copytree(prepared_data, tmp_path / "data")
-    settings = load(
-        {"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_IMAP_URL": imap_url, "INFERENCEBENCH_SMTP_URL": smtp_url}
-    )
+    own = shipped(tmp_path / "data")
+    settings = load({**own, "INFERENCEBENCH_IMAP_URL": imap_url, "INFERENCEBENCH_SMTP_URL": smtp_url})
     engine.use(settings.database)
 
     def deliver(raw: bytes, name: str) -> None:
@@ -765,12 +757,8 @@ def test_with_real_servers_mail_is_read_by_imap_and_answered_by_smtp(
 
 
 def test_a_mailbox_that_does_not_answer_is_said_in_one_line_and_loses_nothing(office: Settings) -> None:
-    away = load(
-        {
-            "INFERENCEBENCH_DATA_DIR": str(office.data_dir),
-            "INFERENCEBENCH_IMAP_URL": f"imap://u:markersecret@127.0.0.1:{free_port()}",
-        }
-    )
+    url = f"imap://u:markersecret@127.0.0.1:{free_port()}"
+    away = load(database_of(office, INFERENCEBENCH_IMAP_URL=url))
     with pytest.raises(InferenceBenchError, match="can't be read") as error:
         polled(away)
     assert "markersecret" not in str(error.value)
@@ -781,10 +769,7 @@ def test_erased_cases_of_a_restored_database_are_erased_again(office: Settings, 
     polled(office)
     old = all_cases()[0]
     engine.run(cases.close(old.reference, request.RESOLVED, "told"))
-    with sqlite3.connect(office.database_path) as live, sqlite3.connect(tmp_path / "backup.sqlite") as kept:
-        live.backup(kept)
-    live.close()
-    kept.close()
+    copy = Copy(office, tmp_path)
     with time_machine.travel(clock.timestamp() + 2 * DAY):
         arrive(office, mail("please", subject="[erasure]"), "erase")
         polled(office)
@@ -793,13 +778,11 @@ def test_erased_cases_of_a_restored_database_are_erased_again(office: Settings, 
         case = next(one for one in all_cases() if one.kind == "erasure")
         privacy_fulfilment.verify(case.reference, proof="seen", settings=office)
         engine.run(fulfil.erase(office, case.reference, [], dry=False))
-    assert b"markermatter" not in everything(office.data_dir)
+    assert b"markermatter" not in everything(office)
     assert sorted(one.kind for one in all_cases()) == ["erasure", "question"], "what is open is still to be answered"
-    for suffix in ("-wal", "-shm"):
-        Path(f"{office.database_path}{suffix}").unlink(missing_ok=True)
-    shutil.copy(tmp_path / "backup.sqlite", office.database_path)
+    copy.restore()
     prepare.prepare(office)
-    assert b"markermatter" not in everything(office.data_dir)
+    assert b"markermatter" not in everything(office)
 
 
 def test_the_worker_reads_mail_every_two_minutes() -> None:

@@ -2,7 +2,6 @@
 do."""
 
 import shutil
-import sqlite3
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,8 @@ from app.privacy.retention import purge
 from app.process import prepare
 from app.storage import engine
 from app.submissions import store
-from tests.conftest import Inside
+from tests.conftest import Inside, Shipped
+from tests.database import Copy
 from tests.rule_machines import rule_machine_settings
 from tests.submissions.test_reports import EXPERIENCE, agreed, send
 
@@ -47,19 +47,18 @@ class Life(RuleBasedStateMachine):
     """A site in this process, and what should be true of its reports."""
 
     reports = Bundle("reports")
-    prepared: Path
+    shipped: Shipped
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        shutil.copytree(self.prepared, self.folder / "data")
-        self.settings = load({"INFERENCEBENCH_DATA_DIR": str(self.folder / "data")})
+        self.settings = load(Life.shipped(self.folder / "data"))
         self.travel = time_machine.travel(clock.parse_instant(BEGIN), tick=False)
         self.clock = self.travel.start()
         self.known: dict[str, Report] = {}
         self.final: set[str] = set()
         self.erased: set[str] = set()
-        self.backup: tuple[Path, dict[str, Any]] | None = None
+        self.backup: tuple[Copy, dict[str, Any]] | None = None
         self.number = 0
         self._open()
 
@@ -189,22 +188,17 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def a_backup_is_made(self) -> None:
-        path = self.folder / f"backup{self.number}.sqlite"
-        path.unlink(missing_ok=True)
-        with sqlite3.connect(self.settings.database_path) as live, sqlite3.connect(path) as copy:
-            live.backup(copy)
-        live.close()
-        copy.close()
-        self.backup = (path, {number: Report(**vars(report)) for number, report in self.known.items()})
+        self.backup = (
+            Copy(self.settings, self.folder),
+            {number: Report(**vars(report)) for number, report in self.known.items()},
+        )
 
     @rule()
     def the_backup_is_put_back(self) -> None:
         if self.backup is None:
             return
         self.site.app._prepared._watch.close()
-        for suffix in ("-wal", "-shm"):
-            Path(f"{self.settings.database_path}{suffix}").unlink(missing_ok=True)
-        shutil.copy(self.backup[0], self.settings.database_path)
+        self.backup[0].restore()
         prepare.prepare(self.settings)
         before = self.backup[1]
         for number in list(self.known):
@@ -242,6 +236,6 @@ class Life(RuleBasedStateMachine):
         assert not [number for number in self.final & self.known.keys() if self.known[number].state != "withdrawn"]
 
 
-def test_the_life_of_a_report(prepared_data: Path) -> None:
-    Life.prepared = prepared_data
+def test_the_life_of_a_report(shipped: Shipped) -> None:
+    Life.shipped = staticmethod(shipped)
     run_state_machine_as_test(Life, settings=rule_machine_settings(12, 25))

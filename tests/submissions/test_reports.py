@@ -6,8 +6,6 @@ import io
 import json
 import os
 import re
-import shutil
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
@@ -24,7 +22,7 @@ from app.catalog.facts import gpus
 from app.cli import submissions
 from app.core import clock
 from app.core.errors import ConflictError, InferenceBenchError
-from app.core.settings import load
+from app.core.settings import Settings, load
 from app.pricing.history import record
 from app.pricing.refresh.refresh_source import refresh
 from app.privacy.retention import purge
@@ -36,8 +34,8 @@ from app.submissions import erasure_journal, plausible, publish, store
 from app.submissions.forms import FORMS, PRECISIONS
 from app.submissions.receipts import hash_of, looks_right, new_receipt
 from app.submissions.tables import ContactRow, SubmissionRow
-from tests.conftest import Inside, Site, examples
-from tests.database import rows, tuples
+from tests.conftest import Inside, Site, database_of, examples
+from tests.database import Copy, beside, dump, opened, rows, tuples
 from tests.fake_clouds import clouds
 
 FULL_WIDTH_CARD = "\uff14" + "\uff11" * 15
@@ -83,8 +81,10 @@ def house(inside: Inside) -> Iterator[Inside]:
     engine.use(inside.settings.database)
 
 
-def everything(folder: Path) -> bytes:
-    return b"\0".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()).lower()
+def everything(settings: Settings) -> bytes:
+    """The bytes of every file of an installation and, with PostgreSQL, of a dump of its database."""
+    files = [path.read_bytes() for path in settings.data_dir.rglob("*") if path.is_file()]
+    return b"\0".join([*files, *dump(settings)]).lower()
 
 
 @pytest.mark.parametrize("promise", ["P-2.1a"])
@@ -166,7 +166,7 @@ def test_the_receipt_is_shown_once_and_only_its_hash_is_kept(house: Inside) -> N
         assert (await client.post("/submissions", data={"receipt": new_receipt()})).status_code == 422
         assert (await client.post("/submissions", data={"receipt": "x' OR 1=1"})).status_code == 422
         house.log.flush()
-        raw = everything(house.settings.data_dir)
+        raw = everything(house.settings)
         assert receipt.encode() not in raw
         assert receipt.replace("-", "").encode() not in raw
         assert hash_of(receipt).encode() in raw
@@ -256,7 +256,7 @@ def test_a_reported_price_never_replaces_a_providers_own_nor_the_best(house: Ins
 
 def test_a_provider_that_answers_for_itself_retires_its_shipped_list_and_no_report(house: Inside) -> None:
     with clouds() as server:
-        live = load({**server.environment(), "INFERENCEBENCH_DATA_DIR": str(house.settings.data_dir)})
+        live = load(database_of(house.settings, **server.environment()))
 
         async def sources() -> set[str]:
             return {row[0] for row in await tuples("SELECT DISTINCT source FROM offer WHERE provider = 'lambda'")}
@@ -364,7 +364,6 @@ def test_a_report_can_be_seen_corrected_and_exported(house: Inside) -> None:
     house.run(work)
 
 
-@pytest.mark.sqlite_only
 @pytest.mark.parametrize("promise", ["P-3b P-8b P-11"])
 def test_what_is_erased_is_in_no_file_and_a_restored_database_erases_it_again(
     house: Inside, tmp_path: Path, promise: str
@@ -375,10 +374,7 @@ def test_what_is_erased_is_in_no_file_and_a_restored_database_erases_it_again(
         return found
 
     ids = house.run(sent)
-    with sqlite3.connect(house.settings.database_path) as live, sqlite3.connect(tmp_path / "backup.sqlite") as kept:
-        live.backup(kept)
-    live.close()
-    kept.close()
+    copy = Copy(house.settings, tmp_path)
     journalled = house.settings.data_dir / erasure_journal.FILE
     assert not journalled.exists()
 
@@ -392,25 +388,17 @@ def test_what_is_erased_is_in_no_file_and_a_restored_database_erases_it_again(
         await purge.run(house.settings, clock.timestamp())
 
     house.run(gone)
-    assert b"marker" not in everything(house.settings.data_dir)
+    assert b"marker" not in everything(house.settings)
     assert sorted(journalled.read_text().splitlines()) == sorted(f"submission\t{number}" for number, _ in ids), (
         "id and kind, nothing else"
     )
-    for suffix in ("-wal", "-shm"):
-        Path(f"{house.settings.database_path}{suffix}").unlink(missing_ok=True)
-    shutil.copy(tmp_path / "backup.sqlite", house.settings.database_path)
-    assert b"marker" in everything(house.settings.data_dir)
-    other = sqlite3.connect(
-        house.settings.database_path
-    )  # as the worker has it open: nothing is folded back by closing
-    other.execute("SELECT count(*) FROM submission").fetchone()
-    prepare.prepare(house.settings)
-    assert b"marker" not in everything(house.settings.data_dir)
-    other.close()
-    with sqlite3.connect(house.settings.database_path) as connection:
-        assert connection.execute("SELECT count(*) FROM submission").fetchone() == (0,)
-        assert connection.execute("SELECT count(*) FROM offer WHERE source = 'community'").fetchone() == (0,)
-    connection.close()
+    copy.restore()
+    assert b"marker" in everything(house.settings)
+    with opened(house.settings):  # as the worker has it open: nothing is folded back by closing
+        prepare.prepare(house.settings)
+        assert b"marker" not in everything(house.settings)
+    assert beside(house.settings, "SELECT id FROM submission") == []
+    assert beside(house.settings, "SELECT id FROM offer WHERE source = 'community'") == []
 
 
 def test_a_line_that_a_crash_cut_off_swallows_no_later_erasure(tmp_path: Path) -> None:
@@ -420,24 +408,18 @@ def test_a_line_that_a_crash_cut_off_swallows_no_later_erasure(tmp_path: Path) -
     assert erasure_journal.read(tmp_path) == {"submission": {"r1", "r2", "r3"}, "case": {"PR-1"}}
 
 
-@pytest.mark.sqlite_only
 @pytest.mark.parametrize("way", ["withdraw", "erase"])
 def test_an_ending_is_in_the_journal_and_on_the_disk_before_it_is_in_the_database_and_a_backup_cannot_undo_it(
     house: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    path, folder, synced = house.settings.database_path, house.settings.data_dir, []
+    folder, synced = house.settings.data_dir, []
     number, receipt = house.run(lambda client: send(client, "experience", EXPERIENCE))
-    with sqlite3.connect(path) as live, sqlite3.connect(tmp_path / "backup.sqlite") as kept:
-        live.backup(kept)
-    live.close()
-    kept.close()
+    copy = Copy(house.settings, tmp_path)
     real = os.fsync
 
     def watched(file: int) -> None:
         real(file)
-        with sqlite3.connect(path) as beside:
-            states = [state for (state,) in beside.execute("SELECT state FROM submission")]
-        beside.close()
+        states = beside(house.settings, "SELECT state FROM submission")
         synced.append((Path(f"/proc/self/fd/{file}").readlink().name, states, erasure_journal.read(folder)))
 
     monkeypatch.setattr(os, "fsync", watched)
@@ -448,13 +430,9 @@ def test_an_ending_is_in_the_journal_and_on_the_disk_before_it_is_in_the_databas
         folder.name,
     ], "the file, and the folder's entry of it"
     assert all(told[1:] == (["waiting"], {"submission": {number}}) for told in synced), "before anything else happens"
-    for suffix in ("-wal", "-shm"):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
-    shutil.copy(tmp_path / "backup.sqlite", path)
+    copy.restore()
     prepare.prepare(house.settings)
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("SELECT count(*) FROM submission").fetchone() == (0,)
-    connection.close()
+    assert beside(house.settings, "SELECT id FROM submission") == []
 
 
 def test_the_same_text_typed_on_another_keyboard_is_the_same_text(house: Inside) -> None:
@@ -592,7 +570,7 @@ def test_numbers_of_cards_and_people_are_refused_and_not_stored(house: Inside, t
         assert await store.listed() == []
 
     house.run(work)
-    assert text.encode() not in everything(house.settings.data_dir)
+    assert text.encode() not in everything(house.settings)
 
 
 def test_figures_of_benchmarks_are_no_card_numbers() -> None:

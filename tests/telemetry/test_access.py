@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import time
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,8 @@ from app.telemetry.access_log import COLUMNS, AccessLog
 from app.telemetry.counters import DROPPED, REQUESTS, Counters
 from app.telemetry.log_paths import LogPaths
 from tests import plain
-from tests.conftest import Inside, Site, free_port, serve
+from tests.conftest import Inside, Shipped, Site, free_port, serve
+from tests.database import away
 
 FIREFOX = "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
 ROUTES = (
@@ -50,10 +50,11 @@ def logged(data: Path, count: int, wait_s: float = 4) -> list[list[str]]:
 
 
 @pytest.fixture
-def own(tmp_path: Path, prepared_data: Path) -> Site:
+def own(tmp_path: Path, shipped: Shipped) -> Site:
     """A site with a data folder of its own."""
-    data, port = shutil.copytree(prepared_data, tmp_path / "data"), free_port()
-    return Site(f"http://127.0.0.1:{port}", port, data, serve(data, port, INFERENCEBENCH_TRUSTED_PROXIES="127.0.0.0/8"))
+    data, port = tmp_path / "data", free_port()
+    process = serve(data, port, **shipped(data), INFERENCEBENCH_TRUSTED_PROXIES="127.0.0.0/8")
+    return Site(f"http://127.0.0.1:{port}", port, data, process)
 
 
 @pytest.mark.parametrize("promise", ["P-2.2a P-3a"])
@@ -313,10 +314,11 @@ def test_the_web_alone_deletes_old_files_at_its_start(inside: Inside, promise: s
     assert lifespan.PURGE_EVERY * lifespan.COUNTERS_EVERY_S <= access_log_reader.MARGIN_S
 
 
-def test_the_web_process_deletes_without_a_worker(tmp_path: Path, prepared_data: Path) -> None:
-    data, port = shutil.copytree(prepared_data, tmp_path / "data"), free_port()
+def test_the_web_process_deletes_without_a_worker(tmp_path: Path, shipped: Shipped) -> None:
+    data, port = tmp_path / "data", free_port()
+    more = shipped(data)
     fill(data, clock.now() - timedelta(days=ACCESS_LOG_DAYS + 1))
-    process = serve(data, port)
+    process = serve(data, port, **more)
     try:
         until = time.monotonic() + 10
         while time.monotonic() < until and any(
@@ -354,10 +356,11 @@ def test_the_log_can_be_searched_by_address_and_period(tmp_path: Path, capsys: p
 
 @pytest.mark.parametrize("promise", ["P-2.2a"])
 def test_what_the_site_prints_holds_no_address_query_header_or_body(
-    tmp_path: Path, prepared_data: Path, capfd: pytest.CaptureFixture[str], promise: str
+    tmp_path: Path, shipped: Shipped, capfd: pytest.CaptureFixture[str], promise: str
 ) -> None:
-    data, port = shutil.copytree(prepared_data, tmp_path / "data"), free_port()
-    process = serve(data, port, INFERENCEBENCH_TRUSTED_PROXIES="127.0.0.0/8")
+    data, port = tmp_path / "data", free_port()
+    settings = shipped(data)
+    process = serve(data, port, **settings, INFERENCEBENCH_TRUSTED_PROXIES="127.0.0.0/8")
     try:
         said = {
             "user-agent": "markeragent",
@@ -385,9 +388,8 @@ def test_what_the_site_prints_holds_no_address_query_header_or_body(
             )
             assert seen.status_code == 204  # taken, not refused before anything could be printed
             client.request("PUT", "/prices", content=b"markerput")
-        (data / "inferencebench.sqlite").rename(data / "away.sqlite")  # a fault in the middle
-        plain.get(f"http://127.0.0.1:{port}/prices?max_usd=3&q=markerfault", headers=said)
-        (data / "away.sqlite").rename(data / "inferencebench.sqlite")
+        with away(load(settings)):  # a fault in the middle
+            plain.get(f"http://127.0.0.1:{port}/prices?max_usd=3&q=markerfault", headers=said)
     finally:
         process.terminate()
         process.wait(15)

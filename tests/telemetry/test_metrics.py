@@ -14,7 +14,7 @@ import pytest
 from app.core.settings import load
 from app.telemetry.metrics import WebMetrics, WorkerMetrics
 from tests import plain
-from tests.conftest import ROOT, free_port, serve
+from tests.conftest import ROOT, Shipped, free_port, serve
 from workers import jobs, queue
 
 AGREED = {"consent": "yes", "age": "yes", "policy": "2026-03-27"}
@@ -22,13 +22,12 @@ MARKS = ("marker", "203.0.113", "max_usd", "q=", "Firefox")
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, prepared_data: Path) -> Any:
+def told(tmp_path_factory: pytest.TempPathFactory, shipped: Shipped) -> Any:
     """What a running site tells, after visits with marks in everything that a browser sends."""
-    import shutil
-
-    data = shutil.copytree(prepared_data, tmp_path_factory.mktemp("metrics") / "data")
+    data = tmp_path_factory.mktemp("metrics") / "data"
+    own = shipped(data)
     port, metrics_port = free_port(), free_port()
-    process = serve(data, port, INFERENCEBENCH_METRICS_PORT=str(metrics_port), INFERENCEBENCH_NODE="web-9",
+    process = serve(data, port, **own, INFERENCEBENCH_METRICS_PORT=str(metrics_port), INFERENCEBENCH_NODE="web-9",
                     INFERENCEBENCH_TRUSTED_PROXIES="127.0.0.1")  # fmt: skip
     said = {"user-agent": "marker Firefox/9", "referer": "http://marker.example/", "x-forwarded-for": "203.0.113.77"}
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=said) as client:

@@ -10,7 +10,7 @@ import pytest
 from app.core.settings import load
 from app.web import assets, security
 from tests import plain
-from tests.conftest import ROOT, Inside, Site
+from tests.conftest import ROOT, Inside, Site, database_of
 
 HTTPS = {"INFERENCEBENCH_BASE_URL": "https://inferencebench.io"}
 BROAD = {"ftp:", "http:", "https:", "*"}
@@ -66,12 +66,6 @@ def score(headers: dict[str, str], page: str) -> dict[str, int]:
     return found
 
 
-def database_of(inside: Inside) -> dict[str, str]:
-    """The settings that name an installation's database, whichever engine it has."""
-    return {"INFERENCEBENCH_DATA_DIR": str(inside.settings.data_dir),
-            "INFERENCEBENCH_DATABASE_URL": inside.settings.database_url}  # fmt: skip
-
-
 @pytest.mark.parametrize("promise", ["P-10b"])
 @pytest.mark.parametrize(
     "path",
@@ -88,7 +82,7 @@ def database_of(inside: Inside) -> dict[str, str]:
     ],
 )
 def test_every_rule_of_the_observatory_has_its_highest_score(inside: Inside, promise: str, path: str) -> None:
-    secure = Inside(load({**database_of(inside), **HTTPS}))
+    secure = Inside(load(database_of(inside.settings, **HTTPS)))
 
     async def work(client: httpx.AsyncClient) -> None:
         answer = await client.get(path)
@@ -135,7 +129,7 @@ def test_nothing_that_is_served_holds_a_secret(inside: Inside, promise: str) -> 
              "INFERENCEBENCH_SMTP_URL": "smtps://u:markersecretthree@mail.example.org",
              "INFERENCEBENCH_REDIS_URL": "redis://:markersecretfour@127.0.0.1:1/0",
              "INFERENCEBENCH_OPERATOR_EMAIL": "markeroperator@example.org",
-             **database_of(inside)}  # fmt: skip
+             **database_of(inside.settings)}  # fmt: skip
     full = Inside(load(given))
 
     async def work(client: httpx.AsyncClient) -> None:

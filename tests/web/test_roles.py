@@ -1,6 +1,5 @@
 """Of several nodes one keeps the records of persons: what the others refuse, and which jobs run where."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from app.core.settings import load
 from app.process import prepare
 from app.storage import engine
 from app.web import security
-from tests.conftest import Inside
+from tests.conftest import Inside, Shipped
 from tests.database import tuples
 from workers import queue
 from workers.timetable import FACTS, GROUPS, RECORDS, TIMETABLE
@@ -25,9 +24,8 @@ REPORT = {"provider": "lambda", "topic": "availability", "rating": "4", "text": 
 
 
 @pytest.fixture
-def web(tmp_path: Path, prepared_data: Path) -> Any:
-    shutil.copytree(prepared_data, tmp_path / "data")
-    made = Inside(replace(load({"INFERENCEBENCH_DATA_DIR": str(tmp_path / "data")}), role="web", redis_url=QUEUE))
+def web(tmp_path: Path, shipped: Shipped) -> Any:
+    made = Inside(replace(load(shipped(tmp_path / "data")), role="web", redis_url=QUEUE))
     yield made
     made.app._prepared._watch.close()
 

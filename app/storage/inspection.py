@@ -1,6 +1,7 @@
 """Inspecting a database from outside, without an engine: before it is migrated, and for ``doctor``."""
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,17 @@ def values(database: Path | str, table: str, column: str, where: str = "", *give
         where = where.replace("?", f"${number}", 1)
     asked = f'SELECT "{column}" FROM "{table}"' + (f" WHERE {where}" if where else "")  # noqa: S608 -- names of ours
     return {value for (value,) in _ask(database, asked, *given)}
+
+
+def tables_that_hold(url: str, tables: Iterable[str], texts: Iterable[str]) -> list[str]:
+    """Those of ``tables`` on the server at ``url`` with a row in whose text one of ``texts`` stands, in any case of
+    letters; of columns of bytes the text is their hexadecimal digits."""
+    wanted = list(texts)
+    marks = [f"${number}::text" for number, _ in enumerate(wanted, 1)]
+    found = " OR ".join(f"strpos(lower(one::text), lower({mark})) > 0" for mark in marks)
+    asked = " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM \"{table}\" AS one WHERE {found})"  # noqa: S608 -- names of ours
+                               for table in tables)  # fmt: skip
+    return [name for (name,) in _ask(url, asked, *wanted)]
 
 
 def server_version(url: str) -> str:

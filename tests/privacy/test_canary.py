@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -19,8 +18,8 @@ from app.core.settings import load
 from app.privacy.mail import sync
 from app.privacy.requests import cases
 from app.privacy.retention import canary, canary_reader, purge
-from app.storage import engine, sqlite
-from tests.conftest import Inside
+from app.storage import engine
+from tests.conftest import Inside, Shipped
 from tests.privacy.test_requests import dovecot  # noqa: F401
 from workers import jobs
 from workers.timetable import TIMETABLE
@@ -36,7 +35,7 @@ AGEING = [kind for kind in KINDS if kind.ages]
 
 @pytest.fixture
 def house(inside: Inside) -> Inside:
-    sqlite.use(inside.settings.database_path)
+    engine.use(inside.settings.database)
     return inside
 
 
@@ -49,7 +48,14 @@ def test_a_canary_sits_in_every_kind_and_is_found_where_it_sits(house: Inside) -
     assert set(one.rows) == {kind.name for kind in AGEING}
     places = canary_reader.in_files(house.settings.data_dir, one.mark)
     assert {place.split("/")[0] for place in places} >= {"logs", "mail"}
-    assert any(place.startswith("inferencebench.sqlite") for place in places)
+    if house.settings.database_url:
+        tables = set(canary_reader.in_server(house.settings.database_url, one.mark))
+        assert tables >= {f"database:{table}" for table in ("daily_counter", "submission", "moderation", "mail_out")}
+        assert canary_reader.in_server(house.settings.database_url, "canaryofnobody") == []
+        away = canary_reader.in_server("postgres://me@127.0.0.1:1/none", one.mark)
+        assert away == ["database (could not be asked: DatabaseAwayError)"], "not asked is not gone"
+    else:
+        assert any(place.startswith("inferencebench.sqlite") for place in places)
     assert canary.RECORD not in places, "the record does not count as a place"
 
 
@@ -94,6 +100,7 @@ def test_a_purge_that_forgets_one_kind_is_found_out(house: Inside, monkeypatch: 
         assert again.died_at
 
 
+@pytest.mark.sqlite_only
 def test_text_that_only_the_write_ahead_log_or_a_free_page_holds_is_found(house: Inside) -> None:
     path = house.settings.database_path
     with closing(sqlite3.connect(path)) as connection:
@@ -162,12 +169,11 @@ def test_the_command_says_what_outlived_its_limit_and_ends_with_one(
 
 
 def test_in_a_real_mailbox_it_is_planted_found_and_deleted(
-    tmp_path: Path, prepared_data: Path, dovecot: tuple[str, Path]
+    tmp_path: Path, shipped: Shipped, dovecot: tuple[str, Path]
 ) -> None:
     url, _ = dovecot
-    data = shutil.copytree(prepared_data, tmp_path / "data")
-    settings = load({"INFERENCEBENCH_DATA_DIR": str(data), "INFERENCEBENCH_IMAP_URL": url})
-    sqlite.use(settings.database_path)
+    settings = load({**shipped(tmp_path / "data"), "INFERENCEBENCH_IMAP_URL": url})
+    engine.use(settings.database)
     one = engine.run(canary.plant(settings, 1))
     assert one.rows["mail-copies"] == 2
     assert canary_reader.in_mailbox(url, one.mark) == ["imap:127.0.0.1"]

@@ -1,7 +1,8 @@
 """The independent reader: searches for a mark in the bytes of every stored file and in the site's answers.
 
-It shares no code with the purge and opens no database: deleted text that is still in a page of the file, or in the
-write-ahead log, counts as not deleted.
+It shares no code with the purge and opens no database file: deleted text that is still in a page of the file, or in the
+write-ahead log, counts as not deleted. The files of a server of PostgreSQL are out of its reach; there it searches the
+rows of every table with personal data or a limit.
 """
 
 import asyncio
@@ -15,8 +16,11 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from app.core.errors import DatabaseError
+from app.core.retention import KINDS
 from app.core.setting_readers import is_loopback
 from app.core.settings import Settings
+from app.storage import inspection
 
 PAGES = (
     "/",
@@ -73,6 +77,17 @@ async def in_answers(address: str, mark: str) -> list[str]:
     return found
 
 
+def in_server(url: str, mark: str) -> list[str]:
+    """The tables of the server at ``url`` that hold the mark; or a note that it could not be asked."""
+    wanted = [spelling.decode("ascii") for spelling in spellings(mark)]
+    wanted += [spelling.hex() for spelling in spellings(mark)]
+    tables = sorted({table for kind in KINDS if kind.ages or kind.personal for table in kind.tables})
+    try:
+        return [f"database:{table}" for table in inspection.tables_that_hold(url, tables, wanted)]
+    except DatabaseError as error:
+        return [f"database (could not be asked: {type(error).__name__})"]
+
+
 def in_mailbox(url: str, mark: str) -> list[str]:
     """The IMAP mailbox, if one of its messages holds the mark in text or head; or a note that it could not be asked."""
     parts = urlsplit(url)
@@ -97,6 +112,8 @@ def in_mailbox(url: str, mark: str) -> list[str]:
 async def search(settings: Settings, mark: str) -> list[str]:
     """Every place where the mark is found: files, the mailbox, the site's own answers and those of its edges."""
     found = await asyncio.to_thread(in_files, settings.data_dir, mark)
+    if settings.database_url:
+        found += await asyncio.to_thread(in_server, settings.database_url, mark)
     if settings.imap_url:
         found += await asyncio.to_thread(in_mailbox, settings.imap_url, mark)
     own = f"http://127.0.0.1:{settings.port}"

@@ -29,7 +29,7 @@ __all__ = [
     "ENGINE", "UNAVAILABLE", "DataVersion", "VersionWatch", "alone", "as_it_lies", "close", "data_versions",
     "despite_damage", "execute", "execute_many", "fetch", "fetch_column", "fetch_one", "fetch_pairs", "fetch_rows",
     "fetch_value", "find_left_out", "held", "in_turn", "insert_many", "is_disk_full", "leave_out_damaged",
-    "left_out", "marks", "migrate", "no_time", "place_of_row", "raise_versions", "run", "scrub", "transaction",
+    "left_out", "marks", "migrate", "no_time", "raise_versions", "run", "scrub", "transaction",
     "use", "watch", "whole",
 ]  # fmt: skip
 UNAVAILABLE = (sqlite3.OperationalError, DatabaseAwayError)
@@ -50,15 +50,17 @@ class DataVersion(Table, db=ENGINE, tablename="data_version"):
 class VersionWatch(Protocol):
     """Notices writes to the database, by any process, and knows the version of every key."""
 
+    lineage: int
+    """Rises when the database is found to have other data than before: equal versions then mean nothing."""
+
     def start(self) -> None:
         """Keep reading the versions while the running loop runs, if the engine needs that."""
 
     def versions(self) -> dict[str, int] | None:
-        """Key → version of every key ever written; the same object until something changes. ``None`` if the last
-        reading is too old to rely on."""
+        """Key → version of every key; the same object until something changes. ``None`` if it was read too long ago."""
 
-    async def look(self) -> dict[str, int]:
-        """The versions, read now. Raises :class:`DatabaseAwayError`."""
+    async def look(self, *, surely: bool = False) -> dict[str, int]:
+        """The versions, read now. Raises :class:`DatabaseAwayError`; at once if it just did and is not ``surely``."""
 
     def last_known(self) -> tuple[dict[str, int], float] | None:
         """The last versions and how many seconds ago they were read, while the database can't be reached."""
@@ -155,12 +157,6 @@ def run(work: Coroutine[Any, Any, R]) -> R:
 def is_disk_full(error: BaseException) -> bool:
     """True if a write failed because the disk is full."""
     return sqlite.is_disk_full(error) or bool(ENGINE.driver.is_disk_full(error))
-
-
-def place_of_row() -> str:
-    """The SQL expression for a row's number in any table. It may change when the row is updated or the table
-    rewritten."""
-    return str(ENGINE.driver.ROW)
 
 
 def no_time(counts: str, column: str) -> str:

@@ -7,6 +7,7 @@ through Piccolo's tables and the templates of :mod:`app.storage.engine`. Importe
 import asyncio
 import contextlib
 import hashlib
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,30 @@ from app.core.errors import DatabaseAwayError, DatabaseError, DatabaseFullError
 from app.storage import postgres_scrub, scopes
 from app.storage.inspection import LEAST_VERSION
 from app.storage.personal_tables import PERSONAL, SCHEMA
-from app.storage.postgres_engine import AWAY, SiteEngine, away_errors, connect, sound, where
+from app.storage.postgres_engine import AWAY, LOCK_S, SiteEngine, away_errors, connect, sound, where
 from app.storage.postgres_watch import VersionWatch, raised
 
 ENGINE = SiteEngine("")
 ROW = "((ctid::text::point)[0]::bigint * 65536 + (ctid::text::point)[1]::bigint)"
 """The position of a row in its table's file, as a number; it changes when the row is updated or the file rewritten."""
+
+
+def row_after(number: int) -> str:
+    """The SQL condition of rows with larger numbers: a position is compared as it is, since a number computed of it
+    would be computed for each row of the table, batch after batch."""
+    return f"ctid > '{_position(max(number, 0))}'::tid"
+
+
+def rows_among(numbers: list[int]) -> str:
+    """The SQL condition of the rows with these numbers."""
+    listed = ", ".join(f"'{_position(number)}'" for number in numbers)
+    return f"ctid = ANY(ARRAY[{listed}]::tid[])"
+
+
+def _position(number: int) -> str:
+    return f"({number >> 16},{number & 0xFFFF})"
+
+
 NO_TIME = {
     "instant": "{0} NOT BETWEEN 0 AND 253402300799",
     "day": "CASE WHEN {0} ~ '^(?!0000)[0-9][0-9][0-9][0-9]-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' "
@@ -70,20 +89,38 @@ async def transaction(*changed: str, scope: str = scopes.ALL) -> AsyncIterator[N
         outer.changed.update(changed)
         return
     current = ENGINE.transaction()
-    with away_errors():
-        await current.__aenter__()
-    current.scope = scope
-    try:
+    async with _queue(scope):
         with away_errors():
-            await _take_turn(current.connection, scope)
-        yield
-    except BaseException as error:
-        await current.__aexit__(type(error), error, error.__traceback__)
-        raise
-    current.changed.update(changed)
-    with away_errors():
-        await current.__aexit__(None, None, None)
+            await current.__aenter__()
+        current.scope = scope
+        try:
+            with away_errors():
+                await _take_turn(current.connection, scope)
+            yield
+        except BaseException as error:
+            await current.__aexit__(type(error), error, error.__traceback__)
+            raise
+        current.changed.update(changed)
+        with away_errors():
+            await current.__aexit__(None, None, None)
     raised(ENGINE.url, current.raised)
+
+
+_QUEUES: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = weakref.WeakKeyDictionary()
+
+
+@contextlib.asynccontextmanager
+async def _queue(scope: str) -> AsyncIterator[None]:
+    """Writers of one process and scope queue here, where they hold no connection: waiting at the server's lock they
+    would take all of the pool's, and no page could be read until it is free."""
+    lock = _QUEUES.setdefault(asyncio.get_running_loop(), {}).setdefault(scope, asyncio.Lock())
+    with away_errors():
+        async with asyncio.timeout(LOCK_S):
+            await lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 async def _take_turn(connection: Any, scope: str) -> None:
@@ -171,6 +208,9 @@ async def migrate(run_migrations: Callable[[str], Awaitable[None]]) -> None:
             version = int((await ENGINE.ask("SHOW server_version_num", ()))[0][0]) // 10_000
             if version < LEAST_VERSION:
                 raise DatabaseError(f"{where(ENGINE.url)} is PostgreSQL {version}; version {LEAST_VERSION} is needed")
+            if (encoding := (await ENGINE.ask("SHOW server_encoding", ()))[0][0]) != "UTF8":
+                raise DatabaseError(f"{where(ENGINE.url)} has the encoding {encoding}; UTF8 is needed: create it with "
+                                    "ENCODING 'UTF8' TEMPLATE template0")  # fmt: skip
             await ENGINE.ask(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}", ())
             for _ in range(MIGRATION_TRIES):
                 try:

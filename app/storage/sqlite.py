@@ -55,6 +55,11 @@ class SiteEngine(SQLiteEngine):
         self.left_out: list[damaged_rows.Damaged] = []
         self.looked_at = 0
 
+    @property
+    def identity(self) -> str:
+        """The path of the file."""
+        return str(self.path)
+
     async def get_connection(self) -> aiosqlite.Connection:
         return await self._open(_WRITE_PRAGMAS)
 
@@ -204,6 +209,18 @@ async def read(sql: str, values: Sequence[Any]) -> tuple[tuple[str, ...], list[t
 
 ROW = "rowid"
 """The column in which a row of any table has its number."""
+
+
+def row_after(number: int) -> str:
+    """The SQL condition of rows with larger numbers."""
+    return f"{ROW} > {number}"
+
+
+def rows_among(numbers: list[int]) -> str:
+    """The SQL condition of the rows with these numbers."""
+    return f"{ROW} IN ({', '.join(map(str, numbers))})"
+
+
 NO_TIME = {
     "instant": f"typeof({{0}}) <> 'integer' OR {{0}} NOT BETWEEN 0 AND {MAX_INSTANT}",
     "day": "date({0}) IS NOT {0}",

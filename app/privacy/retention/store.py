@@ -4,17 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from app.core.retention import Aged
-from app.storage.engine import (
-    as_it_lies,
-    execute,
-    execute_many,
-    fetch,
-    fetch_column,
-    fetch_value,
-    no_time,
-    place_of_row,
-    whole,
-)
+from app.storage.engine import as_it_lies, execute, execute_many, fetch, fetch_column, fetch_value, no_time, whole
+from app.storage.row_numbers import is_after, is_among, place_of_row
 
 CLOCK = "clock"
 """Stands in the record of purges while stamps lie in the future: since when that was seen, and by how many seconds."""
@@ -85,20 +76,18 @@ def _due(aged: Aged) -> str:
 async def aged_rows(aged: Aged, latest: int | str, after: int, most: int) -> list[AgedRow]:
     """At most ``most`` rows whose limit counts from ``latest`` or earlier, or whose time can't be read, with numbers
     above ``after``, by number."""
-    number = place_of_row()
     return await fetch(
         AgedRow,
-        f"SELECT {number} AS number, {as_it_lies(aged.column)} AS start FROM {whole(aged.table)} "  # noqa: S608
-        f"WHERE {_due(aged)} AND {number} > {{}} ORDER BY 1 LIMIT {{}}",
-        latest, after, most,
+        f"SELECT {place_of_row()} AS number, {as_it_lies(aged.column)} AS start FROM {whole(aged.table)} "  # noqa: S608
+        f"WHERE {_due(aged)} AND {is_after(after)} ORDER BY 1 LIMIT {{}}",
+        latest, most,
     )  # fmt: skip
 
 
 async def delete_rows(aged: Aged, latest: int | str, numbers: list[int]) -> None:
     """Delete rows by their numbers, inside the running transaction, but only those still due: another row may have the
-    number by now. The numbers are part of the text, so that there may be any number of them."""
-    listed = ",".join(str(int(number)) for number in numbers)
-    await execute(f"DELETE FROM {aged.table} WHERE {_due(aged)} AND {place_of_row()} IN ({listed})", latest)  # noqa: S608
+    number by now."""
+    await execute(f"DELETE FROM {aged.table} WHERE {_due(aged)} AND {is_among(numbers)}", latest)  # noqa: S608
 
 
 async def copies_stored() -> list[int | str]:

@@ -21,7 +21,8 @@ from tests import postgres
 from tests.conftest import Inside
 
 ODD = ("%00", "a%00b", "%ED%A0%80", "9" * 30, "9223372036854775808", "-1", "NaN", "Infinity", "1e400", "%EF%BC%99",
-       "%C4%B0", "%25", "_", "%5C", "%7B%7D", "$1", "2026-02-30", "10000-01-01", "2026-10-01", "LAMBDA")  # fmt: skip
+       "%C4%B0", "%25", "_", "%5C", "h%5C100", "%7B%7D", "$1", "2026-02-30", "10000-01-01", "2026-10-01",
+       "LAMBDA")  # fmt: skip
 ASKED = {
     "/prices": ("gpu", "provider", "region", "gpu_count", "min_memory_gb", "max_usd", "q", "page"),
     "/api/prices": ("limit", "cursor", "as_of", "region"), "/search": ("q",), "/bill": ("gpus", "disk", "currency"),

@@ -1,6 +1,7 @@
 """A real PostgreSQL server on loopback for the tests of one process; it ends with the process."""
 
 import atexit
+import contextlib
 import functools
 import os
 import pwd
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,20 @@ class Server:
         """Kill the server and all its processes at once, as kill -9 or a power cut would."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Its processes stand still meanwhile: connections are taken by the kernel, and nothing is answered."""
+        os.kill(self.process.pid, signal.SIGSTOP)  # first, so that it makes no other process
+        pids = [self.process.pid, *map(int, Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+                                       .read_text().split())]  # fmt: skip
+        try:
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)  # a fast shutdown

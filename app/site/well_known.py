@@ -43,13 +43,17 @@ async def healthz() -> Response[bytes]:
 
 @get("/readyz")
 async def readyz(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-    """The process can do its work: the database answers and holds prices. 503 with the reason otherwise."""
-    settings = request.app.state.settings
+    """The process can do its work: the database answers and holds prices. 503 with the reason otherwise.
+
+    What it says of the database holds for pages too: it reads the versions that pages are prepared by.
+    """
+    settings, prepared = request.app.state.settings, request.app.state.prepared
 
     async def known_troubles() -> list[str]:
         return [*await sync.troubles(), *await cdn_outbox.troubles(settings)]
 
     try:
+        await prepared.reach()
         offers = int(await OfferRow.count().run())
         troubles = await despite_damage(known_troubles)
     except Exception as error:  # whatever keeps the database from answering is the reason

@@ -22,6 +22,11 @@ class ChosenEngine(Engine[Any]):
         return self.driver.ENGINE
 
     @property
+    def identity(self) -> str:
+        """Changes with the database in use, and with a server that is found to have other data than before."""
+        return str(self.in_use.identity)
+
+    @property
     def engine_type(self) -> str:  # type: ignore[override]
         return str(self.in_use.engine_type)
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,16 +18,29 @@ from app.storage.personal_tables import SCHEMA
 CHANNEL = "data_version"
 """What a transaction that raised versions notifies."""
 MOST_CONNECTIONS = 10
-CONNECT_S, LOCK_S = 5, 60
-"""How long a connection may take, and how long a statement waits for a lock, in seconds."""
-SESSION = {"search_path": f"public,{SCHEMA}", "application_name": "inferencebench", "lock_timeout": f"{LOCK_S}s"}
+CONNECT_S, LOCK_S, READ_S, IDLE_S = 5, 60, 120, 300
+"""How long a connection may take, a statement waits for a lock, and a read outside a transaction takes; and how long a
+transaction may stand still before the server ends it, with the locks of a node that hangs: in seconds."""
+SESSION = {
+    "search_path": f"public,{SCHEMA}", "application_name": "inferencebench", "lock_timeout": f"{LOCK_S}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_S}s", "tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}  # fmt: skip
+"""Settings of each connection. The server asks every half minute whether a silent node is still there: one that lost
+its network or its power would keep its locks for two hours otherwise."""
 
 
 @contextlib.contextmanager
 def away_errors() -> Iterator[None]:
-    """Raise :class:`DatabaseAwayError` for any of the driver's errors that mean that the server can't be reached."""
+    """Raise :class:`DatabaseAwayError` for any of the driver's errors that mean that the server can't be asked now.
+
+    A value that the server can't hold, such as a lone surrogate, is none of them, since it fails again whenever it is
+    tried: ``ValueError``, as with SQLite.
+    """
     try:
         yield
+    except asyncpg.DataError as error:
+        raise ValueError("the database can't hold a value") from error
     except asyncpg.DiskFullError as error:
         raise DatabaseFullError("the database's disk is full") from error
     except AWAY as error:
@@ -37,7 +50,20 @@ def away_errors() -> Iterator[None]:
 AWAY = (
     OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError, asyncpg.LockNotAvailableError, asyncpg.InternalClientError,
+    asyncpg.ReadOnlySQLTransactionError, asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionRollbackError, asyncpg.InvalidCachedStatementError,
 )  # fmt: skip
+"""Also a server that became a standby takes no writes, and a deadlock or another node's migration ends a
+transaction."""
+
+
+@contextlib.contextmanager
+def _opening() -> Iterator[None]:
+    """Whatever the server refuses a connection for, such as a wrong password, means that it can't be asked."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        raise ConnectionError(str(error)) from error
 
 
 def sound(values: Sequence[Any]) -> Sequence[Any]:
@@ -58,8 +84,14 @@ class SiteEngine(PostgresEngine):
     def __init__(self, url: str) -> None:
         self.url = url
         self.left_out: list[str] = []
+        self.lineage = 0
         self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
         super().__init__({"dsn": url})
+
+    @property
+    def identity(self) -> str:
+        """The address, and how often the server was found to have other data than before."""
+        return f"{self.url} {self.lineage}"
 
     async def check_version(self) -> None:
         """Nothing: :func:`app.storage.postgres.migrate` checks it, so that no connection is opened before it is
@@ -84,6 +116,23 @@ class SiteEngine(PostgresEngine):
             await pool
         return pool
 
+    async def take(self) -> tuple[Any, Any]:
+        """A connection of the pool, and the pool, to which it has to be released."""
+        pool = await self.ready_pool()
+        with _opening():
+            return await pool.acquire(timeout=CONNECT_S), pool
+
+    @contextlib.asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Any]:
+        connection, pool = await self.take()
+        try:
+            yield connection
+        except (TimeoutError, asyncio.CancelledError):
+            connection.terminate()  # a server that hangs would keep its release waiting too
+            raise
+        finally:
+            await pool.release(connection)
+
     async def close_pool(self) -> None:
         """Close the running loop's pool; the next statement opens another."""
         if (pool := self._pools.pop(asyncio.get_running_loop(), None)) is not None:
@@ -98,8 +147,10 @@ class SiteEngine(PostgresEngine):
                 return list(await current.connection.fetch(sql, *given))
             for last in (False, True):
                 try:
-                    async with (await self.ready_pool()).acquire(timeout=CONNECT_S) as connection:
-                        return list(await connection.fetch(sql, *given))
+                    async with self._lent() as connection:
+                        return list(await connection.fetch(sql, *given, timeout=READ_S))
+                except TimeoutError:
+                    raise
                 except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
                     if last or not sql.lstrip().upper().startswith("SELECT"):
                         raise
@@ -123,10 +174,12 @@ class SiteTransaction(PostgresTransaction):
     """Key → version raised by this transaction, once it has committed."""
     scope = scopes.ALL
     engine: SiteEngine
+    pool: Any
 
     async def get_connection(self) -> Any:
         self.changed, self.raised = set(), {}
-        return await (await self.engine.ready_pool()).acquire(timeout=CONNECT_S)
+        connection, self.pool = await self.engine.take()
+        return connection
 
     async def begin(self) -> None:
         try:
@@ -165,14 +218,15 @@ class SiteTransaction(PostgresTransaction):
 
     async def _let_go(self) -> None:
         with contextlib.suppress(*AWAY):
-            await (await self.engine.ready_pool()).release(self.connection)
+            await self.pool.release(self.connection)
 
 
 async def connect(url: str) -> Any:
     """A connection outside the pool. Raises the driver's own errors."""
-    connection = await asyncpg.connect(url, timeout=CONNECT_S, server_settings=SESSION)
-    await _prepare(connection)
-    return connection
+    with _opening():
+        connection = await asyncpg.connect(url, timeout=CONNECT_S, server_settings=SESSION)
+        await _prepare(connection)
+        return connection
 
 
 async def _prepare(connection: Any) -> None:

@@ -22,6 +22,12 @@ LONGEST_READ_S = 2.0
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.1, 1.0
 """Seconds to wait before the server is asked again after a lost connection: the first and the longest wait."""
 ASKED = "SELECT key, version FROM data_version"
+WHICH = (
+    "SELECT format('%s %s %s', (SELECT system_identifier FROM pg_control_system()), (SELECT timeline_id FROM "
+    "pg_control_checkpoint()), (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
+"""Which data a server has: another server, another history after a failover, and a database that was made anew differ
+in one of these."""
 log = logs.get("storage")
 
 
@@ -35,9 +41,14 @@ class VersionWatch:
         self._versions: dict[str, int] = {}
         self._read_at = self._tried_at = float("-inf")
         self._away = False
+        self._which = ""
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         _WATCHES.add(self)
+
+    @property
+    def lineage(self) -> int:
+        return self._engine().lineage
 
     def start(self) -> None:
         """Keep reading the versions while the running loop runs."""
@@ -54,9 +65,10 @@ class VersionWatch:
         """The last reading and its age in seconds, while the server can't be reached; ``None`` while it can."""
         return (self._versions, monotonic() - self._read_at) if self._away and self._versions else None
 
-    async def look(self) -> dict[str, int]:
-        """Read the versions now. Raises :class:`DatabaseAwayError`, at once if the server was just found to be away."""
-        if self._away and monotonic() - self._tried_at < EVERY_S:
+    async def look(self, *, surely: bool = False) -> dict[str, int]:
+        """Read the versions now. Raises :class:`DatabaseAwayError`, at once if the server was just found to be away,
+        unless it is ``surely`` to be asked."""
+        if not surely and self._away and monotonic() - self._tried_at < EVERY_S:
             raise DatabaseAwayError(f"{where(self.url)} can't be reached")
         try:
             async with asyncio.timeout(LONGEST_READ_S):
@@ -73,12 +85,27 @@ class VersionWatch:
 
     def _read(self, rows: Any) -> dict[str, int]:
         fresh = dict(rows)
+        if any(fresh.get(key, 0) < version for key, version in self._versions.items()):
+            self._replaced()
         if fresh != self._versions:
             self._versions = fresh
         if self._away:
             log.info("the database is back")
         self._away, self._read_at = False, monotonic()
         return self._versions
+
+    def _replaced(self) -> None:
+        """The server has other data than before, as after a failover or a restore: the same version of a key may now
+        stand for something else."""
+        self._engine().lineage += 1
+        log.warning("the database has other data than before; every page is prepared anew")
+
+    async def _recognise(self, connection: Any) -> None:
+        with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
+            which = str(await connection.fetchval(WHICH, timeout=LONGEST_READ_S))
+            if self._which not in ("", which):
+                self._replaced()
+            self._which = which
 
     def _lost(self) -> None:
         self._tried_at = monotonic()
@@ -95,23 +122,27 @@ class VersionWatch:
     async def _follow(self) -> None:
         wait = SHORTEST_WAIT_S
         while True:
-            connection = None
+            connection, was_read = None, False
             try:
                 connection = await connect(self.url)
+                await self._recognise(connection)
                 await connection.add_listener(CHANNEL, lambda *_: self._woken.set())
                 wait = SHORTEST_WAIT_S
                 while True:
                     self._woken.clear()
                     self._read(await connection.fetch(ASKED, timeout=LONGEST_READ_S))
+                    was_read = True
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._woken.wait(), EVERY_S)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                self._lost()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                if not was_read:
+                    self._lost()
             finally:
                 if connection is not None:
                     connection.terminate()
             await asyncio.sleep(wait)
-            wait = min(LONGEST_WAIT_S, wait * 2)
+            if not was_read:  # else this connection alone may have been ended: nothing is said before another one fails
+                wait = min(LONGEST_WAIT_S, wait * 2)
 
     def close(self) -> None:
         """Stop reading."""

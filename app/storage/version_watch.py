@@ -14,6 +14,7 @@ class VersionWatch:
         self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
         self._seen = -1
         self._versions: dict[str, int] = {}
+        self.lineage = 0
 
     def start(self) -> None:
         """Nothing has to run: each look reads the file itself."""
@@ -35,7 +36,7 @@ class VersionWatch:
                 self._versions = fresh
         return self._versions
 
-    async def look(self) -> dict[str, int]:
+    async def look(self, *, surely: bool = False) -> dict[str, int]:
         """The versions, as they are in the file now."""
         return self.versions()
 

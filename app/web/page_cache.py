@@ -32,6 +32,7 @@ class Kept:
     versions: tuple[int, ...]
     digest: str
     made_at: int = 0
+    lineage: int = 0
     seen: dict[str, int] | None = None
     bodies: dict[str, bytes] = field(default_factory=dict)
     heads: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
@@ -68,6 +69,11 @@ class Prepared:
         self._under_way: dict[tuple[str, bytes], asyncio.Task[Kept]] = {}
         self._places = asyncio.Semaphore(MAX_RENDERS)
 
+    async def reach(self) -> None:
+        """Ask the database now, whenever it was asked last. Raises :class:`app.core.errors.DatabaseAwayError`; after
+        it, pages that were never prepared are prepared again."""
+        await self._watch.look(surely=True)
+
     def figures(self) -> dict[str, int]:
         """How many answers are kept, of how many bytes, and how many are being prepared."""
         return {"kept": len(self._kept), "bytes": self._bytes, "under_way": len(self._under_way)}
@@ -79,7 +85,7 @@ class Prepared:
 
     def _current(self, key: tuple[str, bytes], versions: dict[str, int], now: int) -> Kept | None:
         kept = self._kept.get(key)
-        if kept is None or not kept.is_current(versions, now):
+        if kept is None or kept.lineage != self._watch.lineage or not kept.is_current(versions, now):
             return None
         self._kept.move_to_end(key)
         return kept
@@ -88,7 +94,7 @@ class Prepared:
         """While the database can't be reached: the answer that was current when it was read last, and how many seconds
         ago that was. Never one whose own time is over."""
         kept, known = self._kept.get(key), self._watch.last_known()
-        if kept is None or known is None or not kept.is_current(known[0], now):
+        if kept is None or known is None or kept.lineage != self._watch.lineage or not kept.is_current(known[0], now):
             return None
         return kept, int(known[1])
 
@@ -121,14 +127,16 @@ class Prepared:
 
     async def _render(self, ask: Ask, shows: tuple[str, ...], render: Render) -> Kept:
         for _ in range(2):  # data that moved under a render could mix two states: render again, once
+            lineage = self._watch.lineage
             before = await self._watch.look()
             answer = self._bounded(await despite_damage(lambda: render(ask)), ask.now)
             keys = (*shows, *answer.shows)
             after = await self._watch.look()
-            if all(before.get(key, 0) == after.get(key, 0) for key in keys):
+            if lineage == self._watch.lineage and all(before.get(key, 0) == after.get(key, 0) for key in keys):
                 break
         digest = hashlib.sha256(answer.body).hexdigest()[:24]
-        return Kept(answer, keys, tuple(before.get(key, 0) for key in keys), digest, ask.now)
+        versions = tuple(before.get(key, 0) for key in keys)
+        return Kept(answer, keys, versions, digest, ask.now, lineage)
 
     def _bounded(self, answer: Answer, now: int) -> Answer:
         """The answer, valid no longer than what every page shows."""

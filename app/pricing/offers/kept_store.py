@@ -29,8 +29,7 @@ async def kept(name: str, now: int, make: Callable[[], Awaitable[T]]) -> T:
 
     It is made anew once the version of the offers was raised, and from the second on at which an offer turns stale.
     """
-    in_use = ENGINE.in_use
-    database = str(getattr(in_use, "url", "") or in_use.path)
+    database = ENGINE.identity
     version = int(await fetch_value("SELECT version FROM data_version WHERE key = {}", OFFERS_KEY) or 0)
     held = _KEPT.get(name)
     if held is not None and held[:2] == (database, version) and held.made_at <= now < held.until:

@@ -52,7 +52,8 @@ def test_a_journal_that_is_whole_is_not_complained_of(house: Inside) -> None:
 
 @pytest.mark.both_engines
 @pytest.mark.parametrize("how", ["cut", "first", "edited", "emptied", "away"])
-def test_a_line_that_is_missing_from_the_journal_of_erasures_is_told(house: Inside, how: str) -> None:
+@pytest.mark.parametrize("promise", ["P-8b"])
+def test_a_line_that_is_missing_from_the_journal_of_erasures_is_told(house: Inside, how: str, promise: str) -> None:
     house.run(lambda client: ended(house.settings, client))
     path = house.settings.data_dir / erasure_journal.FILE
     lines = path.read_bytes().splitlines(keepends=True)

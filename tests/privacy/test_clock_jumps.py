@@ -35,7 +35,8 @@ def put_right(settings: Settings) -> None:
             engine.run(purge.run(settings, clock.timestamp()))
 
 
-def test_the_operator_is_reminded_at_the_true_days_too(office: Settings) -> None:
+@pytest.mark.parametrize("promise", ["P-9.3"])
+def test_the_operator_is_reminded_at_the_true_days_too(office: Settings, promise: str) -> None:
     """What the clock ran past was no reminder: the deadline is still to come."""
     with time_machine.travel(BEGAN, tick=False):
         arrive(office, mail("why?", subject="[question]"), "q")
@@ -52,7 +53,8 @@ def test_the_operator_is_reminded_at_the_true_days_too(office: Settings) -> None
 
 
 @pytest.mark.both_engines
-def test_what_came_while_it_was_ahead_has_its_deadline_from_when_it_came(office: Settings) -> None:
+@pytest.mark.parametrize("promise", ["P-9.3"])
+def test_what_came_while_it_was_ahead_has_its_deadline_from_when_it_came(office: Settings, promise: str) -> None:
     with time_machine.travel(BEGAN + AHEAD_S, tick=False):
         arrive(office, mail("please erase my data"), "one")
         polled(office)
@@ -163,7 +165,8 @@ def test_a_letter_that_failed_all_the_way_is_sent_when_the_server_is_back(
         assert any("person@example.org" in letter["To"] for letter in letters(office))
 
 
-def test_a_log_row_of_while_it_was_ahead_is_gone_ninety_days_after_it_was_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("promise", ["P-2.2b P-8a"])
+def test_a_log_row_of_while_it_was_ahead_is_gone_ninety_days_after_it_was_written(tmp_path: Path, promise: str) -> None:
     """Its stamp lies in the future, so its stamp can't be what its age is counted from."""
     ahead = datetime.fromtimestamp(BEGAN + AHEAD_S, UTC)
     fill(tmp_path, ahead)
@@ -198,7 +201,8 @@ def test_rows_of_both_files_are_kept_where_the_day_has_one_already(tmp_path: Pat
     assert len([line for line in left.read_text().splitlines() if not line.startswith("time")]) == 2
 
 
-def test_copies_of_mail_and_spam_of_while_it_was_ahead_go_at_their_limits(office: Settings) -> None:
+@pytest.mark.parametrize("promise", ["P-8c"])
+def test_copies_of_mail_and_spam_of_while_it_was_ahead_go_at_their_limits(office: Settings, promise: str) -> None:
     with time_machine.travel(BEGAN + AHEAD_S, tick=False):
         arrive(office, mail("please erase my data"), "one")
         polled(office)

@@ -22,9 +22,9 @@ const RULES = {
   grid: [0, 2000, "from 0 to 2,000, or empty"],
   reload: [0, 1440, "from 0 to 1,440 minutes, for example 15"],
   lost: [0, 1440, "from 0 to 1,440 minutes, for example 10"],
-  ownusd: [1e-4, 1e5, "above 0, or empty"], ownsize: [1, 64, "from 1 to 64", true],
+  ownusd: [1e-4, 1e5, "above 0, or empty"], ownsize: [1, 64, "from 1 to 64, or empty", true],
 };
-const OPTIONAL = new Set(["budget", "ownusd", "grid"]);
+const OPTIONAL = new Set(["budget", "ownusd", "ownsize", "grid"]);
 
 // What a measurement of one's own may be; one that is not within does not count
 const MINE = [["minetpot", 1e-2, 1e5], ["minettft", 0, 1e8], ["mineload", 1, 1e6], ["minegpus", 1, 1e4],
@@ -153,7 +153,7 @@ const offersOf = (index, n) => (sheet.offersByGpu.get(index) ?? []).map((o) => {
 // [what the row is called, its offers]: the market's, and a price of one's own as a row beside it
 const pricesOf = (input, n, index) => {
   const { slug, name } = sheet.gpus[index], market = offersOf(index, n).filter((o) => input[o.tier]);
-  const own = { size: n.ownsize, usd: n.ownusd, provider: "your own price", tier: "own", months: 0, seen: null,
+  const own = { size: n.ownsize ?? 0, usd: n.ownusd, provider: "your own price", tier: "own", months: 0, seen: null,
     stale: 0 };
   return [...(market.length ? [[slug, name, market]] : []),
     ...(n.ownusd && input.owngpu === slug ? [[`${slug} own`, `${name} at your own price`, [own]]] : [])];
@@ -176,6 +176,14 @@ const tooSlow = (nearest, need, slack, qualifies) => {
     + `else running; the target is ${target}`, enough && { key, value: typed, text: ms(wanted),
     words: enough && ". It would qualify at", label: `Set the ${key.toUpperCase()} target to ${ms(wanted)}` },
     value / (need[key] * slack[key])];
+};
+
+// The same of one that holds the targets with a fixed load, but not with this traffic
+const missed = (seen, need, slack) => {
+  const key = seen.tpot > need.tpot ? "tpot" : "ttft";
+  const [told, target] = R.apart(seen[key] * slack[key], need[key] * slack[key]);
+  return [`${key.toUpperCase()} ${told} ${slack[key] === 1 ? "" : "at the slow end of its range, "}with this traffic; `
+    + `the target is ${target}`, null, seen[key] / need[key]];
 };
 
 // The first lighter format in which a GPU would qualify, for one that the chosen weights do not fit or suit
@@ -258,9 +266,10 @@ const rankOne = (input, n, model, { gpu, prices, owns, explain }, rows, reasons)
     } else {
       const precision = best.layout.precision, basis = basisOf(input, model, gpu, precision, owns.get(precision));
       const terms = E.terms(model.shape, gpu.card, best.layout, n.input, n.output, sheet.constants, sheet.bytes,
-        basis.factors);
-      rows.push({ ...best, gpu, offer: offers[best.offer], key, basis, terms, need,
-        seen: E.served(terms, need, best.cost, sheet.constants) });
+        basis.factors), seen = E.served(terms, need, best.cost, sheet.constants);
+      // With few at a time, each falls among others' prompts at random, and may see more than a fixed load does
+      if (seen.ttft > need.ttft || seen.tpot > need.tpot) reasons.push([name, ...missed(seen, need, slack)]);
+      else rows.push({ ...best, gpu, offer: offers[best.offer], key, basis, terms, need, seen });
     }
   }
 };

@@ -323,8 +323,8 @@ export const cost = (found, need, sold, usd) => {
   const replicas = Math.max(need.least, Math.ceil(need.rate / (rate * need.utilisation))) + need.spare;
   const each = Math.max(Math.floor(size / gpus), 1);
   const instances = gpus <= size ? Math.ceil(replicas / each) : replicas * (gpus / size);
-  const hour = instances * size * usd, requests = need.rate * 3600, share = speed.tpot ? speed.parts[6] / speed.tpot
-    : 1;
+  const hour = instances * size * usd, requests = need.rate * 3600;
+  const share = speed.tpot ? Math.min(rate * speed.prefill, 1) : 1;
   return { replicas, instances, size, gpus: instances * size, usd_hour: hour,
     usd_month: hour * HOURS_PER_MONTH * need.hours / 24,
     usd_request: hour / requests, usd_million_input: hour * share / (requests * need.prompt) * 1e6,

@@ -24,9 +24,9 @@ export const unitsOf = ({ row, offers, n, input, usd }, atSpot) => {
   }
   const all = [...best.values()];
   const base = all.filter((unit) => unit.tier === "reserved"), burst = all.filter((unit) => unit.tier !== "reserved");
-  if (n.ownusd && input.owngpu === row.gpu.slug && n.ownsize >= machine) {
-    const hour = Math.max(n.ownsize, gpus) * n.ownusd;
-    base.push({ replicas: Math.max(Math.floor(n.ownsize / gpus), 1), usd: hour, tier: "own",
+  if (n.ownusd && input.owngpu === row.gpu.slug && (n.ownsize ?? machine) >= machine) {
+    const size = Math.max(n.ownsize ?? machine, gpus), hour = size * n.ownusd;
+    base.push({ replicas: Math.floor(size / gpus), usd: hour, tier: "own",
       name: `of your own at ${usd(hour)} an hour` });
   }
   return { base, burst };

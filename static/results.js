@@ -27,7 +27,7 @@ const RESTS_ON = { own: "your measurement", measured: "measured here", family: "
 const WHY = { own: "yours, on this GPU generation, combined with what is known",
   measured: "this model was measured with this engine, GPU generation and format",
   family: "similar models were measured on this GPU generation in this format",
-  physics: "nothing similar was measured; the range is wider" };
+  physics: "nothing was measured in this format and generation that is like it; the range is wider" };
 
 // How a replica is split over its GPUs; nothing where it has one
 const split = (l) => [l.tensor > 1 && `TP ${l.tensor}`, l.data > 1 && `attention DP ${l.data}`,
@@ -35,7 +35,7 @@ const split = (l) => [l.tensor > 1 && `TP ${l.tensor}`, l.data > 1 && `attention
 const whose = (o) => o.provider + (o.tier === "on-demand" || o.tier === "own" ? "" : o.tier === "spot" ? ", spot"
   + (o.reclaims > 1 ? ` with ${((o.reclaims - 1) * 100).toPrecision(2)}% for reclaims` : "") : `, ${o.months} months`);
 // A layout over several GPUs at an offer that does not say how many its machines have
-export const unstated = (row) => Number(!row.offer.size && row.cost.size > 1);
+export const unstated = (row) => Number(!row.offer.size && row.offer.tier !== "own" && row.cost.size > 1);
 export const hardware = (row) => `${row.cost.gpus} × ${row.gpu.name}`;
 const types = (rows) => new Set(rows.map((r) => r.gpu.slug)).size;
 const COLUMNS = 10, BARS_TO = 11;
@@ -78,8 +78,8 @@ export const results = (E, P, sheet) => {
     const { offer } = best, slow = wide(best).ttft[1];
     return [html("b", { class: "best" }, hardware(best)), " ",
       html("b", {}, `${usd(best.cost.usd_month)} a month`), " ",
-      html("span", {}, `${best.speed.tpot ? `${usd(best.cost.usd_million_output)} per million output`
-        : `${usd(best.cost.usd_million_input)} per million input`} tokens of ${model.name} · at this traffic TTFT `
+      html("span", {}, `${usd(best.cost.usd_million_input)} per million input tokens${best.speed.tpot
+        ? `, ${usd(best.cost.usd_million_output)} per million output` : ""} of ${model.name} · at this traffic TTFT `
         + `${ms(best.seen.ttft)} predicted, ${ms(slow)} at the slow end of the 80% range · ${whose(offer)}`
         + `${unstated(best) ? ", machine size not stated" : ""}`
         + `${offer.seen ? `, ${day(offer.seen)}${offer.stale ? ", stale" : ""}` : ""} · `

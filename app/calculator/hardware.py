@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from app.benchmarks.accuracy import Row
@@ -15,7 +16,7 @@ from app.catalog.facts import Gpu
 from app.estimate.constants import fitted
 from app.estimate.inputs import Card, EstimateError, check_card, kv_bytes
 from app.estimate.offsets import Basis
-from app.estimate.plan import Cost, Found, Need, cheapest, served, ways
+from app.estimate.plan import Cost, Found, Need, cheapest, is_within, served, ways
 from app.estimate.prediction_range import stretch
 from app.estimate.shape import Shape
 from app.estimate.speed import estimate
@@ -71,10 +72,12 @@ class Bought:
         """True if a replica needs several GPUs in one machine and the offer does not state how many those have."""
         return not self.offer["gpu_count_number"] and self.found.layout.gpus > 1
 
-    def choice(self, shape: Shape, need: Need) -> Choice:
-        """With the times of a replica at its share of what arrives."""
+    def choice(self, shape: Shape, need: Need) -> Choice | None:
+        """With the times of a replica at its share of what arrives; ``None`` if these miss a limit."""
         layout, k, load = self.found.layout, fitted()["constants"], served(need, self.cost)
         speed = estimate(shape, self.card, layout, load, k, self.rests.factors)
+        if not is_within(speed, need):
+            return None
         by = stretch(shape, self.card, layout, load, k, self.rests.factors)
         wide = ranged(speed, self.rests.rests_on, by)
         return Choice(
@@ -138,7 +141,8 @@ def for_model(
             if (one := choose(model, shape, precision, *cards[slug], sold, need)) is not None
         ]  # fmt: skip
         bought.sort(key=lambda one: (one.guessed, one.cost.usd_hour, one.gpu.slug))
-        found.append((preset, [one.choice(shape, need) for one in bought[:SHOWN]]))
+        choices = (choice for one in bought if (choice := one.choice(shape, need)) is not None)
+        found.append((preset, list(islice(choices, SHOWN))))
     return found
 
 
@@ -168,4 +172,5 @@ def for_gpu(
         if (one := choose(row["model"], shape, row["precision"], gpu, card, sold, need)) is not None
     ]
     found.sort(key=lambda each: (each[2].guessed, -each[0]["parameters"] / each[2].cost.usd_hour, each[0]["slug"]))
-    return [(row, one.choice(shape, need)) for row, shape, one in found[:most]]
+    choices = ((row, choice) for row, shape, one in found if (choice := one.choice(shape, need)) is not None)
+    return list(islice(choices, most))

@@ -124,7 +124,7 @@ def cost(found: Found, need: Need, size: int, usd_gpu_hour: float) -> Cost | Non
     A ``size`` of 0 means "not stated": an instance is then assumed to have as many GPUs as a replica needs in one
     machine.
 
-    The cost is divided between input and output tokens by the time that prompts and answers take of a step.
+    The cost is divided between input and output tokens by the share of a full replica's time that prompts take.
     """
     gpus = found.layout.gpus
     per_machine = gpus // found.layout.pipeline
@@ -137,7 +137,7 @@ def cost(found: Found, need: Need, size: int, usd_gpu_hour: float) -> Cost | Non
     instances = ceil(replicas / each) if gpus <= size else replicas * (gpus // size)
     hour = instances * size * usd_gpu_hour
     requests = need.rate * HOUR_S
-    share = found.speed.parts.prompts_of_others / found.speed.tpot if found.speed.tpot else 1.0
+    share = min(rate * found.speed.prefill, 1.0) if found.speed.tpot else 1.0
     return Cost(
         replicas, instances, size, hour, hour * HOURS_PER_MONTH * need.hours / 24, hour / requests,
         hour * share / (requests * need.prompt) * 1e6, hour * (1 - share) / (requests * need.output) * 1e6,
@@ -182,3 +182,9 @@ def cheapest(found: Iterable[Found], need: Need, sold: Sequence[tuple[int, float
 def served(need: Need, price: Cost) -> Traffic:
     """The load of one replica that is not in reserve: its share of what arrives."""
     return Traffic(need.prompt, need.output, rate=need.rate / (price.replicas - need.spare))
+
+
+def is_within(speed: Speed, need: Need) -> bool:
+    """True if what the traffic sees meets both limits. With few requests at a time, each falls among others' prompts at
+    random, and may see more than one of a fixed number in flight does."""
+    return speed.ttft <= need.ttft and speed.tpot <= need.tpot

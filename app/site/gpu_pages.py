@@ -8,7 +8,7 @@ from app.calculator import choices
 from app.catalog import checks
 from app.catalog.facts import Gpu, gpus, providers
 from app.core.addresses import encode
-from app.core.clock import from_timestamp
+from app.core.clock import from_timestamp, parse_instant
 from app.core.errors import QueryError
 from app.core.money import parse_decimal, plain, show, to_micro
 from app.core.units import DAY_S
@@ -20,6 +20,7 @@ from app.pricing.offers import market_store, store
 from app.pricing.offers.market_store import Kind
 from app.pricing.offers.offer import COMMUNITY
 from app.pricing.offers.price_query import PriceQuery
+from app.pricing.snapshot import files
 from app.site.gpus_and_providers import SHOWN_OFFERS, known_thing
 from app.site.offer_groups import first_of
 from app.site.render import day_text, figure, months_text, render
@@ -52,7 +53,7 @@ async def gpu_page(ask: Ask) -> Answer:
         facts=FACTS, line=facts_line(gpu), figures=_figures(best, kinds, note), best=best, survival=note,
         **first_of(first, kinds, ask.now),
         **strips_of([gpu], await market_store.spreads([gpu.slug])),
-        **past, charted=whose_prices(past["drawn"], kinds), kin=_kin(gpu),
+        **past, charted=whose_prices(past["drawn"] | carried(kinds, past["since"]), kinds), kin=_kin(gpu),
         stock=await _stock(gpu.slug, kinds), second=checks.compared(gpu), variants=checks.variants_of(gpu),
         preview=f"/previews/gpus/{gpu.slug}.png", title=f"{gpu.name} price",
         description=_describe(gpu, best, sum(kind.offers for kind in kinds)),
@@ -163,7 +164,7 @@ async def _past(gpu: str, window: str, below: int | None, now: int) -> dict[str,
         if drawn:
             break
     return {
-        "drawn": await provider_low_store.providers(gpu, since),
+        "drawn": await provider_low_store.providers(gpu, since), "since": since,
         "chart": drawn, "window": choice, "windows": await _windows(gpu, choice, now), "below": below, "by_day": by_day,
         "step": step, "table": history.runs(drawn.table, step) if drawn else [],
         "spread": history.spread(levels, "spot", now, below),
@@ -191,6 +192,14 @@ async def _windows(gpu: str, chosen: str, now: int) -> dict[str, str]:
 def days_ago(now: int, days: int) -> str:
     """The ISO date ``days`` days before the second ``now``."""
     return f"{from_timestamp(now - days * DAY_S):%Y-%m-%d}"
+
+
+def carried(kinds: Iterable[Kind], since: int) -> set[str]:
+    """The providers whose shipped prices count in the lines after the second ``since``, since a price of the shipped
+    lists counts until the last of them was read."""
+    shipped: dict[str, Any] = files.about()["sources"]
+    until = max(parse_instant(about["day"]).timestamp() for about in shipped.values()) + DAY_S
+    return {kind.provider for kind in kinds if since < until and kind.source in shipped and kind.tier != "reserved"}
 
 
 def whose_prices(drawn: set[str], kinds: Iterable[Kind]) -> str:

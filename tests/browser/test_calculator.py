@@ -588,6 +588,7 @@ def test_the_answer_tells_what_this_traffic_sees_as_the_api_does(page: Page) -> 
     def near(text: str, milliseconds: float) -> bool:
         return float(text.replace(",", "")) == pytest.approx(milliseconds, rel=6e-3)
 
+    assert re.search(r"\$[\d.]+ per million input tokens, \$[\d.]+ per million output of", answer)
     found = re.search(r"TTFT ([\d.,]+)\sms predicted, ([\d.,]+)\sms at the slow end", answer)
     assert found
     assert near(found[1], told["time_to_first_token_ms"])
@@ -619,6 +620,7 @@ def test_one_output_token_costs_no_made_up_zero(page: Page) -> None:
     ready(page)
     page.fill("#c-output", "1")
     expect(page.locator("#answer")).to_contain_text(re.compile(r"\$[\d.]+ per million input tokens"))
+    expect(page.locator("#answer")).not_to_contain_text("per million output")
     expect(page.locator("#rows tr.on .out")).to_have_text("none")
     assert "$0 " not in page.locator("#calculator").inner_text()
 
@@ -801,3 +803,32 @@ def test_a_replica_is_never_called_one_gpu_beside_a_count_of_more(page: Page) ->
     for address in ("/gpus/h100-sxm-80gb", "/models/meta-llama--llama-3.1-8b-instruct"):
         page.goto(address)
         assert not re.search(r"\d GPUs? one GPU|, one GPU", page.inner_text("main"))
+
+
+def test_no_gpu_qualifies_that_misses_a_target_with_this_traffic_and_none_has_a_cost_of_zero(page: Page) -> None:
+    """With one request at a time on each replica, one that arrives at random sees more than one of a fixed load."""
+    ready(page)
+    page.select_option("#c-model", label="Llama-3.1-8B-Instruct")
+    for field, value in (("rate", "50"), ("ttft", "300"), ("tpot", "20")):
+        page.fill(f"#c-{field}", value)
+    page.locator("#rows tr.all button").click()
+    rows = page.locator("#rows > tbody").first.locator("tr:not(.all)")
+    times = rows.evaluate_all("""rows => rows.map((row) => ["TTFT", "TPOT"].map((name) => Number(
+        row.querySelector(`[data-label=${name}]`).textContent.replace(/[^\\d.]/g, ""))))""")
+    assert len(times) > 12
+    assert all(ttft <= 300 and tpot <= 20 for ttft, tpot in times), times
+    rows.last.locator(".pick").click()
+    expect(page.locator("#detail")).to_contain_text(re.compile(r"\$0\.\d*[1-9]\d* per million input tokens"))
+
+
+def test_an_own_price_is_sized_as_a_replica_needs_unless_told(page: Page) -> None:
+    ready(page)
+    page.fill("#c-owngpu", "H200 SXM")
+    page.fill("#c-ownusd", "0.5")
+    own = page.locator("#rows tr", has_text="your own price")
+    expect(own.first).to_contain_text(re.compile(r"^(\d+) × H200 SXM"))
+    without = int(own.first.inner_text().split(" ")[0])
+    page.locator("#more summary").click()
+    page.fill("#c-ownsize", "8")
+    expect(own.first).to_contain_text("8 × H200 SXM")
+    assert without < 8

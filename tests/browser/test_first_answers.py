@@ -151,6 +151,15 @@ def test_a_chart_says_whose_prices_it_shows_where_the_cards_speak_of_more(page: 
     )
 
 
+def test_a_window_names_every_provider_whose_price_is_in_its_lines(page: Page) -> None:
+    """The lowest spot price of the last 90 days of the shipped lists is that of one seen in May alone."""
+    page.goto("/gpus/h100-sxm-80gb?days=all")
+    every = page.locator(".chart figcaption").inner_text()
+    page.goto("/gpus/h100-sxm-80gb?days=365")
+    assert page.locator(".chart figcaption").inner_text().split("; each step")[0].split(".")[0] in every
+    expect(page.locator(".chart figcaption")).to_contain_text(re.compile(r"cover (all (19|20) providers|.*Dataoorts)"))
+
+
 @pytest.mark.parametrize("gpu", ["h100-sxm-80gb", "a100-sxm-80gb", "h200-sxm-141gb", "l40s-48gb"])
 def test_the_chart_ends_at_the_prices_of_the_cards(page: Page, gpu: str) -> None:
     page.goto(f"/gpus/{gpu}")

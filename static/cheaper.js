@@ -50,7 +50,7 @@ export const panel = ({ html, now, tried, best, usd, use }) => {
     const less = now ? rows.filter((row) => row.cost < now * 0.995) : rows;
     if (!less.length) { said.textContent = "No single change costs less."; return; }
     const half = now && less.find((row) => row.cost <= now / 2);
-    said.replaceChildren(html("p", {}, now ? half ? `The cost is halved by ${half.label}.`
+    said.replaceChildren(html("p", {}, now ? half ? `One change is enough to halve the cost: ${half.label}.`
       : "No single change halves the cost." : "No GPU qualifies as it stands; with one change these do."),
     html("ol", {}, ...less.map((row) => html("li", {}, `${row.label}: ${usd(row.cost)} a month`
       + (now ? `, ${Math.round((1 - row.cost / now) * 100)}% less` : ""), `, on ${row.what} `,

@@ -36,7 +36,7 @@
     const name = nameOf(target);
     if (!target.checked) chosen.delete(target.value);
     else if (chosen.size < MOST) chosen.set(target.value, name);
-    else return show(`${name} is not added: six are the most. Take one out first.`);
+    else return show(`You can compare up to six GPUs. Remove one to add ${name}.`);
     keep();
     show();
   });

@@ -148,7 +148,7 @@ export const results = (E, P, sheet) => {
     if (!kw) return "not known";
     const known = sheet.grids[input.gridof || row.offer.place], world = sheet.electricity.g_per_kwh;
     const [grams, whose] = n.grid !== null ? [n.grid, "as entered"] : known ? [known[1], `${known[0]}, ${known[2]}`]
-      : [world, "the world, since it is not told where the machine is"];
+      : [world, "world average, as the machine’s country is not stated"];
     return `${kw.toFixed(2)} kW rated, ${Math.round(kwh).toLocaleString("en")} kWh and `
       + `${Math.round(kwh * grams / 1e3).toLocaleString("en")} kg of CO₂ a month, at ${grams} g/kWh (${whose})`;
   };
@@ -187,8 +187,9 @@ export const results = (E, P, sheet) => {
         xText: (v) => v.toLocaleString("en", { notation: "compact" }), yText: usd });
     return [html("h3", {}, "Against an API"), html("p", {},
       even <= most
-        ? `From ${Math.round(even).toLocaleString("en")} requests a month on it costs less than ${cheapest[0]} `
-          + `(${usd(each(cheapest))} a request); you plan ${Math.round(requests).toLocaleString("en")}.`
+        ? `Cheaper than ${cheapest[0]} (${usd(each(cheapest))} a request) from `
+          + `${Math.round(even).toLocaleString("en")} requests a month; you plan `
+          + `${Math.round(requests).toLocaleString("en")}.`
         : `${cheapest[0]} costs less at any load this hardware can serve `
           + `(${usd(each(cheapest))} a request against ${usd(cost.usd_request)}).`),
     ...(drawn ? [html("figure", { class: "chart" }, drawn,
@@ -210,7 +211,8 @@ export const results = (E, P, sheet) => {
       html("h3", {}, "Nearest measurements"), table([["Measured"], ["Tokens", 1], ["Concurrency", 1], ["TTFT", 1],
         ["TPOT", 1]], nearest(sheet, input, model, row, n).map((r) => html("tr", {}, html("td", { class: "what" },
         `${r.model}, ${r.gpus} × ${r.gpu}`, html("small", { class: "sub" }, `${r.precision}, ${r.engine}`)),
-      cell("Tokens", "num", `${r.input} + ${r.output}`), cell("Concurrency", "num", String(r.load)),
+      cell("Tokens", "num", `${r.input.toLocaleString("en")} + ${r.output.toLocaleString("en")}`),
+      cell("Concurrency", "num", String(r.load)),
       cell("TTFT", "num", r.ttft ? ms(r.ttft) : "not measured"), cell("TPOT", "num", ms(r.tpot))))),
       ...againstApi(row, n, sheet.api.prices[model.slug] ?? []))];
   };

@@ -78,7 +78,7 @@ _LINK = Field(
     "link",
     False,
     "http or https; we never open it by ourselves",
-    "https://example.org/pricing",
+    "https://example.org/evidence",
     most=500,
 )
 CONTACT = Field(

@@ -222,7 +222,7 @@ def test_a_tick_on_any_page_puts_a_gpu_into_one_comparison_of_at_most_six(view: 
     seventh = view.locator('input[form="cmp"]:not(:checked)').first
     seventh.click()
     expect(seventh).not_to_be_checked()
-    expect(view.locator("#cmp-said")).to_contain_text("six are the most")
+    expect(view.locator("#cmp-said")).to_contain_text("You can compare up to six GPUs")
     view.get_by_role("button", name="Compare", exact=True).click()
     view.wait_for_url(re.compile(r"/compare\?gpu="))
     assert view.locator("thead th").count() == 6

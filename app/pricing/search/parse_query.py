@@ -92,7 +92,8 @@ def _slugs(name: str, known: dict[str, list[str]], things: Iterable[str]) -> tup
             return slug
         close = difflib.get_close_matches(slug[:80], list(things), n=3, cutoff=0.4)
         hint = f"Did you mean {' or '.join(close)}?" if close else f"For example {name}={MEANINGS[name].example}."
-        raise QueryError(name, f"No {name} is called {value[:60]!r}.", hint)
+        what = "GPU" if name == "gpu" else name
+        raise QueryError(name, f"No {what} is called {value[:60]!r}.", hint)
 
     return _values(known, name, read)
 

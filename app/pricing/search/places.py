@@ -37,7 +37,9 @@ def is_catalogued(region: str) -> bool:
 def hint(name: str) -> str:
     """What would work instead of ``name``, which is no known region: the names most like it, and examples."""
     known = {**{region.casefold(): region for region in region_names()}, **_spellings()}
-    close = difflib.get_close_matches(name.casefold(), list(known), n=3, cutoff=0.6)
+    # a name of two letters is like many words and meant by few
+    long = [one for one in known if len(one) > 2 or len(name) <= 2]
+    close = difflib.get_close_matches(name.casefold(), long, n=3, cutoff=0.7)
     meant = " or ".join(dict.fromkeys(known[one] for one in close))
     example = f"For example region={MEANINGS['region'].example}, region=europe or region=us-east-1."
     return f"Did you mean {meant}? {example}" if meant else example

@@ -4,6 +4,7 @@ connections that are refused or cut, a server that hangs, one with other data th
 import asyncio
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import asyncpg
 import httpx
 import pytest
 
+from app.cli import submissions
 from app.core.errors import DatabaseAwayError, DatabaseError
 from app.core.settings import load
 from app.privacy.mail import sync
@@ -22,6 +24,7 @@ from app.process import prepare
 from app.storage import engine, postgres_engine, scopes
 from app.storage import postgres as driver
 from app.storage.row_numbers import is_after, is_among, place_of_row
+from app.submissions import store
 from tests import postgres
 from tests.conftest import ROOT, Inside
 from tests.database import execute, tuples
@@ -355,17 +358,22 @@ REPORT = {"provider": "lambda", "topic": "availability", "rating": "4", "text": 
           "consent": "yes", "age": "yes", "policy": "2026-03-27"}  # fmt: skip
 
 
-def test_the_same_report_sent_to_one_node_at_once_is_kept_once(site: Inside, name: str) -> None:
+def test_the_same_report_sent_and_approved_many_times_at_once_is_published_once(site: Inside, name: str) -> None:
     for limit in site.limits().values():
         limit.most = 10**6
 
-    async def go(client: httpx.AsyncClient) -> list[httpx.Response]:
-        return await asyncio.gather(*(client.post("/submit/experience", data=REPORT) for _ in range(12)))
+    async def go(client: httpx.AsyncClient) -> tuple[list[httpx.Response], list[Any]]:
+        answers = await asyncio.gather(*(client.post("/submit/experience", data=REPORT) for _ in range(12)))
+        numbers = [row.id for row in await store.listed("waiting")]
+        deciding = (submissions._decide(site.settings, [number], "approve", "") for number in numbers)
+        return answers, await asyncio.gather(*deciding, return_exceptions=True)
 
-    answers = site.run(go)
+    answers, decided = site.run(go)
     assert {answer.status_code for answer in answers} == {200}
-    assert sum("Already received" in answer.text for answer in answers) == 11
-    assert sql("SELECT count(*) FROM personal.submission", name) == "1"
+    assert len({found for answer in answers for found in re.findall(r"ib-[a-z0-9-]{20,}", answer.text)}) == 12
+    assert sql("SELECT count(*) FROM personal.submission", name) == "12"
+    assert sorted(type(one).__name__ for one in decided) == ["ConflictError"] * 11 + ["int"]
+    assert sql("SELECT count(*) FROM personal.submission WHERE state = 'approved'", name) == "1"
 
 
 def test_a_server_that_became_a_standby_is_read_and_what_it_cannot_take_is_answered_503(

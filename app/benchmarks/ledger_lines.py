@@ -119,6 +119,18 @@ def content_of(row: Mapping[str, str]) -> str:
     )  # fmt: skip
 
 
+def without_prediction(row: Mapping[str, str]) -> str:
+    """The content of a line, as JSON, about a row of which no prediction can be made: so that a published report
+    without a content is always one whose content was deleted."""
+    return json.dumps(
+        {
+            "version": __version__, "inputs": dict(row), "unpredicted": added(row)["error"] or "no time per token",
+            "salt": secrets.token_hex(16),
+        },
+        sort_keys=True,
+    )  # fmt: skip
+
+
 def is_in_range(body: Mapping[str, Any]) -> bool:
     """True if the measured time per token lies within the predicted range."""
     predicted = body["predicted"]
@@ -185,6 +197,8 @@ def _read(body: str, constants: Mapping[str, str]) -> tuple[str, str]:
     """:func:`replayed` of what is stored, whatever that is: a content that is none is wrong."""
     try:
         said = json.loads(body)
+        if isinstance(said, dict) and isinstance(said.get("unpredicted"), str) and "predicted" not in said:
+            return "", f"no prediction could be made: {said['unpredicted']}"
         missing = [name for name, kind in _PARTS.items() if not isinstance(said.get(name), kind)]
         return replayed(said, constants) if not missing else (f"it has no {missing[0]}", "not to be read")
     except _UNREADABLE:

@@ -7,26 +7,36 @@ from app.cli.database import open_database
 from app.cli.options import group, whole
 from app.core.settings import Settings
 from app.storage import engine
-from app.submissions import ledger
+from app.submissions import ledger, ledger_audit
 
 app = group("ledger")
 
 
 @app.command
-def verify(line: Annotated[int | None, whole()] = None, /, *, shipped: bool = False, settings: Settings) -> int:
+def verify(
+    line: Annotated[int | None, whole()] = None, /, *, shipped: bool = False, noted: list[str] | None = None,
+    settings: Settings,
+) -> int:  # fmt: skip
     """Check the chain and compute every line again, or one; exit status 1 where a line does not hold. The lines of
-    reports are followed by those of rows that ship with the software.
+    reports are followed by those of rows that ship with the software. A report that waits or is published must have its
+    line's content, one that is withdrawn, corrected or refused none.
 
     Args:
         line: the number of one line; all of them if not given
-        shipped: only the lines of shipped rows
+        shipped: only the lines of shipped rows, and what was noted of them
+        noted: number and hash of a line as they were noted elsewhere, for example 12:0123456789abcdef; once for each
     """
     found = []
+    kept = ledger_audit.noted(noted or ())
     heads = {"shipped ": shipped_ledger.summary()["head"]}
     if not shipped:
         open_database(settings)
         found = [("", checked) for checked in engine.run(ledger.verify(line))]
         heads = {"": engine.run(ledger.summary())["head"], **heads}
+        faults = engine.run(ledger_audit.faults(kept)) if line is None or kept else []
+    else:
+        hashes = {entry["line"]: entry["hash"] for entry in shipped_ledger.shipped()["lines"]}
+        faults = ledger_audit.against_noted(hashes, kept)
     if shipped or line is None:
         found += [("shipped ", checked) for checked in shipped_ledger.verify(line)]
     for name, checked in found:
@@ -34,7 +44,9 @@ def verify(line: Annotated[int | None, whole()] = None, /, *, shipped: bool = Fa
     for name, head in heads.items():
         if head:
             print(f"{name}chain ends with {head}")
-    wrong = sum(bool(checked.fault) for _, checked in found)
+    for fault in faults:
+        print(fault)
+    wrong = sum(bool(checked.fault) for _, checked in found) + len(faults)
     empty = sum(checked.empty for _, checked in found)
     print(f"{len(found)} {'line' if len(found) == 1 else 'lines'}, {empty} empty, {wrong} wrong")
     return 1 if wrong else 0

@@ -15,6 +15,7 @@ from app.benchmarks.ledger_lines import (
     content_of,
     digest,
     in_range_or_unreadable,
+    without_prediction,
 )
 from app.core import clock
 from app.core.errors import InferenceBenchError
@@ -28,13 +29,12 @@ class LedgerError(InferenceBenchError):
 
 
 async def write(report: Submission) -> None:
-    """Write the prediction for a report's measurement, inside the running transaction. Writes nothing if it can't be
-    predicted, or if this version of the report has its line already."""
+    """Write the prediction for a report's measurement, or that none can be made, inside the running transaction. Writes
+    nothing if this version of the report has its line already."""
     if report.kind != "benchmark" or await ledger_store.has_entry(report.id, report.version):
         return
-    body = content_of(as_row(report))
-    if not body:
-        return
+    row = as_row(report)
+    body = content_of(row) or without_prediction(row)
     await ledger_store.forget(report.id)
     last = await ledger_store.last_line()
     line, before = (last.line + 1, last.hash) if last else (1, START)

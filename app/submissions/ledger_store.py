@@ -22,6 +22,14 @@ class KeptLine(NamedTuple):
     body: str | None
 
 
+class Entry(NamedTuple):
+    """The content of a line (JSON), and of which version of which report it is."""
+
+    submission: str
+    version: int
+    body: str
+
+
 class JudgedLine(NamedTuple):
     """The content of a line (JSON, or ``None``) and the state of its report."""
 
@@ -84,6 +92,15 @@ async def lines() -> list[KeptLine]:
         KeptLine,
         "SELECT l.line AS line, l.day AS day, l.content AS content, l.hash AS hash, e.body AS body "  # noqa: S608 -- names of ours
         f"FROM {whole('ledger_line')} l LEFT JOIN {whole('ledger_entry')} e ON e.line = l.line ORDER BY l.line",
+    )
+
+
+async def entries() -> list[Entry]:
+    """Every content, damaged ones too."""
+    return await fetch(
+        Entry,
+        "SELECT submission, version, body "  # noqa: S608 -- names of ours
+        f"FROM {whole('ledger_entry')} ORDER BY line",
     )
 
 

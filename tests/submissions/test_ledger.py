@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.benchmarks import ledger_lines
+from app.benchmarks import ledger_lines, shipped_ledger
+from app.benchmarks.measured import measured_rows
 from app.cli.main import main
 from app.core.settings import load
 from app.storage import engine
@@ -161,9 +162,110 @@ def test_whatever_is_changed_afterwards_is_seen(
 def test_a_line_that_was_cut_out_is_seen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for in_flight in ("8", "16", "32"):
         main(["submissions", "approve", report(concurrency=in_flight)])
-    change("DELETE FROM ledger_entry WHERE line = 2")
-    assert verified(capsys)[0] == 0  # empty: its report may be gone
+    change("DELETE FROM submission WHERE id IN (SELECT submission FROM ledger_entry WHERE line = 2)")
+    assert verified(capsys)[0] == 0  # empty: its report is gone
     change("DELETE FROM ledger_line WHERE line = 2")
+    assert verified(capsys)[0] == 1
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_a_content_deleted_under_a_report_that_is_still_there_is_seen(
+    folder: Path, capsys: pytest.CaptureFixture[str], approved: bool
+) -> None:
+    kept, other = report(concurrency="8"), report(concurrency="16")
+    if approved:
+        assert main(["submissions", "approve", kept, other]) == 0
+    assert verified(capsys)[0] == 0
+    change("DELETE FROM ledger_entry WHERE line = 1")
+    status, text = verified(capsys)
+    assert status == 1
+    assert f"report {kept} is {'approved' if approved else 'waiting'}, but what was predicted of it was deleted" in text
+    assert other not in text
+
+
+def test_a_content_that_outlived_its_report_is_seen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = report()
+    change("UPDATE submission SET state = 'withdrawn', ended_on = '2026-11-01' WHERE id = ?", one)
+    status, text = verified(capsys)
+    assert status == 1
+    assert f"report {one} is withdrawn, corrected or refused" in text
+
+
+def test_two_lines_whose_reports_were_swapped_are_seen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = report(concurrency="8"), report(concurrency="16")
+    for one, line in ((second, 1), (first, 2)):
+        change("UPDATE ledger_entry SET submission = ? WHERE line = ?", one, line)
+    status, text = verified(capsys)
+    assert status == 1
+    assert text.count("has the line of another measurement") == 2
+
+
+def resigned(order: list[int]) -> None:
+    """Give the chain the lines of ``order``, one after another, with every hash made again."""
+    kept = {line: rest for line, *rest in engine.run(tuples(
+        "SELECT l.line, day, content, submission, version, body FROM ledger_line l JOIN ledger_entry e "
+        "ON e.line = l.line"))}  # fmt: skip
+    for table in ("ledger_entry", "ledger_line"):
+        change(f"DELETE FROM {table}")
+    before = ledger_lines.START
+    for number, line in enumerate(order, 1):
+        day, content, submission, version, body = kept[line]
+        before = ledger_lines.chained(before, number, day, content)
+        change("INSERT INTO ledger_line (line, day, content, hash) VALUES (?, ?, ?, ?)", number, day, content, before)
+        change(
+            "INSERT INTO ledger_entry (line, submission, version, body) VALUES (?, ?, ?, ?)",
+            number, submission, version, body,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [[2, 1, 3], [1, 2], [1, 3], [3, 2, 1]])
+def test_a_chain_made_again_differs_from_the_hash_that_was_noted(
+    folder: Path, capsys: pytest.CaptureFixture[str], order: list[int]
+) -> None:
+    for in_flight in ("8", "16", "32"):
+        report(concurrency=in_flight)
+    head = engine.run(ledger.summary())
+    noted = ["--noted", f"{head['lines']}:{head['head'][:16]}"]
+    assert verified(capsys, *noted)[0] == 0
+    report(concurrency="64")
+    assert verified(capsys, *noted)[0] == 0  # what follows is new
+    for line in {1, 2, 3, 4} - {*order}:
+        change("DELETE FROM submission WHERE id IN (SELECT submission FROM ledger_entry WHERE line = ?)", line)
+    resigned(order)
+    assert verified(capsys)[0] == 0  # consistent in itself: nothing that is stored with it tells
+    status, text = verified(capsys, *noted)
+    assert status == 1
+    assert ("now it is gone" if len(order) < 3 else "the chain was made again") in text
+
+
+@pytest.mark.parametrize("text", ["", "1", "0:0123456789abcdef", "1:0123", "1:0123456789abcdeg"])
+def test_a_note_that_is_none_is_refused(folder: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    assert main(["ledger", "verify", "--noted", text]) == 2
+    assert "12:0123456789abcdef" in capsys.readouterr().err
+
+
+def test_the_shipped_lines_are_compared_with_what_was_noted_of_them_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = shipped_ledger.recorded(measured_rows()[:1], {"seen_before": "", "constants": {}, "lines": []})
+    monkeypatch.setattr(shipped_ledger, "shipped", lambda: kept)
+    for number, digits, status in ((1, kept["lines"][0]["hash"], 0), (1, "f" * 16, 1), (2, "f" * 16, 1)):
+        assert verified(capsys, "--shipped", "--noted", f"{number}:{digits}")[0] == status
+
+
+def test_a_report_of_which_nothing_can_be_predicted_has_a_line_that_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        refused = dict.fromkeys(ledger_lines.PREDICTED, "") | {"error": "the model is not known"}
+        patched.setattr(ledger_lines, "added", lambda _: refused)
+        one = report()
+        assert main(["submissions", "approve", one]) == 0
+    status, text = verified(capsys)
+    assert status == 0
+    assert "no prediction could be made: the model is not known" in text
+    assert engine.run(ledger.summary())["judged"] == 0
+    change("DELETE FROM ledger_entry")
     assert verified(capsys)[0] == 1
 
 

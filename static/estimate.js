@@ -2,7 +2,7 @@
 // Seconds, bytes, dollars. A test compares both languages on random inputs.
 
 const ROUNDS = 8, RESERVE = 2e9, TIGHT_USE = 0.97, TIGHT_RESERVE = 1e9, TIGHT_SEQUENCES = 32, BUSIEST = 0.95,
-  CLOSE = 1e-4, MARGIN = 1.25, CHUNK = 8192;
+  CLOSE = 1e-4, MARGIN = 1.4, CHUNK = 8192, SLOWER_COUNTS = 0.5;
 const LARGE_MEMORY = 70e9, STARTED = 256, STARTED_LARGE = 1024, STARTED_OTHER = 2048;
 const COUNTS = [1, 2, 4, 8], MACHINE = 8, MOST_IN_FLIGHT = 1024, HOURS_PER_MONTH = 730, HALVINGS = 4;
 const SHAPE = ["layers", "hidden", "context", "mixer_parameters", "shared_parameters", "head_parameters",
@@ -51,12 +51,16 @@ export const cardFault = (c, precision) => {
   return precision === "nvfp4" && !c.flops4 ? "it has no FP4 units for NVFP4; fp8, mxfp4 or int4 may work" : "";
 };
 
-// What a prediction rests on, and the factors on a step's and a first token's time
-export const basis = (families, groups, kind, engine, generation, precision) => {
-  const own = groups?.[`${engine}|${generation}|${precision}`], shared = families[`${kind}|${generation}|${precision}`];
-  if (own) return { rests_on: "measured", factors: own.map(Math.exp) };
-  return shared === undefined ? { rests_on: "physics", factors: [1, 1] } : { rests_on: "family",
-    factors: [Math.exp(shared), 1] };
+// What a prediction rests on, and the factors on a step's and a first token's time; `model` has what is known of the
+// model alone
+export const basis = (offsets, model, kind, engine, generation, precision) => {
+  const own = model.group?.[`${engine}|${generation}|${precision}`];
+  const factors = (step, first) => [Math.exp(step * (step > 0 ? SLOWER_COUNTS : 1)), Math.exp(first)];
+  if (own) return { rests_on: "measured", factors: factors(...own) };
+  const family = offsets.family[`${kind}|${generation}|${precision}`], format = model.format?.[precision];
+  if (family === undefined && format === undefined) return { rests_on: "physics", factors: [1, 1] };
+  const first = (offsets.engine[`${engine}|${generation}`] ?? 0) + (model.first ?? 0);
+  return { rests_on: "family", factors: factors((family ?? 0) + (format ?? 0), first) };
 };
 
 export const mostRunning = (l, c) => {
@@ -189,6 +193,7 @@ export const terms = (s, c, l, prompt, output, k, bytes, offsets = [1, 1]) => {
   const begin = k.first_fixed + k.first_launch * (l.engine === "sglang" ? k.first_sglang : 1) * (fix + hop);
   let one_expert = expert * l.pipeline * s.expert_layers / (bandwidth * k.stream_experts);
   one_expert *= (l.experts_split ? k.imbalance : 1) * unpacking(c, l.precision, k);
+  one_expert += k.expert_hit * pace * s.expert_layers / (l.experts_split ? l.tensor * l.data : 1);
   return {
     output, pipeline: l.pipeline, data: l.data, experts: s.experts, stored, sequence, most, fixed: fix,
     token_compute, token_link, hop, prefill, always: (attention + shared + head) * l.pipeline / (bandwidth * k.stream),
@@ -203,14 +208,15 @@ export const terms = (s, c, l, prompt, output, k, bytes, offsets = [1, 1]) => {
 };
 
 const stepParts = (t, running, others, k) => {
-  const o = t.offset, together = Math.max(running / t.pipeline, 1), rank = Math.max(together / t.data, 1);
+  const together = Math.max(running / t.pipeline, 1), rank = Math.max(together / t.data, 1);
+  const o = t.offset * (1 + k.bubble * (Math.min(Math.max(running, 1), t.pipeline) - 1));
   const hit = t.miss ? t.experts * (1 - Math.exp(t.miss * together ** k.routing)) : t.experts;
   const read = t.always + t.one_expert * hit;
   const computed = t.token_compute * together;
   const prompts = t.interleave * others / t.output * t.prefill;
   const weights = Math.sqrt(read * read + computed * computed);
   return [o * read, o * t.cache_one * rank, o * (weights - read), o * (t.hop + t.token_link * rank), o * t.fixed,
-    o * t.request * rank, o * prompts];
+    o * t.request * rank, t.offset * prompts];
 };
 
 // Seconds that each request takes of an engine however many are there, and how much its prompt counts then

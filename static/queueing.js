@@ -59,7 +59,7 @@ export const pace = (E, t, s, c, l, prompt, output, k, bytes) => {
   const bandwidth = c.bandwidth * (c.amd ? k.stream_amd : 1) * k.stream;
   return { always: t.always, one_expert: t.one_expert, experts: t.experts, miss: t.miss, routing: k.routing,
     token_compute: t.token_compute, token_link: t.token_link, hop: t.hop, fixed: t.fixed, request: t.request,
-    pipeline: l.pipeline, data: l.data, offset: t.offset, cache_token: t.cache_one / middle,
+    pipeline: l.pipeline, bubble: k.bubble, data: l.data, offset: t.offset, cache_token: t.cache_one / middle,
     prompt_token: t.offset * t.interleave * token,
     prompt_pair: t.offset * t.interleave * Math.max(t.prefill - token * prompt, 0) / prompt ** 2,
     lone: t.first_offset * t.alone / t.prefill / (t.offset * t.interleave), begin: t.first_offset * t.begin,
@@ -76,7 +76,8 @@ export const step = (p, running, cached, width = 1) => {
   const read = p.always + p.one_expert * hit, compute = p.token_compute * together * width;
   const whole = Math.sqrt(read * read + compute * compute) + p.hop + p.token_link * rank * width + p.fixed
     + p.request * rank;
-  return p.offset * (whole + p.cache_token * cached / running * rank);
+  const gaps = 1 + p.bubble * (Math.min(Math.max(running, 1), p.pipeline) - 1);
+  return p.offset * gaps * (whole + p.cache_token * cached / running * rank);
 };
 
 export const promptTime = (p, tokens, cached = 0) =>

@@ -26,7 +26,7 @@ const RESTS_ON = { own: "your measurement", measured: "measured here", family: "
   physics: "physics alone" };
 const WHY = { own: "yours, on this GPU generation, combined with what is known",
   measured: "this model was measured with this engine, GPU generation and format",
-  family: "similar models were measured on this GPU generation in this format",
+  family: "this model was measured on other engines or GPUs, or similar models on this GPU generation",
   physics: "nothing was measured in this format and generation that is like it; the range is wider" };
 
 // How a replica is split over its GPUs; nothing where it has one

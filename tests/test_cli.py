@@ -58,9 +58,14 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
         {"numbers": ("r1", "r2"), "reason": "not sold"},
     ),
     ("submissions benchmarks rows.csv", "submissions.benchmarks", {"output": "rows.csv"}),
-    ("ledger verify", "ledger.verify", {"line": None, "shipped": False}),
-    ("ledger verify 12", "ledger.verify", {"line": 12, "shipped": False}),
-    ("ledger verify 2 --shipped", "ledger.verify", {"line": 2, "shipped": True}),
+    ("ledger verify", "ledger.verify", {"line": None, "shipped": False, "noted": ()}),
+    ("ledger verify 12", "ledger.verify", {"line": 12, "shipped": False, "noted": ()}),
+    ("ledger verify 2 --shipped", "ledger.verify", {"line": 2, "shipped": True, "noted": ()}),
+    (
+        "ledger verify --noted 1:ab --noted 2:cd",
+        "ledger.verify",
+        {"line": None, "shipped": False, "noted": ["1:ab", "2:cd"]},
+    ),
     ("privacy poll", "privacy.poll", {}),
     ("privacy retry", "privacy.retry", {}),
     (

@@ -11,18 +11,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from app.benchmarks.accuracy import Guess, Row, open_rows
+from app.benchmarks.accuracy import CAMPAIGN, Guess, Row, open_rows
 from app.estimate.constants import fitted
-from app.estimate.offsets import Basis, basis
+from app.estimate.offsets import Basis, basis, engine_key, format_key, generation
 from app.estimate.prediction_range import step_range, stretch
 from app.estimate.speed import estimate
 
 FOLDS = Path(__file__).with_name("folds.json")
 KINDS = ("place", "model", "generation")
 """What folds leave out: model × engine × generation, whole models, whole generations of GPUs."""
-FAMILY_SHRINK = 3
-"""A family's offset is shrunk by n/(n+3), with n models × engines measured: its models differ more than the campaigns
-of a group."""
+GROUP_SHRINK, FORMAT_SHRINK, MODEL_SHRINK, FAMILY_SHRINK, ENGINE_SHRINK = 1, 1, 2, 3, 3
+"""An offset is shrunk by n/(n + this), with n campaigns measured, and of a family n models × engines: the more the
+members of what shares it differ, the more."""
 
 
 @cache
@@ -62,12 +62,13 @@ def residual(row: Row, constants: Mapping[str, float]) -> Residual:
     return step, log(row.ttft / speed.ttft) if row.ttft else None
 
 
+DAY = CAMPAIGN.index("measured_on")
 FULL, FULL_FIRST = 50, 15
 """Rows from which on a campaign counts as one, for a step's and for a first token's time; fewer count in proportion."""
 WAITED = log(3)
 """A time to the first token of more than three times the prediction (as a logarithm) takes no part in offsets: the
 request waited for a free slot that the row does not state, or the engine was compiling."""
-THROUGHPUT_COUNTS = 0.25
+THROUGHPUT_COUNTS = 0.1
 """The weight of a campaign of offline throughput: it says less about a step, since the number of running sequences is
 not stated."""
 
@@ -87,7 +88,11 @@ def residuals_of(rows: Sequence[Row], constants: Mapping[str, float]) -> list[Re
     return _RESIDUALS[key]
 
 
-def _drawn(found: Iterable[tuple[tuple[str, ...], float, float]], shrink: float, full: int = FULL) -> float:
+Named = tuple[tuple[str, ...], float, float]
+"""A campaign, a residual in it, and the residual's weight."""
+
+
+def _drawn(found: Iterable[Named], shrink: float, full: int = FULL) -> float:
     """The mean of the campaigns' median residuals times n/(n + ``shrink``), from (campaign, residual, weight); n is the
     sum of the campaigns' weights."""
     sets: dict[tuple[str, ...], list[tuple[float, float]]] = defaultdict(list)
@@ -97,30 +102,45 @@ def _drawn(found: Iterable[tuple[tuple[str, ...], float, float]], shrink: float,
     return sum(middle * weight for middle, weight in middles) / (sum(weight for _, weight in middles) + shrink)
 
 
+def _layer(found: Iterable[tuple[str, Named]], shrink: float, full: int = FULL) -> dict[str, float]:
+    """The offset of each key, from (key, named residual) pairs."""
+    by: dict[str, list[Named]] = defaultdict(list)
+    for key, named in found:
+        by[key].append(named)
+    return {key: round(_drawn(values, shrink, full), 5) for key, values in sorted(by.items())}
+
+
 def offsets(rows: Sequence[Row], residuals: Sequence[Residual]) -> dict[str, dict[str, Any]]:
-    """The offsets, as logarithms, by family (of a step) and by group (of a step, of a first token)."""
-    families: dict[str, list[tuple[tuple[str, ...], float, float]]] = defaultdict(list)
-    groups: dict[str, list[int]] = defaultdict(list)
-    for i, (row, (step, _)) in enumerate(zip(rows, residuals, strict=True)):
-        if step is not None:
-            families[row.ask.family].append(((row.place,), step, 1.0 if row.tpot else THROUGHPUT_COUNTS))
-            groups[row.ask.group].append(i)
-    family = {name: round(_drawn(values, FAMILY_SHRINK), 5) for name, values in families.items()}
-    group = {}
-    for name, members in groups.items():
-        shared = family[rows[members[0]].ask.family]
-        steps = [
-            (rows[i].campaign, (residuals[i][0] or 0.0) - shared, 1.0 if rows[i].tpot else THROUGHPUT_COUNTS)
-            for i in members
-        ]
-        firsts = [
-            (rows[i].campaign, lies, 1.0) for i in members if (lies := residuals[i][1]) is not None and lies <= WAITED
-        ]
-        group[name] = [
-            round(shared + _drawn(steps, 1.0), 5),
-            round(_drawn(firsts, 1.0, FULL_FIRST), 5) if firsts else 0.0,
-        ]
-    return {"family": dict(sorted(family.items())), "group": dict(sorted(group.items()))}
+    """The offsets, as logarithms, each of what those before it leave: of a step by ``family``, by ``format`` (a model
+    in it, wherever it runs) and by group; of a first token by ``engine`` (on a generation), by ``model`` and by group.
+    ``group`` has the sums of both."""
+    asks = [row.ask for row in rows]
+    format_of = [format_key(ask.model, ask.layout.precision) for ask in asks]
+    engine_of = [engine_key(ask.layout.engine, generation(ask.gpu)) for ask in asks]
+    counts = [1.0 if row.tpot else THROUGHPUT_COUNTS for row in rows]
+    steps = {i: step for i, (step, _) in enumerate(residuals) if step is not None}
+    family = _layer(((asks[i].family, ((rows[i].place,), step, counts[i])) for i, step in steps.items()), FAMILY_SHRINK)
+    steps = {i: step - family[asks[i].family] for i, step in steps.items()}
+    formats = _layer(((format_of[i], (rows[i].campaign, step, counts[i])) for i, step in steps.items()), FORMAT_SHRINK)
+    steps = {i: step - formats[format_of[i]] for i, step in steps.items()}
+    group = _layer(((asks[i].group, (rows[i].campaign, step, counts[i])) for i, step in steps.items()), GROUP_SHRINK)
+
+    firsts = {i: first for i, (_, first) in enumerate(residuals) if first is not None and first <= WAITED}
+    engine = _layer(((engine_of[i], (rows[i].campaign, first, 1.0)) for i, first in firsts.items()), ENGINE_SHRINK,
+        FULL_FIRST)  # fmt: skip
+    firsts = {i: first - engine[engine_of[i]] for i, first in firsts.items()}
+    model = _layer(((asks[i].model, (rows[i].campaign, first, 1.0)) for i, first in firsts.items()), MODEL_SHRINK,
+        FULL_FIRST)  # fmt: skip
+    firsts = {i: first - model[asks[i].model] for i, first in firsts.items()}
+    first_group = _layer(((asks[i].group, (rows[i].campaign, first, 1.0)) for i, first in firsts.items()), GROUP_SHRINK,
+        FULL_FIRST)  # fmt: skip
+
+    sums = {}
+    for i in steps:
+        ask = asks[i]
+        first = engine.get(engine_of[i], 0.0) + model.get(ask.model, 0.0) + first_group.get(ask.group, 0.0)
+        sums[ask.group] = [round(family[ask.family] + formats[format_of[i]] + group[ask.group], 5), round(first, 5)]
+    return {"family": family, "format": formats, "engine": engine, "model": model, "group": dict(sorted(sums.items()))}
 
 
 def guess(row: Row, constants: Mapping[str, float], found: Basis, ranges: Mapping[str, Any]) -> Guess:
@@ -184,7 +204,8 @@ def unseen(rows: Sequence[Row], known_rows: Sequence[Row]) -> list[Guess]:
 def without_campaign(
     rows: Sequence[Row], constants: Mapping[str, float], ranges: Mapping[str, Any] | None = None
 ) -> list[tuple[int, Guess]]:
-    """The predictions of rows whose group other campaigns measured too, by offsets without their own campaign."""
+    """The predictions of rows whose group other campaigns measured before, by offsets of those alone: whoever asks is
+    later than what was measured. Of campaigns without a day, by all but their own."""
     ranges = fitted()["ranges"] if ranges is None else ranges
     residuals = residuals_of(rows, constants)
     groups: dict[str, set[tuple[str, ...]]] = defaultdict(set)
@@ -193,7 +214,8 @@ def without_campaign(
     again = {campaign for campaigns in groups.values() if len(campaigns) > 1 for campaign in campaigns}
     found = []
     for campaign in sorted(again):
-        kept = [i for i, row in enumerate(rows) if row.campaign != campaign]
+        day = campaign[DAY] or "9"
+        kept = [i for i, row in enumerate(rows) if row.campaign != campaign and row.plain["measured_on"] <= day]
         known = offsets([rows[i] for i in kept], [residuals[i] for i in kept])
         for i, row in enumerate(rows):
             if row.campaign == campaign and row.ask.group in known["group"]:

@@ -76,7 +76,7 @@ async def sheet(now: int) -> bytes:
         "constants": fitted()["constants"],
         "ranges": fitted()["ranges"],
         "bytes": WEIGHT_BYTES,
-        "offsets": fitted()["offsets"]["family"],
+        "offsets": {name: fitted()["offsets"][name] for name in ("family", "engine")},
         "engines": ENGINES[:3],
         "presets": [[p.key, p.name, p.text, p.input_tokens, p.output_tokens, p.rate, p.ttft_ms, p.tpot_ms,
                      p.utilisation] for p in PRESETS],
@@ -116,12 +116,16 @@ def _card(card: Card) -> list[float | int]:
     return [int(value) if isinstance(value, bool) else value for value in astuple(card)]
 
 
-def _offsets(model: str) -> dict[str, list[float]]:
-    """The offsets of a model's groups by engine, generation and format."""
-    begin = f"{shared_name(model)}|"
-    return {
-        key.removeprefix(begin): found for key, found in fitted()["offsets"]["group"].items() if key.startswith(begin)
+def _offsets(model: str) -> dict[str, Any]:
+    """The offsets of a model: of its groups by engine, generation and format, of a step by format, of a first token.
+    Empty where nothing was measured of it."""
+    known, name = fitted()["offsets"], shared_name(model)
+    begin = f"{name}|"
+    found = {
+        kind: {key.removeprefix(begin): value for key, value in known[kind].items() if key.startswith(begin)}
+        for kind in ("group", "format")
     }
+    return {**found, "first": known["model"].get(name, 0.0)} if found["format"] else {}
 
 
 def measured_columns(slugs: list[str]) -> dict[str, Any]:

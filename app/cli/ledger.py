@@ -1,5 +1,6 @@
 """``inferencebench ledger``: what was predicted of measurements before the site saw them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from app.benchmarks import shipped_ledger
@@ -14,7 +15,7 @@ app = group("ledger")
 
 @app.command
 def verify(
-    line: Annotated[int | None, whole()] = None, /, *, shipped: bool = False, noted: list[str] | None = None,
+    line: Annotated[int | None, whole()] = None, /, *, shipped: bool = False, noted: Sequence[str] = (),
     settings: Settings,
 ) -> int:  # fmt: skip
     """Check the chain and compute every line again, or one; exit status 1 where a line does not hold. The lines of
@@ -27,7 +28,7 @@ def verify(
         noted: number and hash of a line as they were noted elsewhere, for example 12:0123456789abcdef; once for each
     """
     found = []
-    kept = ledger_audit.noted(noted or ())
+    kept = ledger_audit.noted(noted)
     heads = {"shipped ": shipped_ledger.summary()["head"]}
     if not shipped:
         open_database(settings)

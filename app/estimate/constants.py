@@ -34,8 +34,12 @@ CONSTANTS = (
                                                             "in flight",
              "XiongjieDai, GPU-Benchmarks-on-LLM-Inference: half of an H100's bandwidth against four fifths of a "
              "GeForce's"),
-    Constant("stream_experts", 0.75, 0.15, _SHARE, "the same while reading experts, which come in small pieces",
-             "assumed between stream and stream_cache: pieces of some megabytes"),
+    Constant("stream_experts", 0.85, 0.1, _SHARE, "the same while reading experts",
+             "as other weights; what each piece takes besides is expert_hit"),
+    Constant("expert_hit", 1e-7, 1.0, _SECONDS, "more for each expert of a layer that is read, however small its piece "
+                                                "is",
+             "assumed: the blocks of a grouped product begin and end for each expert, over a hundred multiprocessors "
+             "some 10 microseconds for a hundred experts"),
     Constant("stream_cache", 0.70, 0.3, _SHARE, "the same while reading the KV cache",
              "assumed a little under that of weights: pages of a cache are read in pieces (arXiv:2309.06180)"),
     Constant("stream_amd", 0.88, 0.1, _FACTOR, "stated memory bandwidth reached by AMD's cards relative to NVIDIA's",
@@ -81,8 +85,8 @@ CONSTANTS = (
              "report, 2025)"),
     Constant("stage", 2e-4, 0.7, _SECONDS, "more for each further stage of a pipeline, to which a step is passed on",
              "assumed: a message between processes with its synchronisation"),
-    Constant("bubble", 0.1, 0.7, _SHARE, "of a prompt's time lost for each further stage of a pipeline, while one "
-                                         "waits for another",
+    Constant("bubble", 0.1, 0.7, _SHARE, "of the time of a prompt or a step lost for each further stage of a pipeline "
+                                         "that has work, while one waits for another",
              "GPipe (arXiv:1811.06965), section 2.2: (p-1)/(m+p-1) of the time, with some ten prompts under way"),
     Constant("step", 4e-4, 0.7, _SECONDS, "scheduling, sampling and sending of one step",
              "assumed: scheduling and output processing that do not overlap with the GPU"),

@@ -33,7 +33,7 @@ FIXED = (
     Fixed("BUSIEST", speed.BUSIEST, "share", "of the time spent on prompts beyond which waiting is not told",
           "it grows as long as the load lasts"),
     Fixed("MARGIN", speed.MARGIN, "factor", "arrivals over what is served that are not called unsustained yet",
-          "about the error of the prediction"),
+          "one over the fast end, ×0.73, of the range for busy GPUs whose group was measured"),
     Fixed("MACHINE", cards.MACHINE, "GPUs", "that share one switch or host", "HGX boards and servers"),
     Fixed("RACK", cards.RACK, "GPUs", "that share one switch in an NVL72 rack", "NVIDIA, GB200 NVL72 data sheet"),
     Fixed("NETWORK", cards.NETWORK, "GB/s", "for each GPU and direction between machines",

@@ -33,9 +33,9 @@ BUSIEST = 0.95
 """Share of the time spent on prompts beyond which waiting is not told: it grows as long as the load lasts."""
 CLOSE = 1e-4
 """How closely the load of an arrival rate is sought."""
-MARGIN = 1.25
-"""Arrivals up to so many times what is predicted to be served are not called unsustained: the prediction errs by that
-much."""
+MARGIN = 1.4
+"""Arrivals up to so many times what is predicted to be served are not called unsustained: at the fast end of the range
+for busy GPUs, so much more is served."""
 LIMITS = ("bandwidth", "compute", "interconnect", "launch overhead", "memory")
 
 
@@ -106,23 +106,25 @@ def experts_hit(experts: float, miss: float, together: float, routing: float) ->
     return experts * (1 - exp(miss * together**routing)) if miss else float(experts)
 
 
-def _step(t: Terms, running: float, others: float, k: Mapping[str, float]) -> Parts:
-    """The parts of one step with ``running`` sequences, of which each sees ``others``.
+def _step(t: Terms, running: float, others: float, k: Mapping[str, float]) -> tuple[float, ...]:
+    """The :class:`Parts` of one step, unnamed, with ``running`` sequences, of which each sees ``others``.
 
     Reading and arithmetic overlap: a roofline (Williams et al., 2009) with its corner rounded. Prompts of other
-    requests are computed in between (arXiv:2308.16369). The stages of a pipeline work on different prompts at the same
-    time, with gaps where one waits for another (arXiv:1811.06965).
+    requests are computed in between (arXiv:2308.16369). The stages of a pipeline work on different sequences at the
+    same time, with gaps where one waits for another (arXiv:1811.06965): as many as there are sequences to fill them.
     """
     o = t.offset
+    if t.pipeline > 1:
+        o *= 1 + k["bubble"] * (min(max(running, 1.0), t.pipeline) - 1)
     together = max(running / t.pipeline, 1.0)
     rank = max(together / t.data, 1.0)
     read = t.always + t.one_expert * experts_hit(t.experts, t.miss, together, k["routing"])
     compute = t.token_compute * together
     prompts = t.interleave * others / t.output * t.prefill
     weights = sqrt(read * read + compute * compute)
-    return Parts(
+    return (
         o * read, o * t.cache_one * rank, o * (weights - read), o * (t.hop + t.token_link * rank), o * t.fixed,
-        o * t.request * rank, o * prompts,
+        o * t.request * rank, t.offset * prompts,
     )  # fmt: skip
 
 
@@ -163,7 +165,8 @@ def _in_flight(t: Terms, flight: float, rate: float, k: Mapping[str, float]) -> 
         late = 0.0
     least, eased = _least(t, k)
     share *= eased
-    running, own, step, parts = flight, 0.0, 0.0, NO_PARTS
+    running, own, step = flight, 0.0, 0.0
+    parts: tuple[float, ...] = NO_PARTS
     for _ in range(ROUNDS):
         parts = _step(t, running, running * share, k)
         step = sum(parts)
@@ -172,9 +175,9 @@ def _in_flight(t: Terms, flight: float, rate: float, k: Mapping[str, float]) -> 
         running = flight * decoding / (own + decoding)
     slow = flight * least / (own + decoding)
     if slow > 1:
-        parts = parts._replace(prompts_of_others=parts.prompts_of_others + step * (slow - 1))
+        parts = (*parts[:6], parts[6] + step * (slow - 1))
         own, step = own * slow, step * slow
-    return running, own, step, parts
+    return running, own, step, Parts(*parts)
 
 
 def at(t: Terms, traffic: Traffic, k: Mapping[str, float]) -> Speed:

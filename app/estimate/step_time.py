@@ -35,6 +35,7 @@ class Pace:
     fixed: float
     request: float
     pipeline: int
+    bubble: float
     data: int
     offset: float
     cache_token: float
@@ -67,7 +68,8 @@ def pace(
     return Pace(
         always=t.always, one_expert=t.one_expert, experts=t.experts, miss=t.miss, routing=k["routing"],
         token_compute=t.token_compute, token_link=t.token_link, hop=t.hop, fixed=t.fixed, request=t.request,
-        pipeline=layout.pipeline, data=layout.data, offset=t.offset, cache_token=t.cache_one / middle,
+        pipeline=layout.pipeline, bubble=k["bubble"], data=layout.data, offset=t.offset,
+        cache_token=t.cache_one / middle,
         prompt_token=t.offset * t.interleave * token,
         prompt_pair=t.offset * t.interleave * max(t.prefill - token * prompt, 0.0) / prompt**2,
         lone=own / (t.offset * t.interleave), begin=t.first_offset * t.begin,
@@ -90,7 +92,8 @@ def step(p: Pace, running: float, cached: float, width: float = 1.0) -> float:
     read = p.always + p.one_expert * hit
     compute = p.token_compute * together * width
     whole = sqrt(read * read + compute * compute) + p.hop + p.token_link * rank * width + p.fixed + p.request * rank
-    return p.offset * (whole + p.cache_token * cached / running * rank)
+    gaps = 1 + p.bubble * (min(max(running, 1.0), p.pipeline) - 1)
+    return p.offset * gaps * (whole + p.cache_token * cached / running * rank)
 
 
 def prompt_time(p: Pace, tokens: float, cached: float = 0.0) -> float:

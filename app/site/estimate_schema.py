@@ -105,8 +105,8 @@ class Estimate(Struct, kw_only=True):
     rests_on: Annotated[
         str,
         Meta(
-            description="measured: this model, engine, GPU generation and format was measured; family: others of its "
-            "kind; physics: neither"
+            description="measured: this model, engine, GPU generation and format was measured; family: it was "
+            "elsewhere in this format, or others of its kind here; physics: neither"
         ),
     ]
     notes: Annotated[list[str], Meta(description="remarks on what is unusual about the set-up")]

@@ -11,6 +11,7 @@ from app.benchmarks.measured import every_row
 from app.benchmarks.ranges import edges, measured_ratios
 from app.estimate.constants import CONSTANTS, fitted, frozen
 from app.estimate.offsets import RESTS_ON
+from app.estimate.speed import MARGIN
 from tools.accuracy import failures, main
 
 
@@ -101,3 +102,8 @@ def test_no_run_stands_twice() -> None:
 
     counts = Counter(key(row) for row in every_row() if row["tpot_ms"])
     assert sum(count - 1 for count in counts.values()) <= 3, [k for k, n in counts.items() if n > 1]
+
+
+def test_arrivals_are_unsustained_beyond_what_the_fast_end_of_the_range_serves() -> None:
+    fastest, _ = fitted()["ranges"]["busy"]["measured"]
+    assert abs(MARGIN * fastest - 1) < 0.05

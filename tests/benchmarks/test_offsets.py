@@ -2,20 +2,29 @@
 
 from collections import defaultdict
 from dataclasses import replace
-from math import exp, expm1, log
+from math import exp, expm1, log, prod
 from statistics import fmean, median
 
 import pytest
 
 from app.benchmarks.accuracy import Row, every
 from app.benchmarks.calibration_report import calibration_report
-from app.benchmarks.folds import FAMILY_SHRINK, FULL, FULL_FIRST, offsets
+from app.benchmarks.folds import (
+    ENGINE_SHRINK,
+    FAMILY_SHRINK,
+    FORMAT_SHRINK,
+    FULL,
+    FULL_FIRST,
+    GROUP_SHRINK,
+    MODEL_SHRINK,
+    offsets,
+)
 from app.benchmarks.measured import shipped_shapes
 from app.benchmarks.predict import predict
 from app.benchmarks.rows import Question, question
 from app.catalog.facts import gpus
 from app.estimate.constants import fitted
-from app.estimate.offsets import basis, generation
+from app.estimate.offsets import basis, engine_key, format_key, generation
 from app.estimate.speed import estimate
 
 ASKED = {"engine": "vllm", "precision": "fp8", "tensor_parallel": "8", "input_tokens": "1024", "output_tokens": "1024",
@@ -30,19 +39,52 @@ def campaign(row: Row, count: int, name: str) -> list[Row]:
     return [replace(row, campaign=(name,))] * count
 
 
-def test_one_campaign_moves_a_prediction_half_of_the_way_and_ten_nearly_all_of_it() -> None:
+def left(campaigns: int, *shrinks: int) -> float:
+    """The share of a residual that is left after offsets of so many campaigns, each shrunk by n/(n + shrink)."""
+    return prod(1 - campaigns / (campaigns + shrink) for shrink in shrinks)
+
+
+def test_each_offset_is_of_what_those_before_leave_and_more_campaigns_move_a_prediction_more() -> None:
     row = next(row for row in every() if row.tpot and row.ttft)
-    lies = (log(1.5), log(2.0))
+    ask, (step, first) = row.ask, (log(1.5), log(2.0))
     assert FULL_FIRST <= FULL
     for campaigns in (1, 10):
         rows = [one for i in range(campaigns) for one in campaign(row, FULL, str(i))]
-        found = offsets(rows, [lies] * len(rows))
-        family = log(1.5) * 1 / (1 + FAMILY_SHRINK)
-        share = campaigns / (campaigns + 1)
-        assert found["family"][row.ask.family] == pytest.approx(family, abs=1e-4)
-        assert found["group"][row.ask.group] == pytest.approx(
-            [family + (log(1.5) - family) * share, log(2.0) * share], abs=1e-4
+        found = offsets(rows, [(step, first)] * len(rows))
+        after_family = step * left(1, FAMILY_SHRINK)  # one model and engine, however many campaigns
+        after_format = after_family * left(campaigns, FORMAT_SHRINK)
+        after_engine = first * left(campaigns, ENGINE_SHRINK)
+        after_model = after_engine * left(campaigns, MODEL_SHRINK)
+        own = left(campaigns, GROUP_SHRINK)
+        assert found["family"][ask.family] == pytest.approx(step - after_family, abs=1e-4)
+        kept = found["format"][format_key(ask.model, ask.layout.precision)]
+        assert kept == pytest.approx(after_family - after_format, abs=1e-4)
+        assert found["engine"][engine_key(ask.layout.engine, generation(ask.gpu))] == pytest.approx(
+            first - after_engine, abs=1e-4
         )
+        assert found["model"][ask.model] == pytest.approx(after_engine - after_model, abs=1e-4)
+        assert found["group"][ask.group] == pytest.approx(
+            [step - after_format * own, first - after_model * own], abs=1e-4
+        )
+
+
+def test_a_model_measured_elsewhere_and_its_engine_measured_with_others_move_a_prediction() -> None:
+    known = {
+        "family": {"mixture|Blackwell|fp8": 0.1}, "format": {"minimax-m2.5|fp8": 0.2},
+        "engine": {"vllm|Blackwell": 0.3}, "model": {"minimax-m2.5": 0.4},
+        "group": {"other|vllm|Blackwell|fp8": [9, 9]},
+    }  # fmt: skip
+    found = basis(known, "mixture|Blackwell|fp8", "minimax-m2.5|vllm|Blackwell|fp8")
+    assert (found.rests_on, *found.factors) == ("family", pytest.approx(exp(0.15)), pytest.approx(exp(0.7)))
+    found = basis(known, "mixture|Hopper|fp8", "minimax-m2.5|sglang|Hopper|fp8")
+    assert (found.rests_on, *found.factors) == ("family", pytest.approx(exp(0.1)), pytest.approx(exp(0.4)))
+    assert basis(known, "mixture|Hopper|int4", "minimax-m2.5|vllm|Blackwell|int4").factors == (1, 1)
+
+
+def test_steps_slower_than_physics_count_half_and_quicker_ones_whole() -> None:
+    known = {"family": {}, "format": {}, "engine": {}, "model": {}, "group": {"a": [0.4, 0.4], "b": [-0.4, -0.4]}}
+    assert basis(known, "", "a").factors == (pytest.approx(exp(0.2)), pytest.approx(exp(0.4)))
+    assert basis(known, "", "b").factors == (pytest.approx(exp(-0.4)), pytest.approx(exp(-0.4)))
 
 
 def test_a_few_rows_count_less_than_a_campaign() -> None:
@@ -57,9 +99,10 @@ def test_a_few_rows_count_less_than_a_campaign() -> None:
         ({"model": "meta-llama/Llama-3.1-70B-Instruct", "gpu": "H100 SXM"}, "measured"),
         ({"model": "nvidia/Llama-3.1-70B-Instruct-FP8", "gpu": "H200 SXM"}, "measured"),  # a variant, another Hopper
         ({"model": "meta-llama/Llama-3.1-405B", "gpu": "H100 SXM"}, "family"),
-        ({"model": "meta-llama/Llama-3.1-70B-Instruct", "gpu": "L40S"}, "physics"),
-        ({"model": "meta-llama/Llama-3.1-70B-Instruct", "gpu": "RTX PRO 6000 Server Edition", "engine": "sglang"},
-            "physics"),
+        ({"model": "meta-llama/Llama-3.1-70B-Instruct", "gpu": "L40S"}, "family"),  # the model elsewhere
+        ({"model": "mistralai/Mistral-Nemo-Instruct-2407", "gpu": "L40S"}, "physics"),
+        ({"model": "meta-llama/Llama-3.1-70B-Instruct", "gpu": "RTX PRO 6000 Server Edition", "engine": "sglang",
+            "precision": "int4"}, "physics"),
     ],
 )  # fmt: skip
 def test_a_prediction_says_what_it_rests_on_and_its_range_follows(change: dict[str, str], rests_on: str) -> None:

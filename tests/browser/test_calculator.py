@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import astuple
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request,
 
 from app.benchmarks.measured import measured_rows, shipped_shapes
 from app.benchmarks.nearest import Coordinates, SetUp, distance, measured_coordinates
+from app.benchmarks.rows import basis_of
+from app.calculator import sheet
 from app.calculator.sheet import known_cards, measured_columns
+from app.catalog.facts import gpus
 from app.estimate.constants import fitted
 from app.estimate.inputs import ENGINES, WEIGHT_BYTES, Card, Layout, Traffic
+from app.estimate.offsets import generation, kind_of
 from app.estimate.plan import Found, Need, cheapest, cost, hold, served, ways
 from app.estimate.prediction_range import stretch, widened
 from app.estimate.shape import Shape
@@ -153,6 +158,27 @@ def test_python_and_the_browser_agree_on_ten_thousand_random_inputs(page: Page) 
         assert close(figures(mine), numbers), (layout, traffic, figures(mine), numbers)
         fitting += fits
     assert fitting > 5_000
+
+
+def test_python_and_the_browser_correct_by_the_same_measurements(page: Page) -> None:
+    models = ("deepseek-ai/DeepSeek-R1", "openai/gpt-oss-120b", "meta-llama/Llama-3.1-8B-Instruct",
+              "google/gemma-3-1b-it")  # fmt: skip
+    chosen = [gpus()[slug] for slug in ("h100-sxm-80gb", "b200-sxm-180gb", "mi300x-192gb", "l40s-48gb")]
+    asked = list(product(models, chosen, ENGINES[:3], ("bf16", "fp8", "nvfp4", "mxfp4", "int4")))
+    shapes = shipped_shapes()
+    given = {
+        "known": {name: fitted()["offsets"][name] for name in ("family", "engine")},
+        "rows": [[sheet._offsets(model), kind_of(shapes[model.lower()]), engine, generation(gpu), precision]
+                 for model, gpu, engine, precision in asked],
+    }  # fmt: skip
+    theirs = in_browser(page, "return given.rows.map((row) => E.basis(given.known, ...row));", given)
+    rests_on = set()
+    for (model, gpu, engine, precision), found in zip(asked, theirs, strict=True):
+        mine = basis_of(model, shapes[model.lower()], gpu, precision, engine)
+        assert mine.rests_on == found["rests_on"], (model, gpu.slug, engine, precision)
+        assert close(list(mine.factors), found["factors"])
+        rests_on.add(mine.rests_on)
+    assert rests_on == {"measured", "family", "physics"}
 
 
 def test_python_and_the_browser_choose_the_same_hardware_at_the_same_cost(page: Page) -> None:

@@ -53,7 +53,9 @@ def test_what_a_cell_of_the_grid_says_is_in_the_memory_and_one_token_more_is_not
             if held is None:
                 continue
             memory = (gpu.memory_gb or 0) * GIB
-            room = held.count * (memory * 0.97 - 1e9 if held.tight else memory * 0.900073 - 2e9)
+            room = held.count * (
+                memory * 0.97 - 1e9 if held.tight else memory * fitted()["constants"]["memory_use"] - 2e9
+            )
             weights = architecture.weight_bytes(held.precision.replace("fp16", "bf16"))
             assert weights + architecture.kv_cache_bytes(held.tokens) <= room
             more = weights + architecture.kv_cache_bytes(held.tokens + 1)

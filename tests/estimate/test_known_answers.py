@@ -173,6 +173,26 @@ def test_tokens_hit_the_expected_number_of_distinct_experts(tokens: int, hit: fl
     assert speed.experts_hit(t.experts, t.miss, tokens, 1.0) == pytest.approx(hit)
 
 
+@pytest.mark.parametrize(("split", "pieces"), [(False, 58), (True, 58 / 8)])
+def test_each_expert_that_is_read_takes_its_time_on_the_gpu_that_holds_it(split: bool, pieces: float) -> None:
+    # DeepSeek-V3 has 58 layers of experts; with expert parallelism over eight GPUs each holds an eighth of them
+    def one(hit: float) -> float:
+        layout = Layout("bf16", 2.0, tensor=8, experts_split=split)
+        known = {**IDEAL, "expert_hit": hit}
+        return terms.terms(shape("deepseek-ai/DeepSeek-V3"), card(1000, 1000), layout, 1, 1, known).one_expert
+
+    assert one(1e-3) - one(0.0) == pytest.approx(pieces * 1e-3)
+
+
+@pytest.mark.parametrize(("running", "gaps"), [(1, 1.0), (2, 1.1), (4, 1.3), (64, 1.3)])
+def test_stages_wait_for_one_another_once_there_is_work_for_them(running: float, gaps: float) -> None:
+    # GPipe (arXiv:1811.06965), section 2.2: stages stand still while others work; a lone sequence has none to wait for
+    layout = Layout("bf16", 2.0, pipeline=4)
+    t = terms.terms(shape("meta-llama/Llama-3.1-8B-Instruct"), card(1000, 1000), layout, 100, 100, IDEAL)
+    without, with_ = (sum(speed._step(t, running, 0.0, {**IDEAL, "bubble": share})) for share in (0.0, 0.1))
+    assert with_ / without == pytest.approx(gaps)
+
+
 def test_requests_in_flight_are_throughput_times_latency() -> None:
     # John Little proved in 1961 that the number in flight is arrivals a second times seconds in the system
     k = {**IDEAL, "step": 0.01, "first_fixed": 0.5}
@@ -213,8 +233,8 @@ def test_what_arrives_faster_than_it_is_served_is_told_and_runs_as_many_as_an_en
 def test_arrivals_a_little_over_what_is_predicted_are_not_called_unsustained() -> None:
     t = terms.terms(plain(10**9), card(1000, 1e6), BF16, 1, 1000, IDEAL)
     served = speed.at(t, Traffic(1, 1000, 1e5), IDEAL).throughput / 1000
-    assert speed.at(t, Traffic(1, 1000, rate=served * 1.2), IDEAL).sustained
-    assert not speed.at(t, Traffic(1, 1000, rate=served * 1.3), IDEAL).sustained
+    assert speed.at(t, Traffic(1, 1000, rate=served * 1.35), IDEAL).sustained
+    assert not speed.at(t, Traffic(1, 1000, rate=served * 1.45), IDEAL).sustained
 
 
 def test_cards_that_cant_reach_each_other_share_the_hosts_memory() -> None:

@@ -204,4 +204,4 @@ def test_the_plain_prediction_is_what_it_was() -> None:
         load, rate = float(draw.randint(1, 300)), draw.choice([0.0, draw.uniform(0.1, 20)])
         told = estimate(shape, card, layout, Traffic(draw.randint(1, 9000), draw.randint(1, 900), load, rate), k)
         digest.update(" ".join(f"{x:.9e}" for x in (told.ttft, told.tpot, told.throughput, *told.parts)).encode())
-    assert digest.hexdigest()[:16] == "06108fa3c86ffc9f"
+    assert digest.hexdigest()[:16] == "afa1e90b20a54d63"

@@ -70,7 +70,7 @@ def test_a_corrected_report_gets_a_line_of_its_own_when_the_correction_comes_in(
 
 
 def test_a_report_that_is_not_kept_leaves_no_line(folder: Path) -> None:
-    report()
+    assert main(["submissions", "approve", report()]) == 0
     assert engine.run(receive.send("benchmark", VALUES, "1.0", "I agree")) is None  # the same again
     assert len(engine.run(ledger.verify())) == 1
 

@@ -82,6 +82,9 @@ async def search(ask: Ask) -> Answer:
     understood, query = found.understood, found.understood.query
     reported = model_query.select(rows, model_query.ModelQuery(q=report_values(text)[1])) if text else []
     total = await tally_store.count_some(query) if query.has_filters else 0
+    count = query.gpu_count
+    if not total and count is not None and (others := await tally_store.count_some(query.with_(gpu_count=None))):
+        query, total = query.with_(gpu_count=None), others  # machines of other sizes answer better than nothing
     is_more = query.max_usd_micro is not None and total > tally_store.MOST_COUNTED
     todo = errands(text, **({"model": reported[0]["model"]} if len(reported) == 1 else {})) or _begin(text, found)
     leads = bool(total or found.models or found.relative or query.gpu or query.provider or todo)
@@ -93,6 +96,7 @@ async def search(ask: Ask) -> Answer:
         untracked=[] if asked.is_named or found is not asked else _CARD.findall(asked.understood.rest),
         named=[gpus()[slug] for slug in query.gpu],
         replaced=found is not asked,
+        no_size=count if query.gpu_count is None else None,
         whose=[providers()[slug] for slug in query.provider], counts=await tally_store.counts_by("provider"),
         only_gpus=bool(query.gpu) and not query.with_(gpu=()).has_filters,
         total=min(total, tally_store.MOST_COUNTED) if is_more else total, is_more=is_more, leads=leads,

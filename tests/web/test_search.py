@@ -93,3 +93,11 @@ def test_a_name_of_several_gpus_offers_them(http: httpx.Client) -> None:
     assert {"/gpus/h100-sxm-80gb", "/gpus/h100-pcie-80gb", "/gpus/h100-nvl-94gb"} <= set(
         re.findall(r'href="(/gpus/[^"]+)"', answer.text)
     )
+
+
+def test_a_count_that_nobody_sells_is_answered_by_machines_of_other_sizes(http: httpx.Client) -> None:
+    text = main_of(http, "2x4090")
+    assert "No offer is a machine of 2 of them; these have other sizes." in text
+    assert "No current offer matches" not in text
+    assert text.count("GeForce RTX 4090") > 2
+    assert "have other sizes" not in main_of(http, "8x h100")

@@ -180,7 +180,7 @@ def _choices(query: PriceQuery, name: str, counts: tally_store.Choices) -> list[
     held = getattr(query, name)
     chosen = {str(v) for v in (held if isinstance(held, tuple) else (held,) if held is not None else ())}
     if name == "region":
-        own = [value for value in counts if _rank_of_place(value) == 2]
+        own = {value for value in counts if _rank_of_place(value) == 2}
         counts = counts if len(own) <= MOST_PLACES else {v: n for v, n in counts.items() if v not in own}
     values: dict[str, int | None] = {**dict.fromkeys(chosen, 0), **counts}
     found = [FilterChoice(value, label_of(name, value), n, value in chosen) for value, n in values.items()]

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.core import csv_text
-from app.pricing.history import span_store
+from app.pricing.history import provider_low_store, span_store
 from app.pricing.offers import store
 from tests.conftest import Inside
 
@@ -39,6 +39,7 @@ def test_many_at_once_are_made_one_by_one_and_other_pages_go_on(
 
     monkeypatch.setattr(store, "all_rows", held(store.all_rows))
     monkeypatch.setattr(span_store, "spans", held(span_store.spans))
+    monkeypatch.setattr(provider_low_store, "lows", held(provider_low_store.lows))
 
     async def work(client: httpx.AsyncClient) -> None:
         values = GPUS if "gpu=" in address else range(10, 17)

@@ -79,7 +79,7 @@ async def offer_page(query: PriceQuery, now: int | None = None) -> OfferPage:
     """The rows of the query's page, the number of all, and the facets."""
     total = await tally_store.count_some(query)
     is_more = query.max_usd_micro is not None and total > MOST_COUNTED
-    rows = await rows_between(query, (query.page - 1) * PAGE_SIZE, PAGE_SIZE, now)
+    rows = await rows_between(query, (query.page - 1) * PAGE_SIZE, PAGE_SIZE, now) if total else []
     facets = await tally_store.facets(query, is_more=is_more)
     return OfferPage(rows, min(total, MOST_COUNTED) if is_more else total, facets, is_more)
 
@@ -92,7 +92,12 @@ async def rows_between(query: PriceQuery, offset: int, limit: int, now: int | No
         select = narrowed(OfferRow.select(), query, rare=rare)
         return list(await _ordered(select, query).limit(limit).offset(offset).run())
     most = offset + limit
-    if (query.sort, query.order) != ("price", "asc") or not 1 < len(query.gpu) <= MOST_MERGED or most > MERGED_ROWS:
+    if (
+        rare
+        or (query.sort, query.order) != ("price", "asc")
+        or not 1 < len(query.gpu) <= MOST_MERGED
+        or most > MERGED_ROWS
+    ):
         return await _fresh_first(query, offset, limit, now, rare=rare)
     each = [await _fresh_first(replace(query, gpu=(gpu,)), 0, most, now, rare=rare) for gpu in query.gpu]
     rows = sorted(

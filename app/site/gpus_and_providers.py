@@ -26,9 +26,9 @@ from app.web.front import public
 
 SEGMENTS = {"data-centre": "Data centre", "workstation": "Workstation", "gaming": "Gaming"}
 SHOWN_OFFERS = 50
+"""Offers shown on the page of a GPU or provider; the price table has the rest."""
 MOST_MEANT = 8
 """The most suggestions for a name that several things have."""
-"""Offers shown on the page of a GPU or provider; the price table has the rest."""
 SHOWN_DIFFERING = 25
 SHOWN_ASIDE = 100
 """Rejected rows on the page of a provider."""

@@ -166,24 +166,17 @@ const roundedUp = (value) => {
 };
 
 // Why a GPU misses the targets, and the target at which it would qualify, where one alone is enough: tried, not
-// guessed. `slack` is what the slow end of the range adds to a prediction, where that has to hold.
-const tooSlow = (nearest, need, slack, qualifies) => {
+// guessed. `slack` is what the slow end of the range adds to a prediction, where that has to hold; `when` says with
+// what load it misses them.
+const tooSlow = (nearest, need, slack, when, qualifies) => {
   const key = nearest.tpot > need.tpot ? "tpot" : "ttft", value = nearest[key] * slack[key];
   const wanted = roundedUp(value), typed = String(+(wanted * 1e3).toPrecision(6));
   const enough = qualifies({ ...need, [key]: wanted / slack[key] });
   const [told, target] = R.apart(value, need[key] * slack[key]);
-  return [`${key.toUpperCase()} ${told} ${slack[key] === 1 ? "" : "at the slow end of its range, "}with nothing `
-    + `else running; the target is ${target}`, enough && { key, value: typed, text: ms(wanted),
+  return [`${key.toUpperCase()} ${told} ${slack[key] === 1 ? "" : "at the slow end of its range, "}with ${when}; the `
+    + `target is ${target}`, enough && { key, value: typed, text: ms(wanted),
     words: enough && ". It would qualify at", label: `Set the ${key.toUpperCase()} target to ${ms(wanted)}` },
     value / (need[key] * slack[key])];
-};
-
-// The same of one that holds the targets with a fixed load, but not with this traffic
-const missed = (seen, need, slack) => {
-  const key = seen.tpot > need.tpot ? "tpot" : "ttft";
-  const [told, target] = R.apart(seen[key] * slack[key], need[key] * slack[key]);
-  return [`${key.toUpperCase()} ${told} ${slack[key] === 1 ? "" : "at the slow end of its range, "}with this traffic; `
-    + `the target is ${target}`, null, seen[key] / need[key]];
 };
 
 // The first lighter format in which a GPU would qualify, for one that the chosen weights do not fit or suit
@@ -249,29 +242,42 @@ const rankOne = (input, n, model, { gpu, prices, owns, explain }, rows, reasons)
   const [held, nearest] = ways(options, need);
   if (!held.length) {
     reasons.push(!explain ? [gpu.name, ""] : nearest
-      ? [gpu.name, ...tooSlow(nearest, need, slack, (wanted) => qualifies(options, wanted))]
+      ? [gpu.name, ...tooSlow(nearest, need, slack, "nothing else running", (wanted) => qualifies(options, wanted))]
       : [gpu.name, "the model does not fit on 16 of them", light()]);
     return;
   }
   for (const [key, name, offers] of prices) {
-    const best = buy(held, need, offers), month = best?.cost.usd_month;
+    const best = served(input, n, model, gpu, held, need, offers, owns), month = best?.cost.usd_month;
     if (!best) {
       const few = Math.min(...held.map((h) => h.layout.tensor * h.layout.data));
       reasons.push([name, `needs ${few} in one machine; no known offer has that many`]);
+    } else if (!best.within) {
+      reasons.push(!explain ? [name, ""] : [name, ...tooSlow(best.seen, need, slack, "this traffic", (wanted) =>
+        served(input, n, model, gpu, ways(options, wanted)[0], wanted, offers, owns)?.within)]);
     } else if (n.budget && month > n.budget) {
       const enough = roundedUp(month);
       reasons.push([name, `${usd(month)} a month is over the budget`, { key: "budget", value: String(enough),
         words: ". It would qualify at", text: usd(enough), label: `Set the budget to ${usd(enough)}` },
       month / n.budget]);
-    } else {
-      const precision = best.layout.precision, basis = basisOf(input, model, gpu, precision, owns.get(precision));
-      const terms = E.terms(model.shape, gpu.card, best.layout, n.input, n.output, sheet.constants, sheet.bytes,
-        basis.factors), seen = E.served(terms, need, best.cost, sheet.constants);
-      // With few at a time, each falls among others' prompts at random, and may see more than a fixed load does
-      if (seen.ttft > need.ttft || seen.tpot > need.tpot) reasons.push([name, ...missed(seen, need, slack)]);
-      else rows.push({ ...best, gpu, offer: offers[best.offer], key, basis, terms, need, seen });
-    }
+    } else rows.push({ ...best, gpu, offer: offers[best.offer], key, need });
   }
+};
+
+// The cheapest way to buy what holds the need, with as many replicas as it takes for what arrives at random: with few
+// at a time, each falls among others' prompts, and may see more than a fixed load does
+const served = (input, n, model, gpu, held, need, offers, owns) => {
+  let best = null;
+  for (let least = need.least, tries = 0; tries <= E.TRIES; tries++) {
+    best = E.cheapest(held, { ...need, least }, offers.map((o) => [o.size, o.usd]));
+    if (!best) return null;
+    const precision = best.layout.precision, basis = basisOf(input, model, gpu, precision, owns.get(precision));
+    const terms = E.terms(model.shape, gpu.card, best.layout, n.input, n.output, sheet.constants, sheet.bytes,
+      basis.factors), seen = E.served(terms, need, best.cost, sheet.constants);
+    best = { ...best, basis, terms, seen, within: seen.ttft <= need.ttft && seen.tpot <= need.tpot };
+    if (best.within) break;
+    least = Math.ceil((best.cost.replicas - need.spare) * E.MORE);
+  }
+  return best;
 };
 
 const set = (key, value) => {

@@ -1,11 +1,11 @@
 """Hardware for a model or models for a GPU, for the presets: what pages show without a visitor's own figures. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import islice
-from typing import Any
+from functools import lru_cache, partial
+from heapq import heapify, heappop, heappush
+from typing import Any, TypeVar
 
 from app.benchmarks.accuracy import Row
 from app.benchmarks.nearest import SetUp, nearest
@@ -16,7 +16,7 @@ from app.catalog.facts import Gpu
 from app.estimate.constants import fitted
 from app.estimate.inputs import Card, EstimateError, check_card, kv_bytes
 from app.estimate.offsets import Basis
-from app.estimate.plan import Cost, Found, Need, cheapest, is_within, served, ways
+from app.estimate.plan import TRIES, Cost, Found, Need, cheapest, is_within, more, served, ways
 from app.estimate.prediction_range import stretch
 from app.estimate.shape import Shape
 from app.estimate.speed import estimate
@@ -58,7 +58,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """A GPU as it is bought, before the times that its traffic sees are computed."""
+    """A GPU as it is bought, before the times that its traffic sees are computed. ``again`` buys it with another
+    demand."""
 
     gpu: Gpu
     card: Card
@@ -66,6 +67,7 @@ class Bought:
     cost: Cost
     offer: Mapping[str, Any]
     rests: Basis
+    again: Callable[[Need], "Bought | None"]
 
     @property
     def guessed(self) -> bool:
@@ -125,7 +127,28 @@ def choose(
     if best is None:
         return None
     way, price, index = best
-    return Bought(gpu, card, way, price, sold[index], known)
+    again = partial(choose, model, shape, precision, gpu, card, sold)
+    return Bought(gpu, card, way, price, sold[index], known, again)
+
+
+T = TypeVar("T")
+
+
+def first(
+    bought: Iterable[tuple[T, Shape, Bought]], need: Need, most: int, order: Callable[[T, Bought], tuple[Any, ...]]
+) -> list[tuple[T, Choice]]:
+    """The ``most`` that come first in ``order`` of those whose traffic sees times within the limits; replicas are added
+    where a fixed load meets them and what arrives at random does not."""
+    found: list[tuple[T, Choice]] = []
+    waiting = [(order(what, one), number, 0, what, shape, one) for number, (what, shape, one) in enumerate(bought)]
+    heapify(waiting)
+    while waiting and len(found) < most:
+        _, number, tries, what, shape, one = heappop(waiting)
+        if (choice := one.choice(shape, need)) is not None:
+            found.append((what, choice))
+        elif tries < TRIES and (larger := one.again(more(need, one.cost))) is not None:
+            heappush(waiting, (order(what, larger), number, tries + 1, what, shape, larger))
+    return found
 
 
 def for_model(
@@ -137,12 +160,11 @@ def for_model(
     for preset in PRESETS:
         need = preset.need()
         bought = [
-            one for slug, sold in offers.items() if slug in cards
+            (slug, shape, one) for slug, sold in offers.items() if slug in cards
             if (one := choose(model, shape, precision, *cards[slug], sold, need)) is not None
         ]  # fmt: skip
-        bought.sort(key=lambda one: (one.guessed, one.cost.usd_hour, one.gpu.slug))
-        choices = (choice for one in bought if (choice := one.choice(shape, need)) is not None)
-        found.append((preset, list(islice(choices, SHOWN))))
+        cheap = first(bought, need, SHOWN, lambda slug, one: (one.guessed, one.cost.usd_hour, slug))
+        found.append((preset, [choice for _, choice in cheap]))
     return found
 
 
@@ -171,6 +193,4 @@ def for_gpu(
         for row, shape in known
         if (one := choose(row["model"], shape, row["precision"], gpu, card, sold, need)) is not None
     ]
-    found.sort(key=lambda each: (each[2].guessed, -each[0]["parameters"] / each[2].cost.usd_hour, each[0]["slug"]))
-    choices = ((row, choice) for row, shape, one in found if (choice := one.choice(shape, need)) is not None)
-    return list(islice(choices, most))
+    return first(found, need, most, lambda row, one: (one.guessed, -row["parameters"] / one.cost.usd_hour, row["slug"]))

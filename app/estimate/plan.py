@@ -4,7 +4,7 @@ The browser evaluates the same (``static/estimate.js``).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from app.core.money import HOURS_PER
@@ -184,7 +184,16 @@ def served(need: Need, price: Cost) -> Traffic:
     return Traffic(need.prompt, need.output, rate=need.rate / (price.replicas - need.spare))
 
 
+MORE, TRIES = 1.2, 8
+"""By how much replicas are added, and how often, where what arrives at random sees more than a fixed load does: with
+few requests at a time, each falls among others' prompts at random."""
+
+
 def is_within(speed: Speed, need: Need) -> bool:
-    """True if what the traffic sees meets both limits. With few requests at a time, each falls among others' prompts at
-    random, and may see more than one of a fixed number in flight does."""
+    """True if what the traffic sees meets both limits."""
     return speed.ttft <= need.ttft and speed.tpot <= need.tpot
+
+
+def more(need: Need, price: Cost) -> Need:
+    """The demand with more replicas than ``price`` has."""
+    return replace(need, least=ceil((price.replicas - need.spare) * MORE))

@@ -152,7 +152,7 @@ def test_what_is_too_large_is_answered_politely_and_its_attachment_not_kept(offi
     kept = engine.run(cases.correspondence(case.reference))
     assert "see the scan" in kept[0]["body"]
     assert "only the beginning was read" in kept[0]["note"]
-    assert "could be kept" in letters(office)[0].get_content()
+    assert "could not be kept" in letters(office)[0].get_content()
     stored = sum(map(len, dump(office))) or office.database_path.stat().st_size
     assert stored < 20_000_000
     assert HEAD_BYTES < MOST_BYTES

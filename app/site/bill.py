@@ -23,7 +23,7 @@ from app.web.answers import JSON, Answer, Ask
 from app.web.front import public
 
 SHOWN = 40
-MOST_ROWS = {"on-demand": 500, "spot": 250, "reserved": 250}
+MOST_ROWS = {"on-demand": 300, "spot": 150, "reserved": 150}
 """Tier → only this many offers, those with the lowest rent, are considered."""
 MOST_BILLS = 1_000
 USUAL = "h100-sxm-80gb"

@@ -191,8 +191,7 @@ const lighter = (input, model, gpu, qualifies) => {
 };
 
 // Every GPU with its cheapest way to meet the need, its `speed` when fully loaded and what is `seen` at the traffic
-// that is asked for; and for the others [name, reason, what would admit it, how far
-// off].
+// that is asked for; and for the others [name, reason, what would admit it, how far off].
 // Cost decides the order, but for offers of which it is not known whether a machine has enough GPUs: those come last;
 // of the others, those come first that come nearest.
 function* ranking(input, n, model, explain = true) {
@@ -225,6 +224,8 @@ const rankAwake = async (...asked) => {
   }
 };
 
+const buy = (held, wanted, offers) => E.cheapest(held, wanted, offers.map((o) => [o.size, o.usd]));
+
 const rankOne = (input, n, model, { gpu, prices, owns, explain }, rows, reasons) => {
   const [options, faults] = optionsFor(input, model, gpu, owns);
   const least = ["physics", "family", "measured"].find((range) => options.some((o) => o[3] === range)) ?? "physics";
@@ -232,7 +233,6 @@ const rankOne = (input, n, model, { gpu, prices, owns, explain }, rows, reasons)
   const slack = { ttft: input.sure ? sheet.ranges.ttft[least][1] : 1, tpot: input.sure ? slowest(least) : 1 };
   const ways = (tried, wanted) => E.ways(model.shape, gpu.card, tried, input.engine, wanted, sheet.constants,
     sheet.bytes);
-  const buy = (held, wanted, offers) => E.cheapest(held, wanted, offers.map((o) => [o.size, o.usd]));
   const qualifies = (tried, wanted) => { const [held] = ways(tried, wanted); return prices.some(([, , offers]) => {
     const best = buy(held, wanted, offers);
     return best && !(n.budget && best.cost.usd_month > n.budget);
@@ -268,7 +268,7 @@ const rankOne = (input, n, model, { gpu, prices, owns, explain }, rows, reasons)
 const served = (input, n, model, gpu, held, need, offers, owns) => {
   let best = null;
   for (let least = need.least, tries = 0; tries <= E.TRIES; tries++) {
-    best = E.cheapest(held, { ...need, least }, offers.map((o) => [o.size, o.usd]));
+    best = buy(held, { ...need, least }, offers);
     if (!best) return null;
     const precision = best.layout.precision, basis = basisOf(input, model, gpu, precision, owns.get(precision));
     const terms = E.terms(model.shape, gpu.card, best.layout, n.input, n.output, sheet.constants, sheet.bytes,

@@ -366,9 +366,10 @@ export const cheapest = (found, need, sold) => {
   return best[0] ?? best[1];
 };
 
+// By how much replicas are added, and how often, where what arrives at random sees more than a fixed load does
+export const MORE = 1.2, TRIES = 8;
 // A replica at its share of what arrives, and the factors on its time per token between which four measured ones of
 // five lie, from those on its steps: app/estimate/prediction_range.py
-export const MORE = 1.2, TRIES = 8;
 export const served = (t, need, price, k) => at(t, 0, need.rate / (price.replicas - need.spare), k);
 export const widened = (t, need, price, k, [low, high]) => {
   const tpot = (factor) => served({ ...t, offset: t.offset * factor }, need, price, k).tpot, now = tpot(1);

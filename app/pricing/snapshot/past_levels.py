@@ -12,10 +12,9 @@ from statistics import median
 from typing import NamedTuple
 
 from app.core import clock
+from app.pricing.history.provider_low_store import TIERS
 from app.pricing.history.store import ShippedOffer
 from app.pricing.snapshot.files import PriceSpan
-
-TIERS = ("on-demand", "spot")
 
 
 class Held(NamedTuple):
